@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { Env } from '../../lib/contract';
+
+/**
+ * Time as the cloud sees it. On AWS that is the wall clock. In the rehearsal the cloud's time is compressed and the
+ * handlers must agree with it about leases, caches and waits, so every handler asks this clock for the time of day and
+ * for waits. How long its own work took is real time everywhere: use {@link stopwatch}.
+ */
+export interface Clock {
+  /** Milliseconds since 1970, in the cloud's time. */
+  now(): number;
+  /** Waits so many milliseconds of the cloud's time. Rejects with the signal's reason when it aborts. */
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
+}
+
+const settingsSchema = z.strictObject({
+  realEpochMs: z.number(),
+  cloudEpochMs: z.number(),
+  speed: z.number().positive(),
+});
+
+/** The clock of this process; see {@link Env.CLOCK}. */
+export function systemClock(environment: NodeJS.ProcessEnv = process.env): Clock {
+  const text = environment[Env.CLOCK];
+  const { realEpochMs, cloudEpochMs, speed } =
+    text === undefined ? { realEpochMs: 0, cloudEpochMs: 0, speed: 1 } : settingsSchema.parse(JSON.parse(text));
+  return {
+    now: () => cloudEpochMs + (Date.now() - realEpochMs) * speed,
+    sleep: (milliseconds, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal?.aborted) {
+          reject(signal.reason);
+          return;
+        }
+        const onAbort = () => {
+          clearTimeout(timer);
+          reject(signal?.reason);
+        };
+        const timer = setTimeout(() => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
+        }, milliseconds / speed);
+        signal?.addEventListener('abort', onAbort, { once: true });
+      }),
+  };
+}
+
+/** Starts counting; each call of the result gives the real milliseconds since. */
+export function stopwatch(): () => number {
+  const start = performance.now();
+  return () => performance.now() - start;
+}

@@ -1,0 +1,15 @@
+import { z } from 'zod';
+
+/** One entry of the append-only audit trail in the control table. */
+export const auditEntrySchema = z.object({
+  at: z.string(),
+  agent: z.string(),
+  action: z.enum(['release_recorded', 'rollout_started', 'rollout_put_back', 'release_promoted']),
+  release: z.string(),
+  /** Who: the author of the revision if known, and the stack operation that carried it. */
+  actor: z.string(),
+  /** Why, and with what: free text and values. */
+  reason: z.string(),
+  details: z.record(z.string(), z.json()).optional(),
+});
+export type AuditEntry = z.infer<typeof auditEntrySchema>;

@@ -1,0 +1,38 @@
+/** Environment variable names of the functions. A function validates its own at its first invocation. */
+export const Env = {
+  /** Name of the agent: the value of the metric dimension and the prefix of audit records. */
+  AGENT: 'AGENT_LANES_AGENT',
+  /** Release id, `r-` and 12 hexadecimal digits. */
+  RELEASE: 'AGENT_LANES_RELEASE',
+  /** Version of the worker (Lambda version number or task definition revision) that the template names. */
+  WORKER_VERSION: 'AGENT_LANES_WORKER_VERSION',
+  TASKS_TABLE: 'AGENT_LANES_TASKS_TABLE',
+  SESSIONS_TABLE: 'AGENT_LANES_SESSIONS_TABLE',
+  CONTROL_TABLE: 'AGENT_LANES_CONTROL_TABLE',
+  /** JSON: `{ "stable": { "high": url, "normal": url, "low": url }, "candidate": { … } }`. */
+  QUEUES: 'AGENT_LANES_QUEUES',
+  BEHAVIOR_BUCKET: 'AGENT_LANES_BEHAVIOR_BUCKET',
+  BEHAVIOR_KEY: 'AGENT_LANES_BEHAVIOR_KEY',
+  /** JSON: secret name as the agent knows it → ARN. */
+  SECRETS: 'AGENT_LANES_SECRETS',
+  /** How callers are told apart: `iam` or `jwt`. */
+  AUTH: 'AGENT_LANES_AUTH',
+  /** Days that a finished task is kept. */
+  TASK_RETENTION_DAYS: 'AGENT_LANES_TASK_RETENTION_DAYS',
+  /** Receives after which SQS moves a message to the dead-letter queue. */
+  MAX_RECEIVES: 'AGENT_LANES_MAX_RECEIVES',
+  /** Seconds: timeout of the worker, the ground for the lease. */
+  WORKER_TIMEOUT_SECONDS: 'AGENT_LANES_WORKER_TIMEOUT_SECONDS',
+  /** Tasks that the candidate must have finished before a rollout may end. */
+  EVIDENCE_MIN_TASKS: 'AGENT_LANES_EVIDENCE_MIN_TASKS',
+  /** Seconds that the evidence check waits for late metrics. */
+  EVIDENCE_WAIT_SECONDS: 'AGENT_LANES_EVIDENCE_WAIT_SECONDS',
+  /** Seconds that the preflight waits for its probe task. */
+  PREFLIGHT_TIMEOUT_SECONDS: 'AGENT_LANES_PREFLIGHT_TIMEOUT_SECONDS',
+  /**
+   * Set only by the rehearsal: JSON `{ "realEpochMs": n, "cloudEpochMs": n, "speed": n }`. The runtime's clock then
+   * runs in the rehearsal's compressed time. Absent on AWS.
+   */
+  CLOCK: 'AGENT_LANES_CLOCK',
+} as const;
+export type EnvName = (typeof Env)[keyof typeof Env];

@@ -1,0 +1,45 @@
+/** Limits of AWS that the constructs check at synth, each with its source. */
+export interface PlatformLimit {
+  readonly value: number;
+  readonly unit: string;
+  readonly source: string;
+}
+
+export const PlatformLimits = {
+  /** The resource handler of an alias has 120 minutes, CodeDeploy's wait included; 20 are left for hooks and the way back. */
+  ATTACHED_ROLLOUT: {
+    value: 100,
+    unit: 'minutes',
+    source: 'https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-updatepolicy.html',
+  },
+  ROLLOUT_ALARMS: {
+    value: 10,
+    unit: 'alarms per deployment group',
+    source: 'https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html',
+  },
+  SHIFT_PERCENT: {
+    value: 99,
+    unit: 'percent per step',
+    source: 'https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html',
+  },
+  LAMBDA_TIMEOUT: {
+    value: 900,
+    unit: 'seconds',
+    source: 'https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html',
+  },
+  LAMBDA_ENVIRONMENT: {
+    value: 4096,
+    unit: 'bytes',
+    source: 'https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html',
+  },
+  ESM_MAX_CONCURRENCY: {
+    value: 1000,
+    unit: 'concurrent invocations',
+    source: 'https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html',
+  },
+  SQS_VISIBILITY: {
+    value: 43_200,
+    unit: 'seconds',
+    source: 'https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html',
+  },
+} as const satisfies Record<string, PlatformLimit>;

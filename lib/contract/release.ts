@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import { digestOf } from './digest';
+
+/** `r-` and the first 12 hexadecimal digits of the digest over all component digests. */
+export const RELEASE_ID_PATTERN = /^r-[0-9a-f]{12}$/;
+
+/** What a release is made of. Each component has a digest of its own, so that a diff can say which one changed. */
+export const RELEASE_COMPONENTS = ['prompts', 'tools', 'model', 'limits', 'state', 'code', 'worker'] as const;
+export type ReleaseComponent = (typeof RELEASE_COMPONENTS)[number];
+
+const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** The manifest: one digest per component. The release id is derived from it and from nothing else. */
+export const releaseManifestSchema = z.strictObject({
+  schema: z.literal(1),
+  components: z.strictObject({
+    prompts: sha256Hex,
+    tools: sha256Hex,
+    model: sha256Hex,
+    limits: sha256Hex,
+    state: sha256Hex,
+    code: sha256Hex,
+    worker: sha256Hex,
+  }),
+});
+export type ReleaseManifest = z.infer<typeof releaseManifestSchema>;
+
+export const modelSchema = z.strictObject({
+  provider: z.literal('anthropic'),
+  /** Pinned model id. */
+  id: z.string().min(1),
+  /** Secret (by its name in the worker) that holds the provider's key. */
+  secret: z.string().min(1),
+  maxTokens: z.number().int().positive(),
+  temperature: z.number().min(0).max(1).optional(),
+  /** Milliseconds for one call to the provider. */
+  timeoutMs: z.number().int().positive(),
+  /** US dollars for a million tokens. */
+  price: z.strictObject({ inputPerMillion: z.number().nonnegative(), outputPerMillion: z.number().nonnegative() }),
+});
+export type ModelSettings = z.infer<typeof modelSchema>;
+
+export const limitsSchema = z.strictObject({
+  maxToolCalls: z.number().int().positive(),
+  maxModelCalls: z.number().int().positive(),
+  maxTokens: z.number().int().positive(),
+  /** US dollars for one task. */
+  maxCost: z.number().positive(),
+  /** Milliseconds from claim to end. */
+  maxDurationMs: z.number().int().positive(),
+});
+export type TaskLimits = z.infer<typeof limitsSchema>;
+
+/** The content-addressed JSON asset that a worker loads at its first task, and that the recorder keeps for good. */
+export const behaviorDocumentSchema = z.strictObject({
+  schema: z.literal(1),
+  release: z.string().regex(RELEASE_ID_PATTERN),
+  manifest: releaseManifestSchema,
+  /** Prompt name → text. Placeholders are written `{{name}}`. */
+  prompts: z.record(z.string(), z.string()),
+  /** Tool name → JSON schema of its input. */
+  tools: z.record(z.string(), z.record(z.string(), z.json())),
+  model: modelSchema,
+  limits: limitsSchema,
+  stateSchema: z.number().int().positive(),
+});
+export type BehaviorDocument = z.infer<typeof behaviorDocumentSchema>;
+
+/** Derives the release id from the manifest. */
+export function releaseIdOf(manifest: ReleaseManifest): string {
+  return `r-${digestOf(manifest).slice(0, 12)}`;
+}
+
+/**
+ * What a rollout moves: a release on a published worker version, reached through a published router version. Two
+ * deployments with the same three values are the same deployment.
+ */
+export const rolloutTargetSchema = z.strictObject({
+  release: z.string().regex(RELEASE_ID_PATTERN),
+  workerVersion: z.string().min(1),
+  routerVersion: z.string().min(1),
+});
+export type RolloutTarget = z.infer<typeof rolloutTargetSchema>;
+
+export function sameTarget(a: RolloutTarget | undefined, b: RolloutTarget | undefined): boolean {
+  return (
+    a !== undefined &&
+    b !== undefined &&
+    a.release === b.release &&
+    a.workerVersion === b.workerVersion &&
+    a.routerVersion === b.routerVersion
+  );
+}
+
+/** Custom resource types and their properties, as CloudFormation hands them over (every value a string). */
+export const CustomResourceType = {
+  RELEASE_RECORD: 'Custom::AgentLanesReleaseRecord',
+  ROLLOUT_CHECK: 'Custom::AgentLanesRolloutCheck',
+  PROMOTED_RECORD: 'Custom::AgentLanesPromotedRecord',
+} as const;
+
+const cfnInteger = z.string().regex(/^\d+$/).transform(Number);
+
+export const releaseRecordPropertiesSchema = z.object({
+  ServiceToken: z.string(),
+  Release: z.string().regex(RELEASE_ID_PATTERN),
+  WorkerVersion: z.string().min(1),
+  RouterVersion: z.string().min(1),
+  BehaviorBucket: z.string().min(1),
+  BehaviorKey: z.string().min(1),
+  /** Provenance, if known: revision of the last commit that touched the behaviour or the code, its author and time. */
+  GitRevision: z.string().optional(),
+  GitAuthor: z.string().optional(),
+  GitTime: z.string().optional(),
+});
+export type ReleaseRecordProperties = z.infer<typeof releaseRecordPropertiesSchema>;
+
+export const rolloutCheckPropertiesSchema = z.object({
+  ServiceToken: z.string(),
+  Release: z.string().regex(RELEASE_ID_PATTERN),
+  RouterFunction: z.string().min(1),
+  RouterVersion: z.string().min(1),
+  /** Seconds that the check may wait. */
+  WaitSeconds: cfnInteger,
+});
+export type RolloutCheckProperties = z.infer<typeof rolloutCheckPropertiesSchema>;
+
+export const promotedRecordPropertiesSchema = z.object({
+  ServiceToken: z.string(),
+  Release: z.string().regex(RELEASE_ID_PATTERN),
+  WorkerVersion: z.string().min(1),
+  RouterVersion: z.string().min(1),
+});
+export type PromotedRecordProperties = z.infer<typeof promotedRecordPropertiesSchema>;

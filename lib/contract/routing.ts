@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { rolloutTargetSchema } from './release';
+
+/** Resolution of the valve: a user falls into one of so many buckets. */
+export const VALVE_BUCKETS = 10_000;
+
+/** Item {@link ControlKey.promoted}. */
+export const promotedItemSchema = z.object({
+  target: rolloutTargetSchema,
+  promotedAt: z.number(),
+});
+export type PromotedItem = z.infer<typeof promotedItemSchema>;
+
+/** Item {@link ControlKey.rollout}. */
+export const rolloutItemSchema = z.object({
+  id: z.string().min(1),
+  target: rolloutTargetSchema,
+  /** `put_back` is written when CloudFormation puts the release record back to what is promoted. */
+  status: z.enum(['under_way', 'promoted', 'put_back']),
+  startedAt: z.number(),
+  endedAt: z.number().optional(),
+});
+export type RolloutItem = z.infer<typeof rolloutItemSchema>;
+
+/** What the router's alias said: its version, and the version that it shifts to with its share (0 to 1). */
+export const aliasSnapshotSchema = z.strictObject({
+  version: z.string().min(1),
+  shift: z.strictObject({ version: z.string().min(1), weight: z.number().min(0).max(1) }).optional(),
+});
+export type AliasSnapshot = z.infer<typeof aliasSnapshotSchema>;
+
+/**
+ * Item {@link ControlKey.valve}. Before `effectiveAt` every router goes by `previous`, from then on by `current`: an
+ * opening valve opens at one moment for all of them, although each learns of it at a moment of its own.
+ */
+export const valveItemSchema = z.object({
+  /** Rollout that the snapshot belongs to; one of another rollout is not used. */
+  rolloutId: z.string(),
+  current: aliasSnapshotSchema,
+  previous: aliasSnapshotSchema,
+  effectiveAt: z.number(),
+  checkedAt: z.number(),
+  /** Counts writes; each is conditional on the one before. */
+  sequence: z.number().int().nonnegative(),
+});
+export type ValveItem = z.infer<typeof valveItemSchema>;

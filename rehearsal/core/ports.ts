@@ -1,0 +1,125 @@
+/**
+ * What the rehearsal's services use of each other in process. A service depends on these and never on another
+ * service's class, so that each can be tested alone.
+ */
+import type { Principal } from './principal';
+import type { RequiredPermission } from './service';
+
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+}
+
+export interface Decision {
+  readonly allowed: boolean;
+  /** Statement or lack of one that decided, for the report. */
+  readonly reason: string;
+}
+
+export interface DeniedCall {
+  readonly principal: string;
+  readonly action: string;
+  readonly resource: string;
+  readonly reason: string;
+}
+
+export interface IamPort {
+  /** Credentials with which a function (label) acts as the role; the front recognises them by the access key. */
+  sessionFor(roleArn: string, label: string): Credentials;
+  principalOf(accessKeyId: string): Principal | undefined;
+  /** Judges by identity and resource policies of the template, and keeps count. */
+  decide(principal: Principal, permission: RequiredPermission): Decision;
+  /** Resource policies are held by IAM on behalf of the services: `resourceArn` → policy document. */
+  attachResourcePolicy(resourceArn: string, id: string, document: unknown): void;
+  detachResourcePolicy(resourceArn: string, id: string): void;
+  statistics(): { readonly calls: number; readonly denied: readonly DeniedCall[] };
+}
+
+export interface LogsPort {
+  /** One line as a function wrote it to stdout or stderr. */
+  write(logGroup: string, stream: string, line: string): void;
+}
+
+export type MetricDimensions = Readonly<Record<string, string>>;
+
+export interface MetricsPort {
+  put(namespace: string, name: string, dimensions: MetricDimensions, values: readonly number[], unit?: string): void;
+  /** Takes the metrics out of a log line if it is in the embedded metric format; other lines are none of its business. */
+  ingestLogLine(line: string): void;
+  /** By name or ARN. */
+  alarm(nameOrArn: string): AlarmView | undefined;
+  alarms(): readonly AlarmView[];
+}
+
+export interface AlarmView {
+  readonly name: string;
+  readonly arn: string;
+  readonly state: 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
+  readonly reason: string;
+  readonly threshold: number | undefined;
+  /** Last value it was judged by. */
+  readonly value: number | undefined;
+  /** Whether its metrics ever had a data point. */
+  readonly hadData: boolean;
+}
+
+export interface InvokeRequest {
+  /** Name or ARN, qualified or not. */
+  readonly function: string;
+  readonly qualifier?: string;
+  /** JSON text. */
+  readonly payload: string;
+  /** `Event` queues the invocation and retries twice, as Lambda does. */
+  readonly type: 'RequestResponse' | 'Event';
+  /** Service principal that invokes, judged against the function's resource policy; absent: not judged. */
+  readonly invoker?: { readonly service: string; readonly sourceArn?: string };
+  readonly traceHeader?: string;
+}
+
+export interface InvokeResult {
+  readonly status: number;
+  readonly payload: string;
+  /** Set when the function failed: `Unhandled`. */
+  readonly functionError?: string;
+  readonly executedVersion: string;
+}
+
+export interface AliasView {
+  readonly functionName: string;
+  readonly name: string;
+  readonly version: string;
+  /** Version → weight, while a shift is under way. */
+  readonly weights: Readonly<Record<string, number>>;
+}
+
+export interface LambdaPort {
+  invoke(request: InvokeRequest): Promise<InvokeResult>;
+  getAlias(functionName: string, name: string): AliasView | undefined;
+  putAlias(alias: AliasView): { readonly arn: string };
+  deleteAlias(functionName: string, name: string): void;
+  /** Function errors and invocations of the last so many cloud milliseconds are emitted as AWS/Lambda metrics. */
+}
+
+export interface ReceivedMessage {
+  readonly messageId: string;
+  readonly receiptHandle: string;
+  readonly body: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly messageAttributes: Readonly<Record<string, unknown>>;
+  readonly md5OfBody: string;
+}
+
+export interface SqsPort {
+  exists(queueArn: string): boolean;
+  /** Long poll. Messages stay invisible until deleted or released: what an event source mapping relies on. */
+  receiveHeld(queueArn: string, max: number, signal: AbortSignal): Promise<readonly ReceivedMessage[]>;
+  /** Ends the hold; the message becomes visible when its visibility timeout, counted in cloud time from now, is over. */
+  release(queueArn: string, receiptHandle: string): void;
+  delete(queueArn: string, receiptHandle: string): void;
+  send(queueArn: string, body: string, options?: { readonly groupId?: string; readonly traceHeader?: string }): string;
+}
+
+export interface SnsPort {
+  publish(topicArn: string, subject: string, message: string): void;
+}

@@ -1,0 +1,11 @@
+/** Who makes a call: the session of a role from the template, an outside caller, or the rehearsal itself. */
+export interface Principal {
+  /** `role`: permissions from the role's policies. `operator`: the rehearsal and its drill, allowed everything. */
+  readonly kind: 'role' | 'operator' | 'service' | 'anonymous';
+  /** ARN of the role, `operator`, or the service principal (`lambda.amazonaws.com`). */
+  readonly arn: string;
+  /** Name to print: the function or caller that acts. */
+  readonly label: string;
+}
+
+export const OPERATOR: Principal = { kind: 'operator', arn: 'operator', label: 'operator' };

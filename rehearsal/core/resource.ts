@@ -1,0 +1,73 @@
+import type { RehearsalClock } from './clock';
+
+/** What CloudFormation asks of a resource type. One handler per type; the services register theirs. */
+export interface ResourceHandler {
+  /** `AWS::SQS::Queue` */
+  readonly type: string;
+  /** AWS document that the handler's behaviour was read from. */
+  readonly source: string;
+  /**
+   * Properties this handler understands (first level). A template that sets another one is refused by name before
+   * anything is created, so that nothing is silently not rehearsed.
+   */
+  readonly properties: readonly string[];
+  /** Of these, the ones whose change means replacement. */
+  readonly replaceOn: readonly string[];
+  create(request: ResourceRequest): Promise<ResourceOutcome>;
+  update(request: ResourceUpdateRequest): Promise<ResourceOutcome>;
+  delete(request: ResourceDeleteRequest): Promise<void>;
+}
+
+export interface ResourceRequest {
+  readonly stack: StackContext;
+  readonly logicalId: string;
+  /** Path of the construct (`aws:cdk:path`), for messages; the logical id if absent. */
+  readonly path: string;
+  /** Every intrinsic resolved. */
+  readonly properties: Readonly<Record<string, unknown>>;
+  /** `UpdatePolicy` of the resource, resolved. */
+  readonly updatePolicy?: Readonly<Record<string, unknown>>;
+  /** Progress to print below the resource (a CodeDeploy shift reports its steps here). */
+  report(message: string): void;
+}
+
+export interface ResourceUpdateRequest extends ResourceRequest {
+  readonly physicalId: string;
+  readonly previous: Readonly<Record<string, unknown>>;
+  /** True when the update is part of a rollback: an alias then goes back without a CodeDeploy deployment. */
+  readonly rollback: boolean;
+}
+
+export interface ResourceDeleteRequest {
+  readonly stack: StackContext;
+  readonly logicalId: string;
+  readonly physicalId: string;
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+export interface ResourceOutcome {
+  /** Physical id. Another one than before means that the resource was replaced. */
+  readonly physicalId: string;
+  /** What `Ref` gives. Default: the physical id. */
+  readonly ref?: string;
+  /** What `Fn::GetAtt` gives. */
+  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface StackContext {
+  readonly stackName: string;
+  readonly stackId: string;
+  readonly region: string;
+  readonly account: string;
+  readonly partition: string;
+  /** Folder of the cloud assembly that the template came from. */
+  readonly assemblyDirectory: string;
+  readonly clock: RehearsalClock;
+}
+
+/** A resource operation that failed, with the reason as CloudFormation would show it. */
+export class ResourceFailure extends Error {}
+
+/** Account and region that the rehearsal pretends to be. */
+export const REHEARSAL_ACCOUNT = '123456789012';
+export const REHEARSAL_REGION = 'us-east-1';

@@ -1,0 +1,75 @@
+import type { Principal } from './principal';
+
+/** A request as a service sees it: decoded from the wire, authenticated, not yet authorised. */
+export interface Call {
+  /** Operation name as the SDK knows it, for instance `SendMessage`. */
+  readonly operation: string;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly principal: Principal;
+  /** Aborts when the caller goes away: long polls must listen to it. */
+  readonly signal: AbortSignal;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+}
+
+/** One permission that a call needs. All of a call's permissions must be allowed. */
+export interface RequiredPermission {
+  /** `sqs:SendMessage` */
+  readonly action: string;
+  readonly resource: string;
+  /** Condition keys as IAM names them (`dynamodb:LeadingKeys`), with the values of this call. */
+  readonly conditions?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** How a service is spoken to on the wire. */
+export type WireProtocol = 'awsJson1.0' | 'awsJson1.1' | 'restJson1' | 'restXml' | 'awsQuery';
+
+/**
+ * One AWS service as far as the library needs it. An operation that is not known is refused by the front with the
+ * service's and operation's name, never answered with an empty success.
+ */
+export interface RehearsalService {
+  /** Signing name in the credential scope: `sqs`, `dynamodb`, `monitoring`, … */
+  readonly signingName: string;
+  readonly protocol: WireProtocol;
+  /** Operation names for `awsJson` and `awsQuery`; for REST protocols the service maps method and path itself. */
+  readonly operations: readonly string[];
+  /** REST protocols only: which operation, and its input, a request means. Undefined: unknown, refused by the front. */
+  route?(request: RestRequest): { readonly operation: string; readonly input: Record<string, unknown> } | undefined;
+  /** Permissions that the call needs, judged before {@link handle}. */
+  authorise(call: Call): readonly RequiredPermission[];
+  /** Answers the call. Throw {@link ServiceError} for an error of the service. */
+  handle(call: Call): Promise<unknown>;
+}
+
+export interface RestRequest {
+  readonly method: string;
+  /** Path without query, percent-decoded per segment. */
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Buffer;
+}
+
+/** What `handle` of a REST service may return to control the response. */
+export class RestResponse {
+  constructor(
+    readonly status: number,
+    readonly headers: Readonly<Record<string, string>>,
+    readonly body: Buffer | string,
+  ) {}
+}
+
+/** An error with the code that the SDK turns into the name of the exception. */
+export class ServiceError extends Error {
+  constructor(
+    /** `ResourceNotFoundException`, `ConditionalCheckFailedException`, … */
+    readonly code: string,
+    message: string,
+    readonly status = 400,
+    /** Further members of the error's body. */
+    readonly members: Readonly<Record<string, unknown>> = {},
+  ) {
+    super(message);
+    this.name = code;
+  }
+}
