@@ -1,0 +1,78 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ts from 'typescript';
+
+const ROOT = join(__dirname, '..', '..');
+
+interface Block {
+  /** `README.md:42`, the line that the block starts at. */
+  readonly place: string;
+  readonly language: string;
+  readonly text: string;
+}
+
+function pages(): string[] {
+  const folders = ['docs', 'examples'].filter((folder) => existsSync(join(ROOT, folder)));
+  const found = folders.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md') && !/(^|\/)(prompts|node_modules)\//.test(name))
+      .map((name) => join(folder, name)),
+  );
+  return ['README.md', ...found].sort();
+}
+
+function blocksOf(page: string): Block[] {
+  const text = readFileSync(join(ROOT, page), 'utf8');
+  return [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map((match) => ({
+    place: `${page}:${text.slice(0, match.index).split('\n').length}`,
+    language: match[1] ?? '',
+    text: match[2] ?? '',
+  }));
+}
+
+const BLOCKS = pages().flatMap(blocksOf);
+
+/** Type-checks texts as modules at the root of the repository, as a user's own files would be. */
+function diagnose(blocks: readonly Block[]): string[] {
+  const config = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, ROOT);
+  const settings: ts.CompilerOptions = { ...options, noEmit: true, incremental: false, noUnusedLocals: false };
+  delete settings.tsBuildInfoFile;
+  const files = new Map(blocks.map((block, index) => [join(ROOT, `__block-${index}.ts`), block]));
+  const host = ts.createCompilerHost(settings);
+  const { fileExists, readFile, getSourceFile } = host;
+  host.fileExists = (name) => files.has(name) || fileExists(name);
+  host.readFile = (name) => files.get(name)?.text ?? readFile(name);
+  host.getSourceFile = (name, language, ...rest) => {
+    const block = files.get(name);
+    return block === undefined
+      ? getSourceFile(name, language, ...rest)
+      : ts.createSourceFile(name, block.text, language, true);
+  };
+  const program = ts.createProgram([...files.keys()], settings, host);
+  return [...files].flatMap(([name, block]) => {
+    const source = program.getSourceFile(name);
+    return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(
+      (found) => `${block.place}: ${ts.flattenDiagnosticMessageText(found.messageText, '\n')}`,
+    );
+  });
+}
+
+test('README and docs show TypeScript', () => {
+  expect(BLOCKS.filter((block) => block.language === 'ts').length).toBeGreaterThanOrEqual(4);
+});
+
+test('every TypeScript block in README, docs and examples compiles', () => {
+  expect(diagnose(BLOCKS.filter((block) => block.language === 'ts'))).toEqual([]);
+}, 120_000);
+
+test('fails for a block that does not compile', () => {
+  const wrong = { place: 'nowhere.md:1', language: 'ts', text: "import { NoSuchThing } from 'cdk-agent-lanes';\n" };
+  expect(diagnose([wrong])).toEqual([expect.stringContaining('NoSuchThing')]);
+}, 120_000);
+
+test('every JSON block is JSON', () => {
+  for (const block of BLOCKS.filter(({ language }) => language === 'json')) {
+    expect(() => JSON.parse(block.text)).not.toThrow();
+  }
+});
