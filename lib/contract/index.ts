@@ -5,6 +5,7 @@ export * from './http-api';
 export * from './lanes';
 export * from './metrics';
 export * from './platform-limits';
+export * from './probe';
 export * from './release';
 export * from './routing';
 export * from './tables';

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+
+/** Building blocks for the settings that functions read from their environment. */
+export const setting = {
+  /** Text that is not empty. */
+  text: z.string().min(1, 'must not be empty'),
+  /** A whole number above zero, written in decimal digits. */
+  count: z
+    .string()
+    .regex(/^[1-9]\d*$/, 'must be a whole number above zero')
+    .transform(Number),
+  /** JSON text that holds what the schema says. */
+  json: <T extends z.ZodType>(schema: T) =>
+    z
+      .string()
+      .transform((text, context): unknown => {
+        try {
+          return JSON.parse(text);
+        } catch {
+          context.addIssue({ code: 'custom', message: 'must be JSON' });
+          return z.NEVER;
+        }
+      })
+      .pipe(schema),
+} as const;
+
+/** A setting is missing or wrong: the function cannot work before its environment is put right. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
+/**
+ * Reads a function's settings from its environment.
+ *
+ * @param schema an object schema whose keys are names from `Env`
+ * @throws SettingsError one line that names every setting that is missing or wrong; values are not repeated
+ */
+export function readSettings<T>(schema: z.ZodType<T>, environment: NodeJS.ProcessEnv = process.env): T {
+  const parsed = schema.safeParse(environment);
+  if (parsed.success) {
+    return parsed.data;
+  }
+  const problems = parsed.error.issues.map(({ path, message }) => {
+    const [name, ...rest] = path.map(String);
+    if (name !== undefined && environment[name] === undefined) {
+      return `${name} is missing`;
+    }
+    return `${name ?? 'environment'}${rest.map((part) => `.${part}`).join('')}: ${message}`;
+  });
+  throw new SettingsError(
+    `environment settings: ${[...new Set(problems)].join('; ')} (set by the constructs of cdk-agent-lanes; see lib/contract/environment.ts)`,
+  );
+}

@@ -1,0 +1,23 @@
+import { z } from 'zod';
+import { RELEASE_ID_PATTERN } from './release';
+
+/** One thing that a worker tried during a probe. */
+export const probeCheckSchema = z.strictObject({
+  /** `behavior`, `secret:<name>`, `sessions`, and `agent` or `model`. */
+  name: z.string().min(1),
+  ok: z.boolean(),
+  durationMs: z.number().nonnegative(),
+  /** Why it failed; absent for a check that passed. */
+  message: z.string().optional(),
+});
+export type ProbeCheck = z.infer<typeof probeCheckSchema>;
+
+/**
+ * `result` of a task with mode `probe`. The task is `succeeded` if every check passed, else `failed` with code
+ * `probe_failed`; the checks are there in both cases.
+ */
+export const probeResultSchema = z.strictObject({
+  release: z.string().regex(RELEASE_ID_PATTERN),
+  checks: z.array(probeCheckSchema),
+});
+export type ProbeResult = z.infer<typeof probeResultSchema>;
