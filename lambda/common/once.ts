@@ -1,0 +1,11 @@
+/**
+ * Makes a value at the first call and gives the same one ever after: what a function keeps per environment (settings
+ * read, clients made). A failure is not kept: the next invocation tries again and fails with the same clear message.
+ */
+export function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { build } from 'esbuild';
+
+const ROOT = join(__dirname, '..');
+
+/** One bundle: a Lambda function of the library, or what the rehearsal starts in place of Lambda's own runtime. */
+export interface BundleEntry {
+  /** Folder below `assets/`. */
+  readonly name: string;
+  /** Source file, relative to the package. */
+  readonly entry: string;
+}
+
+/** Functions of the library that run in AWS: folders of `lambda/`. */
+const FUNCTIONS = ['router', 'api', 'preflight', 'evidence', 'recorder', 'rollout-check'] as const;
+
+export const BUNDLES: readonly BundleEntry[] = [
+  ...FUNCTIONS.map((name) => ({ name, entry: `lambda/${name}/index.ts` })),
+  { name: 'rehearsal-bootstrap', entry: 'rehearsal/services/lambda/bootstrap.ts' },
+];
+
+/**
+ * Bundles every entry of {@link BUNDLES} to `assets/<name>/index.js` (CommonJS, the AWS SDK included, so that a function
+ * runs what was tested and not what its runtime happens to carry). Source maps go to `assets-maps/<name>/`: inside the
+ * asset they would be uploaded, and would change its hash with every comment.
+ *
+ * The same source gives the same bytes wherever the package lies. A bundle is put in place with one rename, and only when
+ * it differs, so that a build never disturbs whoever reads the bundles at that moment.
+ *
+ * @param root folder of the package. @default the package that this script belongs to
+ * @throws Error naming the entries that do not exist
+ */
+export async function buildBundles(root: string = ROOT, bundles: readonly BundleEntry[] = BUNDLES): Promise<void> {
+  const missing = bundles.filter(({ entry }) => !existsSync(join(root, entry)));
+  if (missing.length > 0) {
+    const names = missing.map(({ entry }) => entry).join(', ');
+    throw new Error(`cannot bundle: no such file below ${root}: ${names}; restore it or take it off BUNDLES`);
+  }
+  for (const bundle of bundles) {
+    await buildBundle(root, bundle);
+  }
+}
+
+async function buildBundle(root: string, { name, entry }: BundleEntry): Promise<void> {
+  const outfile = join(root, 'assets', name, 'index.js');
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile,
+    write: false,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    // The ES modules of a package are what esbuild can take unused exports out of.
+    mainFields: ['module', 'main'],
+    conditions: ['node', 'import'],
+    minify: true,
+    // Names of classes appear in logs and in errors' `name`.
+    keepNames: true,
+    legalComments: 'none',
+    charset: 'utf8',
+    sourcemap: 'external',
+    sourcesContent: false,
+    logLevel: 'error',
+  });
+  for (const { path, contents } of outputFiles) {
+    const target = path.endsWith('.map') ? join(root, 'assets-maps', relative(join(root, 'assets'), path)) : path;
+    await replaceFile(target, contents);
+  }
+}
+
+/** Writes the file in one step, unless it has the content already. */
+async function replaceFile(path: string, contents: Uint8Array): Promise<void> {
+  const present = await readFile(path).catch(() => undefined);
+  if (present?.equals(contents)) {
+    return;
+  }
+  await mkdir(dirname(path), { recursive: true });
+  const draft = join(dirname(dirname(path)), `.${randomUUID()}.tmp`);
+  try {
+    await writeFile(draft, contents);
+    await rename(draft, path);
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+if (require.main === module) {
+  buildBundles().catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  });
+}
