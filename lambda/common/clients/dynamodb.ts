@@ -2,9 +2,15 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { type ClientTimeouts, clientDefaults } from './defaults';
 
-/** Attempts of 2 s each at most: a caller of the HTTP API waits while the store is asked. */
-export function dynamoDbClient(timeouts: ClientTimeouts = {}): DynamoDBDocumentClient {
-  return DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults({ requestTimeout: 2_000, ...timeouts })), {
-    marshallOptions: { removeUndefinedValues: true },
-  });
+/**
+ * Client for the tables. Absent members of an item are left out, so that optional fields need no care.
+ *
+ * @default client attempts of 2 s each at most, three in all: a caller of the HTTP API waits while the store is asked
+ */
+export function documentClient(client: DynamoDBClient = dynamoDbClient()): DynamoDBDocumentClient {
+  return DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+}
+
+export function dynamoDbClient(timeouts: ClientTimeouts = {}): DynamoDBClient {
+  return new DynamoDBClient(clientDefaults({ requestTimeout: 2_000, ...timeouts }));
 }
