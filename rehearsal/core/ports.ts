@@ -25,8 +25,11 @@ export interface DeniedCall {
 }
 
 export interface IamPort {
-  /** Credentials with which a function (label) acts as the role; the front recognises them by the access key. */
-  sessionFor(roleArn: string, label: string): Credentials;
+  /**
+   * Credentials with which a function (label) acts as the role; the front recognises them by the access key. With
+   * `service` (`lambda.amazonaws.com`) the role's trust policy is asked first: throws if it does not let it in.
+   */
+  sessionFor(roleArn: string, label: string, service?: string): Credentials;
   principalOf(accessKeyId: string): Principal | undefined;
   /** Judges by identity and resource policies of the template, and keeps count. */
   decide(principal: Principal, permission: RequiredPermission): Decision;
@@ -121,5 +124,14 @@ export interface SqsPort {
 }
 
 export interface SnsPort {
-  publish(topicArn: string, subject: string, message: string): void;
+  /**
+   * With `invoker` the topic's policy is asked first: throws `ServiceError` AuthorizationError if it does not let the
+   * service publish.
+   */
+  publish(
+    topicArn: string,
+    subject: string,
+    message: string,
+    invoker?: { readonly service: string; readonly sourceArn?: string },
+  ): void;
 }

@@ -33,6 +33,22 @@ export interface RehearsalService {
   readonly protocol: WireProtocol;
   /** Operation names for `awsJson` and `awsQuery`; for REST protocols the service maps method and path itself. */
   readonly operations: readonly string[];
+  /**
+   * Code of the error for a call that policies do not allow.
+   * @default `AccessDenied` for XML protocols, `AccessDeniedException` for JSON
+   */
+  readonly accessDeniedCode?: string;
+  /**
+   * Set (if only to `{}`) by JSON services that spoke the query protocol before: code of the error → its old code, sent
+   * in the header `x-amzn-query-error`, by which clients then name the error. A code that is not listed is its own old
+   * code. https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait
+   */
+  readonly queryErrorCodes?: Readonly<Record<string, string>>;
+  /**
+   * XML namespace of the answers, `awsQuery` only.
+   * @default none
+   */
+  readonly xmlNamespace?: string;
   /** REST protocols only: which operation, and its input, a request means. Undefined: unknown, refused by the front. */
   route?(request: RestRequest): { readonly operation: string; readonly input: Record<string, unknown> } | undefined;
   /** Permissions that the call needs, judged before {@link handle}. */

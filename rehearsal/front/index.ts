@@ -1,0 +1,2 @@
+export { Front, type FrontProps, type HttpHandler } from './front';
+export { type CredentialScope, credentialScope } from './identity';

@@ -1,0 +1,235 @@
+import { randomUUID } from 'node:crypto';
+import { OPERATOR_CREDENTIALS } from '../../core/operator';
+import { randomSuffix } from '../../core/physical-name';
+import type { Credentials, Decision, DeniedCall, IamPort } from '../../core/ports';
+import { OPERATOR, type Principal } from '../../core/principal';
+import { REHEARSAL_ACCOUNT, REHEARSAL_REGION, ResourceFailure } from '../../core/resource';
+import type { RequiredPermission } from '../../core/service';
+import type { ConditionContext } from './conditions';
+import { awsManagedPolicy } from './managed-policies';
+import { compilePolicy, type Policy, type Request, type Statement, sessionArn } from './policy';
+
+/** Denied calls that are kept for the report; the rest is only counted. */
+const MAX_DENIED_KEPT = 1_000;
+
+export interface RoleDefinition {
+  readonly arn: string;
+  readonly name: string;
+  readonly trust: unknown;
+  /** Policy name → document. */
+  readonly inline: Readonly<Record<string, unknown>>;
+  readonly managedArns: readonly string[];
+}
+
+interface Role {
+  readonly arn: string;
+  readonly name: string;
+  trust: Policy;
+  /** The role's own `Policies`. */
+  inline: readonly Policy[];
+  managedArns: readonly string[];
+  /** Put on it by `AWS::IAM::Policy` and `AWS::IAM::ManagedPolicy`, by their physical id. */
+  readonly attached: Map<string, Policy>;
+}
+
+/**
+ * Roles and policies of the template, and the judge over every call. Within one account a call is allowed if an identity
+ * or a resource policy allows it and none denies it.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics-single-account.html
+ * Not judged: permission boundaries, session and organisation policies (refused in templates), key policies of KMS.
+ */
+export class Iam implements IamPort {
+  private readonly roles = new Map<string, Role>();
+  private readonly managed = new Map<string, Policy>();
+  private readonly resourcePolicies = new Map<string, Map<string, Policy>>();
+  private readonly principals = new Map<string, Principal>([[OPERATOR_CREDENTIALS.accessKeyId, OPERATOR]]);
+  private readonly sessions = new Map<string, Credentials>();
+  private readonly denied: DeniedCall[] = [];
+  private calls = 0;
+
+  sessionFor(roleArn: string, label: string, service?: string): Credentials {
+    const role = this.roles.get(roleArn);
+    if (role === undefined) throw new Error(`role ${roleArn}: there is none`);
+    if (service !== undefined) {
+      const principal: Principal = { kind: 'service', arn: service, label: service };
+      const request = requestOf(principal, { action: 'sts:AssumeRole', resource: roleArn });
+      if (
+        !role.trust.statements.some((one) => one.effect === 'Allow' && one.names(principal) && one.matches(request))
+      ) {
+        throw new Error(`role ${roleArn} cannot be assumed by ${service}: its trust policy does not allow it`);
+      }
+    }
+    const key = `${roleArn} ${label}`;
+    const known = this.sessions.get(key);
+    if (known !== undefined) return known;
+    const credentials = {
+      accessKeyId: `ASIA${randomSuffix(16)}`,
+      secretAccessKey: 'rehearsal',
+      sessionToken: randomUUID(),
+    };
+    this.principals.set(credentials.accessKeyId, { kind: 'role', arn: roleArn, label });
+    this.sessions.set(key, credentials);
+    return credentials;
+  }
+
+  principalOf(accessKeyId: string): Principal | undefined {
+    return this.principals.get(accessKeyId);
+  }
+
+  decide(principal: Principal, permission: RequiredPermission): Decision {
+    this.calls++;
+    const decision = this.judge(principal, permission);
+    if (!decision.allowed && this.denied.length < MAX_DENIED_KEPT) {
+      const { action, resource } = permission;
+      this.denied.push({ principal: sessionArn(principal), action, resource, reason: decision.reason });
+    }
+    return decision;
+  }
+
+  /** Like {@link decide}, but not counted: for a service that only wants to know. */
+  judge(principal: Principal, permission: RequiredPermission): Decision {
+    if (principal.kind === 'operator') return { allowed: true, reason: 'the operator may do everything' };
+    const request = requestOf(principal, permission);
+    const identity = this.identityPolicies(principal);
+    const resource = this.policiesOn(permission.resource);
+    const denied = (kind: string) => refusal(principal, permission, `with an explicit deny in ${kind} policy`);
+    if (find(identity, (one) => one.effect === 'Deny' && one.matches(request)) !== undefined) {
+      return denied('an identity-based');
+    }
+    const deniedByResource = (one: Statement) =>
+      one.effect === 'Deny' && one.names(principal) !== undefined && one.matches(request);
+    if (find(resource, deniedByResource) !== undefined) return denied('a resource-based');
+    const allowance =
+      find(identity, (one) => one.effect === 'Allow' && one.matches(request)) ??
+      // Naming the account only lets its identity policies decide: that is not yet a permission.
+      find(resource, (one) => one.effect === 'Allow' && one.names(principal) === 'itself' && one.matches(request));
+    if (allowance !== undefined) return { allowed: true, reason: `allowed by ${allowance}` };
+    const kind = principal.kind === 'role' ? 'identity-based' : 'resource-based';
+    return refusal(principal, permission, `because no ${kind} policy allows the ${permission.action} action`);
+  }
+
+  attachResourcePolicy(resourceArn: string, id: string, document: unknown): void {
+    const policy = compilePolicy(id, document);
+    const existing = this.resourcePolicies.get(resourceArn);
+    if (existing === undefined) this.resourcePolicies.set(resourceArn, new Map([[id, policy]]));
+    else existing.set(id, policy);
+  }
+
+  detachResourcePolicy(resourceArn: string, id: string): void {
+    const policies = this.resourcePolicies.get(resourceArn);
+    policies?.delete(id);
+    if (policies?.size === 0) this.resourcePolicies.delete(resourceArn);
+  }
+
+  statistics(): { readonly calls: number; readonly denied: readonly DeniedCall[] } {
+    return { calls: this.calls, denied: [...this.denied] };
+  }
+
+  /**
+   * Creates the role or gives it new content; policies attached to it stay.
+   * @throws ResourceFailure on a policy that cannot be judged, before anything is changed.
+   */
+  putRole(definition: RoleDefinition): void {
+    const trust = compilePolicy(`trust policy of ${definition.name}`, definition.trust);
+    const inline = Object.entries(definition.inline).map(([name, document]) => compilePolicy(name, document));
+    for (const arn of definition.managedArns) this.managedPolicy(arn);
+    const role = this.roles.get(definition.arn);
+    if (role === undefined) {
+      const { arn, name, managedArns } = definition;
+      this.roles.set(arn, { arn, name, trust, inline, managedArns, attached: new Map() });
+    } else {
+      Object.assign(role, { trust, inline, managedArns: definition.managedArns });
+    }
+  }
+
+  hasRole(arn: string): boolean {
+    return this.roles.has(arn);
+  }
+
+  deleteRole(arn: string): void {
+    this.roles.delete(arn);
+  }
+
+  /** @throws ResourceFailure if there is no such role. */
+  roleArn(name: string): string {
+    for (const role of this.roles.values()) if (role.name === name) return role.arn;
+    throw new ResourceFailure(`role ${name}: there is none`);
+  }
+
+  /** Puts the policy on exactly the named roles. */
+  attach(policyId: string, document: unknown, roleNames: readonly string[]): void {
+    const policy = compilePolicy(policyId, document);
+    const arns = new Set(roleNames.map((name) => this.roleArn(name)));
+    for (const role of this.roles.values()) {
+      if (arns.has(role.arn)) role.attached.set(policyId, policy);
+      else role.attached.delete(policyId);
+    }
+  }
+
+  detach(policyId: string): void {
+    for (const role of this.roles.values()) role.attached.delete(policyId);
+  }
+
+  putManagedPolicy(arn: string, document: unknown): void {
+    this.managed.set(arn, compilePolicy(arn, document));
+  }
+
+  deleteManagedPolicy(arn: string): void {
+    this.managed.delete(arn);
+  }
+
+  private identityPolicies(principal: Principal): readonly Policy[] {
+    const role = principal.kind === 'role' ? this.roles.get(principal.arn) : undefined;
+    if (role === undefined) return [];
+    return [...role.inline, ...role.attached.values(), ...role.managedArns.map((arn) => this.managedPolicy(arn))];
+  }
+
+  private managedPolicy(arn: string): Policy {
+    const known = this.managed.get(arn);
+    if (known !== undefined) return known;
+    const document = awsManagedPolicy(arn);
+    if (document === undefined)
+      throw new ResourceFailure(`not rehearsable: managed policy ${arn}: its content is not known`);
+    const policy = compilePolicy(arn, document);
+    this.managed.set(arn, policy);
+    return policy;
+  }
+
+  private policiesOn(resource: string): readonly Policy[] {
+    const policies = this.resourcePolicies.get(resource);
+    return policies === undefined ? [] : [...policies.values()];
+  }
+}
+
+function find(policies: readonly Policy[], test: (statement: Statement) => boolean): string | undefined {
+  for (const policy of policies) {
+    const statement = policy.statements.find(test);
+    if (statement !== undefined) return `${policy.name}, ${statement.name}`;
+  }
+  return undefined;
+}
+
+/** Condition keys that every call has. The front speaks plain HTTP on the loopback: it counts as secure transport. */
+function requestOf(principal: Principal, permission: RequiredPermission): Request {
+  const context = new Map<string, readonly string[]>([
+    ['aws:securetransport', ['true']],
+    ['aws:requestedregion', [REHEARSAL_REGION]],
+    ['aws:resourceaccount', [REHEARSAL_ACCOUNT]],
+    ['aws:principalisawsservice', [String(principal.kind === 'service')]],
+  ]);
+  if (principal.kind === 'role') {
+    context.set('aws:principalarn', [principal.arn]);
+    context.set('aws:principalaccount', [REHEARSAL_ACCOUNT]);
+  }
+  for (const [key, values] of Object.entries(permission.conditions ?? {})) context.set(key.toLowerCase(), values);
+  return { action: permission.action, resource: permission.resource, context: context satisfies ConditionContext };
+}
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html */
+function refusal(principal: Principal, permission: RequiredPermission, why: string): Decision {
+  const who = sessionArn(principal);
+  return {
+    allowed: false,
+    reason: `User: ${who} is not authorized to perform: ${permission.action} on resource: ${permission.resource} ${why}`,
+  };
+}
