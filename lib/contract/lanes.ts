@@ -15,6 +15,9 @@ export type Priority = (typeof PRIORITIES)[number];
 /** The alias of the router that CodeDeploy shifts. Its weights are the valve. */
 export const ROUTER_ALIAS = 'live';
 
+/** Receives after which SQS moves a message of a lane to the dead-letter queue, unless told otherwise. */
+export const DEFAULT_MAX_RECEIVES = 5;
+
 /** What a task is run for. `probe` is the deep health check; its results reach no caller. */
 export const MODES = ['live', 'shadow', 'probe'] as const;
 export type Mode = (typeof MODES)[number];

@@ -1,0 +1,49 @@
+import { Duration, RemovalPolicy, Size } from 'aws-cdk-lib';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import type { Construct } from 'constructs';
+import { executionRole } from './execution-role';
+import { bundleDirectory } from './package-root';
+
+export interface BundledFunctionProps {
+  /** Folder under `assets/`: router, api, preflight, evidence, recorder, rollout-check. */
+  readonly bundle: string;
+  /** One line for the console. */
+  readonly description: string;
+  readonly environment?: { [name: string]: string };
+  /** @default 512 MiB */
+  readonly memory?: Size;
+  /** @default 30 seconds */
+  readonly timeout?: Duration;
+  /** @default one month */
+  readonly logRetention?: logs.RetentionDays;
+  /** What becomes of the log group when the stack is deleted. @default RemovalPolicy.DESTROY */
+  readonly removalPolicy?: RemovalPolicy;
+}
+
+/**
+ * A function whose code was bundled when the library was built: synthesizing it takes neither Docker nor a bundler.
+ * Published versions are kept on update and delete, but not when the update that made them is rolled back: deploying
+ * the same content again would fail on a version that exists and that no stack knows.
+ */
+export class BundledFunction extends lambda.Function {
+  constructor(scope: Construct, id: string, props: BundledFunctionProps) {
+    const logGroup = new logs.LogGroup(scope, `${id}Logs`, {
+      retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
+      removalPolicy: props.removalPolicy ?? RemovalPolicy.DESTROY,
+    });
+    super(scope, id, {
+      description: props.description,
+      runtime: lambda.Runtime.NODEJS_24_X,
+      code: lambda.Code.fromAsset(bundleDirectory(props.bundle)),
+      handler: 'index.handler',
+      memorySize: (props.memory ?? Size.mebibytes(512)).toMebibytes(),
+      timeout: props.timeout ?? Duration.seconds(30),
+      environment: props.environment ?? {},
+      tracing: lambda.Tracing.ACTIVE,
+      logGroup,
+      role: executionRole(scope, `${id}Role`, logGroup),
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
+    });
+  }
+}

@@ -1,0 +1,30 @@
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as logs from 'aws-cdk-lib/aws-logs';
+import type { Construct } from 'constructs';
+
+/**
+ * What a function in a VPC needs for its network interfaces. EC2 knows no resource-level permission for them
+ * (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html).
+ */
+export const NETWORK_INTERFACE_ACTIONS = [
+  'ec2:CreateNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:DeleteNetworkInterface',
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:UnassignPrivateIpAddresses',
+];
+
+/**
+ * Role of one function that may write to its own log group only. The managed policy AWSLambdaBasicExecutionRole, which
+ * the CDK takes by default, may write to every log group of the account.
+ */
+export function executionRole(scope: Construct, id: string, logGroup: logs.ILogGroup): iam.Role {
+  const role = new iam.Role(scope, id, { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
+  logGroup.grantWrite(role);
+  return role;
+}
+
+export function allowNetworkInterfaces(role: iam.Role): void {
+  role.addToPolicy(new iam.PolicyStatement({ actions: NETWORK_INTERFACE_ACTIONS, resources: ['*'] }));
+}

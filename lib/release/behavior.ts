@@ -1,0 +1,139 @@
+import { join } from 'node:path';
+import { Token } from 'aws-cdk-lib';
+import { laneError } from '../common';
+import { type BehaviorDocument, behaviorDocumentSchema } from '../contract';
+import { type BehaviorFile, readBehaviorFiles } from './behavior-files';
+import type { Model } from './model';
+import type { TaskLimits } from './task-limits';
+
+export interface BehaviorProps {
+  /** Pinned model. */
+  readonly model: Model;
+  /** Budget of one task. @default see {@link TaskLimits} */
+  readonly limits?: TaskLimits;
+  /** Version of the shape of session states, from 1. @default 1 */
+  readonly stateSchema?: number;
+}
+
+/** How an agent behaves, apart from its code: prompts, tool schemas, model, limits, state schema. */
+export class Behavior {
+  /**
+   * Reads a behaviour from a folder:
+   * - `prompts/**` with files `*.md` and `*.txt`: at least one; the name is the path without the extension, and
+   *   placeholders are written `{{name}}`
+   * - `tools/**` with files `*.json`: the JSON schema of each tool's input; may be missing
+   *
+   * Line ends, byte order marks, hidden files, and white space in JSON do not count. Symbolic links, other files, empty
+   * prompts, and text that is not UTF-8 are refused.
+   *
+   * @param directory relative to the directory that the app is run in
+   */
+  static fromDirectory(directory: string, props: BehaviorProps): Behavior {
+    if (Token.isUnresolved(directory)) {
+      throw laneError(
+        undefined,
+        'UnresolvedBehavior',
+        `behavior directory is a token (${directory}): expected a path that exists at synth; write the path into the app`,
+      );
+    }
+    const stateSchema = props.stateSchema ?? 1;
+    if (Token.isUnresolved(stateSchema) || !Number.isSafeInteger(stateSchema) || stateSchema < 1) {
+      throw laneError(
+        undefined,
+        'InvalidStateSchema',
+        `stateSchema is ${Token.isUnresolved(stateSchema) ? 'a token' : stateSchema}: expected a whole number from 1; count it up by one whenever the shape of the session state changes`,
+      );
+    }
+    return new Behavior(
+      directory,
+      readPrompts(directory),
+      readTools(directory),
+      props.model,
+      props.limits ?? {},
+      stateSchema,
+    );
+  }
+
+  /** Folder that the behaviour was read from. */
+  readonly directory: string;
+  readonly model: Model;
+  readonly limits: TaskLimits;
+  readonly stateSchema: number;
+  /** Names of the prompts, in order. */
+  readonly promptNames: string[];
+  /** Names of the tools, in order. */
+  readonly toolNames: string[];
+  /** @internal */
+  readonly _prompts: BehaviorDocument['prompts'];
+  /** @internal */
+  readonly _tools: BehaviorDocument['tools'];
+
+  private constructor(
+    directory: string,
+    prompts: BehaviorDocument['prompts'],
+    tools: BehaviorDocument['tools'],
+    model: Model,
+    limits: TaskLimits,
+    stateSchema: number,
+  ) {
+    this.directory = directory;
+    this.model = model;
+    this.limits = limits;
+    this.stateSchema = stateSchema;
+    this.promptNames = Object.keys(prompts);
+    this.toolNames = Object.keys(tools);
+    this._prompts = prompts;
+    this._tools = tools;
+  }
+}
+
+function readPrompts(directory: string): BehaviorDocument['prompts'] {
+  const folder = join(directory, 'prompts');
+  const files = readBehaviorFiles(folder, ['.md', '.txt']);
+  if (files === undefined || files.length === 0) {
+    throw laneError(
+      undefined,
+      'NoPrompts',
+      `${files === undefined ? `there is no folder ${folder}` : `${folder} holds no prompt`}: expected at least one file that ends in .md or .txt; paths are relative to ${process.cwd()}`,
+    );
+  }
+  return Object.fromEntries(files.map((file) => [file.name, nonEmpty(file)]));
+}
+
+function nonEmpty(file: BehaviorFile): string {
+  if (file.text.trim() === '') {
+    throw laneError(
+      undefined,
+      'EmptyPrompt',
+      `${file.path} is empty: expected the text of the prompt "${file.name}"; write it, or remove the file`,
+    );
+  }
+  return file.text;
+}
+
+function readTools(directory: string): BehaviorDocument['tools'] {
+  const files = readBehaviorFiles(join(directory, 'tools'), ['.json']) ?? [];
+  return Object.fromEntries(files.map((file) => [file.name, parseTool(file)]));
+}
+
+function parseTool(file: BehaviorFile): BehaviorDocument['tools'][string] {
+  let content: unknown;
+  try {
+    content = JSON.parse(file.text);
+  } catch (error) {
+    throw laneError(
+      undefined,
+      'ToolNotJson',
+      `${file.path} is not JSON (${error instanceof Error ? error.message : String(error)}): expected the JSON schema of the input of the tool "${file.name}"; correct the file`,
+    );
+  }
+  const parsed = behaviorDocumentSchema.shape.tools.valueType.safeParse(content);
+  if (!parsed.success) {
+    throw laneError(
+      undefined,
+      'ToolNotASchema',
+      `${file.path} holds ${content === null ? 'null' : Array.isArray(content) ? 'an array' : `a ${typeof content}`}: expected a JSON object, the schema of the input of the tool "${file.name}", like {"type": "object", "properties": {…}}; correct the file`,
+    );
+  }
+  return parsed.data;
+}

@@ -1,0 +1,114 @@
+import { Token } from 'aws-cdk-lib';
+import type { IConstruct } from 'constructs';
+import { laneError } from '../common';
+import {
+  type BehaviorDocument,
+  type TaskLimits as ContractLimits,
+  canonicalJson,
+  digestOf,
+  limitsSchema,
+  type ReleaseManifest,
+  releaseIdOf,
+} from '../contract';
+import type { Behavior } from './behavior';
+import type { TaskLimits } from './task-limits';
+import type { WorkerDescription } from './worker-description';
+
+/** Seconds of the worker's timeout that are left, at least, for writing down that a task ran out of time. */
+const LEAST_MARGIN_SECONDS = 5;
+/** Seconds that are left if the user says nothing. */
+const DEFAULT_MARGIN_SECONDS = 10;
+
+/** Largest document: the recorder reads and compresses it, a worker loads it at its first task. */
+export const MAX_DOCUMENT_BYTES = 1024 * 1024;
+
+/** A release before it has a place in a stack: its id follows from content alone. */
+export interface ReleaseDraft {
+  readonly id: string;
+  readonly manifest: ReleaseManifest;
+  readonly document: BehaviorDocument;
+  /** Canonical JSON of the document. */
+  readonly text: string;
+}
+
+/**
+ * Puts a behaviour and a worker together.
+ *
+ * @param scope for messages
+ */
+export function draftRelease(scope: IConstruct, behavior: Behavior, worker: WorkerDescription): ReleaseDraft {
+  const limits = resolveLimits(scope, behavior.limits, worker);
+  const model = behavior.model._settings;
+  const manifest: ReleaseManifest = {
+    schema: 1,
+    components: {
+      prompts: digestOf(behavior._prompts),
+      tools: digestOf(behavior._tools),
+      model: digestOf(model),
+      limits: digestOf(limits),
+      state: digestOf({ schema: behavior.stateSchema }),
+      code: worker.codeDigest,
+      worker: digestOf(worker.settings),
+    },
+  };
+  const id = releaseIdOf(manifest);
+  const document: BehaviorDocument = {
+    schema: 1,
+    release: id,
+    manifest,
+    prompts: behavior._prompts,
+    tools: behavior._tools,
+    model,
+    limits,
+    stateSchema: behavior.stateSchema,
+  };
+  const text = canonicalJson(document);
+  const bytes = Buffer.byteLength(text);
+  if (bytes > MAX_DOCUMENT_BYTES) {
+    throw laneError(
+      scope,
+      'BehaviorTooLarge',
+      `behavior of ${behavior.directory} is ${bytes} bytes as JSON: expected at most ${MAX_DOCUMENT_BYTES}, for every worker loads it at its first task; move large texts to a store that the agent's tools read`,
+    );
+  }
+  return { id, manifest, document, text };
+}
+
+function resolveLimits(scope: IConstruct, limits: TaskLimits, worker: WorkerDescription): ContractLimits {
+  const timeoutMs = worker.timeout.toMilliseconds();
+  if (limits.maxDuration?.isUnresolved() || Object.values(limits).some((value) => Token.isUnresolved(value))) {
+    throw laneError(
+      scope,
+      'UnresolvedLimits',
+      'limits of the behavior hold a token: expected concrete values, known at synth, for they are part of the release; write the values into the app',
+    );
+  }
+  const maxDurationMs = limits.maxDuration?.toMilliseconds() ?? timeoutMs - DEFAULT_MARGIN_SECONDS * 1000;
+  if (maxDurationMs > timeoutMs - LEAST_MARGIN_SECONDS * 1000) {
+    throw laneError(
+      scope,
+      'LimitBeyondTimeout',
+      `limits.maxDuration is ${maxDurationMs / 1000} s and the worker's timeout ${timeoutMs / 1000} s: expected at least ${LEAST_MARGIN_SECONDS} s between them, else the worker is killed before it can write down that the task timed out; lower maxDuration to ${timeoutMs / 1000 - LEAST_MARGIN_SECONDS} s or raise the timeout`,
+    );
+  }
+  const parsed = limitsSchema.safeParse({
+    maxToolCalls: limits.maxToolCalls ?? 100,
+    maxModelCalls: limits.maxModelCalls ?? 50,
+    maxTokens: limits.maxTokens ?? 500_000,
+    maxCost: limits.maxCost ?? 1,
+    maxDurationMs,
+  });
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+    throw laneError(
+      scope,
+      'InvalidLimits',
+      `limits of the behavior are not valid: ${issues}; correct them in Behavior.fromDirectory${
+        limits.maxDuration === undefined && maxDurationMs <= 0
+          ? `, or raise the worker's timeout of ${timeoutMs / 1000} s above ${DEFAULT_MARGIN_SECONDS} s`
+          : ''
+      }`,
+    );
+  }
+  return parsed.data;
+}

@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as s3assets from 'aws-cdk-lib/aws-s3-assets';
+import { Construct } from 'constructs';
+import { stageFile } from '../common';
+import { RELEASE_COMPONENTS, sha256 } from '../contract';
+import type { Behavior } from './behavior';
+import { draftRelease } from './manifest';
+import { READ_DOCUMENT_ACTIONS } from './perms';
+import { type Provenance, provenanceOf } from './provenance';
+import type { WorkerDescription } from './worker-description';
+
+/** Extension, and so end of the object key, of behaviour documents. */
+const DOCUMENT_EXTENSION = '.behavior';
+
+export interface ReleaseProps {
+  readonly behavior: Behavior;
+  readonly worker: WorkerDescription;
+}
+
+/**
+ * One release: everything that decides how the agent behaves, pinned under one id. The id is derived from content
+ * alone: paths, tags, names, and whatever else is in the stack do not change it.
+ */
+export class Release extends Construct {
+  /** `r-` and 12 hexadecimal digits. */
+  readonly releaseId: string;
+  /** Digest of each component: prompts, tools, model, limits, state, code, worker. */
+  readonly componentDigests: { [component: string]: string };
+  /** Bucket of the behaviour document. */
+  readonly behaviorBucket: string;
+  /** Key of the behaviour document; named by its content. */
+  readonly behaviorKey: string;
+  /** Secret (by its name) that the model needs. */
+  readonly modelSecretName: string;
+  private readonly asset: s3assets.Asset;
+  private readonly sources: readonly string[];
+
+  constructor(scope: Construct, id: string, props: ReleaseProps) {
+    super(scope, id);
+    const draft = draftRelease(this, props.behavior, props.worker);
+    this.releaseId = draft.id;
+    this.componentDigests = Object.fromEntries(
+      RELEASE_COMPONENTS.map((component) => [component, draft.manifest.components[component]]),
+    );
+    const digest = sha256(draft.text);
+    const name = `document${DOCUMENT_EXTENSION}`;
+    this.asset = new s3assets.Asset(this, 'Document', {
+      path: join(stageFile(this, digest, name, draft.text), name),
+      assetHash: digest,
+    });
+    this.behaviorBucket = this.asset.s3BucketName;
+    this.behaviorKey = this.asset.s3ObjectKey;
+    this.modelSecretName = props.behavior.model.secretName;
+    this.sources = [props.behavior.directory, ...props.worker.sources];
+  }
+
+  /**
+   * Lets a function read behaviour documents: not this one alone, but those of other releases, too. All versions of a
+   * worker share one role; in the middle of a rollout the stable version still loads the document of the release
+   * before, and which one that is the template cannot know. Documents are told from everything else in the asset
+   * bucket (templates, code) by the end of their keys.
+   */
+  grantRead(grantee: iam.IGrantable): iam.Grant {
+    return iam.Grant.addToPrincipal({
+      grantee,
+      actions: READ_DOCUMENT_ACTIONS,
+      resourceArns: [this.asset.bucket.arnForObjects(`*${DOCUMENT_EXTENSION}`)],
+    });
+  }
+
+  /** Last commit that touched the behaviour or the worker's code; empty when unknown or not committed. */
+  provenance(): Provenance {
+    return provenanceOf(this.sources);
+  }
+}

@@ -1,0 +1,19 @@
+import type { Duration } from 'aws-cdk-lib';
+
+/** What of a worker goes into a release. */
+export interface WorkerDescription {
+  /** SHA-256 (64 hexadecimal digits) of the code that runs the agent. */
+  readonly codeDigest: string;
+
+  /**
+   * Settings under which the code runs, concrete values only: kind, runtime, architecture, memory, timeout,
+   * environment. A value that is known only at deployment takes part by its name.
+   */
+  readonly settings: { [name: string]: string };
+
+  /** Longest that the worker may run one task. */
+  readonly timeout: Duration;
+
+  /** Files that the code was made of, for the provenance of the release. */
+  readonly sources: string[];
+}

@@ -1,0 +1,183 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import type { IConstruct } from 'constructs';
+import type { BuildFailure, BuildResult, Message } from 'esbuild';
+import { laneError, packageRoot } from '../common';
+import { sha256 } from '../contract';
+
+/** An agent and all that it needs, in one file. */
+export interface AgentBundle {
+  /** Content of `index.js`; exports `handler`. */
+  readonly code: Uint8Array;
+  /** SHA-256 of the code, and of nothing else. */
+  readonly digest: string;
+  /** Files that the agent's author keeps: what was bundled, less `node_modules` and this library. */
+  readonly sources: string[];
+  /** What the bundler found odd. */
+  readonly warnings: string[];
+}
+
+/** Fingerprints of a bundle's inputs, to see whether it is still that of the files. */
+interface CachedBundle {
+  readonly bundle: AgentBundle;
+  readonly inputs: ReadonlyMap<string, string>;
+}
+
+/** One app may synthesize one agent in several stages and stacks: each entry is bundled once as long as no input changes. */
+const cache = new Map<string, CachedBundle>();
+
+/**
+ * Bundles the module whose default export is an agent, with the worker of this library around it.
+ *
+ * The result depends on content alone: no path, no comment and no source map gets into it.
+ *
+ * @param scope for messages
+ * @param entry relative to the directory that the app is run in
+ * @throws LaneError for an entry that is missing, cannot be bundled, or has no default export
+ */
+export function bundleAgent(scope: IConstruct, entry: string): AgentBundle {
+  const path = resolve(entry);
+  if (!existsSync(path) || !statSync(path).isFile()) {
+    throw laneError(
+      scope,
+      'EntryNotFound',
+      `worker entry "${entry}" is not a file: expected the module whose default export is the agent; paths are relative to ${process.cwd()}`,
+    );
+  }
+  const known = cache.get(path);
+  if (known !== undefined && [...known.inputs].every(([file, fingerprint]) => fingerprintOf(file) === fingerprint)) {
+    return known.bundle;
+  }
+  const result = build(scope, entry, path);
+  const bundle = toBundle(scope, entry, path, result);
+  cache.set(path, {
+    bundle,
+    inputs: new Map(inputsOf(result).map((file) => [file, fingerprintOf(file)])),
+  });
+  return bundle;
+}
+
+/** The worker and the runtime of this library, side by side: an agent and its worker must share one copy of them. */
+function librarySource(name: 'worker' | 'runtime'): string {
+  const root = packageRoot();
+  const candidates = [join(root, 'lambda', name, 'index.ts'), join(root, 'dist', 'lambda', name, 'index.js')];
+  const found = candidates.find((candidate) => existsSync(candidate));
+  if (found === undefined) {
+    throw laneError(
+      undefined,
+      'LibraryIncomplete',
+      `the package has no lambda/${name}: expected ${candidates.join(' or ')}; in a checkout run "npm run build:types", else install the package again`,
+    );
+  }
+  return found;
+}
+
+type AgentBuild = BuildResult<{ write: false; metafile: true }>;
+
+function build(scope: IConstruct, entry: string, path: string): AgentBuild {
+  // Loaded here and not above: an app whose workers come bundled need not have the bundler in memory.
+  const { buildSync } = require('esbuild') as typeof import('esbuild');
+  try {
+    return buildSync({
+      stdin: {
+        contents: [
+          "import { createHandler } from 'cdk-agent-lanes/worker';",
+          `import agent from ${JSON.stringify(`./${basename(path)}`)};`,
+          'export const handler = createHandler(agent);',
+        ].join('\n'),
+        resolveDir: dirname(path),
+        sourcefile: 'worker-entry.ts',
+        loader: 'ts',
+      },
+      alias: { 'cdk-agent-lanes/worker': librarySource('worker'), 'cdk-agent-lanes/runtime': librarySource('runtime') },
+      bundle: true,
+      minify: true,
+      legalComments: 'none',
+      sourcemap: false,
+      platform: 'node',
+      target: 'node20',
+      format: 'cjs',
+      mainFields: ['module', 'main'],
+      write: false,
+      metafile: true,
+      logLevel: 'silent',
+    });
+  } catch (error) {
+    if (!isBuildFailure(error)) {
+      throw error;
+    }
+    if (error.errors.some((message) => /^No matching export in .* for import "default"$/.test(message.text))) {
+      throw noDefaultExport(scope, entry);
+    }
+    throw laneError(
+      scope,
+      'EntryNotBundled',
+      `worker entry "${entry}" cannot be bundled: ${error.errors.map(describe).join('; ')}; correct the source, or bundle it yourself and hand it in as code`,
+    );
+  }
+}
+
+function toBundle(scope: IConstruct, entry: string, path: string, result: AgentBuild): AgentBundle {
+  const code = result.outputFiles[0]?.contents;
+  if (code === undefined) {
+    throw laneError(
+      scope,
+      'EntryNotBundled',
+      `worker entry "${entry}" gave no output; bundle it yourself and hand it in as code`,
+    );
+  }
+  // A module without any import or export is taken for CommonJS; then only the warning tells that nothing is exported.
+  const input = Object.entries(result.metafile.inputs).find(([file]) => resolve(file) === path)?.[1];
+  if (input?.format === undefined && !/\b(?:module|exports)\b/.test(readFileSync(path, 'utf8'))) {
+    throw noDefaultExport(scope, entry);
+  }
+  return {
+    code,
+    digest: sha256(code),
+    sources: inputsOf(result)
+      .filter((file) => !file.split(sep).includes('node_modules') && !isLibraryFile(file))
+      .map((file) => relative(process.cwd(), file))
+      .sort(),
+    warnings: result.warnings.map(describe),
+  };
+}
+
+function noDefaultExport(scope: IConstruct, entry: string): Error {
+  return laneError(
+    scope,
+    'NoDefaultExport',
+    `worker entry "${entry}" has no default export: expected "export default defineAgent({ … })"; add it`,
+  );
+}
+
+function inputsOf(result: AgentBuild): string[] {
+  return Object.keys(result.metafile.inputs)
+    .map((file) => resolve(file))
+    .filter((file) => existsSync(file));
+}
+
+function isLibraryFile(file: string): boolean {
+  const path = relative(packageRoot(), file);
+  return path.startsWith(`lambda${sep}`) || path.startsWith(`lib${sep}`) || path.startsWith(`dist${sep}`);
+}
+
+/** Installed packages do not change under a running synth: their size and time say enough. */
+function fingerprintOf(file: string): string {
+  if (!existsSync(file)) {
+    return 'gone';
+  }
+  if (file.split(sep).includes('node_modules')) {
+    const { size, mtimeMs } = statSync(file);
+    return `${size} ${mtimeMs}`;
+  }
+  return sha256(readFileSync(file));
+}
+
+function isBuildFailure(error: unknown): error is BuildFailure {
+  return error instanceof Error && 'errors' in error && Array.isArray(error.errors);
+}
+
+function describe(message: Message): string {
+  const at = message.location;
+  return at === null ? message.text : `${at.file}:${at.line}:${at.column + 1}: ${message.text}`;
+}

@@ -1,0 +1,175 @@
+import { Duration, Size, type Stack, Token } from 'aws-cdk-lib';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import type { IConstruct } from 'constructs';
+import { laneError } from '../common';
+import { PlatformLimits } from '../contract';
+import type { LambdaWorkerProps } from './lambda-worker-props';
+
+/** Prefix of the environment variables that are the library's. */
+const RESERVED_PREFIX = 'AGENT_LANES_';
+
+/** Least that a worker of an agent can do with: below, Node.js with the AWS SDK does not start. */
+const LEAST_MEMORY_MIB = 128;
+/** https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+const MOST_MEMORY_MIB = 10_240;
+
+/** Props of a Lambda worker with their defaults. */
+export interface LambdaSettings {
+  readonly memory: Size;
+  readonly timeout: Duration;
+  readonly maxConcurrency: number;
+  readonly runtime: lambda.Runtime;
+  readonly architecture: lambda.Architecture;
+  readonly environment: { [name: string]: string };
+}
+
+/** @throws LaneError for a value that Lambda would refuse, or that is not known at synth */
+export function checkLambdaSettings(scope: IConstruct, props: LambdaWorkerProps): LambdaSettings {
+  const settings: LambdaSettings = {
+    memory: props.memory ?? Size.mebibytes(1024),
+    timeout: props.timeout ?? Duration.minutes(5),
+    maxConcurrency: props.maxConcurrency ?? 50,
+    runtime: props.runtime ?? lambda.Runtime.NODEJS_24_X,
+    architecture: props.architecture ?? lambda.Architecture.X86_64,
+    environment: props.environment ?? {},
+  };
+  checkSource(scope, props, settings.runtime);
+  if (
+    settings.memory.isUnresolved() ||
+    settings.timeout.isUnresolved() ||
+    Token.isUnresolved(settings.maxConcurrency)
+  ) {
+    throw laneError(
+      scope,
+      'UnresolvedWorker',
+      'memory, timeout or maxConcurrency of the worker is a token: expected concrete values, known at synth, for the release is derived from them; write the values into the app',
+    );
+  }
+  const memory = settings.memory.toMebibytes();
+  if (memory < LEAST_MEMORY_MIB || memory > MOST_MEMORY_MIB) {
+    throw laneError(
+      scope,
+      'InvalidMemory',
+      `memory of the worker is ${memory} MiB: expected ${LEAST_MEMORY_MIB} to ${MOST_MEMORY_MIB} MiB (${PlatformLimits.LAMBDA_TIMEOUT.source}); choose a size in between`,
+    );
+  }
+  const timeout = settings.timeout.toSeconds();
+  if (timeout < 1 || timeout > PlatformLimits.LAMBDA_TIMEOUT.value) {
+    throw laneError(
+      scope,
+      'InvalidTimeout',
+      `timeout of the worker is ${timeout} s: expected 1 to ${PlatformLimits.LAMBDA_TIMEOUT.value} s (${PlatformLimits.LAMBDA_TIMEOUT.source}); split tasks that take longer`,
+    );
+  }
+  const most = PlatformLimits.ESM_MAX_CONCURRENCY;
+  if (
+    !Number.isInteger(settings.maxConcurrency) ||
+    settings.maxConcurrency < 2 ||
+    settings.maxConcurrency > most.value
+  ) {
+    throw laneError(
+      scope,
+      'InvalidMaxConcurrency',
+      `maxConcurrency of the worker is ${settings.maxConcurrency}: expected a whole number from 2 to ${most.value} (${most.source})`,
+    );
+  }
+  checkEnvironment(scope, settings.environment);
+  return settings;
+}
+
+function checkSource(scope: IConstruct, props: LambdaWorkerProps, runtime: lambda.Runtime): void {
+  if ((props.entry === undefined) === (props.code === undefined)) {
+    throw laneError(
+      scope,
+      'EntryOrCode',
+      `worker has ${props.entry === undefined ? 'neither entry nor code' : 'both entry and code'}: expected one of them; give entry to have the agent bundled here, code if it already is`,
+    );
+  }
+  if (props.entry !== undefined && Token.isUnresolved(props.entry)) {
+    throw laneError(
+      scope,
+      'UnresolvedWorker',
+      `worker entry is a token (${props.entry}): expected a path that exists at synth; write the path into the app`,
+    );
+  }
+  if (props.entry !== undefined && props.handler !== undefined) {
+    throw laneError(
+      scope,
+      'HandlerWithEntry',
+      `handler is "${props.handler}" beside entry "${props.entry}": expected no handler, for the bundle made from entry brings its own; remove it, or give code`,
+    );
+  }
+  if (runtime.family !== lambda.RuntimeFamily.NODEJS) {
+    throw laneError(
+      scope,
+      'InvalidRuntime',
+      `runtime of the worker is ${runtime.name}: expected a Node.js runtime like nodejs24.x, for the worker around the agent is a Node.js program; choose one`,
+    );
+  }
+}
+
+function checkEnvironment(scope: IConstruct, environment: { [name: string]: string }): void {
+  for (const name of Object.keys(environment)) {
+    if (name.startsWith(RESERVED_PREFIX)) {
+      throw laneError(
+        scope,
+        'ReservedEnvironment',
+        `environment variable ${name} is set: expected no name that begins with ${RESERVED_PREFIX}, for these are the library's; choose another name`,
+      );
+    }
+    if (Token.isUnresolved(name) || !/^[A-Za-z][A-Za-z0-9_]+$/.test(name)) {
+      throw laneError(
+        scope,
+        'InvalidEnvironment',
+        `environment variable "${name}" has a name that Lambda refuses: expected a letter, then one or more letters, digits or underscores; rename it`,
+      );
+    }
+  }
+}
+
+/**
+ * Settings as the release sees them. The values of a resource of the stack (a table's name, say) are decided at
+ * deployment: they take part by the variable's name.
+ */
+export function describeSettings(settings: LambdaSettings, handler: string): { [name: string]: string } {
+  const described: { [name: string]: string } = {
+    kind: 'lambda',
+    runtime: settings.runtime.name,
+    architecture: settings.architecture.name,
+    handler,
+    memoryMiB: String(settings.memory.toMebibytes()),
+    timeoutSeconds: String(settings.timeout.toSeconds()),
+  };
+  for (const [name, value] of Object.entries(settings.environment)) {
+    if (Token.isUnresolved(value)) {
+      described[`environment-at-deployment.${name}`] = '';
+    } else {
+      described[`environment.${name}`] = value;
+    }
+  }
+  return described;
+}
+
+/**
+ * Size of an environment as Lambda counts it: names and values. Of a value that holds a token the concrete parts count:
+ * what comes out is the least that it can be.
+ */
+export function leastEnvironmentBytes(stack: Stack, environment: { [name: string]: unknown }): number {
+  const concrete = (value: unknown): number => {
+    if (typeof value === 'string') {
+      return Buffer.byteLength(value);
+    }
+    if (Array.isArray(value)) {
+      return value.reduce((sum: number, part) => sum + concrete(part), 0);
+    }
+    if (typeof value === 'object' && value !== null && 'Fn::Join' in value) {
+      const [, parts] = value['Fn::Join'] as [string, unknown[]];
+      return concrete(parts);
+    }
+    return 0;
+  };
+  return Object.entries(environment).reduce(
+    (sum, [name, value]) => sum + Buffer.byteLength(name) + concrete(stack.resolve(value)),
+    0,
+  );
+}

@@ -1,0 +1,34 @@
+import type { Construct } from 'constructs';
+import type { WorkerDescription } from '../release';
+import type { AgentWorker } from './agent-worker';
+import { describeLambdaWorker, LambdaWorker } from './lambda-worker';
+import type { LambdaWorkerProps } from './lambda-worker-props';
+import type { WorkerContext } from './worker-context';
+
+/** What runs an agent's tasks. Described first, for the release; bound into the stack afterwards. */
+export abstract class Worker {
+  /** A Lambda function: tasks of up to 15 minutes, nothing to pay when idle. */
+  static lambda(props: LambdaWorkerProps): Worker {
+    return new LambdaKind(props);
+  }
+
+  /** What of the worker goes into the release. Same answer whenever it is asked with the same content. */
+  abstract describe(scope: Construct): WorkerDescription;
+
+  /** Creates the worker. */
+  abstract bind(scope: Construct, id: string, context: WorkerContext): AgentWorker;
+}
+
+class LambdaKind extends Worker {
+  constructor(private readonly props: LambdaWorkerProps) {
+    super();
+  }
+
+  describe(scope: Construct): WorkerDescription {
+    return describeLambdaWorker(scope, this.props);
+  }
+
+  bind(scope: Construct, id: string, context: WorkerContext): AgentWorker {
+    return new LambdaWorker(scope, id, { worker: this.props, context });
+  }
+}
