@@ -1,0 +1,114 @@
+import type { TaskRecord } from '../../lib/contract';
+import type { DeniedCall } from '../core/ports';
+import type { Verdict } from './scenario';
+
+/**
+ * Everything that a drill wrote down while it ran. The invariants and the report are pure functions of it. Times are
+ * cloud milliseconds since 1970.
+ */
+export interface DrillHistory {
+  readonly agent: string;
+  /** Cloud milliseconds per real millisecond. */
+  readonly speed: number;
+  readonly submissions: readonly Submission[];
+  /** Live tasks as they stood in the tasks table at the end. */
+  readonly tasks: readonly TaskRecord[];
+  readonly releases: readonly ReleaseHistory[];
+  /** Final results written, as counted by the worker's metric; undefined when nothing was counted. */
+  readonly resultsWritten: number | undefined;
+  /** Releases that the control table has a record of. */
+  readonly recordedReleases: readonly string[];
+  readonly reads: readonly Read[];
+  readonly authorisation: { readonly calls: number; readonly denied: readonly DeniedCall[] };
+  readonly alarms: readonly AlarmHistory[];
+  readonly provider: { readonly requests: number; readonly unmatched: number };
+  readonly malformedMetricLines: { readonly count: number; readonly examples: readonly string[] };
+  readonly destruction: Destruction | undefined;
+  /** Bucket of the valve that a user falls into when the shift goes to this router version; see the router. */
+  bucketOf(routerVersion: string, user: string): number;
+}
+
+/** One request to `POST /tasks`, and what became of it. */
+export interface Submission {
+  readonly sequence: number;
+  readonly user: string;
+  readonly at: number;
+  /** HTTP status of the last attempt; 0 when no answer came. */
+  readonly status: number;
+  readonly taskId?: string;
+  /** Sequence of the submission that this one repeats under the same idempotency key. */
+  readonly repeats?: number;
+  /** What the answer said when it was not 202. */
+  readonly problem?: string;
+}
+
+/** A task read back through `GET /tasks/{id}` at the end. */
+export interface Read {
+  readonly taskId: string;
+  readonly status: number;
+  /** Status of the task in the answer. */
+  readonly taskStatus?: string;
+}
+
+export interface ReleaseHistory {
+  readonly name: string;
+  /** Release id, if the deployment got far enough to know it. */
+  readonly id: string | undefined;
+  readonly expected: Verdict;
+  readonly because?: { readonly gate?: string | undefined; readonly reason?: string | undefined } | undefined;
+  readonly mustBeUnchanged: boolean;
+  readonly verdict: Verdict;
+  readonly reason: string;
+  /** Release that was promoted when this deployment had ended. */
+  readonly promotedAfter: string | undefined;
+  /** Whether the deployment created the stack. */
+  readonly first: boolean;
+  /** Resources that the deployment changed, by path. */
+  readonly changed: readonly string[];
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** Router version that the valve was opened for. */
+  readonly routerVersion: string | undefined;
+  /** How far the valve was open, and when. */
+  readonly valve: readonly ValvePeriod[];
+  /** Alarms that stopped it. */
+  readonly stoppedBy: readonly string[];
+  readonly gates: readonly GateReading[];
+  /** Real seconds from the first shift of traffic to the end of the last; 0 without one. */
+  readonly shiftSeconds: number;
+  /** Messages left in the candidate lane's queues when the next release was about to start, or the drill to end. */
+  readonly candidateBacklog: number;
+}
+
+/**
+ * The valve may have stood at `share` at any time from `from` to `to`. Periods overlap where the moment of a change is
+ * known only roughly.
+ */
+export interface ValvePeriod {
+  /** Share of the users that go to the candidate lane, 0 to 1. */
+  readonly share: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface GateReading {
+  readonly name: string;
+  readonly state: 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
+  readonly value: number | undefined;
+  readonly threshold: number | undefined;
+}
+
+export interface AlarmHistory {
+  readonly name: string;
+  readonly hadData: boolean;
+}
+
+export interface Destruction {
+  readonly completed: boolean;
+  /** Resources that could not be deleted, with the reason. */
+  readonly failures: readonly string[];
+  /** What is there although no removal policy retains it. */
+  readonly leftovers: readonly string[];
+  /** Paths of resources that their removal policy retains. */
+  readonly retained: readonly string[];
+}

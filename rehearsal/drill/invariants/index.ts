@@ -1,0 +1,50 @@
+import type { DrillHistory } from '../history';
+import { alarmsHaveData, everyModelCallScripted, metricLinesWellFormed, nothingDenied, nothingLeft } from './cloud';
+import { expectedVerdicts } from './expected-verdicts';
+import type { Finding, Invariant } from './invariant';
+import {
+  backToStable,
+  candidateLaneEmpty,
+  lanesFollowTheValve,
+  oneReleasePerUser,
+  servedByRecordedReleases,
+  withinTheValve,
+} from './routing';
+import { everyRequestAccepted, noTaskLost, oneFinalStatus, oneResult, readsAgree, sameKeySameTask } from './tasks';
+
+export type { Finding, Invariant } from './invariant';
+
+/** All invariants, in the order of the report. */
+export const INVARIANTS: readonly Invariant[] = [
+  expectedVerdicts,
+  everyRequestAccepted,
+  noTaskLost,
+  oneFinalStatus,
+  oneResult,
+  sameKeySameTask,
+  readsAgree,
+  oneReleasePerUser,
+  lanesFollowTheValve,
+  withinTheValve,
+  backToStable,
+  candidateLaneEmpty,
+  servedByRecordedReleases,
+  nothingDenied,
+  alarmsHaveData,
+  metricLinesWellFormed,
+  everyModelCallScripted,
+  nothingLeft,
+];
+
+export interface InvariantResult extends Finding {
+  readonly name: string;
+  readonly promise: string;
+}
+
+export function checkInvariants(history: DrillHistory): readonly InvariantResult[] {
+  return INVARIANTS.map((invariant) => ({
+    name: invariant.name,
+    promise: invariant.promise,
+    ...invariant.check(history),
+  }));
+}

@@ -1,0 +1,184 @@
+import { type TaskRecord, VALVE_BUCKETS } from '../../../lib/contract';
+import type { DrillHistory, ReleaseHistory } from '../history';
+import { allowedLanes, closedSince, releaseAt } from '../propagation';
+import { type Invariant, judge, plural } from './invariant';
+
+/** Every task whose lane cannot be explained by the valve, and every user who was moved to and fro. */
+export function routingViolations(history: DrillHistory): readonly string[] {
+  return [...unexplainedLanes(history), ...usersMovedToAndFro(history)];
+}
+
+export const lanesFollowTheValve: Invariant = {
+  name: 'lanes-follow-valve',
+  promise: 'the lane of every task is the one that the valve gave its user when it was accepted',
+  check: (history) => judge(unexplainedLanes(history), plural(history.tasks.length, 'task')),
+};
+
+export const oneReleasePerUser: Invariant = {
+  name: 'one-release-per-user',
+  promise: 'within a rollout a user is moved to the candidate at most once, and back at most once',
+  check: (history) => judge(usersMovedToAndFro(history), `${plural(usersOf(history.tasks).size, 'user')}`),
+};
+
+export const withinTheValve: Invariant = {
+  name: 'within-the-valve',
+  promise: 'a release that is taken back has met no more users than the valve let through',
+  check: (history) => {
+    const broken: string[] = [];
+    const held: string[] = [];
+    for (const release of history.releases) {
+      if (release.verdict === 'promoted' || release.id === undefined) {
+        continue;
+      }
+      const met = usersOf(
+        history.tasks.filter(
+          (task) => task.release === release.id && task.lane === 'candidate' && isDuring(history, release, task),
+        ),
+      );
+      const share = Math.max(0, ...release.valve.map((period) => period.share));
+      const total = usersOf(history.tasks.filter((task) => isDuring(history, release, task))).size;
+      const most = upperBound(total, share);
+      const outside = [...met].filter(
+        (user) =>
+          release.routerVersion === undefined || history.bucketOf(release.routerVersion, user) >= share * VALVE_BUCKETS,
+      );
+      if (outside.length > 0) {
+        broken.push(`${release.name} met ${outside.join(', ')}, who are outside of ${percent(share)} of the users`);
+      } else if (met.size > most) {
+        broken.push(
+          `${release.name} met ${met.size} of ${plural(total, 'user')} with the valve at ${percent(share)}: at most ${most} can be explained`,
+        );
+      }
+      held.push(`${release.name} met ${met.size} of ${plural(total, 'user')}, valve at most ${percent(share)} open`);
+    }
+    return judge(broken, held.join('; ') || 'no release was taken back');
+  },
+};
+
+export const backToStable: Invariant = {
+  name: 'back-to-stable',
+  promise: 'after a rollback every new task goes to the stable lane and runs on the promoted release',
+  check: (history) => {
+    const broken: string[] = [];
+    let checked = 0;
+    for (const release of history.releases) {
+      if (release.verdict === 'promoted' || release.first) {
+        continue;
+      }
+      const since = Math.max(release.endedAt, closedSince(history, release) ?? 0);
+      for (const task of history.tasks) {
+        if (task.createdAt <= since || releaseAt(history, task.createdAt) !== release) {
+          continue;
+        }
+        checked += 1;
+        if (task.lane !== 'stable') {
+          broken.push(`${task.id} of ${task.user} went to the ${task.lane} lane after ${release.name} was taken back`);
+        } else if (task.release !== undefined && !mayHaveRun(history, release, task)) {
+          broken.push(
+            `${task.id} ran on ${task.release} after ${release.name} was taken back, promoted was ${release.promotedAfter}`,
+          );
+        }
+      }
+    }
+    return judge(broken, `${plural(checked, 'task')} after rollbacks`);
+  },
+};
+
+export const candidateLaneEmpty: Invariant = {
+  name: 'candidate-lane-empty',
+  promise: 'once a rollout is over the candidate lane runs empty',
+  check: ({ releases }) =>
+    judge(
+      releases
+        .filter((release) => release.candidateBacklog > 0)
+        .map((release) => `${plural(release.candidateBacklog, 'message')} left after ${release.name}`),
+      plural(releases.length, 'rollout'),
+    ),
+};
+
+export const servedByRecordedReleases: Invariant = {
+  name: 'releases-recorded',
+  promise: 'every release that ran a task, or was promoted, is on record',
+  check: ({ tasks, releases, recordedReleases }) => {
+    const recorded = new Set(recordedReleases);
+    const used = new Set([
+      ...tasks.flatMap((task) => (task.release === undefined ? [] : [task.release])),
+      ...releases.flatMap((release) =>
+        release.verdict === 'promoted' && release.id !== undefined ? [release.id] : [],
+      ),
+    ]);
+    return judge(
+      [...used].filter((id) => !recorded.has(id)).map((id) => `${id} has no record`),
+      plural(recorded.size, 'release'),
+    );
+  },
+};
+
+/** Whether the task was accepted between the start of this deployment and the start of the next. */
+export function isDuring(history: DrillHistory, release: ReleaseHistory, task: TaskRecord): boolean {
+  return releaseAt(history, task.createdAt) === release;
+}
+
+export function usersOf(tasks: readonly TaskRecord[]): ReadonlySet<string> {
+  return new Set(tasks.map((task) => task.user));
+}
+
+/** A task accepted late may wait in the queue until the next deployment has updated the stable lane. */
+function mayHaveRun(history: DrillHistory, release: ReleaseHistory, task: TaskRecord): boolean {
+  const next = history.releases[history.releases.indexOf(release) + 1];
+  return (
+    task.release === release.promotedAfter ||
+    (next?.id === task.release && task.startedAt !== undefined && task.startedAt >= (next?.startedAt ?? Infinity))
+  );
+}
+
+function unexplainedLanes(history: DrillHistory): readonly string[] {
+  return history.tasks.flatMap((task) => {
+    const release = releaseAt(history, task.createdAt);
+    if (release === undefined) {
+      return [`${task.id} was accepted before the first deployment`];
+    }
+    const allowed = allowedLanes(history, release, task.user, task.createdAt, VALVE_BUCKETS);
+    return allowed.has(task.lane)
+      ? []
+      : [
+          `${task.id} of ${task.user} went to the ${task.lane} lane ${Math.round((task.createdAt - release.startedAt) / 1000)} s into ${release.name}, expected ${[...allowed].join(' or ') || 'no task then'}`,
+        ];
+  });
+}
+
+function usersMovedToAndFro(history: DrillHistory): readonly string[] {
+  const broken: string[] = [];
+  for (const release of history.releases) {
+    const lanesByUser = new Map<string, TaskRecord[]>();
+    for (const task of history.tasks) {
+      if (isDuring(history, release, task)) {
+        lanesByUser.set(task.user, [...(lanesByUser.get(task.user) ?? []), task]);
+      }
+    }
+    for (const [user, tasks] of lanesByUser) {
+      const lanes = tasks
+        .sort((a, b) => a.createdAt - b.createdAt)
+        .map((task) => task.lane)
+        .filter((lane, index, all) => lane !== all[index - 1]);
+      const path = lanes.join(' → ');
+      if (
+        !['stable', 'candidate', 'stable → candidate', 'candidate → stable', 'stable → candidate → stable'].includes(
+          path,
+        )
+      ) {
+        broken.push(`${user} went ${path} during ${release.name}`);
+      }
+    }
+  }
+  return broken;
+}
+
+/** Most users that chance lets through: four standard deviations above the mean, one more for small numbers. */
+export function upperBound(users: number, share: number): number {
+  return Math.min(users, Math.floor(users * share + 4 * Math.sqrt(users * share * (1 - share)) + (share > 0 ? 1 : 0)));
+}
+
+function percent(share: number): string {
+  return `${Number((share * 100).toFixed(2))} %`;
+}

@@ -1,0 +1,170 @@
+import { z } from 'zod';
+import { PRIORITIES } from '../../lib/contract';
+import { providerRuleSchema } from '../provider';
+
+/** What may become of a release. */
+export const VERDICTS = ['promoted', 'rolled_back', 'refused'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+const commandSchema = z.string().min(1);
+const share = z.number().min(0).max(1);
+
+export const trafficSchema = z.strictObject({
+  users: z.number().int().min(1).max(100_000).describe('how many users send tasks, in turn, for example 300'),
+  tasks: z
+    .number()
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .describe('how many tasks are sent at least; more are sent when the rollouts take longer'),
+  ratePerSecond: z.number().positive().max(1_000).describe('tasks per real second, for example 40'),
+  inputs: z
+    .array(z.json())
+    .min(1)
+    .describe(
+      'inputs that the agent understands, picked by chance; in their strings {{user}} becomes the user and {{task}} the number of the task',
+    ),
+  sessions: z.number().int().min(1).optional().describe('sessions per user; left out, tasks belong to no session'),
+  priorities: z
+    .partialRecord(z.enum(PRIORITIES), z.number().min(0))
+    .refine((weights) => Object.values(weights).some((weight) => weight > 0), { message: 'no priority has a weight' })
+    .optional()
+    .describe(
+      'relative weights of the priorities, for example { "high": 1, "normal": 8, "low": 1 }; default: all normal',
+    ),
+  idempotentRepeats: share
+    .optional()
+    .describe('share of the tasks, 0 to 1, that are sent a second time under the same idempotency key; default 0'),
+  reads: share
+    .optional()
+    .describe('share of the tasks, 0 to 1, that are read back through GET /tasks/{id} at the end; default 0.02'),
+});
+export type Traffic = z.infer<typeof trafficSchema>;
+
+const faultSchema = z.strictObject({
+  resource: z
+    .string()
+    .min(1)
+    .describe('logical id or construct path of the resource, * stands for anything, for example "*/PromotedRecord/*"'),
+  when: z.enum(['create', 'update']).describe('operation that fails: "create" or "update"'),
+  reason: z.string().min(1).describe('what CloudFormation is told'),
+});
+
+export const releaseSchema = z.strictObject({
+  name: z.string().min(1).describe('name of the release in the report, for example "cheaper-model"'),
+  app: commandSchema.optional().describe('command that synthesizes this release; default: the scenario\'s "app"'),
+  context: z
+    .record(z.string(), z.json())
+    .optional()
+    .describe('CDK context of this release, on top of cdk.json: how one app gives several releases'),
+  env: z.record(z.string(), z.string()).optional().describe('environment variables of the app for this release'),
+  expected: z
+    .enum(VERDICTS)
+    .describe(
+      'what must become of it: "promoted"; "rolled_back" (it met users and was taken back); "refused" (it met no user: the preflight failed, or the app does not synthesize)',
+    ),
+  because: z
+    .strictObject({
+      gate: z.string().min(1).optional().describe('the one gate that must take it back: part of the name of its alarm'),
+      reason: z.string().min(1).optional().describe('text that must occur in the reason of the verdict'),
+    })
+    .optional()
+    .describe('why it must be rolled back or refused'),
+  unchanged: z.boolean().optional().describe('true: the deployment must find nothing to change'),
+  traffic: z
+    .strictObject({
+      minShare: share
+        .optional()
+        .describe(
+          'share of traffic.tasks that is sent from the start of this deployment until the next one starts; default: an equal share',
+        ),
+      quiet: z.boolean().optional().describe('true: nobody sends anything while this release rolls out'),
+    })
+    .optional()
+    .describe('traffic of this release'),
+  faults: z.array(faultSchema).optional().describe('resource operations that fail during this deployment, each once'),
+});
+export type ScenarioRelease = z.infer<typeof releaseSchema>;
+
+/** A scenario: releases to deploy one after the other under load, and what must become of each. */
+export const scenarioSchema = z
+  .strictObject({
+    $schema: z.string().optional().describe('JSON schema of this file, for editors'),
+    name: z.string().min(1).describe('name of the scenario in the report'),
+    description: z.string().optional().describe('what the scenario shows'),
+    app: commandSchema.optional().describe('command that synthesizes the app; default: --app, else "app" in cdk.json'),
+    stack: z.string().min(1).optional().describe('stack to rehearse; needed when the app has several'),
+    speed: z
+      .number()
+      .min(1)
+      .max(600)
+      .optional()
+      .describe('cloud seconds per real second, 1 to 600; default 60: a bake of ten minutes takes ten seconds'),
+    seed: z
+      .number()
+      .int()
+      .min(0)
+      .optional()
+      .describe('seed of traffic and provider: the same seed sends the same; default 1'),
+    traffic: trafficSchema.optional().describe('the load; without it no task is sent'),
+    provider: z
+      .strictObject({
+        rules: z.array(providerRuleSchema).min(1).describe('the first rule that matches a request answers it'),
+      })
+      .optional()
+      .describe('script of the model provider; default: it answers "ok" to everything'),
+    secrets: z
+      .array(
+        z.strictObject({
+          name: z.string().min(1).describe('name of the secret, * stands for anything, for example "*Anthropic*"'),
+          value: z.string().describe('value that the rehearsal puts in; never a real key'),
+        }),
+      )
+      .optional()
+      .describe('values of secrets; a name without * is created if the template does not create it'),
+    releases: z.array(releaseSchema).min(1).describe('releases in the order of their deployment'),
+  })
+  .superRefine((scenario, context) => {
+    const names = scenario.releases.map((release) => release.name);
+    names.forEach((name, index) => {
+      if (names.indexOf(name) !== index) {
+        context.addIssue({
+          code: 'custom',
+          path: ['releases', index, 'name'],
+          message: 'is the name of an earlier release',
+        });
+      }
+    });
+    if (scenario.releases[0] !== undefined && scenario.releases[0].expected === 'rolled_back') {
+      context.addIssue({
+        code: 'custom',
+        path: ['releases', 0, 'expected'],
+        message:
+          'the first release creates the stack: CodeDeploy shifts nothing then, so no gate can take it back; expected promoted or refused',
+      });
+    }
+    scenario.releases.forEach((release, index) => {
+      if (release.because?.gate !== undefined && release.expected !== 'rolled_back') {
+        context.addIssue({
+          code: 'custom',
+          path: ['releases', index, 'because', 'gate'],
+          message: `a gate takes back only a release that is expected to be rolled_back, not ${release.expected}`,
+        });
+      }
+    });
+  });
+export type Scenario = z.infer<typeof scenarioSchema>;
+
+export const DEFAULT_SPEED = 60;
+export const DEFAULT_SEED = 1;
+
+/** The JSON schema that is published as rehearsal/scenario.schema.json. */
+export function scenarioJsonSchema(): Record<string, unknown> {
+  const { $schema, ...rest } = z.toJSONSchema(scenarioSchema, { io: 'input' });
+  return {
+    $schema,
+    title: 'Scenario of a cdk-agent-lanes rehearsal',
+    description: 'Releases that are deployed one after the other under load, and what must become of each.',
+    ...rest,
+  };
+}

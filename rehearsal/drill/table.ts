@@ -1,0 +1,58 @@
+import type { DrillReport, ReleaseReport } from './report';
+import type { Style } from './style';
+
+/** The short table at the end of a run: releases, tasks, and the invariants that broke (or that all held). */
+export function renderReport(report: DrillReport, style: Style): string {
+  const { tasks } = report;
+  const counts = [
+    `${tasks.submitted} submitted`,
+    `${tasks.succeeded} succeeded`,
+    `${tasks.failed} failed`,
+    ...(tasks.timedOut > 0 ? [`${tasks.timedOut} timed out`] : []),
+    ...(tasks.cancelled > 0 ? [`${tasks.cancelled} cancelled`] : []),
+    `${tasks.lost} lost`,
+    `${tasks.duplicateResults} with two results`,
+  ];
+  const broken = report.invariants.filter((invariant) => !invariant.held);
+  return [
+    ...renderReleases(report.releases, style),
+    '',
+    `tasks       ${counts.join(', ')}`,
+    `routing     ${report.routing.violations} violations`,
+    `permissions ${report.authorisation.calls} calls judged, ${report.authorisation.denied.length} denied`,
+    `invariants  ${report.invariants.length - broken.length} of ${report.invariants.length} held`,
+    ...broken.map(
+      (invariant) => `  ${style.bad('broken')}  ${invariant.name}: ${invariant.promise}\n          ${invariant.detail}`,
+    ),
+    '',
+    `${report.passed ? style.good('PASSED') : style.bad('FAILED')}  ${report.scenario}, seed ${report.seed}, ${report.wallSeconds} s at speed ${report.speed}`,
+  ].join('\n');
+}
+
+function renderReleases(releases: readonly ReleaseReport[], style: Style): readonly string[] {
+  const rows = releases.map((release) => [
+    release.name,
+    release.id ?? '–',
+    release.expected,
+    release.verdict,
+    `${release.usersOnCandidate}/${release.usersTotal}`,
+    String(release.tasks.stable),
+    String(release.tasks.candidate),
+    `${release.shiftSeconds} s`,
+  ]);
+  const header = ['release', 'id', 'expected', 'verdict', 'users on it', 'stable', 'candidate', 'shift'];
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [
+    style.strong(line(header)),
+    ...releases.flatMap((release, index) => {
+      const row = line(rows[index] ?? []);
+      const asExpected = release.verdict === release.expected;
+      return [asExpected ? row : style.bad(row), style.dim(`  ${release.reason}`)];
+    }),
+  ];
+}
