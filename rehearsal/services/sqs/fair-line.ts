@@ -1,0 +1,83 @@
+import { LinkedList, type ListNode } from './linked-list';
+
+/**
+ * The visible messages of a queue, served round robin over their groups: a group with a backlog waits behind its own
+ * messages and not in front of the others. Messages without a group share one.
+ *
+ * SQS itself holds back only groups that it finds noisy ("fair queues"); with the few consumers of a rehearsal, turns
+ * come to the same.
+ *
+ * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+ */
+export class FairLine<T> {
+  /** Groups with messages, next to be served first. */
+  private readonly turns = new LinkedList<GroupLine<T>>();
+  private readonly groups = new Map<string, GroupLine<T>>();
+  private count = 0;
+
+  get size(): number {
+    return this.count;
+  }
+
+  add(groupId: string | undefined, value: T): LinePlace<T> {
+    const id = groupId ?? '';
+    let group = this.groups.get(id);
+    if (group === undefined) {
+      group = { id, members: new LinkedList<T>(), turn: undefined };
+      group.turn = this.turns.push(group);
+      this.groups.set(id, group);
+    }
+    this.count += 1;
+    return { group, node: group.members.push(value) };
+  }
+
+  /** Takes the next message; its group goes to the end of the turns. */
+  take(): T | undefined {
+    const group = this.turns.first;
+    const value = group?.members.shift();
+    if (group === undefined || value === undefined) {
+      return undefined;
+    }
+    this.count -= 1;
+    this.endTurn(group);
+    if (group.members.size > 0) {
+      group.turn = this.turns.push(group);
+    } else {
+      this.groups.delete(group.id);
+    }
+    return value;
+  }
+
+  /** Takes a message out of turn (deleted or expired). */
+  remove(place: LinePlace<T>): void {
+    const { group, node } = place;
+    if (node.list !== group.members) {
+      return;
+    }
+    group.members.remove(node);
+    this.count -= 1;
+    if (group.members.size === 0) {
+      this.endTurn(group);
+      this.groups.delete(group.id);
+    }
+  }
+
+  private endTurn(group: GroupLine<T>): void {
+    if (group.turn !== undefined) {
+      this.turns.remove(group.turn);
+      group.turn = undefined;
+    }
+  }
+}
+
+/** Where a message stands in the line. */
+export interface LinePlace<T> {
+  readonly group: GroupLine<T>;
+  readonly node: ListNode<T>;
+}
+
+interface GroupLine<T> {
+  readonly id: string;
+  readonly members: LinkedList<T>;
+  turn: ListNode<GroupLine<T>> | undefined;
+}

@@ -1,0 +1,75 @@
+import type { RehearsalClock } from '../../core/clock';
+import type { IamPort, MetricsPort } from '../../core/ports';
+import type { ResourceHandler } from '../../core/resource';
+import type { RehearsalService } from '../../core/service';
+import { MoveTasks } from './move-tasks';
+import { SQS_OPERATIONS, SqsOperations } from './operations';
+import { QueueHandler } from './queue-handler';
+import { QueueMetrics } from './queue-metrics';
+import { QueuePolicyHandler } from './queue-policy-handler';
+import { Queues } from './queues';
+import { createSqsPort, type LambdaSqsPort } from './sqs-port';
+
+export type { LambdaSqsPort } from './sqs-port';
+
+export interface SqsDependencies {
+  readonly clock: RehearsalClock;
+  readonly metrics: MetricsPort;
+  readonly iam: IamPort;
+  /** Where the front listens, without a slash at the end; asked when a URL is needed, not before. */
+  readonly frontUrl: () => string;
+}
+
+export interface QueueView {
+  readonly name: string;
+  readonly arn: string;
+  readonly url: string;
+  readonly visible: number;
+  readonly notVisible: number;
+  readonly delayed: number;
+}
+
+export interface Sqs {
+  readonly service: RehearsalService;
+  readonly handlers: readonly ResourceHandler[];
+  readonly port: LambdaSqsPort;
+  /** Every queue with its exact counts. */
+  queues(): readonly QueueView[];
+  stop(): Promise<void>;
+}
+
+/**
+ * SQS, standard queues: what it imitates stands at {@link SqsOperations} and at the classes it uses. FIFO queues are
+ * refused when they are created.
+ */
+export function createSqs({ clock, metrics, iam, frontUrl }: SqsDependencies): Sqs {
+  const queues = new Queues(clock, frontUrl);
+  const moves = new MoveTasks(clock, queues);
+  const operations = new SqsOperations(queues, moves);
+  const publisher = new QueueMetrics(clock, queues, metrics);
+  return {
+    service: {
+      signingName: 'sqs',
+      protocol: 'awsJson1.0',
+      operations: SQS_OPERATIONS,
+      authorise: (call) => operations.authorise(call),
+      handle: (call) => operations.handle(call),
+    },
+    handlers: [new QueueHandler(queues), new QueuePolicyHandler(iam)],
+    port: createSqsPort(queues),
+    queues: () =>
+      [...queues.all()].map((queue) => ({
+        name: queue.name,
+        arn: queue.arn,
+        url: queues.urlOf(queue),
+        ...queue.sizes(),
+      })),
+    stop: async () => {
+      publisher.stop();
+      moves.stop();
+      for (const queue of queues.all()) {
+        queue.close();
+      }
+    },
+  };
+}

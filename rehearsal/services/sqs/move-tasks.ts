@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto';
+import type { RehearsalClock, Timer } from '../../core/clock';
+import { ServiceError } from '../../core/service';
+import type { Queue } from './queue';
+import type { Queues } from './queues';
+
+/** Messages a second when the caller names no rate, and the most that a caller may name. */
+const MAX_PER_SECOND = 500;
+
+interface MoveTask {
+  readonly handle: string;
+  readonly source: Queue;
+  readonly destination: Queue | undefined;
+  readonly perSecond: number;
+  readonly requestedPerSecond: number | undefined;
+  readonly toMove: number;
+  readonly startedAt: number;
+  moved: number;
+  status: 'RUNNING' | 'COMPLETED' | 'CANCELLED' | 'FAILED';
+  failureReason: string | undefined;
+  timer: Timer | undefined;
+}
+
+/**
+ * Moves the messages of a dead-letter queue back to where they came from, or to a queue that the caller names, so many
+ * a second of cloud time.
+ *
+ * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
+ */
+export class MoveTasks {
+  private readonly tasks: MoveTask[] = [];
+
+  constructor(
+    private readonly clock: RehearsalClock,
+    private readonly queues: Queues,
+  ) {}
+
+  start(sourceArn: string, destinationArn: string | undefined, perSecond: number | undefined): string {
+    const source = this.source(sourceArn);
+    if (this.queues.sourcesOf(source).length === 0) {
+      throw new ServiceError('InvalidParameterValue', 'Source queue must be configured as a Dead Letter Queue.');
+    }
+    const destination = destinationArn === undefined ? undefined : this.queues.byArn(destinationArn);
+    if (destinationArn !== undefined && destination === undefined) {
+      throw new ServiceError(
+        'ResourceNotFoundException',
+        "The resource that you specified for the DestinationArn parameter doesn't exist.",
+        404,
+      );
+    }
+    if (perSecond !== undefined && (perSecond < 1 || perSecond > MAX_PER_SECOND)) {
+      throw new ServiceError(
+        'InvalidParameterValue',
+        `Value for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be an integer from 1 to ${MAX_PER_SECOND}.`,
+      );
+    }
+    if (this.tasks.some((task) => task.source === source && task.status === 'RUNNING')) {
+      throw new ServiceError(
+        'UnsupportedOperation',
+        'There is already a task running. Only one active task is allowed for a source queue arn at a given time.',
+      );
+    }
+    const task: MoveTask = {
+      handle: Buffer.from(JSON.stringify({ taskId: randomUUID(), sourceArn })).toString('base64'),
+      source,
+      destination,
+      perSecond: perSecond ?? MAX_PER_SECOND,
+      requestedPerSecond: perSecond,
+      toMove: source.sizes().visible,
+      startedAt: this.clock.now(),
+      moved: 0,
+      status: 'RUNNING',
+      failureReason: undefined,
+      timer: undefined,
+    };
+    this.tasks.unshift(task);
+    task.timer = this.clock.after(0, () => this.moveSome(task));
+    return task.handle;
+  }
+
+  /** Newest first. */
+  list(sourceArn: string, max: number): readonly Record<string, unknown>[] {
+    const source = this.source(sourceArn);
+    return this.tasks
+      .filter((task) => task.source === source)
+      .slice(0, max)
+      .map((task) => ({
+        ...(task.status === 'RUNNING' ? { TaskHandle: task.handle } : {}),
+        Status: task.status,
+        SourceArn: sourceArn,
+        ...(task.destination === undefined ? {} : { DestinationArn: task.destination.arn }),
+        ...(task.requestedPerSecond === undefined ? {} : { MaxNumberOfMessagesPerSecond: task.requestedPerSecond }),
+        ApproximateNumberOfMessagesMoved: task.moved,
+        ApproximateNumberOfMessagesToMove: task.toMove,
+        ...(task.failureReason === undefined ? {} : { FailureReason: task.failureReason }),
+        StartedTimestamp: Math.floor(task.startedAt),
+      }));
+  }
+
+  /** Gives the number of messages moved so far; those stay moved. */
+  cancel(handle: string): number {
+    const task = this.tasks.find((candidate) => candidate.handle === handle);
+    if (task === undefined || task.status !== 'RUNNING') {
+      throw new ServiceError('ResourceNotFoundException', 'Task does not exist.', 404);
+    }
+    task.timer?.cancel();
+    task.status = 'CANCELLED';
+    return task.moved;
+  }
+
+  stop(): void {
+    for (const task of this.tasks) {
+      task.timer?.cancel();
+    }
+  }
+
+  /** ARN of the queue that the handle's task moves from; undefined for a handle that is none. */
+  sourceArnOf(handle: string): string | undefined {
+    return this.tasks.find((task) => task.handle === handle)?.source.arn;
+  }
+
+  private source(arn: string): Queue {
+    const queue = this.queues.byArn(arn);
+    if (queue === undefined) {
+      throw new ServiceError(
+        'ResourceNotFoundException',
+        "The resource that you specified for the SourceArn parameter doesn't exist.",
+        404,
+      );
+    }
+    return queue;
+  }
+
+  private moveSome(task: MoveTask): void {
+    const left = task.toMove - task.moved;
+    const batch = task.source.takeOut(Math.min(task.perSecond, left));
+    for (const message of batch) {
+      const target = task.destination ?? this.queues.byArn(message.deadLetterSource ?? '');
+      if (target === undefined) {
+        task.source.putMoved(message);
+        task.status = 'FAILED';
+        task.failureReason = 'CouldNotDetermineMessageSource';
+        return;
+      }
+      target.putMoved(message);
+      task.moved += 1;
+    }
+    if (batch.length === 0 || task.moved >= task.toMove) {
+      task.status = 'COMPLETED';
+      return;
+    }
+    task.timer = this.clock.after(1000, () => this.moveSome(task));
+  }
+}
