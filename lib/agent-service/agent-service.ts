@@ -1,0 +1,278 @@
+import { CfnOutput, Duration, Names, type RemovalPolicy, Token } from 'aws-cdk-lib';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { type Grant, type IGrantable, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import { laneError } from '../common';
+import { type QualityGate, QualityGates } from '../gates';
+import { Intake, type IntakeOptions } from '../intake';
+import { Lane, LaneName } from '../lanes';
+import { AgentDashboard } from '../observability/agent-dashboard';
+import { TaskMetrics } from '../observability/task-metrics';
+import { type Behavior, Release } from '../release';
+import type { RolloutConfig } from '../rollout';
+import { Rollout, TrafficShift } from '../rollout';
+import { AgentStore } from '../state';
+import type { AgentWorker, Worker } from '../worker';
+
+export interface AgentServiceProps {
+  /** Prompts, tools, model, limits. */
+  readonly behavior: Behavior;
+  /** What runs the tasks. */
+  readonly worker: Worker;
+
+  /**
+   * How a new release reaches the users.
+   *
+   * @default - a canary: 10 % of the users for 30 minutes, then all; 20 tasks of evidence
+   */
+  readonly rollout?: Rollout;
+
+  /**
+   * What may stop a rollout, by name.
+   *
+   * @default - none: the preflight and the evidence check alone guard the users
+   */
+  readonly gates?: { readonly [name: string]: QualityGate };
+
+  /**
+   * Secrets by the name under which the agent asks for them. Read at run time, by ARN: never in the template, never in
+   * the environment. The model's own (`Model.anthropic(…, { secretName })`) must be among them.
+   *
+   * @default - none
+   */
+  readonly secrets?: { readonly [name: string]: ISecret };
+
+  /**
+   * Tables of this agent alone.
+   *
+   * @default - created, with `removalPolicy` and `encryptionKey`
+   */
+  readonly store?: AgentStore;
+
+  /**
+   * HTTP API and inbox.
+   *
+   * @default - IAM authorization and an inbox of its own
+   */
+  readonly intake?: IntakeOptions;
+
+  /**
+   * Told about gates that fire and messages in dead-letter queues. A topic that is encrypted with a key must let
+   * CloudWatch use the key.
+   *
+   * @default - a topic is created; subscribe to `agent.topic`
+   */
+  readonly topic?: ITopic;
+
+  /**
+   * Key that encrypts the tables, the queues and the topic that are created here.
+   *
+   * @default - keys that AWS owns or manages
+   */
+  readonly encryptionKey?: IKey;
+
+  /**
+   * Name of the agent: value of the metric dimension, subject of the audit trail. 1 to 64 letters, digits, `-`, `_`, `.`
+   *
+   * @default - derived from the construct's path
+   */
+  readonly agentName?: string;
+
+  /**
+   * How long a finished task and its result are kept: whole days.
+   *
+   * @default Duration.days(30)
+   */
+  readonly taskRetention?: Duration;
+
+  /**
+   * Receives after which a message goes to the dead-letter queue, 5 or more.
+   *
+   * @default 5
+   */
+  readonly maxReceiveCount?: number;
+
+  /**
+   * What becomes of the tables when the stack is deleted.
+   *
+   * @default RemovalPolicy.RETAIN
+   */
+  readonly removalPolicy?: RemovalPolicy;
+}
+
+/** One agent in production: intake, lanes, worker, state, rollout, gates, dashboard. */
+export class AgentService extends Construct {
+  readonly agentName: string;
+  readonly release: Release;
+  /** Grant to it what the agent's tools need: `bucket.grantRead(agent.worker)`. */
+  readonly worker: AgentWorker;
+  readonly store: AgentStore;
+  readonly stable: Lane;
+  readonly candidate: Lane;
+  readonly intake: Intake;
+  readonly gates: QualityGates;
+  readonly rollout: RolloutConfig;
+  readonly topic: ITopic;
+  readonly dashboard: AgentDashboard;
+  /** Who may submit and read tasks. */
+  readonly grants: AgentGrants;
+  /** Metrics of the agent over all lanes and releases. */
+  readonly metrics: TaskMetrics;
+  /** Metrics of the release that the template names. */
+  readonly releaseMetrics: TaskMetrics;
+
+  constructor(scope: Construct, id: string, props: AgentServiceProps) {
+    super(scope, id);
+    const { encryptionKey } = props;
+    this.agentName = this.checkedName(props.agentName ?? Names.uniqueResourceName(this, { maxLength: 64 }));
+    const secrets = { ...props.secrets };
+    this.checkModelSecret(props.behavior, secrets);
+    const keyed = encryptionKey === undefined ? {} : { encryptionKey };
+    const removal = props.removalPolicy === undefined ? {} : { removalPolicy: props.removalPolicy };
+    const receives = props.maxReceiveCount === undefined ? {} : { maxReceiveCount: props.maxReceiveCount };
+    const taskRetention = props.taskRetention ?? Duration.days(30);
+
+    this.topic = props.topic ?? this.makeTopic(encryptionKey);
+    const action = new SnsAction(this.topic);
+    this.store = props.store ?? new AgentStore(this, 'Store', { ...keyed, ...removal });
+    this.store._claimFor(this, this.agentName);
+    this.release = new Release(this, 'Release', { behavior: props.behavior, worker: props.worker.describe(this) });
+    this.worker = props.worker.bind(this, 'Worker', {
+      agentName: this.agentName,
+      release: this.release,
+      store: this.store,
+      secrets,
+      taskRetention,
+      ...receives,
+    });
+
+    const lane = (laneId: string, laneName: LaneName): Lane =>
+      new Lane(this, laneId, {
+        laneName,
+        agentName: this.agentName,
+        visibilityTimeout: this.worker.visibilityTimeout,
+        action,
+        ...receives,
+        ...keyed,
+      });
+    this.stable = lane('Stable', LaneName.STABLE);
+    this.candidate = lane('Candidate', LaneName.CANDIDATE);
+
+    this.intake = new Intake(this, 'Intake', {
+      ...props.intake,
+      ...keyed,
+      agentName: this.agentName,
+      releaseId: this.release.releaseId,
+      workerVersion: this.worker.version,
+      store: this.store,
+      stable: this.stable,
+      candidate: this.candidate,
+      taskRetention,
+      action,
+    });
+    this.gates = new QualityGates(this, 'Gates', {
+      agentName: this.agentName,
+      releaseId: this.release.releaseId,
+      gates: props.gates ?? {},
+      action,
+    });
+    const rollout =
+      props.rollout ?? Rollout.codeDeploy(TrafficShift.canary({ percent: 10, bake: Duration.minutes(30) }));
+    this.rollout = rollout.bind(this, 'Rollout', {
+      agentName: this.agentName,
+      release: this.release,
+      worker: this.worker,
+      store: this.store,
+      stable: this.stable,
+      candidate: this.candidate,
+      intake: this.intake,
+      gates: this.gates,
+    });
+
+    this.metrics = TaskMetrics.ofAgent(this.agentName);
+    this.releaseMetrics = TaskMetrics.ofRelease(this.agentName, this.release.releaseId);
+    this.dashboard = new AgentDashboard(this, 'Dashboard', {
+      agentName: this.agentName,
+      releaseId: this.release.releaseId,
+      worker: this.worker,
+      stable: this.stable,
+      candidate: this.candidate,
+      intake: this.intake,
+      gates: this.gates,
+    });
+    this.grants = new AgentGrants(this.intake);
+    this.outputs();
+  }
+
+  private checkedName(name: string): string {
+    if (Token.isUnresolved(name) || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) {
+      throw laneError(
+        this,
+        'AgentName',
+        `agentName is '${name}', expected 1 to 64 letters, digits, '-', '_' or '.', a letter or digit first, known at synth; it becomes a metric dimension`,
+      );
+    }
+    return name;
+  }
+
+  private checkModelSecret({ model }: Behavior, secrets: { readonly [name: string]: ISecret }): void {
+    if (secrets[model.secretName] === undefined) {
+      const given = Object.keys(secrets);
+      throw laneError(
+        this,
+        'ModelSecret',
+        `model '${model.modelId}' needs the secret '${model.secretName}', but secrets has ` +
+          `${given.length === 0 ? 'none' : given.map((name) => `'${name}'`).join(', ')}; ` +
+          `add secrets: { ${model.secretName}: secret }, or name another with Model.anthropic(…, { secretName })`,
+      );
+    }
+  }
+
+  private makeTopic(encryptionKey: IKey | undefined): Topic {
+    const topic = new Topic(this, 'Alerts', {
+      enforceSSL: true,
+      displayName: `Alerts of agent ${this.agentName}`,
+      ...(encryptionKey === undefined ? {} : { masterKey: encryptionKey }),
+    });
+    // Alarms publish through the key (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html).
+    encryptionKey?.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+        resources: ['*'],
+      }),
+    );
+    return topic;
+  }
+
+  /** What a caller, an operator or the rehearsal needs to know of the deployed stack. */
+  private outputs(): void {
+    const output = (id: string, value: string, description: string) =>
+      new CfnOutput(this, id, { value, description: `${description} of agent ${this.agentName}` });
+    output('Endpoint', this.intake.endpoint, 'URL of the HTTP API');
+    output('InboxUrl', this.intake.inbox.queueUrl, 'Queue for direct producers');
+    output('ReleaseId', this.release.releaseId, 'Release in the template');
+    output('AgentName', this.agentName, 'Name');
+    output('TasksTable', this.store.tasks.tableName, 'Table of tasks');
+    output('SessionsTable', this.store.sessions.tableName, 'Table of sessions');
+    output('ControlTable', this.store.control.tableName, 'Table of releases, routing and audit');
+  }
+}
+
+/** Permissions on an agent, for callers. */
+export class AgentGrants {
+  constructor(private readonly intake: Intake) {}
+
+  /** May submit tasks, over HTTP and through the inbox; may not read them. */
+  submit(grantee: IGrantable): Grant {
+    return this.intake.grantSubmit(grantee);
+  }
+
+  /** May read status and results over HTTP. */
+  read(grantee: IGrantable): Grant {
+    return this.intake.grantRead(grantee);
+  }
+}

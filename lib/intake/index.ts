@@ -1,0 +1,2 @@
+export { Intake, type IntakeOptions, type IntakeProps } from './intake';
+export * from './intake-auth';

@@ -1,0 +1,70 @@
+import { Token } from 'aws-cdk-lib';
+import type { IHttpRouteAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2';
+import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
+import type { Construct } from 'constructs';
+import { laneError } from '../common/errors';
+
+/** How callers of the HTTP API are told apart. */
+export interface IntakeAuthConfig {
+  /** What the router and the status function are told: `iam` or `jwt`. */
+  readonly mode: string;
+  readonly authorizer: IHttpRouteAuthorizer;
+}
+
+/** Who may call the HTTP API. */
+export abstract class IntakeAuth {
+  /**
+   * Requests signed by IAM principals: backends act for their users and name them in the request. Grant with
+   * `agent.grants.submit` and `agent.grants.read`.
+   */
+  static iam(): IntakeAuth {
+    return new IamAuth();
+  }
+
+  /**
+   * Bearer tokens of an OpenID Connect issuer: the token's `sub` is the user, who sees his own tasks only.
+   *
+   * @param issuer URL of the issuer, `https://…`
+   * @param audience values of `aud` (or `client_id`) that are accepted, at least one
+   */
+  static jwt(issuer: string, audience: string[]): IntakeAuth {
+    return new JwtAuth(issuer, audience);
+  }
+
+  /** @throws if the settings cannot work */
+  abstract bind(scope: Construct): IntakeAuthConfig;
+}
+
+class IamAuth extends IntakeAuth {
+  bind(): IntakeAuthConfig {
+    return { mode: 'iam', authorizer: new HttpIamAuthorizer() };
+  }
+}
+
+class JwtAuth extends IntakeAuth {
+  constructor(
+    private readonly issuer: string,
+    private readonly audience: string[],
+  ) {
+    super();
+  }
+
+  bind(scope: Construct): IntakeAuthConfig {
+    if (!Token.isUnresolved(this.issuer) && !/^https:\/\/[^\s?#]+$/.test(this.issuer)) {
+      throw laneError(
+        scope,
+        'JwtIssuer',
+        `issuer is '${this.issuer}', expected an https URL without query, like 'https://id.example.com/'; ` +
+          'API Gateway reads the keys from its /.well-known/openid-configuration',
+      );
+    }
+    if (this.audience.length === 0) {
+      throw laneError(
+        scope,
+        'JwtAudience',
+        'audience is empty, expected at least one value; without one every token of the issuer would be accepted',
+      );
+    }
+    return { mode: 'jwt', authorizer: new HttpJwtAuthorizer('Jwt', this.issuer, { jwtAudience: [...this.audience] }) };
+  }
+}

@@ -1,0 +1,326 @@
+import { ArnFormat, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
+import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
+import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
+import {
+  Alarm,
+  ComparisonOperator,
+  type IAlarmAction,
+  Metric,
+  type MetricOptions,
+  Stats,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { Grant, type IGrantable, Policy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Alias, EventSourceMapping, type IFunction, type IVersion } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { BundledFunction, laneError } from '../common';
+import { Dimension, Env, IntakeMetric, METRIC_NAMESPACE, ROUTER_ALIAS, TASKS_PATH } from '../contract';
+import { grantSend } from '../lanes/grant-send';
+import type { Lane } from '../lanes/lane';
+import type { AgentStore } from '../state';
+import { IntakeAuth } from './intake-auth';
+import { INBOX_ACTIONS, INVOKE_API_ACTIONS, ROUTER_ALIAS_ACTIONS } from './perms';
+
+/** What a user of the library may choose about the intake. */
+export interface IntakeOptions {
+  /**
+   * Who may call the HTTP API.
+   *
+   * @default IntakeAuth.iam()
+   */
+  readonly auth?: IntakeAuth;
+
+  /**
+   * Queue for direct producers: other queues, events. Messages have the body of `POST /tasks`. Give it a dead-letter
+   * queue: what is not a valid request ends there. Its visibility timeout must be at least 120 seconds.
+   *
+   * @default - a queue with a dead-letter queue and an alarm
+   */
+  readonly inbox?: IQueue;
+
+  /**
+   * Requests per second that the HTTP API takes on average.
+   *
+   * @default 100
+   */
+  readonly rateLimit?: number;
+
+  /**
+   * Requests that may come at once.
+   *
+   * @default 200
+   */
+  readonly burstLimit?: number;
+
+  /**
+   * How long access logs and logs of the functions are kept.
+   *
+   * @default RetentionDays.ONE_MONTH
+   */
+  readonly logRetention?: RetentionDays;
+}
+
+export interface IntakeProps extends IntakeOptions {
+  readonly agentName: string;
+  /** Release that the template names. */
+  readonly releaseId: string;
+  /** Published version of the worker: the router gets a new version whenever the worker does. */
+  readonly workerVersion: string;
+  readonly store: AgentStore;
+  readonly stable: Lane;
+  readonly candidate: Lane;
+  /** How long a finished task is kept, in whole days. */
+  readonly taskRetention: Duration;
+  /**
+   * Key that encrypts the inbox.
+   *
+   * @default - keys managed by SQS
+   */
+  readonly encryptionKey?: IKey;
+  /**
+   * Told when a message reaches the inbox's dead-letter queue.
+   *
+   * @default - nobody
+   */
+  readonly action?: IAlarmAction;
+}
+
+/** Below the 30 seconds after which an HTTP API gives up; leaves the caller time for an answer of ours. */
+const ROUTER_TIMEOUT = Duration.seconds(20);
+
+/** AWS advises six times the function's timeout for a queue whose messages come in batches. */
+const INBOX_VISIBILITY = Duration.seconds(6 * ROUTER_TIMEOUT.toSeconds());
+
+/** Invocations that work on the inbox at once: a flood of events shall not take all the concurrency of the account. */
+const INBOX_CONCURRENCY = 10;
+
+/** Time that SQS keeps what nobody fetches, at most. */
+const INBOX_RETENTION = Duration.days(14);
+
+const ACCESS_LOG_FIELDS = {
+  requestId: '$context.requestId',
+  ip: '$context.identity.sourceIp',
+  caller: '$context.identity.caller',
+  requestTime: '$context.requestTime',
+  routeKey: '$context.routeKey',
+  status: '$context.status',
+  protocol: '$context.protocol',
+  responseLength: '$context.responseLength',
+  integrationLatency: '$context.integrationLatency',
+  error: '$context.error.message',
+  integrationError: '$context.integrationErrorMessage',
+};
+
+/** Where tasks come in: HTTP API and inbox queue, both through the router, and the status of a task. */
+export class Intake extends Construct {
+  readonly api: HttpApi;
+  readonly stage: HttpStage;
+  readonly inbox: IQueue;
+  readonly router: BundledFunction;
+  /** Published version of the router that belongs to the release. */
+  readonly routerVersion: IVersion;
+  /** Alias `live` of the router: what a rollout shifts. */
+  readonly live: Alias;
+  /** Lets the router read its own aliases. Not among the router's own dependencies: that would be a cycle. */
+  readonly aliasPolicy: Policy;
+  /** Answers `GET /tasks/{id}`. */
+  readonly status: BundledFunction;
+  private readonly agentName: string;
+
+  constructor(scope: Construct, id: string, props: IntakeProps) {
+    super(scope, id);
+    this.agentName = props.agentName;
+    const retentionDays = props.taskRetention.toDays({ integral: false });
+    if (!Number.isInteger(retentionDays) || retentionDays < 1) {
+      throw laneError(
+        this,
+        'TaskRetention',
+        `taskRetention is ${retentionDays} days, expected a whole number of 1 or more; use Duration.days()`,
+      );
+    }
+    const logRetention = props.logRetention ?? RetentionDays.ONE_MONTH;
+    const auth = (props.auth ?? IntakeAuth.iam()).bind(this);
+
+    this.router = new BundledFunction(this, 'Router', {
+      bundle: 'router',
+      description: 'Accepts tasks, records them and puts them into the queue of the right lane',
+      timeout: ROUTER_TIMEOUT,
+      logRetention,
+      environment: {
+        [Env.AGENT]: props.agentName,
+        [Env.RELEASE]: props.releaseId,
+        [Env.WORKER_VERSION]: props.workerVersion,
+        [Env.TASKS_TABLE]: props.store.tasks.tableName,
+        [Env.CONTROL_TABLE]: props.store.control.tableName,
+        [Env.QUEUES]: queueUrls(this, props.stable, props.candidate),
+        [Env.AUTH]: auth.mode,
+        [Env.TASK_RETENTION_DAYS]: String(retentionDays),
+      },
+    });
+    props.store.grantIntake(this.router);
+    props.stable.grantSend(this.router);
+    props.candidate.grantSend(this.router);
+    // The CDK's classes and interfaces disagree about undefined under exactOptionalPropertyTypes; hence the casts.
+    this.routerVersion = this.router.currentVersion as IVersion;
+    this.live = new Alias(this, 'Live', {
+      aliasName: ROUTER_ALIAS,
+      version: this.routerVersion,
+      description: 'Shifted by CodeDeploy; its weights are the valve between the lanes',
+    });
+    const live = this.live as IFunction;
+    this.aliasPolicy = new Policy(this, 'RouterAliasPolicy', {
+      roles: this.router.role === undefined ? [] : [this.router.role],
+      statements: [
+        new PolicyStatement({
+          actions: ROUTER_ALIAS_ACTIONS,
+          resources: [this.router.functionArn],
+        }),
+      ],
+    });
+
+    this.status = new BundledFunction(this, 'Status', {
+      bundle: 'api',
+      description: 'Tells the status and the result of a task',
+      timeout: Duration.seconds(10),
+      logRetention,
+      environment: {
+        [Env.AGENT]: props.agentName,
+        [Env.TASKS_TABLE]: props.store.tasks.tableName,
+        [Env.AUTH]: auth.mode,
+      },
+    });
+    props.store.grantRead(this.status);
+
+    this.api = new HttpApi(this, 'Api', {
+      createDefaultStage: false,
+      description: `Tasks of agent '${props.agentName}'`,
+    });
+    const accessLogs = new LogGroup(this, 'AccessLogs', {
+      retention: logRetention,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.stage = new HttpStage(this, 'Stage', {
+      httpApi: this.api,
+      stageName: '$default',
+      autoDeploy: true,
+      throttle: { rateLimit: props.rateLimit ?? 100, burstLimit: props.burstLimit ?? 200 },
+      accessLogSettings: {
+        destination: new LogGroupLogDestination(accessLogs),
+        format: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG_FIELDS)),
+      },
+    });
+    this.api.addRoutes({
+      path: TASKS_PATH,
+      methods: [HttpMethod.POST],
+      integration: new HttpLambdaIntegration('Submit', live),
+      authorizer: auth.authorizer,
+    });
+    this.api.addRoutes({
+      path: `${TASKS_PATH}/{id}`,
+      methods: [HttpMethod.GET],
+      integration: new HttpLambdaIntegration('Read', this.status),
+      authorizer: auth.authorizer,
+    });
+
+    this.inbox = props.inbox ?? this.makeInbox(props);
+    const receive = Grant.addToPrincipal({
+      grantee: this.router,
+      actions: INBOX_ACTIONS,
+      resourceArns: [this.inbox.queueArn],
+    });
+    this.inbox.encryptionMasterKey?.grantDecrypt(this.router);
+    const mapping = new EventSourceMapping(this, 'InboxMapping', {
+      target: live,
+      eventSourceArn: this.inbox.queueArn,
+      batchSize: 10,
+      reportBatchItemFailures: true,
+      maxConcurrency: INBOX_CONCURRENCY,
+    });
+    receive.applyBefore(mapping);
+  }
+
+  /** URL of `POST /tasks` without the path. */
+  get endpoint(): string {
+    return this.api.apiEndpoint;
+  }
+
+  /** Lets somebody submit tasks: over HTTP (with IAM authorization) and through the inbox. */
+  grantSubmit(grantee: IGrantable): Grant {
+    return this.grantInvoke(grantee, HttpMethod.POST, TASKS_PATH).combine(grantSend(this.inbox, grantee));
+  }
+
+  /** Lets somebody read status and results over HTTP (with IAM authorization). */
+  grantRead(grantee: IGrantable): Grant {
+    return this.grantInvoke(grantee, HttpMethod.GET, `${TASKS_PATH}/*`);
+  }
+
+  /** Tasks accepted by the router. Count; sum by default. */
+  metricAccepted(options: MetricOptions = {}): Metric {
+    return this.metric(IntakeMetric.ACCEPTED, options);
+  }
+
+  /** Requests refused by the router: invalid, in conflict, too large. Count; sum by default. */
+  metricRefused(options: MetricOptions = {}): Metric {
+    return this.metric(IntakeMetric.REFUSED, options);
+  }
+
+  private metric(metricName: string, options: MetricOptions): Metric {
+    return new Metric({
+      namespace: METRIC_NAMESPACE,
+      metricName,
+      dimensionsMap: { [Dimension.AGENT]: this.agentName },
+      statistic: Stats.SUM,
+      ...options,
+    });
+  }
+
+  private grantInvoke(grantee: IGrantable, method: HttpMethod, path: string): Grant {
+    const arn = Stack.of(this).formatArn({
+      service: 'execute-api',
+      resource: this.api.apiId,
+      resourceName: `${this.stage.stageName}/${method}${path}`,
+      arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
+    });
+    return Grant.addToPrincipal({ grantee, actions: INVOKE_API_ACTIONS, resourceArns: [arn] });
+  }
+
+  private makeInbox(props: IntakeProps): Queue {
+    const encryption =
+      props.encryptionKey === undefined
+        ? { encryption: QueueEncryption.SQS_MANAGED }
+        : { encryption: QueueEncryption.KMS, encryptionMasterKey: props.encryptionKey };
+    const common = { ...encryption, enforceSSL: true, retentionPeriod: INBOX_RETENTION };
+    const deadLetters = new Queue(this, 'InboxDeadLetters', common);
+    const alarm = new Alarm(this, 'InboxDeadLetterAlarm', {
+      metric: deadLetters.metricApproximateNumberOfMessagesVisible({
+        period: Duration.minutes(1),
+        statistic: Stats.MAXIMUM,
+      }),
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      threshold: 0,
+      evaluationPeriods: 1,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+      alarmDescription:
+        `Agent '${props.agentName}': messages in the inbox could not be accepted as tasks and lie in its dead-letter ` +
+        "queue. What to do: the router's log says what is wrong with each; mend the producer, then redrive the queue.",
+    });
+    if (props.action !== undefined) {
+      alarm.addAlarmAction(props.action);
+    }
+    return new Queue(this, 'Inbox', {
+      ...common,
+      visibilityTimeout: INBOX_VISIBILITY,
+      deadLetterQueue: { queue: deadLetters, maxReceiveCount: 5 },
+    });
+  }
+}
+
+/** Value of `Env.QUEUES`. */
+export function queueUrls(scope: Construct, stable: Lane, candidate: Lane): string {
+  const urls = ({ high, normal, low }: Lane) => ({ high: high.queueUrl, normal: normal.queueUrl, low: low.queueUrl });
+  return Stack.of(scope).toJsonString({ stable: urls(stable), candidate: urls(candidate) });
+}

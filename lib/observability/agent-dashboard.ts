@@ -1,0 +1,121 @@
+import { Duration } from 'aws-cdk-lib';
+import {
+  AlarmStatusWidget,
+  Dashboard,
+  GraphWidget,
+  type IMetric,
+  type IWidget,
+  type MetricOptions,
+  Stats,
+  TextWidget,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { Construct } from 'constructs';
+import type { QualityGates } from '../gates/quality-gates';
+import type { Intake } from '../intake/intake';
+import type { Lane } from '../lanes/lane';
+import type { AgentWorker } from '../worker';
+import { TaskMetrics } from './task-metrics';
+
+export interface AgentDashboardProps {
+  readonly agentName: string;
+  readonly releaseId: string;
+  readonly worker: AgentWorker;
+  readonly stable: Lane;
+  readonly candidate: Lane;
+  readonly intake: Intake;
+  readonly gates: QualityGates;
+}
+
+/** A metric of a set, by which the two lanes and the release are shown side by side. */
+type Pick = (metrics: TaskMetrics, options: MetricOptions) => IMetric;
+
+/** What an operator looks at during a rollout and after: the release beside the stable lane, the queues, the gates. */
+export class AgentDashboard extends Construct {
+  readonly dashboard: Dashboard;
+
+  constructor(scope: Construct, id: string, props: AgentDashboardProps) {
+    super(scope, id);
+    const { agentName, releaseId, stable, candidate, intake, gates, worker } = props;
+    const release = TaskMetrics.ofRelease(agentName, releaseId);
+    const compared = (title: string, pick: Pick): IWidget =>
+      new GraphWidget({
+        title,
+        width: 8,
+        left: [
+          pick(stable.tasks, { label: 'stable lane' }),
+          pick(candidate.tasks, { label: 'candidate lane' }),
+          pick(release, { label: releaseId }),
+        ],
+      });
+    const queues = (title: string, pick: (lane: Lane) => IMetric[]): IWidget =>
+      new GraphWidget({ title, width: 12, left: [...pick(stable), ...pick(candidate)] });
+    const period = Duration.minutes(1);
+
+    this.dashboard = new Dashboard(this, 'Resource', {
+      defaultInterval: Duration.hours(3),
+      widgets: [
+        [
+          new TextWidget({
+            markdown: `# ${agentName}\nRelease in the template: **${releaseId}**. During a rollout the candidate lane runs it.`,
+            width: 24,
+            height: 2,
+          }),
+        ],
+        [
+          new AlarmStatusWidget({
+            title: 'Gates and dead letters',
+            width: 24,
+            height: 3,
+            alarms: [...gates.alarms, stable.deadLetterAlarm, candidate.deadLetterAlarm],
+          }),
+        ],
+        [
+          compared('Tasks finished', (metrics, options) => metrics.finished({ ...options, period })),
+          compared('Tasks failed', (metrics, options) => metrics.failed({ ...options, period })),
+          compared('Mean quality score', (metrics, options) => metrics.qualityScore({ ...options, period })),
+        ],
+        [
+          compared('Mean cost of a task (US$)', (metrics, options) => metrics.cost({ ...options, period })),
+          compared('Duration, p99 (ms)', (metrics, options) => metrics.duration({ ...options, period })),
+          compared('Mean tool calls', (metrics, options) => metrics.toolCalls({ ...options, period })),
+        ],
+        [
+          compared('Wait in the queue, p99 (ms)', (metrics, options) => metrics.queueWait({ ...options, period })),
+          compared('Input tokens', (metrics, options) => metrics.inputTokens({ ...options, period })),
+          compared('Output tokens', (metrics, options) => metrics.outputTokens({ ...options, period })),
+        ],
+        [
+          queues('Messages waiting', (lane) => [
+            lane.metricWaiting(lane.high, { period, label: `${lane.laneName} high` }),
+            lane.metricWaiting(lane.normal, { period, label: `${lane.laneName} normal` }),
+            lane.metricWaiting(lane.low, { period, label: `${lane.laneName} low` }),
+          ]),
+          queues('Age of the oldest message (s)', (lane) => [
+            lane.metricOldestMessage(lane.high, { period, label: `${lane.laneName} high` }),
+            lane.metricOldestMessage(lane.normal, { period, label: `${lane.laneName} normal` }),
+            lane.metricOldestMessage(lane.low, { period, label: `${lane.laneName} low` }),
+          ]),
+        ],
+        [
+          new GraphWidget({
+            title: 'Intake',
+            width: 12,
+            left: [
+              intake.metricAccepted({ period, label: 'accepted' }),
+              intake.metricRefused({ period, label: 'refused' }),
+            ],
+          }),
+          new GraphWidget({
+            title: 'Crashes and dead letters',
+            width: 12,
+            left: [
+              worker.metricCrashes({ period, statistic: Stats.SUM, label: 'worker crashes' }),
+              stable.metricDeadLetters({ period, label: 'stable dead letters' }),
+              candidate.metricDeadLetters({ period, label: 'candidate dead letters' }),
+            ],
+          }),
+        ],
+      ],
+    });
+  }
+}

@@ -1,0 +1,2 @@
+export * from './agent-dashboard';
+export * from './task-metrics';

@@ -1,0 +1,8 @@
+export {
+  CodeDeployRollout,
+  type CodeDeployRolloutConstructProps,
+  type CodeDeployRolloutProps,
+} from './code-deploy-rollout';
+export { Evidence, type EvidenceConfig, type EvidenceOptions } from './evidence';
+export * from './rollout';
+export * from './traffic-shift';
