@@ -9,3 +9,18 @@ export function once<T>(make: () => T): () => T {
     return made.value;
   };
 }
+
+/** As {@link once}, for what takes time: callers at the same time share one attempt, and a failed one is not kept. */
+export function onceAsync<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    if (made === undefined) {
+      const attempt = make();
+      made = attempt;
+      attempt.catch(() => {
+        made = undefined;
+      });
+    }
+    return made;
+  };
+}

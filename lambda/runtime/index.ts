@@ -1,0 +1,26 @@
+/** What an agent's author uses: `import { defineAgent } from 'cdk-agent-lanes/runtime'`. */
+export type { Json, Mode, Priority, Usage } from '../../lib/contract';
+export {
+  type AgentContext,
+  type AgentDefinition,
+  type AgentLogger,
+  type AgentModel,
+  type AgentOptions,
+  type AgentProbe,
+  type AgentSession,
+  type AgentTask,
+  defineAgent,
+  type ModelAnswer,
+  type ModelRequest,
+  type TaskInfo,
+  type ToolCall,
+} from './agent';
+export {
+  AgentError,
+  FatalError,
+  LimitExceededError,
+  RetryableError,
+  SessionConflictError,
+  TimedOutError,
+} from './errors';
+export type { Schema } from './schema';

@@ -1,0 +1,36 @@
+import { FatalError } from './errors';
+
+const PLACEHOLDER = /\{\{\s*([A-Za-z_][\w.-]*)\s*\}\}/g;
+
+/**
+ * Fills in a prompt. Variables that the prompt does not use are ignored, so that a prompt may drop one without a change
+ * of code; a placeholder without a value is an error.
+ *
+ * @throws FatalError (code `prompt_error`) naming the prompt and the variable
+ */
+export function renderPrompt(
+  prompts: Readonly<Record<string, string>>,
+  name: string,
+  variables: Readonly<Record<string, string | number | boolean>> = {},
+): string {
+  const text = Object.hasOwn(prompts, name) ? prompts[name] : undefined;
+  if (text === undefined) {
+    throw new FatalError(`the release has no prompt "${name}"; it has ${list(Object.keys(prompts))}`, {
+      code: 'prompt_error',
+    });
+  }
+  return text.replace(PLACEHOLDER, (_, variable: string) => {
+    const value = Object.hasOwn(variables, variable) ? variables[variable] : undefined;
+    if (value === undefined) {
+      throw new FatalError(
+        `prompt "${name}" has the placeholder {{${variable}}}, for which no value was given; given were ${list(Object.keys(variables))}`,
+        { code: 'prompt_error' },
+      );
+    }
+    return String(value);
+  });
+}
+
+function list(names: readonly string[]): string {
+  return names.length === 0 ? 'none' : names.map((name) => `"${name}"`).join(', ');
+}

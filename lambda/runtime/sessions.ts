@@ -1,0 +1,175 @@
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { z } from 'zod';
+import { type Json, SessionKey } from '../../lib/contract';
+import type { Clock } from '../common/clock';
+import type { AgentSession } from './agent';
+import { FatalError, messageOf, RetryableError, SessionConflictError } from './errors';
+import { check, type Schema } from './schema';
+
+/** Largest state, in bytes of JSON: with its keys it must fit in a DynamoDB item of 400 KB. */
+export const MAX_SESSION_BYTES = 350 * 1024;
+
+const DAY_SECONDS = 86_400;
+
+/** Errors of DynamoDB that no repetition overcomes. */
+const LASTING_ERRORS: ReadonlySet<string> = new Set([
+  'AccessDeniedException',
+  'ResourceNotFoundException',
+  'ValidationException',
+]);
+
+const sessionItemSchema = z.object({
+  state: z.json(),
+  /** Counts writes; each is conditional on the one before. */
+  version: z.number().int().positive(),
+  /** State schema of the release that wrote it. */
+  schema: z.number().int().positive(),
+  expiresAt: z.number(),
+});
+type SessionItem = z.infer<typeof sessionItemSchema>;
+
+export interface SessionStoreOptions {
+  readonly client: DynamoDBDocumentClient;
+  readonly table: string;
+  readonly agent: string;
+  /** State schema of the release. */
+  readonly schema: number;
+  /** Days that a session is kept after its last write. */
+  readonly retentionDays: number;
+  readonly clock: Clock;
+}
+
+/** Sessions of one agent in the sessions table. */
+export class SessionStore {
+  readonly #options: SessionStoreOptions;
+
+  constructor(options: SessionStoreOptions) {
+    this.#options = options;
+  }
+
+  async read(session: string): Promise<SessionItem | undefined> {
+    const { client, table, agent } = this.#options;
+    const { Item } = await client
+      .send(new GetCommand({ TableName: table, Key: SessionKey.state(agent, session), ConsistentRead: true }))
+      .catch((error: unknown) => {
+        throw storeFailure(session, 'read', error);
+      });
+    if (Item === undefined) {
+      return undefined;
+    }
+    const parsed = sessionItemSchema.safeParse(Item);
+    if (!parsed.success) {
+      throw new FatalError(
+        `the record of session ${JSON.stringify(session)} is not one of this library: ${z.prettifyError(parsed.error)}`,
+        { code: 'session_unreadable' },
+      );
+    }
+    return parsed.data;
+  }
+
+  /** @param expected version that was read; 0: there was none */
+  async write(session: string, state: Json, expected: number): Promise<void> {
+    const { client, table, agent, schema, retentionDays, clock } = this.#options;
+    const bytes = Buffer.byteLength(JSON.stringify(state));
+    if (bytes > MAX_SESSION_BYTES) {
+      throw new FatalError(
+        `the state of a session may have ${MAX_SESSION_BYTES} bytes of JSON, this one has ${bytes}`,
+        {
+          code: 'session_too_large',
+        },
+      );
+    }
+    const now = clock.now();
+    const item: SessionItem = {
+      state: z.json().parse(JSON.parse(JSON.stringify(state))),
+      version: expected + 1,
+      schema,
+      expiresAt: Math.ceil(now / 1000) + retentionDays * DAY_SECONDS,
+    };
+    try {
+      await client.send(
+        new PutCommand({
+          TableName: table,
+          Item: { ...SessionKey.state(agent, session), ...item, updatedAt: now },
+          ConditionExpression: expected === 0 ? 'attribute_not_exists(#pk)' : '#version = :expected',
+          ExpressionAttributeNames: expected === 0 ? { '#pk': 'pk' } : { '#version': 'version' },
+          ...(expected === 0 ? {} : { ExpressionAttributeValues: { ':expected': expected } }),
+        }),
+      );
+    } catch (error) {
+      throw error instanceof ConditionalCheckFailedException
+        ? new SessionConflictError(session)
+        : storeFailure(session, 'written', error);
+    }
+  }
+
+  /** Session as one attempt of a task sees it. */
+  open(session: string | undefined, signal: AbortSignal): AgentSession {
+    return new TaskSession(this, session, this.#options, signal);
+  }
+}
+
+class TaskSession implements AgentSession {
+  /** Version as this attempt knows it. Undefined: not read yet. */
+  #version: number | undefined;
+
+  constructor(
+    private readonly store: SessionStore,
+    readonly id: string | undefined,
+    private readonly options: Pick<SessionStoreOptions, 'schema' | 'clock'>,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  get(): Promise<Json | undefined>;
+  get<T>(schema: Schema<T>): Promise<T | undefined>;
+  async get<T>(schema?: Schema<T>): Promise<Json | T | undefined> {
+    this.signal.throwIfAborted();
+    if (this.id === undefined) {
+      return undefined;
+    }
+    const item = await this.store.read(this.id);
+    this.#version = item?.version ?? 0;
+    // DynamoDB removes what has expired within days, not at once.
+    if (item === undefined || item.expiresAt * 1000 <= this.options.clock.now()) {
+      return undefined;
+    }
+    if (item.schema !== this.options.schema) {
+      throw new FatalError(
+        `session ${JSON.stringify(this.id)} was written under state schema ${item.schema}, this release reads ${this.options.schema}`,
+        { code: 'session_schema' },
+      );
+    }
+    if (schema === undefined) {
+      return item.state;
+    }
+    const checked = await check(schema, item.state, 'session');
+    if (!checked.ok) {
+      throw new FatalError(`the state of session ${JSON.stringify(this.id)} does not fit: ${checked.message}`, {
+        code: 'session_invalid',
+      });
+    }
+    return checked.value;
+  }
+
+  async put(state: Json): Promise<void> {
+    this.signal.throwIfAborted();
+    if (this.id === undefined) {
+      return;
+    }
+    if (this.#version === undefined) {
+      throw new FatalError('session.put() was called before session.get(): read first, so that no state is lost', {
+        code: 'session_not_read',
+      });
+    }
+    await this.store.write(this.id, state, this.#version);
+    this.#version += 1;
+  }
+}
+
+function storeFailure(session: string, what: 'read' | 'written', error: unknown): RetryableError | FatalError {
+  const message = `session ${JSON.stringify(session)} could not be ${what}: ${messageOf(error)}`;
+  return error instanceof Error && LASTING_ERRORS.has(error.name)
+    ? new FatalError(message, { code: 'session_refused', cause: error })
+    : new RetryableError(message, { code: 'session_unavailable', cause: error });
+}

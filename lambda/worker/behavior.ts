@@ -1,0 +1,52 @@
+import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { z } from 'zod';
+import { type BehaviorDocument, behaviorDocumentSchema } from '../../lib/contract';
+import { messageOf, RetryableError } from '../runtime/errors';
+import type { WorkerSettings } from './settings';
+
+/**
+ * Reads the release's behaviour document.
+ *
+ * @throws RetryableError when it cannot be read or is not the release that this worker version was published for. The
+ * task is not to blame, so it waits in its queue until a worker that is whole takes it.
+ */
+export async function loadBehavior(
+  s3: S3Client,
+  { behaviorBucket, behaviorKey, release }: WorkerSettings,
+): Promise<BehaviorDocument> {
+  const place = `s3://${behaviorBucket}/${behaviorKey}`;
+  let text: string | undefined;
+  try {
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: behaviorBucket, Key: behaviorKey }));
+    text = await Body?.transformToString('utf-8');
+  } catch (error) {
+    throw new RetryableError(
+      `the behaviour of release ${release} could not be read from ${place}: ${messageOf(error)}`,
+      {
+        code: 'behavior_unavailable',
+        cause: error,
+      },
+    );
+  }
+  const parsed = behaviorDocumentSchema.safeParse(parseJson(text ?? ''));
+  if (!parsed.success) {
+    throw new RetryableError(`${place} is not a behaviour document: ${z.prettifyError(parsed.error)}`, {
+      code: 'behavior_invalid',
+    });
+  }
+  if (parsed.data.release !== release) {
+    throw new RetryableError(
+      `${place} holds release ${parsed.data.release}, but this worker version was published for release ${release}: deploy again`,
+      { code: 'behavior_mismatch' },
+    );
+  }
+  return parsed.data;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,103 @@
+import { documentClient } from '../common/clients/dynamodb';
+import { s3Client } from '../common/clients/s3';
+import { systemClock } from '../common/clock';
+import { createLogger } from '../common/logger';
+import { once, onceAsync } from '../common/once';
+import { type AgentDefinition, isAgentDefinition } from '../runtime/agent';
+import type { AgentEnvironment } from '../runtime/context';
+import { messageOf } from '../runtime/errors';
+import { SecretReader } from '../runtime/secrets';
+import { SessionStore } from '../runtime/sessions';
+import { compileToolSchemas } from '../runtime/tools';
+import { loadBehavior } from './behavior';
+import { type BatchResponse, type LambdaContext, sqsEventSchema } from './events';
+import { readWorkerSettings } from './settings';
+import { TaskStore } from './task-store';
+import { Worker } from './worker';
+
+export type { BatchResponse, LambdaContext } from './events';
+
+/** Handler of a worker function behind SQS event source mappings that take partial batch responses. */
+export type WorkerHandler = (event: unknown, context: LambdaContext) => Promise<BatchResponse>;
+
+/**
+ * Makes the Lambda handler that runs the agent's tasks. The constructs generate the module that calls it; call it
+ * yourself only if you bundle your worker on your own: `export const handler = createHandler(agent)`.
+ *
+ * @throws TypeError when the agent did not come out of `defineAgent`
+ */
+export function createHandler<I, O>(agent: AgentDefinition<I, O>): WorkerHandler {
+  if (!isAgentDefinition(agent)) {
+    throw new TypeError(
+      `the worker's entry exports ${typeof agent} as default, expected an agent: export default defineAgent({ … })`,
+    );
+  }
+  // Settings are read at the first invocation and not while the module loads: an error there reaches the log as one
+  // line, with the request that met it.
+  const worker = once(() => createWorker(agent));
+  return async (event, context) => {
+    const { process: work, logger } = worker();
+    const { Records } = sqsEventSchema.parse(event);
+    const verdicts = await Promise.all(
+      Records.map(async (record) => ({
+        itemIdentifier: record.messageId,
+        verdict: await work(record, () => context.getRemainingTimeInMillis()).catch((error: unknown) => {
+          logger.error('a message was left in its queue: the worker failed', {
+            messageId: record.messageId,
+            outcome: 'error',
+            reason: messageOf(error),
+          });
+          return 'leave' as const;
+        }),
+      })),
+    );
+    return {
+      batchItemFailures: verdicts
+        .filter(({ verdict }) => verdict === 'leave')
+        .map(({ itemIdentifier }) => ({ itemIdentifier })),
+    };
+  };
+}
+
+function createWorker<I, O>(agent: AgentDefinition<I, O>) {
+  const settings = readWorkerSettings();
+  const clock = systemClock();
+  const client = documentClient();
+  const s3 = s3Client();
+  const logger = createLogger({ component: 'worker', agent: settings.agent, release: settings.release });
+  const secrets = new SecretReader(settings.secrets, clock);
+  const environment = onceAsync(async (): Promise<AgentEnvironment> => {
+    const behavior = await loadBehavior(s3, settings);
+    return {
+      behavior,
+      tools: compileToolSchemas(behavior.tools),
+      secrets,
+      sessions: new SessionStore({
+        client,
+        table: settings.sessionsTable,
+        agent: settings.agent,
+        schema: behavior.stateSchema,
+        retentionDays: settings.retentionDays,
+        clock,
+      }),
+    };
+  });
+  const store = new TaskStore({
+    client,
+    table: settings.tasksTable,
+    release: settings.release,
+    timeoutSeconds: settings.timeoutSeconds,
+    retentionDays: settings.retentionDays,
+    clock,
+  });
+  const worker = new Worker({
+    agent,
+    settings,
+    store,
+    environment,
+    redact: (text) => secrets.redact(text),
+    clock,
+    logger,
+  });
+  return { process: worker.process.bind(worker), logger };
+}

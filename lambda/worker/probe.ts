@@ -1,0 +1,156 @@
+import type { BehaviorDocument, ProbeCheck, ProbeResult, Usage } from '../../lib/contract';
+import { type Clock, stopwatch } from '../common/clock';
+import { type AgentDefinition, type AgentLogger, defineAgent, type TaskInfo } from '../runtime/agent';
+import type { AgentEnvironment } from '../runtime/context';
+import { FatalError, messageOf } from '../runtime/errors';
+import { addUsage, NOTHING_USED } from '../runtime/usage';
+import { attempt, type Outcome } from './attempt';
+
+/** A provider's limit may hit a probe as any other call. It is tried so often, with a pause of the cloud's time. */
+const MODEL_ATTEMPTS = 3;
+const MODEL_PAUSE_MS = 5_000;
+
+/** Enough for a model to say that it is there. */
+const PING_MAX_TOKENS = 16;
+
+export interface ProbeOptions {
+  readonly task: TaskInfo;
+  readonly logger: AgentLogger;
+  readonly clock: Clock;
+  /** Real milliseconds until Lambda ends the function. */
+  readonly remainingMs: number;
+}
+
+export interface ProbeReport {
+  readonly result: ProbeResult;
+  readonly usage: Usage;
+  /** Names and reasons of the checks that failed; undefined if none did. */
+  readonly problem: string | undefined;
+}
+
+/**
+ * The deep health check of a release, run by one of its workers like any task: behaviour readable, secrets readable,
+ * session store readable and writable, and the agent itself (or, if it does not say how to try it, its model).
+ *
+ * Every check runs, so that one probe names everything that is wrong, except that nothing can be tried without behaviour.
+ */
+export async function probe<I, O>(
+  agent: AgentDefinition<I, O>,
+  load: () => Promise<AgentEnvironment>,
+  { task, logger, clock, remainingMs }: ProbeOptions,
+): Promise<ProbeReport> {
+  const checks: ProbeCheck[] = [];
+  const sinceStart = stopwatch();
+  const record = async (name: string, work: () => Promise<void>): Promise<void> => {
+    const elapsed = stopwatch();
+    const message = await work().then(
+      () => undefined,
+      (error: unknown) => messageOf(error),
+    );
+    const durationMs = Math.round(elapsed());
+    checks.push({ name, ok: message === undefined, durationMs, ...(message === undefined ? {} : { message }) });
+    logger.info('probe check', {
+      component: 'probe',
+      check: name,
+      outcome: message === undefined ? 'ok' : 'error',
+      durationMs,
+      ...(message === undefined ? {} : { reason: message }),
+    });
+  };
+
+  let environment: AgentEnvironment | undefined;
+  let usage = NOTHING_USED;
+  await record('behavior', async () => {
+    environment = await load();
+  });
+  if (environment !== undefined) {
+    const { secrets, behavior } = environment;
+    const whole = environment;
+    for (const name of new Set([...secrets.names, behavior.model.secret])) {
+      await record(`secret:${name}`, async () => {
+        await secrets.get(name);
+      });
+    }
+    await record('sessions', () => trySessions(whole, task));
+    await record(agent.probe === undefined ? 'model' : 'agent', async () => {
+      for (let tried = 1; ; tried += 1) {
+        const outcome = await tryAgent(agent, whole, { task, logger, remainingMs: remainingMs - sinceStart() });
+        usage = addUsage(usage, outcome.usage);
+        if (outcome.kind === 'succeeded') {
+          return;
+        }
+        if (outcome.kind !== 'retry' || tried === MODEL_ATTEMPTS) {
+          throw new FatalError(`${outcome.error.code}: ${outcome.error.message}`);
+        }
+        await clock.sleep(MODEL_PAUSE_MS);
+      }
+    });
+  }
+
+  const failed = checks.filter(({ ok }) => !ok);
+  return {
+    result: { release: task.release, checks },
+    usage,
+    problem: failed.length === 0 ? undefined : failed.map(({ name, message }) => `${name}: ${message}`).join('; '),
+  };
+}
+
+/** Writes and reads a session of the probe's own. It expires by itself: workers hold no permission to delete. */
+async function trySessions({ sessions }: AgentEnvironment, task: TaskInfo): Promise<void> {
+  const name = probeSession(task);
+  const { signal } = new AbortController();
+  const session = sessions.open(name, signal);
+  await session.get();
+  await session.put({ probe: task.id });
+  const seen = await sessions.open(name, signal).get();
+  if (JSON.stringify(seen) !== JSON.stringify({ probe: task.id })) {
+    throw new FatalError(`session ${JSON.stringify(name)} was written, but read back as ${JSON.stringify(seen)}`);
+  }
+}
+
+function tryAgent<I, O>(
+  agent: AgentDefinition<I, O>,
+  environment: AgentEnvironment,
+  { task, ...rest }: { readonly task: TaskInfo; readonly logger: AgentLogger; readonly remainingMs: number },
+): Promise<Outcome> {
+  if (agent.probe === undefined) {
+    return attempt(pingAgent(environment.behavior), environment, { task, input: null, ...rest });
+  }
+  const { input, check } = agent.probe;
+  const judged: AgentDefinition<I, O> = {
+    ...agent,
+    run: async (probeTask, context) => {
+      const result = await agent.run(probeTask, context);
+      const problem = check?.(result);
+      if (problem !== undefined) {
+        throw new FatalError(problem, { code: 'probe_check' });
+      }
+      return result;
+    },
+  };
+  // A conversation of its own: the state that the check of the store left is not one that the agent would know.
+  const session = `${probeSession(task)}#agent`;
+  return attempt(judged, environment, {
+    task: { ...task, session },
+    input: JSON.parse(JSON.stringify(input)),
+    ...rest,
+  });
+}
+
+/** For agents that do not say how to try them: is the model there at all? */
+function pingAgent(behavior: BehaviorDocument): AgentDefinition<unknown, string> {
+  return defineAgent({
+    input: { '~standard': { validate: (value: unknown) => ({ value }) } },
+    run: async (_, ctx) => {
+      const { stopReason } = await ctx.model.generate({
+        prompt: 'Answer with the one word: ready',
+        maxTokens: Math.min(PING_MAX_TOKENS, behavior.model.maxTokens),
+      });
+      return stopReason;
+    },
+  });
+}
+
+function probeSession(task: TaskInfo): string {
+  return `probe#${task.id}`;
+}
