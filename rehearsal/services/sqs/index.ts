@@ -38,6 +38,18 @@ export interface Sqs {
   stop(): Promise<void>;
 }
 
+/** Codes of the former query protocol where they differ, as SDKs still report them. */
+const QUERY_ERROR_CODES = {
+  QueueDoesNotExist: 'AWS.SimpleQueueService.NonExistentQueue',
+  EmptyBatchRequest: 'AWS.SimpleQueueService.EmptyBatchRequest',
+  TooManyEntriesInBatchRequest: 'AWS.SimpleQueueService.TooManyEntriesInBatchRequest',
+  BatchEntryIdsNotDistinct: 'AWS.SimpleQueueService.BatchEntryIdsNotDistinct',
+  BatchRequestTooLong: 'AWS.SimpleQueueService.BatchRequestTooLong',
+  InvalidBatchEntryId: 'AWS.SimpleQueueService.InvalidBatchEntryId',
+  MessageNotInflight: 'AWS.SimpleQueueService.MessageNotInflight',
+  UnsupportedOperation: 'AWS.SimpleQueueService.UnsupportedOperation',
+} as const;
+
 /**
  * SQS, standard queues: what it imitates stands at {@link SqsOperations} and at the classes it uses. FIFO queues are
  * refused when they are created.
@@ -52,6 +64,8 @@ export function createSqs({ clock, metrics, iam, frontUrl }: SqsDependencies): S
       signingName: 'sqs',
       protocol: 'awsJson1.0',
       operations: SQS_OPERATIONS,
+      accessDeniedCode: 'AccessDenied',
+      queryErrorCodes: QUERY_ERROR_CODES,
       authorise: (call) => operations.authorise(call),
       handle: (call) => operations.handle(call),
     },

@@ -1,20 +1,34 @@
-import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { ResourceFailure, type ResourceHandler, type ResourceOutcome, type ResourceRequest } from '../../core/resource';
+import { physicalName } from '../../core/physical-name';
+import { cfnBoolean, cfnNumber, cfnTags, readProperties } from '../../core/properties';
+import {
+  type ResourceDeleteRequest,
+  ResourceFailure,
+  type ResourceHandler,
+  type ResourceOutcome,
+  type ResourceRequest,
+  type ResourceUpdateRequest,
+} from '../../core/resource';
+import { queueNameOfUrl } from './arn';
 import { DEFAULT_SETTINGS, type Queue, type QueueSettings } from './queue';
 import type { Queues } from './queues';
 
-const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max).optional();
+const integer = (min: number, max: number) => cfnNumber.pipe(z.number().int().min(min).max(max)).optional();
 
-const redrivePolicy = z.preprocess(
-  (value) => (typeof value === 'string' ? JSON.parse(value) : value),
-  z.strictObject({
-    deadLetterTargetArn: z.string().startsWith('arn:'),
-    maxReceiveCount: z.coerce.number().int().min(1).max(1000),
-  }),
-);
+/** A policy comes as an object, or as the same in JSON text. */
+const fromText = (value: unknown, context: z.RefinementCtx): unknown => {
+  if (typeof value !== 'string') {
+    return value;
+  }
+  try {
+    return JSON.parse(value);
+  } catch {
+    context.addIssue({ code: 'custom', message: `got "${value}", expected an object or JSON text` });
+    return z.NEVER;
+  }
+};
 
-const propertiesSchema = z.object({
+const propertiesSchema = z.strictObject({
   QueueName: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,80}$/, 'expected a standard queue: 1 to 80 letters, digits, hyphens, underscores')
@@ -24,85 +38,90 @@ const propertiesSchema = z.object({
   MessageRetentionPeriod: integer(60, 1_209_600),
   ReceiveMessageWaitTimeSeconds: integer(0, 20),
   VisibilityTimeout: integer(0, 43_200),
-  RedrivePolicy: redrivePolicy.optional(),
+  RedrivePolicy: z
+    .preprocess(
+      fromText,
+      z.strictObject({
+        deadLetterTargetArn: z.string().startsWith('arn:'),
+        maxReceiveCount: cfnNumber.pipe(z.number().int().min(1).max(1000)),
+      }),
+    )
+    .optional(),
+  RedriveAllowPolicy: z
+    .preprocess(
+      fromText,
+      z.strictObject({
+        redrivePermission: z.enum(['allowAll', 'denyAll', 'byQueue']),
+        sourceQueueArns: z.array(z.string()).optional(),
+      }),
+    )
+    .optional(),
   KmsMasterKeyId: z.string().optional(),
+  KmsDataKeyReusePeriodSeconds: integer(60, 86_400),
+  SqsManagedSseEnabled: cfnBoolean.optional(),
+  Tags: cfnTags.optional(),
 });
 
-/** `AWS::SQS::Queue`, standard queues. Encryption and tags are accepted and have no effect but the key's permissions. */
+/**
+ * `AWS::SQS::Queue`, standard queues. Encryption and tags are accepted and have no effect but the permissions that the
+ * use of a key needs. The redrive allow policy is
+ * not enforced.
+ */
 export class QueueHandler implements ResourceHandler {
   readonly type = 'AWS::SQS::Queue';
   readonly source =
     'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queue.html';
-  readonly properties = [
-    'QueueName',
-    'DelaySeconds',
-    'MaximumMessageSize',
-    'MessageRetentionPeriod',
-    'ReceiveMessageWaitTimeSeconds',
-    'VisibilityTimeout',
-    'RedrivePolicy',
-    'RedriveAllowPolicy',
-    'KmsMasterKeyId',
-    'KmsDataKeyReusePeriodSeconds',
-    'SqsManagedSseEnabled',
-    'Tags',
-  ];
+  readonly properties = Object.keys(propertiesSchema.shape);
   readonly replaceOn = ['QueueName'];
 
   constructor(private readonly queues: Queues) {}
 
   async create(request: ResourceRequest): Promise<ResourceOutcome> {
-    const properties = this.parse(request);
-    const name = properties.QueueName ?? physicalName(request);
+    const settings = this.settings(request);
+    const given = request.properties.QueueName;
+    const name = typeof given === 'string' ? given : physicalName(request.stack, request.logicalId, { maxLength: 80 });
     if (this.queues.has(name)) {
       throw new ResourceFailure(`Resource of type 'AWS::SQS::Queue' with identifier '${name}' already exists.`);
     }
-    return this.outcome(this.queues.create(name, settingsOf(properties)));
+    return this.outcome(this.queues.create(name, settings));
   }
 
-  async update(request: ResourceRequest & { readonly physicalId: string }): Promise<ResourceOutcome> {
-    const properties = this.parse(request);
+  async update(request: ResourceUpdateRequest): Promise<ResourceOutcome> {
+    const settings = this.settings(request);
     const queue = this.queues.atUrl(request.physicalId);
-    queue.settings = settingsOf(properties);
-    queue.settingsChanged();
+    queue.change(settings);
     return this.outcome(queue);
   }
 
-  async delete(request: { readonly physicalId: string }): Promise<void> {
-    const name = request.physicalId.split('/').at(-1) ?? '';
-    this.queues.delete(name);
+  async delete(request: ResourceDeleteRequest): Promise<void> {
+    const name = queueNameOfUrl(request.physicalId);
+    if (name !== undefined) {
+      this.queues.delete(name);
+    }
   }
 
-  private parse(request: ResourceRequest): z.infer<typeof propertiesSchema> {
-    const parsed = propertiesSchema.safeParse(request.properties);
-    if (!parsed.success) {
-      const reasons = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-      throw new ResourceFailure(`${request.path}: AWS::SQS::Queue: ${reasons.join('; ')}`);
+  private settings(request: ResourceRequest): QueueSettings {
+    const properties = readProperties(this.type, propertiesSchema, request);
+    const target = properties.RedrivePolicy?.deadLetterTargetArn;
+    if (target !== undefined && this.queues.byArn(target) === undefined) {
+      throw new ResourceFailure(
+        `Value {"deadLetterTargetArn":"${target}"} for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist.`,
+      );
     }
-    return parsed.data;
+    return {
+      delaySeconds: properties.DelaySeconds ?? DEFAULT_SETTINGS.delaySeconds,
+      maximumMessageSize: properties.MaximumMessageSize ?? DEFAULT_SETTINGS.maximumMessageSize,
+      messageRetentionSeconds: properties.MessageRetentionPeriod ?? DEFAULT_SETTINGS.messageRetentionSeconds,
+      receiveWaitSeconds: properties.ReceiveMessageWaitTimeSeconds ?? DEFAULT_SETTINGS.receiveWaitSeconds,
+      visibilityTimeoutSeconds: properties.VisibilityTimeout ?? DEFAULT_SETTINGS.visibilityTimeoutSeconds,
+      ...(properties.RedrivePolicy === undefined ? {} : { redrive: properties.RedrivePolicy }),
+      // A key of the account is a matter of permissions; the key that AWS manages needs none.
+      ...(properties.KmsMasterKeyId?.startsWith('arn:') ? { kmsKeyArn: properties.KmsMasterKeyId } : {}),
+    };
   }
 
   private outcome(queue: Queue): ResourceOutcome {
     const url = this.queues.urlOf(queue);
     return { physicalId: url, attributes: { Arn: queue.arn, QueueName: queue.name, QueueUrl: url } };
   }
-}
-
-function settingsOf(properties: z.infer<typeof propertiesSchema>): QueueSettings {
-  return {
-    delaySeconds: properties.DelaySeconds ?? DEFAULT_SETTINGS.delaySeconds,
-    maximumMessageSize: properties.MaximumMessageSize ?? DEFAULT_SETTINGS.maximumMessageSize,
-    messageRetentionSeconds: properties.MessageRetentionPeriod ?? DEFAULT_SETTINGS.messageRetentionSeconds,
-    receiveWaitSeconds: properties.ReceiveMessageWaitTimeSeconds ?? DEFAULT_SETTINGS.receiveWaitSeconds,
-    visibilityTimeoutSeconds: properties.VisibilityTimeout ?? DEFAULT_SETTINGS.visibilityTimeoutSeconds,
-    ...(properties.RedrivePolicy === undefined ? {} : { redrive: properties.RedrivePolicy }),
-    // A key of the account is a matter of permissions; the key that AWS manages needs none.
-    ...(properties.KmsMasterKeyId?.startsWith('arn:') ? { kmsKeyArn: properties.KmsMasterKeyId } : {}),
-  };
-}
-
-/** Stack, logical id and a random part, as CloudFormation names queues. */
-function physicalName(request: ResourceRequest): string {
-  const random = randomBytes(6).toString('hex');
-  return `${request.stack.stackName.slice(0, 32)}-${request.logicalId.slice(0, 32)}-${random}`;
 }

@@ -1,47 +1,46 @@
-import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { physicalName } from '../../core/physical-name';
 import type { IamPort } from '../../core/ports';
-import { ResourceFailure, type ResourceHandler, type ResourceOutcome, type ResourceRequest } from '../../core/resource';
+import { cfnPolicyDocument, readProperties } from '../../core/properties';
+import {
+  type ResourceDeleteRequest,
+  ResourceFailure,
+  type ResourceHandler,
+  type ResourceOutcome,
+  type ResourceRequest,
+  type ResourceUpdateRequest,
+} from '../../core/resource';
 import { queueArn, queueNameOfUrl } from './arn';
 
-const propertiesSchema = z.object({ PolicyDocument: z.unknown(), Queues: z.array(z.string()).min(1) });
+const propertiesSchema = z.strictObject({ PolicyDocument: cfnPolicyDocument, Queues: z.array(z.string()).min(1) });
 
 /** `AWS::SQS::QueuePolicy`: hands the document to IAM, which judges calls on the queue by it. */
 export class QueuePolicyHandler implements ResourceHandler {
   readonly type = 'AWS::SQS::QueuePolicy';
   readonly source =
     'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queuepolicy.html';
-  readonly properties = ['PolicyDocument', 'Queues'];
+  readonly properties = Object.keys(propertiesSchema.shape);
   readonly replaceOn = [];
 
   constructor(private readonly iam: IamPort) {}
 
   async create(request: ResourceRequest): Promise<ResourceOutcome> {
-    return this.attach(request, `${request.logicalId}-${randomUUID().slice(0, 8)}`);
+    return this.attach(request, physicalName(request.stack, request.logicalId, { maxLength: 128 }));
   }
 
-  async update(
-    request: ResourceRequest & { readonly physicalId: string; readonly previous: Readonly<Record<string, unknown>> },
-  ): Promise<ResourceOutcome> {
+  async update(request: ResourceUpdateRequest): Promise<ResourceOutcome> {
     this.detach(request.physicalId, request.previous);
     return this.attach(request, request.physicalId);
   }
 
-  async delete(request: {
-    readonly physicalId: string;
-    readonly properties: Readonly<Record<string, unknown>>;
-  }): Promise<void> {
+  async delete(request: ResourceDeleteRequest): Promise<void> {
     this.detach(request.physicalId, request.properties);
   }
 
   private attach(request: ResourceRequest, physicalId: string): ResourceOutcome {
-    const parsed = propertiesSchema.safeParse(request.properties);
-    if (!parsed.success) {
-      const reasons = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-      throw new ResourceFailure(`${request.path}: AWS::SQS::QueuePolicy: ${reasons.join('; ')}`);
-    }
-    for (const arn of queueArns(parsed.data.Queues)) {
-      this.iam.attachResourcePolicy(arn, physicalId, parsed.data.PolicyDocument);
+    const properties = readProperties(this.type, propertiesSchema, request);
+    for (const arn of queueArns(properties.Queues)) {
+      this.iam.attachResourcePolicy(arn, physicalId, properties.PolicyDocument);
     }
     return { physicalId, attributes: { Id: physicalId } };
   }

@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { RehearsalClock, Timer } from '../../core/clock';
+import { FairLine, type LinePlace } from '../../core/fair-line';
+import { LinkedList, type ListNode } from '../../core/linked-list';
 import { queueArn } from './arn';
 import { DueHeap } from './due-heap';
-import { FairLine, type LinePlace } from './fair-line';
-import { LinkedList, type ListNode } from './linked-list';
 import type { MessageAttributes } from './message-attributes';
 import { decodeReceipt, encodeReceipt } from './receipt-handle';
 
@@ -112,8 +112,13 @@ interface Waiter {
 export class Queue {
   readonly arn: string;
   readonly createdAt: number;
-  settings: QueueSettings;
+  private current: QueueSettings;
   private readonly messages = new Map<string, Message>();
+  /**
+   * Visible messages, in turns by message group. SQS itself holds back only groups that it finds noisy ("fair queues");
+   * with the few consumers of a rehearsal, turns come to the same.
+   * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+   */
   private readonly line = new FairLine<Message>();
   private readonly due = new DueHeap<{ readonly message: Message; readonly at: number }>();
   /** In the order of arrival, without those that were received too often to count. */
@@ -136,8 +141,12 @@ export class Queue {
     private readonly findQueue: (arn: string) => Queue | undefined,
   ) {
     this.arn = queueArn(name);
-    this.settings = settings;
+    this.current = settings;
     this.createdAt = clock.now();
+  }
+
+  get settings(): QueueSettings {
+    return this.current;
   }
 
   /** Messages now in the three states; their sum is everything in the queue. */
@@ -328,8 +337,9 @@ export class Queue {
     }
   }
 
-  /** To be called after a change of the settings: the retention may have become shorter. */
-  settingsChanged(): void {
+  change(settings: QueueSettings): void {
+    this.current = settings;
+    // The retention may have become shorter.
     this.earliestExpiry = 0;
   }
 

@@ -1,16 +1,11 @@
 import { LinkedList, type ListNode } from './linked-list';
 
 /**
- * The visible messages of a queue, served round robin over their groups: a group with a backlog waits behind its own
- * messages and not in front of the others. Messages without a group share one.
- *
- * SQS itself holds back only groups that it finds noisy ("fair queues"); with the few consumers of a rehearsal, turns
- * come to the same.
- *
- * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+ * Values that wait in groups, served round robin over the groups: a group with a backlog waits behind its own values and
+ * not in front of the others. Within a group, first come, first served. Every operation takes constant time.
  */
 export class FairLine<T> {
-  /** Groups with messages, next to be served first. */
+  /** Groups with values, next to be served first. */
   private readonly turns = new LinkedList<GroupLine<T>>();
   private readonly groups = new Map<string, GroupLine<T>>();
   private count = 0;
@@ -19,6 +14,7 @@ export class FairLine<T> {
     return this.count;
   }
 
+  /** @param groupId values without one share a group */
   add(groupId: string | undefined, value: T): LinePlace<T> {
     const id = groupId ?? '';
     let group = this.groups.get(id);
@@ -31,7 +27,7 @@ export class FairLine<T> {
     return { group, node: group.members.push(value) };
   }
 
-  /** Takes the next message; its group goes to the end of the turns. */
+  /** Takes the next value; its group goes to the end of the turns. */
   take(): T | undefined {
     const group = this.turns.first;
     const value = group?.members.shift();
@@ -48,7 +44,7 @@ export class FairLine<T> {
     return value;
   }
 
-  /** Takes a message out of turn (deleted or expired). */
+  /** Takes a value out of turn. */
   remove(place: LinePlace<T>): void {
     const { group, node } = place;
     if (node.list !== group.members) {
@@ -70,7 +66,7 @@ export class FairLine<T> {
   }
 }
 
-/** Where a message stands in the line. */
+/** Where a value stands in the line. */
 export interface LinePlace<T> {
   readonly group: GroupLine<T>;
   readonly node: ListNode<T>;
