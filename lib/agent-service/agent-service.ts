@@ -1,6 +1,6 @@
 import { CfnOutput, Duration, Names, type RemovalPolicy, Token } from 'aws-cdk-lib';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
-import { type Grant, type IGrantable, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
@@ -16,6 +16,7 @@ import type { RolloutConfig } from '../rollout';
 import { Rollout, TrafficShift } from '../rollout';
 import { AgentStore } from '../state';
 import type { AgentWorker, Worker } from '../worker';
+import { AgentGrants } from './agent-grants';
 
 export interface AgentServiceProps {
   /** Prompts, tools, model, limits. */
@@ -129,7 +130,6 @@ export class AgentService extends Construct {
     const { encryptionKey } = props;
     this.agentName = this.checkedName(props.agentName ?? Names.uniqueResourceName(this, { maxLength: 64 }));
     const secrets = { ...props.secrets };
-    this.checkModelSecret(props.behavior, secrets);
     const keyed = encryptionKey === undefined ? {} : { encryptionKey };
     const removal = props.removalPolicy === undefined ? {} : { removalPolicy: props.removalPolicy };
     const receives = props.maxReceiveCount === undefined ? {} : { maxReceiveCount: props.maxReceiveCount };
@@ -138,7 +138,6 @@ export class AgentService extends Construct {
     this.topic = props.topic ?? this.makeTopic(encryptionKey);
     const action = new SnsAction(this.topic);
     this.store = props.store ?? new AgentStore(this, 'Store', { ...keyed, ...removal });
-    this.store._claimFor(this, this.agentName);
     this.release = new Release(this, 'Release', { behavior: props.behavior, worker: props.worker.describe(this) });
     this.worker = props.worker.bind(this, 'Worker', {
       agentName: this.agentName,
@@ -218,19 +217,6 @@ export class AgentService extends Construct {
     return name;
   }
 
-  private checkModelSecret({ model }: Behavior, secrets: { readonly [name: string]: ISecret }): void {
-    if (secrets[model.secretName] === undefined) {
-      const given = Object.keys(secrets);
-      throw laneError(
-        this,
-        'ModelSecret',
-        `model '${model.modelId}' needs the secret '${model.secretName}', but secrets has ` +
-          `${given.length === 0 ? 'none' : given.map((name) => `'${name}'`).join(', ')}; ` +
-          `add secrets: { ${model.secretName}: secret }, or name another with Model.anthropic(…, { secretName })`,
-      );
-    }
-  }
-
   private makeTopic(encryptionKey: IKey | undefined): Topic {
     const topic = new Topic(this, 'Alerts', {
       enforceSSL: true,
@@ -259,20 +245,5 @@ export class AgentService extends Construct {
     output('TasksTable', this.store.tasks.tableName, 'Table of tasks');
     output('SessionsTable', this.store.sessions.tableName, 'Table of sessions');
     output('ControlTable', this.store.control.tableName, 'Table of releases, routing and audit');
-  }
-}
-
-/** Permissions on an agent, for callers. */
-export class AgentGrants {
-  constructor(private readonly intake: Intake) {}
-
-  /** May submit tasks, over HTTP and through the inbox; may not read them. */
-  submit(grantee: IGrantable): Grant {
-    return this.intake.grantSubmit(grantee);
-  }
-
-  /** May read status and results over HTTP. */
-  read(grantee: IGrantable): Grant {
-    return this.intake.grantRead(grantee);
   }
 }

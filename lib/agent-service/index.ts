@@ -1,1 +1,2 @@
+export * from './agent-grants';
 export * from './agent-service';

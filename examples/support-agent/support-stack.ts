@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { AgentService, Behavior, Evidence, Model, QualityGate, Rollout, TrafficShift, Worker } from 'cdk-agent-lanes';
+import type { Construct } from 'constructs';
+
+export interface SupportStackProps extends StackProps {
+  /**
+   * Folder beside this file that holds the behaviour: `prompts/`, `tools/`, and `agent.ts` unless it shares the code of
+   * `agent/`.
+   *
+   * @default agent
+   */
+  readonly behavior?: string;
+}
+
+/** An agent that answers customers' questions from a small knowledge base. */
+export class SupportStack extends Stack {
+  readonly agent: AgentService;
+
+  constructor(scope: Construct, id: string, props: SupportStackProps = {}) {
+    super(scope, id, props);
+
+    // The stack creates the secret with a random value; a person puts the provider's key into it once:
+    // aws secretsmanager put-secret-value --secret-id <output ProviderKey> --secret-string <key>
+    const providerKey = new Secret(this, 'ProviderKey', { description: 'API key of the model provider' }) as ISecret;
+    new CfnOutput(this, 'ProviderKeyArn', { value: providerKey.secretArn });
+
+    const behavior = behaviorFolder(props.behavior ?? 'agent');
+    const own = join(behavior, 'agent.ts');
+    // A window of five minutes, looked at every minute: enough tasks of one user in ten for a mean to mean something.
+    const window = { period: Duration.minutes(5), evaluationPeriods: 1, minSamples: 20 };
+    this.agent = new AgentService(this, 'Support', {
+      agentName: 'support',
+      behavior: Behavior.fromDirectory(behavior, {
+        model: Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } }),
+        limits: { maxDuration: Duration.minutes(2), maxToolCalls: 10, maxModelCalls: 10, maxCost: 0.25 },
+        stateSchema: 1,
+      }),
+      worker: Worker.lambda({
+        entry: existsSync(own) ? own : join(__dirname, 'agent', 'agent.ts'),
+        timeout: Duration.minutes(3),
+      }),
+      secrets: { anthropic: providerKey },
+      rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 10, bake: Duration.minutes(10) }), {
+        evidence: Evidence.atLeast(20, { wait: Duration.minutes(2) }),
+      }),
+      gates: {
+        cost: QualityGate.cost({ maxIncrease: 0.2, ...window }),
+        latency: QualityGate.latency({ p99: Duration.seconds(30), ...window }),
+        errors: QualityGate.errorRate({ max: 0.05, ...window }),
+        toolCalls: QualityGate.toolCalls({ maxIncrease: 0.5, ...window }),
+        quality: QualityGate.qualityScore({ min: 0.7, ...window }),
+      },
+    });
+  }
+}
+
+function behaviorFolder(name: string): string {
+  const folder = join(__dirname, name);
+  if (!/^[a-z0-9][a-z0-9-]*$/.test(name) || !existsSync(folder)) {
+    throw new Error(
+      `context 'behavior' is '${name}', expected the name of a folder in ${__dirname}; leave it out for 'agent'`,
+    );
+  }
+  return folder;
+}
