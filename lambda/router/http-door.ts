@@ -1,0 +1,58 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import { type SubmitResponse, TASKS_PATH } from '../../lib/contract';
+import { errorResponse, type HttpEvent, type HttpResponse, jsonResponse, Refusal } from '../common/http';
+import { type Auth, parseHttpRequest } from './http-request';
+import type { Intake } from './intake';
+import type { IntakeMetrics } from './intake-metrics';
+
+export interface DoorProps {
+  readonly intake: Pick<Intake, 'submit'>;
+  readonly logger: Logger;
+  readonly metrics: IntakeMetrics;
+}
+
+/** Answers one request to the HTTP API. Does not reject: whatever happens becomes a response. */
+export async function answerHttp(
+  event: HttpEvent,
+  { intake, logger, metrics, auth }: DoorProps & { readonly auth: Auth },
+  traceHeader: string | undefined,
+): Promise<HttpResponse> {
+  try {
+    const { method } = event.requestContext.http;
+    if (method !== 'POST') {
+      throw new Refusal(
+        'not_found',
+        `no such operation: ${method} ${event.rawPath}; tasks are sent by POST ${TASKS_PATH}`,
+      );
+    }
+    const { id, status } = await intake.submit(parseHttpRequest(event, auth, traceHeader));
+    const self = `${TASKS_PATH}/${id}`;
+    const body: SubmitResponse = { id, status, links: { self } };
+    return jsonResponse(202, body, { location: self });
+  } catch (error) {
+    const refusal = refusalOf(error);
+    report(refusal, logger);
+    metrics.refused();
+    return errorResponse(refusal);
+  }
+}
+
+/** Whatever was thrown, as what the caller is told. */
+export function refusalOf(error: unknown): Refusal {
+  return error instanceof Refusal
+    ? error
+    : new Refusal('internal', 'the request could not be handled', undefined, { cause: error });
+}
+
+/** The caller learns that it failed; why is for the log. */
+export function report(refusal: Refusal, logger: Logger, fields: Readonly<Record<string, string>> = {}): void {
+  const { code, message, cause } = refusal;
+  const line = { code, reason: message, ...fields, ...(cause instanceof Error ? { error: cause } : {}) };
+  if (code === 'internal') {
+    logger.error('request refused', line);
+  } else if (code === 'unavailable') {
+    logger.warn('request refused', line);
+  } else {
+    logger.info('request refused', line);
+  }
+}

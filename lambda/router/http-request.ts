@@ -1,0 +1,62 @@
+import { IDEMPOTENCY_HEADER, submitRequestSchema } from '../../lib/contract';
+import { type HttpEvent, Refusal, subjectOf } from '../common/http';
+import { traceHeaderOf } from '../common/trace';
+import { invalid, parseRequestBody } from './request-body';
+import type { Submission } from './submission';
+
+/** How callers are told apart; see `Env.AUTH`. */
+export type Auth = 'iam' | 'jwt';
+
+/**
+ * Reads `POST /tasks`.
+ *
+ * @param traceHeader the invocation's own trace header, which continues the caller's
+ * @throws Refusal invalid_request, forbidden or too_large
+ */
+export function parseHttpRequest(event: HttpEvent, auth: Auth, traceHeader: string | undefined): Submission {
+  // A token without a subject is refused before the body is looked at: it says nothing about whose task this is.
+  const subject = auth === 'jwt' ? requireSubject(event) : undefined;
+  const text = event.isBase64Encoded ? Buffer.from(event.body ?? '', 'base64').toString('utf8') : (event.body ?? '');
+  const { input, user: givenUser, session, priority = 'normal', idempotencyKey: field } = parseRequestBody(text);
+  const user = subject ?? givenUser;
+  if (user === undefined) {
+    throw invalid([
+      { path: '$.user', message: 'is required: with IAM authorisation the caller says whose task it is' },
+    ]);
+  }
+  if (givenUser !== undefined && givenUser !== user) {
+    throw new Refusal('forbidden', 'field user is not the subject of the token; leave it out or give the same');
+  }
+  const idempotencyKey = chooseKey(event.headers?.[IDEMPOTENCY_HEADER], field);
+  const trace = traceHeaderOf(traceHeader) ?? traceHeaderOf(event.headers?.['x-amzn-trace-id']);
+  return {
+    input,
+    user,
+    priority,
+    ...(session === undefined ? {} : { session }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(trace === undefined ? {} : { traceHeader: trace }),
+  };
+}
+
+function requireSubject(event: HttpEvent): string {
+  const subject = subjectOf(event);
+  if (subject === undefined || !submitRequestSchema.shape.user.safeParse(subject).success) {
+    throw new Refusal('forbidden', 'the token names no subject (claim sub) of 1 to 256 characters');
+  }
+  return subject;
+}
+
+function chooseKey(header: string | undefined, field: string | undefined): string | undefined {
+  if (header === undefined) {
+    return field;
+  }
+  const result = submitRequestSchema.shape.idempotencyKey.safeParse(header);
+  if (!result.success) {
+    throw invalid([{ path: 'header Idempotency-Key', message: result.error.issues[0]?.message ?? 'is not valid' }]);
+  }
+  if (field !== undefined && field !== header) {
+    throw invalid([{ path: '$.idempotencyKey', message: 'differs from the header Idempotency-Key: give one of them' }]);
+  }
+  return header;
+}

@@ -1,0 +1,26 @@
+import type { SqsRecord } from '../common/sqs-event';
+import { traceHeaderOf } from '../common/trace';
+import { invalid, parseRequestBody } from './request-body';
+import type { Submission } from './submission';
+
+/**
+ * Reads a message of the inbox queue: the same text as the body of `POST /tasks`, always with `user`. A message without
+ * an idempotency key gets its message id as one: SQS may deliver it twice, and that must not make two tasks.
+ *
+ * @throws Refusal invalid_request or too_large
+ */
+export function parseInboxRequest({ messageId, body, attributes }: SqsRecord): Submission {
+  const { input, user, session, priority = 'normal', idempotencyKey = `inbox:${messageId}` } = parseRequestBody(body);
+  if (user === undefined) {
+    throw invalid([{ path: '$.user', message: 'is required: a message in the inbox says whose task it is' }]);
+  }
+  const traceHeader = traceHeaderOf(attributes.AWSTraceHeader);
+  return {
+    input,
+    user,
+    priority,
+    idempotencyKey,
+    ...(session === undefined ? {} : { session }),
+    ...(traceHeader === undefined ? {} : { traceHeader }),
+  };
+}

@@ -1,0 +1,69 @@
+/**
+ * The router: accepts tasks over the HTTP API (`POST /tasks`) and from the inbox queue, records each, and sends it to a
+ * lane. Its alias `live` is what CodeDeploy shifts; see decision.ts for how the alias's weights become lanes.
+ */
+import { z } from 'zod';
+import { Env } from '../../lib/contract';
+import { readAlias } from '../common/alias';
+import { documentClient } from '../common/clients/dynamodb';
+import { lambdaClient } from '../common/clients/lambda';
+import { sqsClient } from '../common/clients/sqs';
+import { systemClock } from '../common/clock';
+import type { HttpEvent, HttpResponse } from '../common/http';
+import { createLogger } from '../common/logger';
+import { once } from '../common/once';
+import { queueUrlsSchema, readSettings, setting } from '../common/settings';
+import type { SqsBatchResponse, SqsEvent } from '../common/sqs-event';
+import { TaskQueues } from '../common/task-queues';
+import { TaskTable } from '../common/task-table';
+import { answerHttp } from './http-door';
+import { takeFromInbox } from './inbox-door';
+import { Intake } from './intake';
+import { IntakeMetrics } from './intake-metrics';
+import { ControlTableRouting } from './routing-store';
+import { RoutingView } from './routing-view';
+
+const settingsSchema = z.object({
+  [Env.AGENT]: setting.text,
+  [Env.RELEASE]: setting.text,
+  [Env.AUTH]: z.enum(['iam', 'jwt']),
+  [Env.TASKS_TABLE]: setting.text,
+  [Env.CONTROL_TABLE]: setting.text,
+  [Env.QUEUES]: setting.json(queueUrlsSchema),
+  [Env.TASK_RETENTION_DAYS]: setting.count,
+  AWS_LAMBDA_FUNCTION_NAME: setting.text,
+});
+
+const dependencies = once(() => {
+  const settings = readSettings(settingsSchema);
+  const agent = settings[Env.AGENT];
+  const clock = systemClock();
+  const logger = createLogger({ component: 'router', agent, release: settings[Env.RELEASE] }, clock);
+  const metrics = new IntakeMetrics(agent, clock);
+  const dynamodb = documentClient();
+  // One attempt: the view tries again by itself, and a caller waits meanwhile.
+  const lambda = lambdaClient({ requestTimeout: 2_000, maxAttempts: 1 });
+  const routing = new RoutingView({
+    store: new ControlTableRouting(dynamodb, settings[Env.CONTROL_TABLE]),
+    alias: () => readAlias(lambda, settings.AWS_LAMBDA_FUNCTION_NAME),
+    clock,
+    onProblem: (message, error) => logger.warn(message, { error: error as Error }),
+  });
+  const intake = new Intake({
+    agent,
+    retentionDays: settings[Env.TASK_RETENTION_DAYS],
+    routing,
+    tasks: new TaskTable(dynamodb, settings[Env.TASKS_TABLE]),
+    queues: new TaskQueues(sqsClient(), settings[Env.QUEUES]),
+    clock,
+    logger,
+    metrics,
+  });
+  return { intake, logger, metrics, auth: settings[Env.AUTH] };
+});
+
+export async function handler(event: HttpEvent | SqsEvent): Promise<HttpResponse | SqsBatchResponse> {
+  return 'Records' in event
+    ? await takeFromInbox(event, dependencies())
+    : await answerHttp(event, dependencies(), process.env._X_AMZN_TRACE_ID);
+}

@@ -1,0 +1,125 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { TaskRecord, TaskStatus } from '../../lib/contract';
+import { isUnavailable } from '../common/aws-errors';
+import type { Clock } from '../common/clock';
+import { Refusal } from '../common/http';
+import { chooseLane, type RoutingState } from './decision';
+import type { IntakeMetrics } from './intake-metrics';
+import type { Submission } from './submission';
+import { newTask } from './task-of';
+
+/** Where tasks are recorded. */
+export interface TaskRecords {
+  create(task: TaskRecord): Promise<boolean>;
+  get(taskId: string): Promise<TaskRecord | undefined>;
+  discard(taskId: string): Promise<boolean>;
+}
+
+/** Where tasks are sent to. */
+export interface TaskSender {
+  send(task: TaskRecord, traceHeader: string | undefined): Promise<void>;
+}
+
+export interface IntakeProps {
+  readonly agent: string;
+  readonly retentionDays: number;
+  readonly routing: { current(): Promise<RoutingState | undefined> };
+  readonly tasks: TaskRecords;
+  readonly queues: TaskSender;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: IntakeMetrics;
+}
+
+export interface Accepted {
+  readonly id: string;
+  readonly status: TaskStatus;
+}
+
+/**
+ * Accepts tasks: chooses the lane, records the task, sends it to the lane's queue, in this order, so that nothing is ever
+ * in a queue without its record. One write and one message for a task that comes once.
+ *
+ * What may go wrong between record and message:
+ * - the message could not be sent, and the request has an idempotency key: the record stays, the caller is told to repeat
+ *   with the same key, and the repeat sends the message;
+ * - without a key a repeat would make another task, so the record is taken back. If a worker has claimed it by then, the
+ *   message did arrive (only its receipt was lost), and the task is accepted after all.
+ */
+export class Intake {
+  constructor(private readonly props: IntakeProps) {}
+
+  /** @throws Refusal idempotency_conflict, unavailable or internal */
+  async submit(submission: Submission): Promise<Accepted> {
+    const { agent, clock, logger, metrics, retentionDays, routing, tasks } = this.props;
+    const state = await routing.current();
+    const now = clock.now();
+    const decision = chooseLane(state, now, agent, submission.user);
+    const task = newTask(agent, submission, decision.lane, now, retentionDays);
+    const created = await this.orRefuse('the task could not be recorded', () => tasks.create(task));
+    if (!created) {
+      return await this.repeat(task, submission);
+    }
+    try {
+      await this.send(task, submission);
+    } catch (error) {
+      if (submission.idempotencyKey === undefined && !(await this.takeBack(task))) {
+        logger.warn('sending failed, yet a worker has the task: accepted', { task: task.id, error: error as Error });
+      } else {
+        throw error;
+      }
+    }
+    metrics.accepted(task.lane);
+    logger.info('task accepted', { task: task.id, priority: task.priority, ...decision });
+    return { id: task.id, status: task.status };
+  }
+
+  /** The id is taken: by the same request, or by another one with the same key. */
+  private async repeat(task: TaskRecord, submission: Submission): Promise<Accepted> {
+    const { logger, tasks } = this.props;
+    const present = await this.orRefuse('the task could not be read', () => tasks.get(task.id));
+    if (present === undefined) {
+      // Taken back by the first request, or expired, between the write and the read.
+      throw new Refusal('unavailable', 'the task was just removed; send the request again');
+    }
+    if (present.requestDigest !== task.requestDigest) {
+      throw new Refusal(
+        'idempotency_conflict',
+        `the idempotency key was used for another request (task ${present.id}): use a key of its own for each request`,
+      );
+    }
+    if (present.status === 'queued') {
+      // The first request may have failed to send. If it did not, the lease lets one worker run.
+      await this.send(present, submission);
+    }
+    logger.info('task repeated', { task: present.id, lane: present.lane, status: present.status });
+    return { id: present.id, status: present.status };
+  }
+
+  private async send(task: TaskRecord, { traceHeader, idempotencyKey }: Submission): Promise<void> {
+    const advice = idempotencyKey === undefined ? '' : '; repeat it with the same idempotency key';
+    await this.orRefuse(`the task could not be queued${advice}`, () => this.props.queues.send(task, traceHeader));
+  }
+
+  /** @returns false if a worker has claimed the task */
+  private async takeBack(task: TaskRecord): Promise<boolean> {
+    const { logger, tasks } = this.props;
+    try {
+      return await tasks.discard(task.id);
+    } catch (error) {
+      logger.warn('a task that could not be queued could not be taken back: it stays queued until it expires', {
+        task: task.id,
+        error: error as Error,
+      });
+      return true;
+    }
+  }
+
+  private async orRefuse<T>(message: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw new Refusal(isUnavailable(error) ? 'unavailable' : 'internal', message, undefined, { cause: error });
+    }
+  }
+}
