@@ -1,4 +1,4 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
+import { RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
@@ -19,7 +19,7 @@ import {
 } from './perms';
 
 export interface AgentStoreProps {
-  /** For the tables that are created here. @default a key that DynamoDB owns */
+  /** For the tables that are created here; the stack must have a concrete region. @default a key that DynamoDB owns */
   readonly encryptionKey?: kms.IKey;
   /** @default RemovalPolicy.RETAIN */
   readonly removalPolicy?: RemovalPolicy;
@@ -106,6 +106,13 @@ export class AgentStore extends Construct {
 
   private table(id: string, props: AgentStoreProps): dynamodb.TableV2 {
     const removalPolicy = props.removalPolicy ?? RemovalPolicy.RETAIN;
+    if (props.encryptionKey !== undefined && Token.isUnresolved(Stack.of(this).region)) {
+      throw laneError(
+        this,
+        'KeyNeedsRegion',
+        'the store has an encryptionKey and its stack no region: expected a stack with a concrete region, for a global table names the key of each of its regions; give the stack env: { region: … }',
+      );
+    }
     return new dynamodb.TableV2(this, id, {
       partitionKey: { name: PARTITION_KEY, type: dynamodb.AttributeType.STRING },
       sortKey: { name: SORT_KEY, type: dynamodb.AttributeType.STRING },

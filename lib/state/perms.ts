@@ -13,7 +13,7 @@ export const INTAKE_CONTROL_ACTIONS = ['dynamodb:Query', 'dynamodb:GetItem', 'dy
 /** Tasks table, worker: claim, renew the lease, write the end. */
 export const WORKER_TASK_ACTIONS = ['dynamodb:GetItem', 'dynamodb:UpdateItem'];
 /** Sessions table, worker: the state of a conversation. */
-export const WORKER_SESSION_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'];
+export const WORKER_SESSION_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem'];
 
 /** Tasks table, status API and whoever may look at tasks. */
 export const READ_TASK_ACTIONS = ['dynamodb:GetItem'];

@@ -92,12 +92,17 @@ function build(scope: IConstruct, entry: string, path: string): AgentBuild {
       alias: { 'cdk-agent-lanes/worker': librarySource('worker'), 'cdk-agent-lanes/runtime': librarySource('runtime') },
       bundle: true,
       minify: true,
+      // Names of classes appear in logs and in errors' `name`.
+      keepNames: true,
       legalComments: 'none',
       sourcemap: false,
       platform: 'node',
       target: 'node20',
       format: 'cjs',
+      // The ES modules of a package are what unused exports can be taken out of. Forcing them on `require` as well keeps
+      // a package that offers both kinds from being bundled twice.
       mainFields: ['module', 'main'],
+      conditions: ['node', 'import'],
       write: false,
       metafile: true,
       logLevel: 'silent',
@@ -126,9 +131,9 @@ function toBundle(scope: IConstruct, entry: string, path: string, result: AgentB
       `worker entry "${entry}" gave no output; bundle it yourself and hand it in as code`,
     );
   }
-  // A module without any import or export is taken for CommonJS; then only the warning tells that nothing is exported.
+  // A module that neither imports nor exports gives no error: esbuild takes it for CommonJS, where anything goes.
   const input = Object.entries(result.metafile.inputs).find(([file]) => resolve(file) === path)?.[1];
-  if (input?.format === undefined && !/\b(?:module|exports)\b/.test(readFileSync(path, 'utf8'))) {
+  if (input?.format === undefined) {
     throw noDefaultExport(scope, entry);
   }
   return {
