@@ -1,0 +1,38 @@
+import type { RehearsalClock } from '../../core/clock';
+import type { ResourceHandler } from '../../core/resource';
+import type { RehearsalService } from '../../core/service';
+import { plainItem } from './attributes';
+import { Engine } from './engine';
+import { globalTableHandler, tableHandler } from './handlers';
+import { dynamoDbService } from './service';
+import { scanPages, Tables } from './tables';
+
+export interface DynamoDb {
+  readonly service: RehearsalService;
+  readonly handlers: readonly ResourceHandler[];
+  /** Every item of a table as plain values: for the drill, beside the wire and its permissions. */
+  scan(table: string): Promise<Record<string, unknown>[]>;
+  /** Deletes expired items now; otherwise it happens once an hour of cloud time. */
+  sweep(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** DynamoDB, held by dynalite in memory. */
+export function createDynamoDb({ clock }: { readonly clock: RehearsalClock }): DynamoDb {
+  const engine = new Engine();
+  const tables = new Tables(engine, clock);
+  return {
+    service: dynamoDbService(engine),
+    handlers: [tableHandler(engine, tables), globalTableHandler(engine, tables)],
+    scan: async (table) => {
+      const items: Record<string, unknown>[] = [];
+      for await (const item of scanPages(engine, table)) items.push(plainItem(item));
+      return items;
+    },
+    sweep: () => tables.sweep(),
+    stop: async () => {
+      tables.stop();
+      await engine.close();
+    },
+  };
+}

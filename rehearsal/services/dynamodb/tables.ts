@@ -1,0 +1,111 @@
+import type { RehearsalClock, Timer } from '../../core/clock';
+import { ServiceError } from '../../core/service';
+import type { Engine, Output } from './engine';
+
+/** Cloud milliseconds between two looks for expired items; at high speed never less than a real minute. */
+const SWEEP_INTERVAL = 3_600_000;
+const MIN_REAL_SWEEP_INTERVAL = 60_000;
+
+/** Items that expired longer ago are left alone. Seconds. */
+const OLDEST_EXPIRY = 5 * 365 * 86_400;
+
+export interface TableSettings {
+  /** Attribute with the expiry, seconds since 1970. */
+  readonly ttlAttribute: string | undefined;
+  readonly deletionProtection: boolean;
+}
+
+/** Settings of tables that dynalite does not know: expiry and deletion protection. */
+export class Tables {
+  private readonly settings = new Map<string, TableSettings>();
+  private timer: Timer | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly clock: RehearsalClock,
+  ) {}
+
+  configure(table: string, settings: TableSettings): void {
+    this.settings.set(table, settings);
+    if (settings.ttlAttribute !== undefined && this.timer === undefined) this.schedule();
+  }
+
+  isProtected(table: string): boolean {
+    return this.settings.get(table)?.deletionProtection === true;
+  }
+
+  forget(table: string): void {
+    this.settings.delete(table);
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.timer?.cancel();
+    this.settings.clear();
+  }
+
+  /**
+   * Deletes what has expired. DynamoDB does so within days of the expiry and shows items until then; here it happens
+   * within an hour. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
+   */
+  async sweep(): Promise<void> {
+    for (const [table, { ttlAttribute }] of this.settings) {
+      if (ttlAttribute !== undefined) await this.sweepTable(table, ttlAttribute);
+    }
+  }
+
+  private async sweepTable(table: string, attribute: string): Promise<void> {
+    const now = Math.floor(this.clock.now() / 1000);
+    const expired = {
+      ExpressionAttributeNames: { '#expiry': attribute },
+      ExpressionAttributeValues: { ':now': { N: String(now) }, ':oldest': { N: String(now - OLDEST_EXPIRY) } },
+    };
+    const condition = '#expiry < :now AND #expiry > :oldest';
+    for await (const item of scanPages(this.engine, table, { ...expired, FilterExpression: condition })) {
+      try {
+        await this.engine.call('DeleteItem', {
+          TableName: table,
+          Key: this.engine.keyOf(table, item),
+          ConditionExpression: condition,
+          ...expired,
+        });
+      } catch (error) {
+        // Written anew since it was seen: no longer expired.
+        if (!(error instanceof ServiceError && error.code === 'ConditionalCheckFailedException')) throw error;
+      }
+    }
+  }
+
+  private schedule(): void {
+    const interval = Math.max(SWEEP_INTERVAL, MIN_REAL_SWEEP_INTERVAL * this.clock.speed);
+    this.timer = this.clock.after(interval, () => {
+      const again = () => {
+        if (!this.stopped) this.schedule();
+      };
+      this.sweep().then(again, (error: unknown) => {
+        // The table or the whole store may have gone while it was read; the next look will do without it.
+        if (!(error instanceof ServiceError) && !this.stopped) throw error;
+        again();
+      });
+    });
+  }
+}
+
+/** Every item of a table, in DynamoDB's typed form. */
+export async function* scanPages(
+  engine: Engine,
+  table: string,
+  options: Readonly<Record<string, unknown>> = {},
+): AsyncGenerator<Output> {
+  let start: unknown;
+  do {
+    const page = await engine.call('Scan', {
+      TableName: table,
+      ...options,
+      ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+    });
+    yield* (page.Items ?? []) as Output[];
+    start = page.LastEvaluatedKey;
+  } while (start !== undefined);
+}

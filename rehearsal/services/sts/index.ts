@@ -1,0 +1,32 @@
+import { REHEARSAL_ACCOUNT } from '../../core/resource';
+import type { RehearsalService } from '../../core/service';
+import { sessionArn } from '../iam';
+
+export interface Sts {
+  readonly service: RehearsalService;
+  readonly handlers: readonly [];
+  stop(): Promise<void>;
+}
+
+/**
+ * STS: GetCallerIdentity, which needs no permission.
+ * https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+ */
+export function createSts(): Sts {
+  return {
+    handlers: [],
+    stop: async () => {},
+    service: {
+      signingName: 'sts',
+      protocol: 'awsQuery',
+      xmlNamespace: 'https://sts.amazonaws.com/doc/2011-06-15/',
+      operations: ['GetCallerIdentity'],
+      authorise: () => [],
+      handle: async ({ principal }) => ({
+        Arn: sessionArn(principal),
+        UserId: principal.label,
+        Account: REHEARSAL_ACCOUNT,
+      }),
+    },
+  };
+}
