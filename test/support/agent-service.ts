@@ -1,0 +1,56 @@
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { Duration, type Stack } from 'aws-cdk-lib';
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import {
+  AgentService,
+  type AgentServiceProps,
+  Behavior,
+  QualityGate,
+  Rollout,
+  TrafficShift,
+  Worker,
+} from '../../lib';
+import { testModel } from './agent-folder';
+import { temporaryFolder } from './stack';
+
+/** A small agent that is kept in the repository, so that its imports are found. */
+export const AGENT_FOLDER = join(__dirname, 'agent');
+
+/** A copy of the small agent's behaviour, to be changed. */
+export function behaviorCopy(): string {
+  const folder = temporaryFolder();
+  for (const part of ['prompts', 'tools']) {
+    cpSync(join(AGENT_FOLDER, part), join(folder, part), { recursive: true });
+  }
+  return folder;
+}
+
+/** The least that an agent needs. */
+export function leastProps(stack: Stack, behavior = AGENT_FOLDER): AgentServiceProps {
+  return {
+    behavior: Behavior.fromDirectory(behavior, { model: testModel() }),
+    worker: Worker.lambda({ entry: join(AGENT_FOLDER, 'agent.ts') }),
+    secrets: { anthropic: new Secret(stack, 'ProviderKey') as ISecret },
+  };
+}
+
+/** An agent with everything that is usual: a canary of ten minutes and the five gates. */
+export function supportAgent(
+  stack: Stack,
+  props: Partial<AgentServiceProps> = {},
+  behavior: string = AGENT_FOLDER,
+): AgentService {
+  return new AgentService(stack, 'Support', {
+    ...leastProps(stack, behavior),
+    rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 10, bake: Duration.minutes(10) })),
+    gates: {
+      cost: QualityGate.cost(),
+      latency: QualityGate.latency({ p99: Duration.seconds(30) }),
+      errors: QualityGate.errorRate(),
+      toolCalls: QualityGate.toolCalls(),
+      quality: QualityGate.qualityScore({ min: 0.7 }),
+    },
+    ...props,
+  });
+}
