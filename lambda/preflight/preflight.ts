@@ -1,0 +1,61 @@
+import { FINAL_STATUSES, type TaskRecord } from '../../lib/contract';
+import type { Clock } from '../common/clock';
+import type { Verdict } from '../common/lifecycle-hook';
+import { newTraceHeader } from '../common/trace';
+import { judgeProbe } from './judge-probe';
+import { newProbe } from './probe-task';
+
+/** Milliseconds (cloud time) between two looks at the probe. */
+const POLL_MS = 2_000;
+
+export interface PreflightProps {
+  readonly agent: string;
+  readonly release: string;
+  /** Cloud time that the probe may take. */
+  readonly timeoutSeconds: number;
+  readonly tasks: {
+    create(task: TaskRecord): Promise<boolean>;
+    get(taskId: string): Promise<TaskRecord | undefined>;
+  };
+  readonly queues: { send(task: TaskRecord, traceHeader: string): Promise<void> };
+  readonly clock: Clock;
+}
+
+/**
+ * The deep health check: sends a probe through the candidate's queue, as a task would go, and waits for its result. It
+ * proves that the new release's worker gets messages, loads its behaviour, reads its secrets, reaches its store and its
+ * model, and carries the trace on, before any user meets it.
+ */
+export async function runPreflight(props: PreflightProps, signal?: AbortSignal): Promise<Verdict> {
+  const { agent, clock, queues, release, tasks, timeoutSeconds } = props;
+  const start = clock.now();
+  const probe = newProbe(agent, start);
+  const traceHeader = newTraceHeader(start);
+  if (!(await tasks.create(probe))) {
+    throw new Error(`the id of the probe, ${probe.id}, is taken`);
+  }
+  await queues.send(probe, traceHeader);
+  const end = start + timeoutSeconds * 1000;
+  for (;;) {
+    const task = await tasks.get(probe.id);
+    if (task === undefined) {
+      return { passed: false, reason: `preflight failed: the record of the probe ${probe.id} disappeared` };
+    }
+    if (FINAL_STATUSES.includes(task.status)) {
+      return judgeProbe(task, { release, traceHeader });
+    }
+    const left = end - clock.now();
+    if (left <= 0) {
+      return { passed: false, reason: stuck(task, timeoutSeconds), details: { task: task.id, release } };
+    }
+    await clock.sleep(Math.min(POLL_MS, left), signal);
+  }
+}
+
+function stuck({ attempts, status }: TaskRecord, timeoutSeconds: number): string {
+  const clue =
+    status === 'queued' && attempts === 0
+      ? "no worker claimed it: look at the candidate lane's event source mapping and at the worker's log"
+      : `attempt ${attempts} did not end: look at the worker's log`;
+  return `preflight failed: the probe was still ${status} after ${timeoutSeconds} s; ${clue}`;
+}
