@@ -70,7 +70,12 @@ export class CodeDeployService implements RehearsalService {
     if (shift === undefined) {
       throw new DeploymentFailure('INTERNAL_ERROR', `no deployment configuration ${group.configName}`);
     }
-    const running = this.all.find((deployment) => deployment.group === group && isRunning(deployment.view()));
+    const running = this.all.find(
+      (deployment) =>
+        deployment.group.application === group.application &&
+        deployment.group.name === group.name &&
+        isRunning(deployment.view()),
+    );
     if (running !== undefined) {
       throw new DeploymentFailure(
         'INTERNAL_ERROR',

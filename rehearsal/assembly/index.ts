@@ -1,0 +1,195 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../core/resource';
+
+/** What `cdk synth` wrote. */
+export interface Assembly {
+  readonly directory: string;
+  readonly stacks: readonly AssemblyStack[];
+}
+
+export interface AssemblyStack {
+  readonly name: string;
+  /** Folder that the template and its assets are in: of a stage, that of its nested assembly. */
+  readonly directory: string;
+  /** As read from JSON. */
+  readonly template: unknown;
+  readonly assets: readonly FileAsset[];
+  /** Path of the construct behind a logical id. */
+  pathOf(logicalId: string): string | undefined;
+}
+
+/** A file or folder that `cdk deploy` would upload. */
+export interface FileAsset {
+  readonly id: string;
+  /** Absolute path of a folder (packaging zip) or a file. */
+  readonly path: string;
+  readonly packaging: 'zip' | 'file';
+  readonly destinations: readonly { readonly bucket: string; readonly key: string }[];
+}
+
+/** An assembly that cannot be read, or that holds what the rehearsal does not know. Names the file. */
+export class AssemblyError extends Error {}
+
+const artifactSchema = z.looseObject({
+  type: z.string(),
+  properties: z.looseObject({}).optional(),
+  dependencies: z.array(z.string()).default([]),
+  additionalMetadataFile: z.string().optional(),
+  metadata: z.record(z.string(), z.array(z.looseObject({ type: z.string(), data: z.unknown() }))).optional(),
+});
+
+const manifestSchema = z.looseObject({ artifacts: z.record(z.string(), artifactSchema).default({}) });
+
+const assetManifestSchema = z.looseObject({
+  files: z
+    .record(
+      z.string(),
+      z.looseObject({
+        source: z.looseObject({
+          path: z.string().optional(),
+          packaging: z.enum(['zip', 'file']).default('file'),
+          executable: z.array(z.string()).optional(),
+        }),
+        destinations: z.record(z.string(), z.looseObject({ bucketName: z.string(), objectKey: z.string() })),
+      }),
+    )
+    .default({}),
+  dockerImages: z.record(z.string(), z.unknown()).default({}),
+});
+
+const metadataSchema = z.record(z.string(), z.array(z.looseObject({ type: z.string(), data: z.unknown() })));
+
+/**
+ * Reads a cloud assembly, nested ones of stages included.
+ *
+ * @throws AssemblyError
+ */
+export function readAssembly(directory: string): Assembly {
+  const root = resolve(directory);
+  const manifest = readJson(join(root, 'manifest.json'), manifestSchema);
+  const stacks: AssemblyStack[] = [];
+  for (const [id, artifact] of Object.entries(manifest.artifacts)) {
+    if (artifact.type === 'aws:cloudformation:stack') {
+      stacks.push(readStack(root, id, artifact, manifest.artifacts));
+    } else if (artifact.type === 'cdk:cloud-assembly') {
+      const nested = artifact.properties?.directoryName;
+      if (typeof nested === 'string') {
+        stacks.push(...readAssembly(join(root, nested)).stacks);
+      }
+    }
+  }
+  return { directory: root, stacks };
+}
+
+/**
+ * The stack of that name, or the only one.
+ *
+ * @throws AssemblyError listing what there is
+ */
+export function chooseStack(assembly: Assembly, name?: string): AssemblyStack {
+  const found = name === undefined ? assembly.stacks : assembly.stacks.filter((stack) => stack.name === name);
+  const [stack] = found;
+  if (stack === undefined || found.length > 1) {
+    const names = assembly.stacks.map((candidate) => candidate.name).join(', ') || 'none';
+    throw new AssemblyError(
+      name === undefined
+        ? `${assembly.directory} holds ${assembly.stacks.length} stacks (${names}): name the one to deploy`
+        : `${assembly.directory} holds no stack ${name}; there is: ${names}`,
+    );
+  }
+  return stack;
+}
+
+type Artifact = z.infer<typeof artifactSchema>;
+
+function readStack(
+  root: string,
+  id: string,
+  artifact: Artifact,
+  artifacts: Readonly<Record<string, Artifact>>,
+): AssemblyStack {
+  const { templateFile, stackName } = artifact.properties ?? {};
+  if (typeof templateFile !== 'string') {
+    throw new AssemblyError(`${join(root, 'manifest.json')}: stack ${id} names no templateFile`);
+  }
+  const paths = new Map<string, string>();
+  const metadata =
+    artifact.additionalMetadataFile === undefined
+      ? (artifact.metadata ?? {})
+      : readJson(join(root, artifact.additionalMetadataFile), metadataSchema);
+  for (const [path, entries] of Object.entries(metadata)) {
+    for (const entry of entries) {
+      if (entry.type === 'aws:cdk:logicalId' && typeof entry.data === 'string') {
+        paths.set(entry.data, path.replace(/^\//, ''));
+      }
+    }
+  }
+  const assets = artifact.dependencies
+    .map((dependency) => artifacts[dependency])
+    .filter((dependency) => dependency?.type === 'cdk:asset-manifest')
+    .flatMap((dependency) => {
+      const file = dependency?.properties?.file;
+      return typeof file === 'string' ? readAssets(root, file) : [];
+    });
+  return {
+    name: typeof stackName === 'string' ? stackName : id,
+    directory: root,
+    template: readJson(join(root, templateFile), z.unknown()),
+    assets,
+    pathOf: (logicalId) => paths.get(logicalId),
+  };
+}
+
+function readAssets(root: string, file: string): readonly FileAsset[] {
+  const where = join(root, file);
+  const manifest = readJson(where, assetManifestSchema);
+  const images = Object.keys(manifest.dockerImages);
+  if (images.length > 0) {
+    throw new AssemblyError(`${where}: not rehearsable: container image assets (${images.join(', ')})`);
+  }
+  return Object.entries(manifest.files).map(([id, asset]) => {
+    const { path, packaging } = asset.source;
+    if (path === undefined) {
+      throw new AssemblyError(
+        `${where}: not rehearsable: asset ${id} is made by a command (${asset.source.executable?.join(' ') ?? 'no source'})`,
+      );
+    }
+    const absolute = isAbsolute(path) ? path : join(root, path);
+    if (!existsSync(absolute)) {
+      throw new AssemblyError(`${where}: asset ${id}: ${absolute} does not exist; run cdk synth again`);
+    }
+    return {
+      id,
+      path: absolute,
+      packaging,
+      destinations: Object.values(asset.destinations).map(({ bucketName, objectKey }) => ({
+        bucket: filledIn(bucketName),
+        key: filledIn(objectKey),
+      })),
+    };
+  });
+}
+
+function filledIn(text: string): string {
+  return text
+    .replaceAll('${AWS::AccountId}', REHEARSAL_ACCOUNT)
+    .replaceAll('${AWS::Region}', REHEARSAL_REGION)
+    .replaceAll('${AWS::Partition}', 'aws');
+}
+
+function readJson<T extends z.ZodType>(file: string, schema: T): z.infer<T> {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new AssemblyError(`cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new AssemblyError(`${file}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
+  }
+  return parsed.data;
+}

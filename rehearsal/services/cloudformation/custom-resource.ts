@@ -1,0 +1,195 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import type { LambdaPort } from '../../core/ports';
+import { ResourceFailure, type ResourceHandler, type ResourceOutcome, type StackContext } from '../../core/resource';
+import type { ReplyBox } from './replies';
+
+const DEFAULT_TIMEOUT_SECONDS = 3600;
+
+/** A creation that failed and left something that has to be deleted by this physical id. */
+export class FailedCreate extends ResourceFailure {
+  constructor(
+    message: string,
+    readonly physicalId: string,
+  ) {
+    super(message);
+  }
+}
+
+export function isCustomResource(type: string): boolean {
+  return type.startsWith('Custom::') || type === 'AWS::CloudFormation::CustomResource';
+}
+
+const replySchema = z.object({
+  Status: z.enum(['SUCCESS', 'FAILED']),
+  Reason: z.string().optional(),
+  PhysicalResourceId: z.string().min(1).max(1024).optional(),
+  RequestId: z.string(),
+  NoEcho: z.boolean().optional(),
+  Data: z.record(z.string(), z.unknown()).nullish(),
+});
+
+interface Request {
+  readonly stack: StackContext;
+  readonly logicalId: string;
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Resources made by a Lambda function of the template: invoked asynchronously, it reports to ResponseURL.
+ *
+ * Whoever does not report within ServiceTimeout (an hour unless stated) fails. Every property arrives as text. Another
+ * physical id from an update means a replacement: the clean-up sends a Delete for the old one. A failed Create is
+ * followed by a Delete.
+ */
+export function customResourceHandler(type: string, lambda: LambdaPort, replies: ReplyBox): ResourceHandler {
+  const send = async (
+    requestType: 'Create' | 'Update' | 'Delete',
+    request: Request,
+    physicalId: string | undefined,
+    previous?: Readonly<Record<string, unknown>>,
+  ): Promise<z.infer<typeof replySchema>> => {
+    const serviceToken = request.properties.ServiceToken;
+    if (typeof serviceToken !== 'string' || !/^arn:[^:]+:lambda:/.test(serviceToken)) {
+      throw new ResourceFailure(
+        `not rehearsable: ServiceToken ${JSON.stringify(serviceToken)}; expected the ARN of a Lambda function`,
+      );
+    }
+    const seconds = timeoutSeconds(request.properties.ServiceTimeout);
+    const requestId = randomUUID();
+    const box = replies.open();
+    const over = new AbortController();
+    try {
+      const invoked = await lambda.invoke({
+        function: serviceToken,
+        type: 'Event',
+        payload: JSON.stringify({
+          RequestType: requestType,
+          ServiceToken: serviceToken,
+          ResponseURL: box.url,
+          StackId: request.stack.stackId,
+          RequestId: requestId,
+          LogicalResourceId: request.logicalId,
+          ResourceType: type,
+          ...(physicalId === undefined ? {} : { PhysicalResourceId: physicalId }),
+          ResourceProperties: asText(request.properties),
+          ...(previous === undefined ? {} : { OldResourceProperties: asText(previous) }),
+        }),
+      });
+      if (invoked.status >= 300) {
+        throw new ResourceFailure(`could not invoke ${serviceToken}: ${invoked.payload}`);
+      }
+      const timeout = request.stack.clock.sleep(seconds * 1000, over.signal).then(
+        () =>
+          Promise.reject(
+            new ResourceFailure(
+              `CloudFormation did not receive a response from your Custom Resource within ${seconds} s (${requestType}, ${serviceToken})`,
+            ),
+          ),
+        () => new Promise<never>(() => undefined),
+      );
+      const reply = await Promise.race([box.reply, timeout]);
+      if ('refused' in reply) {
+        throw new ResourceFailure(reply.refused);
+      }
+      return readReply(reply.body, requestId);
+    } finally {
+      over.abort();
+      box.close();
+    }
+  };
+
+  return {
+    type,
+    source: 'https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html',
+    properties: [],
+    replaceOn: [],
+    create: async (request) => {
+      const generated = `${request.stack.stackName}-${request.logicalId}-${randomUUID().slice(0, 8)}`;
+      try {
+        const reply = await send('Create', request, undefined);
+        if (reply.Status === 'FAILED') {
+          throw new FailedCreate(reasonOf(reply), reply.PhysicalResourceId ?? generated);
+        }
+        return outcome(reply);
+      } catch (error) {
+        if (error instanceof ResourceFailure && !(error instanceof FailedCreate)) {
+          throw new FailedCreate(error.message, generated);
+        }
+        throw error;
+      }
+    },
+    update: async (request) => {
+      const reply = await send('Update', request, request.physicalId, request.previous);
+      if (reply.Status === 'FAILED') {
+        throw new ResourceFailure(reasonOf(reply));
+      }
+      return outcome(reply);
+    },
+    delete: async (request) => {
+      const reply = await send('Delete', request, request.physicalId);
+      if (reply.Status === 'FAILED') {
+        throw new ResourceFailure(reasonOf(reply));
+      }
+    },
+  };
+}
+
+function readReply(body: string, requestId: string): z.infer<typeof replySchema> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    throw new ResourceFailure(`invalid response of a custom resource: not JSON: ${body.slice(0, 200)}`);
+  }
+  const reply = replySchema.safeParse(parsed);
+  if (!reply.success) {
+    const issue = reply.error.issues[0];
+    throw new ResourceFailure(`invalid response of a custom resource: ${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  if (reply.data.RequestId !== requestId) {
+    throw new ResourceFailure(
+      `invalid response of a custom resource: RequestId ${reply.data.RequestId}, expected ${requestId}`,
+    );
+  }
+  return reply.data;
+}
+
+function outcome(reply: z.infer<typeof replySchema>): ResourceOutcome {
+  if (reply.PhysicalResourceId === undefined) {
+    throw new ResourceFailure('invalid response of a custom resource: PhysicalResourceId is missing');
+  }
+  const attributes: Record<string, string | number | boolean> = {};
+  for (const [name, value] of Object.entries(reply.Data ?? {})) {
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
+      attributes[name] = value;
+    }
+  }
+  return { physicalId: reply.PhysicalResourceId, attributes };
+}
+
+function reasonOf(reply: z.infer<typeof replySchema>): string {
+  return `received response status [FAILED] from custom resource: ${reply.Reason ?? 'no reason given'}`;
+}
+
+function timeoutSeconds(value: unknown): number {
+  const seconds = value === undefined ? DEFAULT_TIMEOUT_SECONDS : Number(value);
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > DEFAULT_TIMEOUT_SECONDS) {
+    throw new ResourceFailure(`ServiceTimeout ${JSON.stringify(value)}: expected whole seconds from 1 to 3600`);
+  }
+  return seconds;
+}
+
+/** CloudFormation hands numbers and booleans to custom resources as text. */
+function asText(value: unknown): unknown {
+  if (typeof value === 'number' || typeof value === 'boolean') {
+    return String(value);
+  }
+  if (Array.isArray(value)) {
+    return value.map(asText);
+  }
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, asText(member)]));
+  }
+  return value;
+}

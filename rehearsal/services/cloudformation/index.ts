@@ -1,0 +1,13 @@
+export { CloudFormation, type DeployRequest, type EngineOptions } from './engine';
+export {
+  type DeployResult,
+  type DeployStatus,
+  type DestroyResult,
+  NotRehearsable,
+  type ProgressEvent,
+  type ResourceChange,
+  type RetainedResource,
+  type StackEvent,
+  type StackResourceView,
+} from './model';
+export { REPLY_PREFIX, ReplyBox } from './replies';
