@@ -71,7 +71,9 @@ export interface ReleaseHistory {
   readonly routerVersion: string | undefined;
   /** How far the valve was open, and when. */
   readonly valve: readonly ValvePeriod[];
-  /** Alarms that stopped it. */
+  /** Last status of the stack. */
+  readonly stackStatus: string;
+  /** Gates that stopped it. */
   readonly stoppedBy: readonly string[];
   readonly gates: readonly GateReading[];
   /** Real seconds from the first shift of traffic to the end of the last; 0 without one. */

@@ -1,11 +1,14 @@
+import { isLetThrough } from '../../lambda/router/valve';
+import { OPENING_DELAY_MS, ROUTING_CACHE_MS } from '../../lambda/router/valve-update';
 import type { LaneName } from '../../lib/contract';
 import type { DrillHistory, ReleaseHistory } from './history';
 
 /**
- * How long a router may go on by what it knew before: 30 s until the fleet looks at the alias again, 10 s until an
- * opening takes effect for all, 5 s of its own cache. Cloud milliseconds.
+ * How long a router may go on by what it knew before: until the fleet looks at the alias again, until an opening takes
+ * effect for all, and until its own cache is over. Cloud milliseconds.
  */
-const PROPAGATION_MS = 45_000;
+const ALIAS_LOOK_MS = 30_000;
+const PROPAGATION_MS = ALIAS_LOOK_MS + OPENING_DELAY_MS + ROUTING_CACHE_MS;
 
 /** Handlers run in real time while the cloud's clock is compressed: what a request may take between choosing a lane and recording it. */
 const HANDLER_REAL_MS = 1_000;
@@ -21,7 +24,6 @@ export function allowedLanes(
   release: ReleaseHistory,
   user: string,
   at: number,
-  valveBuckets: number,
 ): ReadonlySet<LaneName> {
   const lag = propagationOf(history);
   const ahead = HANDLER_REAL_MS * history.speed;
@@ -30,7 +32,7 @@ export function allowedLanes(
     if (period.from <= at + ahead && at <= period.to + lag) {
       const open =
         release.routerVersion !== undefined &&
-        history.bucketOf(release.routerVersion, user) < period.share * valveBuckets;
+        isLetThrough(period.share, history.bucketOf(release.routerVersion, user));
       lanes.add(open ? 'candidate' : 'stable');
     }
   }

@@ -65,7 +65,7 @@ export const releaseSchema = z.strictObject({
     ),
   because: z
     .strictObject({
-      gate: z.string().min(1).optional().describe('the one gate that must take it back: part of the name of its alarm'),
+      gate: z.string().min(1).optional().describe('name of the one gate that must take it back, for example "cost"'),
       reason: z.string().min(1).optional().describe('text that must occur in the reason of the verdict'),
     })
     .optional()

@@ -1,4 +1,17 @@
+import { isSettled } from '../outcome';
 import { type Invariant, judge, plural } from './invariant';
+
+export const stackSettled: Invariant = {
+  name: 'stack-settled',
+  promise: 'every deployment ends with the stack wholly updated or wholly put back',
+  check: ({ releases }) =>
+    judge(
+      releases
+        .filter((release) => !isSettled(release.stackStatus))
+        .map((release) => `${release.name} left the stack in ${release.stackStatus}`),
+      plural(releases.length, 'deployment'),
+    ),
+};
 
 export const nothingDenied: Invariant = {
   name: 'nothing-denied',

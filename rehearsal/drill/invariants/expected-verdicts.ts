@@ -12,7 +12,7 @@ export const expectedVerdicts: Invariant = {
       const problems: string[] = [];
       if (because?.gate !== undefined) {
         const gate = because.gate.toLowerCase();
-        const others = stoppedBy.filter((alarm) => !alarm.toLowerCase().includes(gate));
+        const others = stoppedBy.filter((alarm) => alarm.toLowerCase() !== gate);
         if (stoppedBy.length === 0) {
           problems.push(`${name}: expected the gate ${because.gate} to take it back, no alarm did (${release.reason})`);
         } else if (others.length > 0) {

@@ -1,5 +1,12 @@
 import type { DrillHistory } from '../history';
-import { alarmsHaveData, everyModelCallScripted, metricLinesWellFormed, nothingDenied, nothingLeft } from './cloud';
+import {
+  alarmsHaveData,
+  everyModelCallScripted,
+  metricLinesWellFormed,
+  nothingDenied,
+  nothingLeft,
+  stackSettled,
+} from './cloud';
 import { expectedVerdicts } from './expected-verdicts';
 import type { Finding, Invariant } from './invariant';
 import {
@@ -17,6 +24,7 @@ export type { Finding, Invariant } from './invariant';
 /** All invariants, in the order of the report. */
 export const INVARIANTS: readonly Invariant[] = [
   expectedVerdicts,
+  stackSettled,
   everyRequestAccepted,
   noTaskLost,
   oneFinalStatus,

@@ -1,4 +1,5 @@
-import { type TaskRecord, VALVE_BUCKETS } from '../../../lib/contract';
+import { isLetThrough } from '../../../lambda/router/valve';
+import type { TaskRecord } from '../../../lib/contract';
 import type { DrillHistory, ReleaseHistory } from '../history';
 import { allowedLanes, closedSince, releaseAt } from '../propagation';
 import { type Invariant, judge, plural } from './invariant';
@@ -40,7 +41,7 @@ export const withinTheValve: Invariant = {
       const most = upperBound(total, share);
       const outside = [...met].filter(
         (user) =>
-          release.routerVersion === undefined || history.bucketOf(release.routerVersion, user) >= share * VALVE_BUCKETS,
+          release.routerVersion === undefined || !isLetThrough(share, history.bucketOf(release.routerVersion, user)),
       );
       if (outside.length > 0) {
         broken.push(`${release.name} met ${outside.join(', ')}, who are outside of ${percent(share)} of the users`);
@@ -138,7 +139,7 @@ function unexplainedLanes(history: DrillHistory): readonly string[] {
     if (release === undefined) {
       return [`${task.id} was accepted before the first deployment`];
     }
-    const allowed = allowedLanes(history, release, task.user, task.createdAt, VALVE_BUCKETS);
+    const allowed = allowedLanes(history, release, task.user, task.createdAt);
     return allowed.has(task.lane)
       ? []
       : [

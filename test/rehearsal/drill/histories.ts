@@ -47,6 +47,7 @@ export function release(overrides: Partial<ReleaseHistory> = {}): ReleaseHistory
     promotedAfter: STABLE,
     first: true,
     changed: [],
+    stackStatus: 'CREATE_COMPLETE',
     startedAt: minute(0),
     endedAt: minute(5),
     routerVersion: '1',
@@ -71,7 +72,8 @@ export function rolledBack(overrides: Partial<ReleaseHistory> = {}): ReleaseHist
     startedAt: minute(100),
     endedAt: minute(150),
     routerVersion: '2',
-    stoppedBy: ['support-errors'],
+    stackStatus: 'UPDATE_ROLLBACK_COMPLETE',
+    stoppedBy: ['errors'],
     valve: [
       { share: 0, from: minute(100), to: minute(110) },
       { share: 0.1, from: minute(110), to: minute(140) },
@@ -88,6 +90,7 @@ export function promoted(overrides: Partial<ReleaseHistory> = {}): ReleaseHistor
     verdict: 'promoted',
     reason: 'promoted',
     promotedAfter: CANDIDATE,
+    stackStatus: 'UPDATE_COMPLETE',
     stoppedBy: [],
     valve: [
       { share: 0, from: minute(100), to: minute(110) },

@@ -54,14 +54,12 @@ describe('expected-verdicts', () => {
 
   test('fails when another gate, no gate, or one more gate took it back', () => {
     const because = { gate: 'cost' };
-    for (const stoppedBy of [['support-errors'], [], ['support-cost', 'support-errors']]) {
+    for (const stoppedBy of [['errors'], [], ['cost', 'errors']]) {
       expect(broken(history({ releases: [release(), rolledBack({ because, stoppedBy })] }))).toEqual([
         'expected-verdicts',
       ]);
     }
-    expect(broken(history({ releases: [release(), rolledBack({ because, stoppedBy: ['Support-Cost'] })] }))).toEqual(
-      [],
-    );
+    expect(broken(history({ releases: [release(), rolledBack({ because, stoppedBy: ['Cost'] })] }))).toEqual([]);
   });
 
   test('fails for another reason, and for a change where none must be', () => {
@@ -199,6 +197,11 @@ describe('routing', () => {
 });
 
 describe('the cloud', () => {
+  test('fails when a deployment leaves the stack neither new nor old', () => {
+    const stuck = rolledBack({ stackStatus: 'UPDATE_ROLLBACK_FAILED' });
+    expect(broken(history({ releases: [release(), stuck] }))).toEqual(['stack-settled']);
+  });
+
   test('fails for a denied call, and says who may not do what', () => {
     const denied = [{ principal: 'router', action: 'sqs:SendMessage', resource: 'arn:q', reason: 'no statement' }];
     const drill = history({ authorisation: { calls: 3, denied } });

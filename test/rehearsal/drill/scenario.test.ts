@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadScenario, parseScenario } from '../../../rehearsal/drill/load-scenario';
@@ -69,6 +69,8 @@ test.each([
 
 describe('loadScenario', () => {
   const directory = mkdtempSync(join(tmpdir(), 'scenario-'));
+
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
   test('refuses a file that is not there, and one that is not JSON', async () => {
     await expect(loadScenario(join(directory, 'none.json'))).rejects.toThrow('cannot be read');
