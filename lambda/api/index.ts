@@ -1,5 +1,5 @@
 /** The status API: `GET /tasks/{id}`. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { Env } from '../../lib/contract';
 import { documentClient } from '../common/clients/dynamodb';
 import type { HttpEvent, HttpResponse } from '../common/http';

@@ -1,5 +1,5 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf } from './aws-errors';
 import type { Clock } from './clock';
 import { type InvocationContext, withinInvocation } from './deadline';

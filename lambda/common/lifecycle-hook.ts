@@ -4,7 +4,7 @@ import {
   LifecycleEventStatus,
   PutLifecycleEventHookExecutionStatusCommand,
 } from '@aws-sdk/client-codedeploy';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errorName, messageOf } from './aws-errors';
 import { type InvocationContext, withinInvocation } from './deadline';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { LANES, PRIORITIES } from '../../lib/contract';
 
 /** Building blocks for the settings that functions read from their environment. */

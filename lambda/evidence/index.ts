@@ -1,5 +1,5 @@
 /** AfterAllowTraffic hook of the router's deployment: a release that nobody used is not promoted. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { Env } from '../../lib/contract';
 import { cloudWatchClient } from '../common/clients/cloudwatch';
 import { codeDeployClient } from '../common/clients/codedeploy';

@@ -1,5 +1,5 @@
 /** BeforeAllowTraffic hook of the router's deployment: no user meets a release whose probe did not succeed. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { Env } from '../../lib/contract';
 import { codeDeployClient } from '../common/clients/codedeploy';
 import { documentClient } from '../common/clients/dynamodb';

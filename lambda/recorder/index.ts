@@ -2,7 +2,7 @@
  * Custom resources `Custom::AgentLanesReleaseRecord` (what is being deployed) and `Custom::AgentLanesPromotedRecord`
  * (that it went all the way).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { Env } from '../../lib/contract';
 import { documentClient } from '../common/clients/dynamodb';
 import { s3Client } from '../common/clients/s3';

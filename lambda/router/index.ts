@@ -2,7 +2,7 @@
  * The router: accepts tasks over the HTTP API (`POST /tasks`) and from the inbox queue, records each, and sends it to a
  * lane. Its alias `live` is what CodeDeploy shifts; see decision.ts for how the alias's weights become lanes.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { Env } from '../../lib/contract';
 import { readAlias } from '../common/alias';
 import { documentClient } from '../common/clients/dynamodb';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One entry of the append-only audit trail in the control table. */
 export const auditEntrySchema = z.object({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { PRIORITIES } from './lanes';
 import { TASK_ID_PATTERN, TASK_STATUSES, taskErrorSchema, usageSchema } from './task';
 

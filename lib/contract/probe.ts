@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { RELEASE_ID_PATTERN } from './release';
 
 /** One thing that a worker tried during a probe. */

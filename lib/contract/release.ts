@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { digestOf } from './digest';
 
 /** `r-` and the first 12 hexadecimal digits of the digest over all component digests. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { rolloutTargetSchema } from './release';
 
 /** Resolution of the valve: a user falls into one of so many buckets. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { LANES, MODES, PRIORITIES } from './lanes';
 import { RELEASE_ID_PATTERN } from './release';
 
