@@ -1,0 +1,51 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+
+export interface StubRequest {
+  readonly path: string;
+  readonly headers: IncomingMessage['headers'];
+  /** Parsed JSON; undefined for a request without a body. */
+  readonly body: unknown;
+}
+
+/** `hang`: never answered. */
+export type StubAnswer = { readonly status?: number; readonly body: unknown } | 'hang';
+
+export interface HttpStub {
+  readonly endpoint: string;
+  readonly requests: StubRequest[];
+  close(): Promise<void>;
+}
+
+/** A server that answers with what the function says: JSON, or text as it is. */
+export async function startStub(answer: (request: StubRequest) => StubAnswer | Promise<StubAnswer>): Promise<HttpStub> {
+  const requests: StubRequest[] = [];
+  const server = createServer(async (incoming, response) => {
+    const hasBody = incoming.method !== 'GET' && incoming.headers['content-length'] !== '0';
+    const request = {
+      path: incoming.url ?? '/',
+      headers: incoming.headers,
+      body: hasBody ? await json(incoming) : undefined,
+    };
+    requests.push(request);
+    const answered = await answer(request);
+    if (answered === 'hang') {
+      return;
+    }
+    const { status = 200, body } = answered;
+    response.writeHead(status, { 'content-type': 'application/json', 'request-id': 'req-stub' });
+    response.end(typeof body === 'string' ? body : JSON.stringify(body));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
