@@ -1,6 +1,7 @@
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import { acknowledgeWildcard } from './acknowledge';
 
 /**
  * What a function in a VPC needs for its network interfaces. EC2 knows no resource-level permission for them
@@ -22,9 +23,19 @@ export const NETWORK_INTERFACE_ACTIONS = [
 export function executionRole(scope: Construct, id: string, logGroup: logs.ILogGroup): iam.Role {
   const role = new iam.Role(scope, id, { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
   logGroup.grantWrite(role);
+  acknowledgeWildcard(
+    role,
+    '*',
+    'X-Ray knows no resource for xray:PutTraceSegments and xray:PutTelemetryRecords, which active tracing needs (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html)',
+  );
   return role;
 }
 
 export function allowNetworkInterfaces(role: iam.Role): void {
   role.addToPolicy(new iam.PolicyStatement({ actions: NETWORK_INTERFACE_ACTIONS, resources: ['*'] }));
+  acknowledgeWildcard(
+    role,
+    '*',
+    'EC2 knows no resource-level permission for the network interfaces of a function in a VPC (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html)',
+  );
 }

@@ -1,3 +1,4 @@
+export * from './acknowledge';
 export * from './bundled-function';
 export * from './errors';
 export * from './execution-role';

@@ -2,3 +2,9 @@
 
 /** Whoever puts tasks into a queue. */
 export const SEND_ACTIONS = ['sqs:SendMessage'];
+
+/**
+ * The same, on the key of an encrypted queue
+ * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html).
+ */
+export const SEND_KEY_ACTIONS = ['kms:GenerateDataKey', 'kms:Decrypt'];

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as s3assets from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
-import { stageFile } from '../common';
+import { acknowledgeWildcard, stageFile } from '../common';
 import { RELEASE_COMPONENTS, sha256 } from '../contract';
 import type { Behavior } from './behavior';
 import { draftRelease } from './manifest';
@@ -62,11 +62,16 @@ export class Release extends Construct {
    * bucket (templates, code) by the end of their keys.
    */
   grantRead(grantee: iam.IGrantable): iam.Grant {
-    return iam.Grant.addToPrincipal({
-      grantee,
-      actions: READ_DOCUMENT_ACTIONS,
-      resourceArns: [this.asset.bucket.arnForObjects(`*${DOCUMENT_EXTENSION}`)],
-    });
+    const documents = this.asset.bucket.arnForObjects(`*${DOCUMENT_EXTENSION}`);
+    const grant = iam.Grant.addToPrincipal({ grantee, actions: READ_DOCUMENT_ACTIONS, resourceArns: [documents] });
+    if (Construct.isConstruct(grantee.grantPrincipal)) {
+      acknowledgeWildcard(
+        grantee.grantPrincipal,
+        documents,
+        'Versions of a function share one role, and during a rollout the version before still reads the document of its own release, which the template cannot name; behaviour documents are told from all other assets by their extension',
+      );
+    }
+    return grant;
   }
 
   /** Last commit that touched the behaviour or the worker's code; empty when unknown or not committed. */

@@ -1,8 +1,8 @@
-import { Annotations, CustomResource, Duration } from 'aws-cdk-lib';
+import { Annotations, CustomResource, Duration, Validations } from 'aws-cdk-lib';
 import { LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct, type IDependable } from 'constructs';
-import { BundledFunction, laneError } from '../common';
+import { acknowledgeWildcard, BundledFunction, laneError } from '../common';
 import { CustomResourceType, Env, type PlatformLimit, PlatformLimits } from '../contract';
 import { queueUrls } from '../intake/intake';
 import { grantSend } from '../lanes/grant-send';
@@ -127,6 +127,7 @@ export class CodeDeployRollout extends Construct implements RolloutConfig {
         ...(alarms.length === 0 ? {} : { deploymentInAlarm: true }),
       },
     });
+    this.acknowledgeServiceRole();
     const live = intake.live.node.defaultChild ?? intake.live;
     live.node.addDependency(
       candidate.alias,
@@ -219,6 +220,21 @@ export class CodeDeployRollout extends Construct implements RolloutConfig {
     return true;
   }
 
+  private acknowledgeServiceRole(): void {
+    Validations.of(this.deploymentGroup.role).acknowledge({
+      id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited]',
+      reason:
+        'The policy that AWS keeps for this purpose; what CodeDeploy reads for a deployment that CloudFormation starts is documented by it alone (https://docs.aws.amazon.com/codedeploy/latest/userguide/getting-started-create-service-role.html)',
+    });
+    for (const hook of [this.preflight, this.evidence]) {
+      acknowledgeWildcard(
+        this.deploymentGroup.role,
+        `${hook.functionArn}:*`,
+        'Invocation of one hook function; the wildcard stands for its versions and aliases',
+      );
+    }
+  }
+
   private gateAlarms(props: CodeDeployRolloutConstructProps) {
     const alarms = props.gates.critical;
     const limit = PlatformLimits.ROLLOUT_ALARMS;
@@ -254,7 +270,6 @@ export class CodeDeployRollout extends Construct implements RolloutConfig {
         [Env.AGENT]: props.agentName,
         [Env.RELEASE]: props.release.releaseId,
         [Env.TASKS_TABLE]: props.store.tasks.tableName,
-        [Env.CONTROL_TABLE]: props.store.control.tableName,
         [Env.QUEUES]: queueUrls(this, props.stable, props.candidate),
         [Env.PREFLIGHT_TIMEOUT_SECONDS]: String(timeout.toSeconds()),
       },
@@ -278,21 +293,25 @@ export class CodeDeployRollout extends Construct implements RolloutConfig {
       },
     });
     evidence.addToRolePolicy(new PolicyStatement({ actions: EVIDENCE_ACTIONS, resources: ['*'] }));
+    acknowledgeWildcard(
+      evidence.role ?? evidence,
+      '*',
+      'CloudWatch knows no resource for cloudwatch:GetMetricData (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html)',
+    );
     props.store.grantReadRouting(evidence);
     return evidence;
   }
 
-  private rolloutCheck({ agentName, intake, store }: RolloutContext): BundledFunction {
+  private rolloutCheck({ agentName, intake }: RolloutContext): BundledFunction {
     const check = new BundledFunction(this, 'Check', {
       bundle: 'rollout-check',
       description: 'Waits until the router alias is wholly on its new version (custom resource)',
       timeout: CHECK_WAIT.plus(Duration.minutes(1)),
-      environment: { [Env.AGENT]: agentName, [Env.CONTROL_TABLE]: store.control.tableName },
+      environment: { [Env.AGENT]: agentName },
     });
     check.addToRolePolicy(
       new PolicyStatement({ actions: ROLLOUT_CHECK_ACTIONS, resources: [intake.router.functionArn] }),
     );
-    store.grantReadRouting(check);
     return check;
   }
 }

@@ -2,15 +2,7 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duration, type Stack } from 'aws-cdk-lib';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import {
-  AgentService,
-  type AgentServiceProps,
-  Behavior,
-  QualityGate,
-  Rollout,
-  TrafficShift,
-  Worker,
-} from '../../lib';
+import { AgentService, type AgentServiceProps, Behavior, QualityGate, Rollout, TrafficShift, Worker } from '../../lib';
 import { testModel } from './agent-folder';
 import { temporaryFolder } from './stack';
 

@@ -97,7 +97,10 @@ function references(value: unknown): string[] {
 }
 
 /** What differs between two templates: short names of resources changed in place, and of those that are new or gone. */
-export function difference(before: Resources, after: Resources): { changed: string[]; added: string[]; removed: string[] } {
+export function difference(
+  before: Resources,
+  after: Resources,
+): { changed: string[]; added: string[]; removed: string[] } {
   const only = (a: Resources, b: Resources) =>
     Object.keys(a)
       .filter((id) => b[id] === undefined)
