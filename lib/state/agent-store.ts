@@ -104,7 +104,7 @@ export class AgentStore extends Construct {
     this.owner = agentName;
   }
 
-  private table(id: string, props: AgentStoreProps): dynamodb.TableV2 {
+  private table(id: string, props: AgentStoreProps): dynamodb.ITableV2 {
     const removalPolicy = props.removalPolicy ?? RemovalPolicy.RETAIN;
     if (props.encryptionKey !== undefined && Token.isUnresolved(Stack.of(this).region)) {
       throw laneError(
@@ -113,7 +113,7 @@ export class AgentStore extends Construct {
         'the store has an encryptionKey and its stack no region: expected a stack with a concrete region, for a global table names the key of each of its regions; give the stack env: { region: … }',
       );
     }
-    return new dynamodb.TableV2(this, id, {
+    const table = new dynamodb.TableV2(this, id, {
       partitionKey: { name: PARTITION_KEY, type: dynamodb.AttributeType.STRING },
       sortKey: { name: SORT_KEY, type: dynamodb.AttributeType.STRING },
       timeToLiveAttribute: TTL_ATTRIBUTE,
@@ -126,6 +126,8 @@ export class AgentStore extends Construct {
       removalPolicy,
       deletionProtection: props.deletionProtection ?? removalPolicy !== RemovalPolicy.DESTROY,
     });
+    // The CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes.
+    return table as dynamodb.ITableV2;
   }
 }
 

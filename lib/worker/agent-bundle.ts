@@ -179,7 +179,8 @@ function fingerprintOf(file: string): string {
 }
 
 function isBuildFailure(error: unknown): error is BuildFailure {
-  return error instanceof Error && 'errors' in error && Array.isArray(error.errors);
+  // Not by its class: the error may come from another realm than this module (a test runner's sandbox).
+  return typeof error === 'object' && error !== null && 'errors' in error && Array.isArray(error.errors);
 }
 
 function describe(message: Message): string {

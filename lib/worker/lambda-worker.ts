@@ -51,7 +51,7 @@ export class LambdaWorker extends AgentWorker {
   readonly grantPrincipal: iam.IPrincipal;
   readonly version: string;
   readonly visibilityTimeout: Duration;
-  private readonly published: lambda.Version;
+  private readonly published: lambda.IVersion;
   private readonly maxConcurrency: number;
   private readonly maxReceiveCount: number;
   private readonly inVpc: boolean;
@@ -73,7 +73,8 @@ export class LambdaWorker extends AgentWorker {
     for (const secret of Object.values(context.secrets)) {
       secret.grantRead(this.function);
     }
-    this.published = this.function.currentVersion;
+    // The CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes.
+    this.published = this.function.currentVersion as lambda.IVersion;
     this.version = this.published.version;
     this.node.addValidation({ validate: () => this.checkEnvironmentSize() });
   }
@@ -110,7 +111,7 @@ export class LambdaWorker extends AgentWorker {
       const queue = lane[priority];
       queue.grantConsumeMessages(this.function);
       return new lambda.EventSourceMapping(this, `${name}${priority.charAt(0).toUpperCase()}${priority.slice(1)}`, {
-        target: alias,
+        target: alias as lambda.IFunction,
         eventSourceArn: queue.queueArn,
         batchSize: 1,
         reportBatchItemFailures: true,

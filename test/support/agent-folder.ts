@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Behavior, Model, type TaskLimits } from '../../lib/release';
 import { temporaryFolder } from './stack';
@@ -33,4 +33,28 @@ export function testBehavior(
   limits: TaskLimits = {},
 ): Behavior {
   return Behavior.fromDirectory(agentFolder(files), { model: testModel(), limits });
+}
+
+/** A module that exports an agent. Its packages come from the repository's own `node_modules`. */
+export const AGENT_MODULE = `import { defineAgent } from 'cdk-agent-lanes/runtime';
+import { z } from 'zod';
+import { shout } from './shout';
+
+export default defineAgent({
+  input: z.object({ question: z.string() }),
+  async run(task, ctx) {
+    return { answer: shout((await ctx.model.generate({ prompt: task.input.question })).text) };
+  },
+});
+`;
+
+/** A folder with an agent's code. */
+export function codeFolder(files: Readonly<Record<string, string>> = {}): string {
+  const folder = agentFolder({
+    'agent.ts': AGENT_MODULE,
+    'shout.ts': 'export const shout = (text: string): string => text.toUpperCase();\n',
+    ...files,
+  });
+  symlinkSync(join(__dirname, '..', '..', 'node_modules'), join(folder, 'node_modules'));
+  return folder;
 }

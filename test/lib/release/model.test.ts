@@ -84,7 +84,9 @@ describe('Model.anthropic', () => {
     expect(() => Model.anthropic('claude-sonnet-4-6', { price: { ...price, inputPerMillion: number } })).toThrow(
       /UnresolvedModel: price\.inputPerMillion of/,
     );
-    expect(() => Model.anthropic('claude-sonnet-4-6', { price, maxTokens: number })).toThrow(/UnresolvedModel: maxTokens of/);
+    expect(() => Model.anthropic('claude-sonnet-4-6', { price, maxTokens: number })).toThrow(
+      /UnresolvedModel: maxTokens of/,
+    );
     expect(() => Model.anthropic('claude-sonnet-4-6', { price, temperature: number })).toThrow(
       /UnresolvedModel: temperature of/,
     );

@@ -36,7 +36,11 @@ describe('provenanceOf', () => {
     const revision = commit(folder, { 'agent/prompts/a.md': 'two' });
     commit(folder, { 'readme.md': 'two' });
     process.chdir(folder);
-    expect(provenanceOf(['agent'])).toEqual({ revision, author: 'Ada', time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) });
+    expect(provenanceOf(['agent'])).toEqual({
+      revision,
+      author: 'Ada',
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+    });
     expect(provenanceOf([join(folder, 'agent')]).revision).toBe(revision);
   });
 

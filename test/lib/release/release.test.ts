@@ -38,7 +38,9 @@ describe('release id', () => {
   const word = fc.stringMatching(/^[a-z]{1,8}$/);
   const contents = fc.record({
     prompts: fc.dictionary(word, fc.stringMatching(/^\S[ -~\n]{0,20}$/), { minKeys: 1, maxKeys: 4 }),
-    tools: fc.dictionary(word, fc.dictionary(word, fc.oneof(fc.integer(), word, fc.boolean()), { maxKeys: 4 }), { maxKeys: 3 }),
+    tools: fc.dictionary(word, fc.dictionary(word, fc.oneof(fc.integer(), word, fc.boolean()), { maxKeys: 4 }), {
+      maxKeys: 3,
+    }),
     settings: fc.dictionary(word, word, { maxKeys: 4 }),
   });
   type Contents = typeof contents extends fc.Arbitrary<infer T> ? T : never;
@@ -67,7 +69,10 @@ describe('release id', () => {
           content.settings,
         );
         const other = idOf(
-          filesOf(content, (tool) => `${JSON.stringify(reversed(tool as { [name: string]: unknown }), null, '\t')}\n`).reverse(),
+          filesOf(
+            content,
+            (tool) => `${JSON.stringify(reversed(tool as { [name: string]: unknown }), null, '\t')}\n`,
+          ).reverse(),
           reversed(content.settings),
         );
         expect(other).toBe(plain);
@@ -101,17 +106,33 @@ describe('release id', () => {
 
   const one = (): Release => release();
   test.each<[string, () => Release, string]>([
-    ['one word of a prompt', () => release(testBehavior({ ...SMALL_AGENT, 'prompts/style.txt': 'Be curt.\n' })), 'prompts'],
-    ['the name of a prompt', () => release(testBehavior({ ...rest('prompts/style.txt'), 'prompts/tone.txt': 'Be brief.\n' })), 'prompts'],
+    [
+      'one word of a prompt',
+      () => release(testBehavior({ ...SMALL_AGENT, 'prompts/style.txt': 'Be curt.\n' })),
+      'prompts',
+    ],
+    [
+      'the name of a prompt',
+      () => release(testBehavior({ ...rest('prompts/style.txt'), 'prompts/tone.txt': 'Be brief.\n' })),
+      'prompts',
+    ],
     ['a further tool', () => release(testBehavior({ ...SMALL_AGENT, 'tools/mail.json': '{}' })), 'tools'],
     ['a tool less', () => release(testBehavior(rest('tools/search.json'))), 'tools'],
     ['the model', () => release(withModel('claude-sonnet-4-6')), 'model'],
     ['the price', () => release(withModel('claude-haiku-4-5-20251001', 2)), 'model'],
     ['a limit', () => release(testBehavior(SMALL_AGENT, { maxToolCalls: 3 })), 'limits'],
     ['the duration', () => release(testBehavior(SMALL_AGENT, { maxDuration: Duration.seconds(20) })), 'limits'],
-    ['the state schema', () => release(Behavior.fromDirectory(agentFolder(), { model: testModel(), stateSchema: 2 })), 'state'],
+    [
+      'the state schema',
+      () => release(Behavior.fromDirectory(agentFolder(), { model: testModel(), stateSchema: 2 })),
+      'state',
+    ],
     ['the code', () => release(testBehavior(), { ...worker, codeDigest: sha256('other') }), 'code'],
-    ['a setting of the worker', () => release(testBehavior(), { ...worker, settings: { ...worker.settings, memoryMiB: '512' } }), 'worker'],
+    [
+      'a setting of the worker',
+      () => release(testBehavior(), { ...worker, settings: { ...worker.settings, memoryMiB: '512' } }),
+      'worker',
+    ],
   ])('changes with %s, and only that component does', (_, make, component) => {
     const [before, after] = [one(), make()];
     expect(after.releaseId).not.toBe(before.releaseId);
@@ -217,6 +238,8 @@ describe('limits', () => {
   test('refuses tokens', () => {
     const number = Lazy.number({ produce: () => 1 });
     expect(() => release(testBehavior(SMALL_AGENT, { maxCost: number }))).toThrow(/UnresolvedLimits/);
-    expect(() => release(testBehavior(SMALL_AGENT, { maxDuration: Duration.seconds(number) }))).toThrow(/UnresolvedLimits/);
+    expect(() => release(testBehavior(SMALL_AGENT, { maxDuration: Duration.seconds(number) }))).toThrow(
+      /UnresolvedLimits/,
+    );
   });
 });

@@ -1,0 +1,477 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type App, Aws, Duration, Lazy, Size, Stack, Tags } from 'aws-cdk-lib';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import { type IVpc, Port, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { Architecture, Code, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
+import { Env } from '../../../lib/contract';
+import { type Behavior, Release } from '../../../lib/release';
+import { AgentStore } from '../../../lib/state';
+import { type AgentWorker, type ILaneQueues, LambdaWorker, type LambdaWorkerProps, Worker } from '../../../lib/worker';
+import { agentFolder, codeFolder, SMALL_AGENT, testBehavior, writeFiles } from '../../support/agent-folder';
+import { testApp, testStack } from '../../support/stack';
+
+let entry: string;
+beforeAll(() => {
+  entry = join(codeFolder(), 'agent.ts');
+});
+
+interface Built {
+  readonly stack: Stack;
+  readonly release: Release;
+  readonly worker: AgentWorker;
+  readonly store: AgentStore;
+}
+
+interface Options {
+  readonly stack?: Stack;
+  readonly behavior?: Behavior;
+  readonly secrets?: (stack: Stack) => { [name: string]: ISecret };
+  readonly taskRetention?: Duration;
+  readonly maxReceiveCount?: number;
+}
+
+/** The CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes. */
+function secretNamed(name: string): (stack: Stack) => { [name: string]: ISecret } {
+  return (stack) => ({ [name]: new Secret(stack, 'Key') as ISecret });
+}
+
+function network(stack: Stack): IVpc {
+  return new Vpc(stack, 'Vpc', { natGateways: 1 }) as IVpc;
+}
+
+/** A worker as an agent service builds it. */
+function build(props: LambdaWorkerProps = { entry }, options: Options = {}): Built {
+  const stack = options.stack ?? testStack();
+  const kind = Worker.lambda(props);
+  const release = new Release(stack, 'Release', {
+    behavior: options.behavior ?? testBehavior(),
+    worker: kind.describe(stack),
+  });
+  const store = new AgentStore(stack, 'Store');
+  const secrets = options.secrets?.(stack) ?? secretNamed('anthropic')(stack);
+  const worker = kind.bind(stack, 'Worker', {
+    agentName: 'support',
+    release,
+    store,
+    secrets,
+    ...(options.taskRetention === undefined ? {} : { taskRetention: options.taskRetention }),
+    ...(options.maxReceiveCount === undefined ? {} : { maxReceiveCount: options.maxReceiveCount }),
+  });
+  return { stack, release, worker, store };
+}
+
+function lane(stack: Stack, laneName: string, visibilityTimeout: Duration, maxReceiveCount = 5): ILaneQueues {
+  const queue = (name: string) => new Queue(stack, `${laneName}${name}`, { visibilityTimeout });
+  return { laneName, maxReceiveCount, high: queue('High'), normal: queue('Normal'), low: queue('Low') };
+}
+
+function single(template: Template, type: string): { readonly id: string; readonly [key: string]: unknown } {
+  const found = Object.entries(template.findResources(type));
+  const [id, resource] = found[0] ?? ['', {}];
+  expect(found.map(([name]) => name)).toEqual([id]);
+  return { id, ...resource };
+}
+
+describe('Worker.lambda: function', () => {
+  test('has the contract environment, traces, and keeps its log for a month', () => {
+    const { stack, release } = build();
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Runtime: 'nodejs24.x',
+      Architectures: ['x86_64'],
+      Handler: 'index.handler',
+      MemorySize: 1024,
+      Timeout: 300,
+      TracingConfig: { Mode: 'Active' },
+      LoggingConfig: { LogGroup: Match.anyValue() },
+      Environment: {
+        Variables: {
+          [Env.AGENT]: 'support',
+          [Env.RELEASE]: release.releaseId,
+          [Env.TASKS_TABLE]: { Ref: Match.stringLikeRegexp('^StoreTasks') },
+          [Env.SESSIONS_TABLE]: { Ref: Match.stringLikeRegexp('^StoreSessions') },
+          [Env.BEHAVIOR_BUCKET]: Match.anyValue(),
+          [Env.BEHAVIOR_KEY]: release.behaviorKey,
+          [Env.SECRETS]: { 'Fn::Join': ['', ['{"anthropic":"', { Ref: Match.stringLikeRegexp('^Key') }, '"}']] },
+          [Env.TASK_RETENTION_DAYS]: '30',
+          [Env.MAX_RECEIVES]: '5',
+          [Env.WORKER_TIMEOUT_SECONDS]: '300',
+        },
+      },
+    });
+    template.hasResourceProperties('AWS::Lambda::Function', { ReservedConcurrentExecutions: Match.absent() });
+    template.hasResource('AWS::Logs::LogGroup', { DeletionPolicy: 'Delete', Properties: { RetentionInDays: 30 } });
+  });
+
+  test('takes what it is told', () => {
+    const { stack, worker } = build(
+      {
+        entry,
+        memory: Size.gibibytes(2),
+        timeout: Duration.minutes(15),
+        architecture: Architecture.ARM_64,
+        runtime: Runtime.NODEJS_22_X,
+        logRetention: RetentionDays.ONE_YEAR,
+        environment: { TEAM: 'support' },
+      },
+      { taskRetention: Duration.days(7) },
+    );
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Runtime: 'nodejs22.x',
+      Architectures: ['arm64'],
+      MemorySize: 2048,
+      Timeout: 900,
+      Environment: { Variables: Match.objectLike({ TEAM: 'support', [Env.TASK_RETENTION_DAYS]: '7' }) },
+    });
+    template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 365 });
+    expect(worker.visibilityTimeout.toSeconds()).toBe(960);
+  });
+
+  test('runs the bundle that the release names', () => {
+    const { stack, release } = build();
+    const assembly = (stack.node.root as App).synth();
+    const { files } = JSON.parse(readFileSync(join(assembly.directory, 'Test.assets.json'), 'utf8')) as {
+      files: Record<string, { source: { path: string; packaging: string } }>;
+    };
+    const code = Object.values(files).find(({ source }) => source.packaging === 'zip');
+    const content = readFileSync(join(assembly.directory, code?.source.path ?? '', 'index.js'));
+    expect(require('node:crypto').createHash('sha256').update(content).digest('hex')).toBe(
+      release.componentDigests.code,
+    );
+  });
+
+  test('may do what it needs and nothing more', () => {
+    const { stack, worker } = build();
+    worker.attachLane(lane(stack, 'stable', worker.visibilityTimeout));
+    const template = Template.fromStack(stack);
+    const role = single(template, 'AWS::IAM::Role');
+    expect(role.Properties).not.toHaveProperty('ManagedPolicyArns');
+    const policy = single(template, 'AWS::IAM::Policy') as {
+      Properties?: { PolicyDocument?: { Statement?: object[] } };
+    };
+    const granted = (policy.Properties?.PolicyDocument?.Statement ?? []).flatMap((statement) => {
+      const { Action, Resource } = statement as { Action: string | string[]; Resource: unknown };
+      return [Action].flat().map((action) => `${action}${Resource === '*' ? ' on *' : ''}`);
+    });
+    expect([...new Set(granted)].sort()).toEqual([
+      'dynamodb:GetItem',
+      'dynamodb:PutItem',
+      'dynamodb:UpdateItem',
+      'logs:CreateLogStream',
+      'logs:PutLogEvents',
+      's3:GetObject',
+      'secretsmanager:DescribeSecret',
+      'secretsmanager:GetSecretValue',
+      'sqs:ChangeMessageVisibility',
+      'sqs:DeleteMessage',
+      'sqs:GetQueueAttributes',
+      'sqs:GetQueueUrl',
+      'sqs:ReceiveMessage',
+      'xray:PutTelemetryRecords on *',
+      'xray:PutTraceSegments on *',
+    ]);
+  });
+
+  test('warns of what the bundler found odd', () => {
+    const folder = codeFolder({ 'shout.ts': 'export const shout = (text: string) => text + import.meta.url;\n' });
+    const { stack } = build({ entry: join(folder, 'agent.ts') });
+    Annotations.fromStack(stack).hasWarning('/Test/Worker', Match.stringLikeRegexp('shout\\.ts:1:.*import\\.meta'));
+  });
+});
+
+describe('Worker.lambda: code that was bundled elsewhere', () => {
+  const handed = (content: string) => Code.fromAsset(agentFolder({ 'main.js': content }));
+
+  test('is known by its content', () => {
+    const idOf = (content: string) => build({ code: handed(content), handler: 'main.handler' }).release;
+    const one = idOf('exports.handler = 1;');
+    expect(idOf('exports.handler = 1;').releaseId).toBe(one.releaseId);
+    expect(idOf('exports.handler = 2;').componentDigests.code).not.toBe(one.componentDigests.code);
+  });
+
+  test('is the code of the function', () => {
+    const { stack } = build({ code: handed('exports.handler = 1;'), handler: 'main.handler' });
+    Template.fromStack(stack).hasResourceProperties('AWS::Lambda::Function', {
+      Handler: 'main.handler',
+      Code: { S3Key: Match.stringLikeRegexp('^[0-9a-f]{64}\\.zip$') },
+    });
+  });
+
+  test('refuses inline code and objects in S3, which do not say what they hold', () => {
+    expect(() => build({ code: Code.fromInline('exports.handler = 1;') })).toThrow(
+      /CodeWithoutDigest: code of the worker is InlineCode: expected an asset/,
+    );
+    const stack = testStack();
+    const bucket = Bucket.fromBucketName(stack, 'Bucket', 'code');
+    expect(() => build({ code: Code.fromBucket(bucket, `${'a'.repeat(64)}.zip`) }, { stack })).toThrow(
+      /CodeWithoutDigest: code of the worker is S3Code/,
+    );
+  });
+});
+
+describe('Worker.lambda: release', () => {
+  const idOf = (props: Partial<LambdaWorkerProps>, options: Options = {}) =>
+    build({ entry, ...props }, options).release;
+
+  test.each<[string, () => Partial<LambdaWorkerProps>]>([
+    ['memory', () => ({ memory: Size.mebibytes(512) })],
+    ['timeout', () => ({ timeout: Duration.minutes(6) })],
+    ['architecture', () => ({ architecture: Architecture.ARM_64 })],
+    ['runtime', () => ({ runtime: Runtime.NODEJS_22_X })],
+    ['an environment value', () => ({ environment: { TEAM: 'a' } })],
+  ])('changes with %s', (_, make) => {
+    const [before, after] = [idOf({}), idOf(make())];
+    expect(after.componentDigests.worker).not.toBe(before.componentDigests.worker);
+    expect(after.componentDigests.code).toBe(before.componentDigests.code);
+  });
+
+  test('does not change with what concerns no single task', () => {
+    const other = idOf({ maxConcurrency: 7, logRetention: RetentionDays.ONE_DAY });
+    expect(other.releaseId).toBe(idOf({}).releaseId);
+  });
+
+  test('knows a value that is decided at deployment by its name', () => {
+    const stack = testStack();
+    const one = idOf({ environment: { BUCKET: new Bucket(stack, 'One').bucketName } }, { stack });
+    const other = testStack();
+    const two = idOf({ environment: { BUCKET: new Bucket(other, 'Two').bucketName } }, { stack: other });
+    expect(two.releaseId).toBe(one.releaseId);
+    expect(idOf({ environment: { STORE: Aws.REGION } }).releaseId).not.toBe(one.releaseId);
+    expect(idOf({ environment: { BUCKET: '' } }).releaseId).not.toBe(one.releaseId);
+  });
+});
+
+describe('Worker.lambda: published version', () => {
+  const versionOf = (stack: Stack) => single(Template.fromStack(stack), 'AWS::Lambda::Version');
+
+  test('outlives its successors, but not the roll back of the update that made it', () => {
+    expect(versionOf(build().stack)).toMatchObject({
+      DeletionPolicy: 'RetainExceptOnCreate',
+      UpdateReplacePolicy: 'Retain',
+    });
+  });
+
+  test('keeps its logical id: synthesized again, with a tag, with an unrelated construct, from another folder', () => {
+    const plain = versionOf(build().stack).id;
+    expect(versionOf(build().stack).id).toBe(plain);
+
+    const tagged = testStack();
+    Tags.of(tagged).add('team', 'support');
+    expect(versionOf(build({ entry }, { stack: tagged }).stack).id).toBe(plain);
+
+    const neighbour = testStack();
+    new Queue(neighbour, 'Unrelated');
+    expect(versionOf(build({ entry }, { stack: neighbour }).stack).id).toBe(plain);
+
+    expect(versionOf(build({ entry: join(codeFolder(), 'agent.ts') }).stack).id).toBe(plain);
+
+    const granted = build();
+    new Bucket(granted.stack, 'Data').grantRead(granted.worker);
+    expect(versionOf(granted.stack).id).toBe(plain);
+  });
+
+  test('gets another one with each release', () => {
+    const plain = versionOf(build().stack).id;
+    const prompt = testBehavior({ ...SMALL_AGENT, 'prompts/style.txt': 'Be curt.\n' });
+    expect(versionOf(build({ entry }, { behavior: prompt }).stack).id).not.toBe(plain);
+    expect(versionOf(build({ entry, memory: Size.mebibytes(512) }).stack).id).not.toBe(plain);
+    const folder = codeFolder();
+    writeFiles(folder, { 'shout.ts': 'export const shout = (text: string) => text;\n' });
+    expect(versionOf(build({ entry: join(folder, 'agent.ts') }).stack).id).not.toBe(plain);
+  });
+
+  test('is what the worker says it is', () => {
+    const { stack, worker } = build();
+    expect(stack.resolve(worker.version)).toEqual({ 'Fn::GetAtt': [versionOf(stack).id, 'Version'] });
+  });
+});
+
+describe('Worker.lambda: lanes', () => {
+  test('gives each lane an alias, and each of its queues a mapping with partial batch responses', () => {
+    const { stack, worker } = build({ entry, maxConcurrency: 7 });
+    worker.attachLane(lane(stack, 'stable', worker.visibilityTimeout));
+    worker.attachLane(lane(stack, 'candidate', worker.visibilityTimeout));
+    const template = Template.fromStack(stack);
+    const aliases = template.findResources('AWS::Lambda::Alias');
+    expect(Object.values(aliases).map(({ Properties }) => Properties.Name)).toEqual(['stable', 'candidate']);
+    template.allResourcesProperties('AWS::Lambda::Alias', {
+      FunctionVersion: stack.resolve(worker.version),
+    });
+    for (const [alias, { Properties }] of Object.entries(aliases)) {
+      const mappings = Object.values(template.findResources('AWS::Lambda::EventSourceMapping')).filter((mapping) =>
+        JSON.stringify(mapping.Properties.FunctionName).includes(alias),
+      );
+      expect(mappings.map((mapping) => mapping.Properties.EventSourceArn['Fn::GetAtt'][0].slice(0, -8))).toEqual(
+        ['High', 'Normal', 'Low'].map((name) => `${Properties.Name}${name}`),
+      );
+      for (const mapping of mappings) {
+        expect(mapping.Properties).toMatchObject({
+          BatchSize: 1,
+          FunctionResponseTypes: ['ReportBatchItemFailures'],
+          ScalingConfig: { MaximumConcurrency: 7 },
+        });
+      }
+    }
+  });
+
+  test('returns what an order can be given to', () => {
+    const { stack, worker } = build();
+    const gate = new Queue(stack, 'Gate');
+    const after = new Queue(stack, 'After');
+    const { alias, mappings } = worker.attachLane(lane(stack, 'candidate', worker.visibilityTimeout));
+    alias.node.addDependency(gate);
+    after.node.addDependency(...mappings);
+    const template = Template.fromStack(stack);
+    template.hasResource('AWS::Lambda::Alias', { DependsOn: [stack.getLogicalId(gate.node.defaultChild as never)] });
+    template.hasResource('AWS::SQS::Queue', {
+      DependsOn: Object.keys(template.findResources('AWS::Lambda::EventSourceMapping')).sort(),
+    });
+  });
+
+  test('starts a mapping only when the worker may read the queue', () => {
+    const { stack, worker } = build();
+    worker.attachLane(lane(stack, 'stable', worker.visibilityTimeout));
+    const template = Template.fromStack(stack);
+    const policy = single(template, 'AWS::IAM::Policy').id;
+    expect(single(template, 'AWS::Lambda::Function').DependsOn).toContain(policy);
+  });
+
+  test('hides a message for as long as the worker may run, and a minute', () => {
+    expect(build({ entry, timeout: Duration.minutes(10) }).worker.visibilityTimeout.toSeconds()).toBe(660);
+  });
+
+  test('refuses a lane twice, and a lane with another receive count', () => {
+    const { stack, worker } = build({ entry }, { maxReceiveCount: 6 });
+    expect(() => worker.attachLane(lane(stack, 'stable', worker.visibilityTimeout, 5))).toThrow(
+      /\[Test\/Worker\] ReceiveCountMismatch: lane "stable" gives a message up after 5 receives, the worker counts on 6/,
+    );
+    const six = lane(stack, 'candidate', worker.visibilityTimeout, 6);
+    worker.attachLane(six);
+    expect(() => worker.attachLane(six)).toThrow(/LaneAttachedTwice: lane "candidate" is already attached/);
+  });
+});
+
+describe('Worker.lambda: network and grants', () => {
+  test('can be granted to and connected to in a VPC', () => {
+    const stack = testStack();
+    const vpc = network(stack);
+    const { worker } = build({ entry, vpc }, { stack });
+    const database = new SecurityGroup(stack, 'Database', { vpc });
+    database.connections.allowFrom(worker, Port.tcp(5432));
+    new Bucket(stack, 'Data').grantRead(worker);
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::EC2::SecurityGroupIngress', { FromPort: 5432 });
+    template.hasResourceProperties('AWS::Lambda::Function', { VpcConfig: { SubnetIds: Match.anyValue() } });
+    template.hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({ Action: Match.arrayWith(['ec2:CreateNetworkInterface']), Resource: '*' }),
+        ]),
+      },
+    });
+  });
+
+  test('uses the security groups that are handed in', () => {
+    const stack = testStack();
+    const vpc = network(stack);
+    const group = new SecurityGroup(stack, 'Group', { vpc });
+    build({ entry, vpc, securityGroups: [group], vpcSubnets: { subnets: vpc.privateSubnets.slice(0, 1) } }, { stack });
+    Template.fromStack(stack).hasResourceProperties('AWS::Lambda::Function', {
+      VpcConfig: {
+        SecurityGroupIds: [stack.resolve(group.securityGroupId)],
+        SubnetIds: [stack.resolve(vpc.privateSubnets[0]?.subnetId)],
+      },
+    });
+  });
+
+  test('refuses connections without a VPC', () => {
+    expect(() => build().worker.connections).toThrow(
+      /\[Test\/Worker\] NoVpc: .*expected vpc in the props of Worker\.lambda/,
+    );
+  });
+
+  test('counts crashes of the function, whichever lane', () => {
+    const { stack, worker } = build();
+    expect(worker).toBeInstanceOf(LambdaWorker);
+    const metric = stack.resolve(worker.metricCrashes({ period: Duration.minutes(1) }).toMetricConfig().metricStat);
+    expect(metric).toMatchObject({ namespace: 'AWS/Lambda', metricName: 'Errors' });
+  });
+});
+
+describe('Worker.lambda: refusals', () => {
+  const number = () => Lazy.number({ produce: () => 1 });
+  test.each<[string, () => LambdaWorkerProps, RegExp]>([
+    ['neither entry nor code', () => ({}), /EntryOrCode: worker has neither entry nor code/],
+    ['both', () => ({ entry, code: Code.fromInline('x') }), /EntryOrCode: worker has both entry and code/],
+    ['a handler beside entry', () => ({ entry, handler: 'x.y' }), /HandlerWithEntry: handler is "x\.y" beside entry/],
+    ['an entry that is a token', () => ({ entry: Aws.STACK_NAME }), /UnresolvedWorker: worker entry is a token/],
+    [
+      'another runtime',
+      () => ({ entry, runtime: Runtime.PYTHON_3_13 }),
+      /InvalidRuntime: runtime of the worker is python3\.13/,
+    ],
+    [
+      'too little memory',
+      () => ({ entry, memory: Size.mebibytes(64) }),
+      /InvalidMemory: memory of the worker is 64 MiB: expected 128 to 10240/,
+    ],
+    ['too much memory', () => ({ entry, memory: Size.gibibytes(11) }), /InvalidMemory/],
+    [
+      'too long a timeout',
+      () => ({ entry, timeout: Duration.minutes(16) }),
+      /InvalidTimeout: timeout of the worker is 960 s: expected 1 to 900 s/,
+    ],
+    [
+      'a timeout that is a token',
+      () => ({ entry, timeout: Duration.seconds(number()) }),
+      /UnresolvedWorker: memory, timeout or/,
+    ],
+    [
+      'no concurrency',
+      () => ({ entry, maxConcurrency: 1 }),
+      /InvalidMaxConcurrency: maxConcurrency of the worker is 1: expected a whole number from 2 to 1000/,
+    ],
+    ['too much concurrency', () => ({ entry, maxConcurrency: 1001 }), /InvalidMaxConcurrency/],
+    ['broken concurrency', () => ({ entry, maxConcurrency: 2.5 }), /InvalidMaxConcurrency/],
+    [
+      'a variable of the library',
+      () => ({ entry, environment: { AGENT_LANES_RELEASE: 'x' } }),
+      /ReservedEnvironment: environment variable AGENT_LANES_RELEASE is set/,
+    ],
+    [
+      'a name of one character',
+      () => ({ entry, environment: { A: 'x' } }),
+      /InvalidEnvironment: environment variable "A"/,
+    ],
+    ['a name that Lambda refuses', () => ({ entry, environment: { 'A-B': 'x' } }), /InvalidEnvironment/],
+  ])('refuses %s', (_, make, message) => {
+    expect(() => build(make())).toThrow(message);
+  });
+
+  test('refuses a model whose secret was not handed in', () => {
+    expect(() => build({ entry }, { secrets: secretNamed('openai') })).toThrow(
+      /ModelSecretMissing: the model reads its API key from the secret "anthropic", and the secrets are openai/,
+    );
+    expect(() => build({ entry }, { secrets: () => ({}) })).toThrow(/ModelSecretMissing: .* no secret was handed in/);
+  });
+
+  test('refuses a second agent in one store', () => {
+    const { stack, release, store } = build();
+    const bind = () =>
+      Worker.lambda({ entry }).bind(stack, 'Second', { agentName: 'sales', release, store, secrets: {} });
+    expect(bind).toThrow(/StoreInUse: store Test\/Store already belongs to agent "support" and cannot serve "sales"/);
+  });
+
+  test('refuses, at synth, an environment of more than 4 KB, whoever added to it', () => {
+    const app = testApp();
+    const { worker } = build({ entry, environment: { TEXT: 'x'.repeat(2000) } }, { stack: new Stack(app, 'Test') });
+    (worker as LambdaWorker).function.addEnvironment('MORE', 'y'.repeat(2000));
+    expect(() => app.synth()).toThrow(/environment of the worker is at least 4\d{3} bytes: expected at most 4096/);
+  });
+});
