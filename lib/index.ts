@@ -1,5 +1,4 @@
 export * from './agent-service';
-export * from './common/errors';
 export * from './gates';
 export * from './intake';
 export * from './lanes';
