@@ -172,11 +172,14 @@ function readAssets(root: string, file: string): readonly FileAsset[] {
   });
 }
 
+const PLACEHOLDERS: Readonly<Record<string, string>> = {
+  AccountId: REHEARSAL_ACCOUNT,
+  Region: REHEARSAL_REGION,
+  Partition: 'aws',
+};
+
 function filledIn(text: string): string {
-  return text
-    .replaceAll('${AWS::AccountId}', REHEARSAL_ACCOUNT)
-    .replaceAll('${AWS::Region}', REHEARSAL_REGION)
-    .replaceAll('${AWS::Partition}', 'aws');
+  return text.replace(/\$\{AWS::(\w+)\}/g, (all, name: string) => PLACEHOLDERS[name] ?? all);
 }
 
 function readJson<T extends z.ZodType>(file: string, schema: T): z.infer<T> {

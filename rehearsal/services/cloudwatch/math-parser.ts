@@ -186,7 +186,9 @@ class Parser {
   }
 }
 
-const TOKEN = /\s*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+)|([A-Za-z_][A-Za-z0-9_]*)|(&&|\|\||[<>=!]=|[-+*/^<>(),]))/y;
+/** Brackets and quotes are no part of the grammar here, but are read so that the function around them is named. */
+const TOKEN =
+  /\s*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+)|([A-Za-z_][A-Za-z0-9_]*)|(&&|\|\||[<>=!]=|[-+*/^<>(),[\]]|'[^']*'|"[^"]*"))/y;
 
 function tokenize(expression: string): readonly Token[] {
   const tokens: Token[] = [];
