@@ -21,7 +21,7 @@ type StatementSource = z.infer<typeof statementSchema>;
 const documentSchema = z.strictObject({
   Version: z.string().optional(),
   Id: z.string().optional(),
-  Statement: z.union([statementSchema.transform((one) => [one]), z.array(statementSchema)]),
+  Statement: z.preprocess((value) => (Array.isArray(value) ? value : [value]), z.array(statementSchema)),
 });
 
 /** What a statement is matched against. */
