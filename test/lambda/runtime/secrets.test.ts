@@ -1,0 +1,77 @@
+import { SECRET_MAX_AGE_MS, SecretReader } from '../../../lambda/runtime/secrets';
+
+const ARNS = { anthropic: 'arn:anthropic', crm: 'arn:crm' };
+
+function setUp(answers: (string | undefined | Error)[]) {
+  const clock = { time: 0, now: () => clock.time, sleep: () => Promise.resolve() };
+  const asked: string[] = [];
+  const reader = new SecretReader(ARNS, clock, async (arn) => {
+    asked.push(arn);
+    const answer = answers[asked.length - 1];
+    if (answer instanceof Error) {
+      throw answer;
+    }
+    return answer;
+  });
+  return { clock, asked, reader };
+}
+
+const named = (name: string, message: string) => Object.assign(new Error(message), { name });
+
+test('reads a secret once for many callers at the same time, by its ARN', async () => {
+  const { reader, asked } = setUp(['value-1']);
+  expect(await Promise.all([reader.get('crm'), reader.get('crm'), reader.get('crm')])).toEqual(
+    Array(3).fill('value-1'),
+  );
+  expect(asked).toEqual(['arn:crm']);
+});
+
+test('reads it again when it has come of age, so that a rotation is seen without a deployment', async () => {
+  const { reader, clock, asked } = setUp(['old-value', 'new-value']);
+  await reader.get('crm');
+  clock.time = SECRET_MAX_AGE_MS - 1;
+  expect(await reader.get('crm')).toBe('old-value');
+  clock.time = SECRET_MAX_AGE_MS;
+  expect(await reader.get('crm')).toBe('new-value');
+  expect(asked).toHaveLength(2);
+});
+
+test('goes on with the value it knows while Secrets Manager is away', async () => {
+  const { reader, clock } = setUp(['old-value', new Error('away'), 'new-value']);
+  await reader.get('crm');
+  clock.time = SECRET_MAX_AGE_MS;
+  expect(await reader.get('crm')).toBe('old-value');
+  expect(await reader.get('crm')).toBe('new-value');
+});
+
+test('does not keep a failure', async () => {
+  const { reader } = setUp([new Error('away'), 'value-1']);
+  await expect(reader.get('crm')).rejects.toMatchObject({ code: 'secret_unavailable' });
+  expect(await reader.get('crm')).toBe('value-1');
+});
+
+test.each([
+  [named('AccessDeniedException', 'no'), 'secret_unreadable'],
+  [named('ResourceNotFoundException', 'no'), 'secret_unreadable'],
+  [named('InternalServiceError', 'oops'), 'secret_unavailable'],
+])('fails for %s with code %s', async (error, code) => {
+  await expect(setUp([error]).reader.get('crm')).rejects.toMatchObject({
+    code,
+    message: expect.stringContaining('secret "crm"'),
+  });
+});
+
+test('fails for a secret without text', async () => {
+  await expect(setUp([undefined]).reader.get('crm')).rejects.toThrow('secret "crm" holds no text');
+});
+
+test('refuses a name that the service was not given, and names those it was', async () => {
+  await expect(setUp([]).reader.get('cmr')).rejects.toThrow('no secret "cmr"; it has "anthropic", "crm"');
+});
+
+test('blacks out what it has read, and leaves short texts alone', async () => {
+  const { reader } = setUp(['long-secret-value', 'abc']);
+  await reader.get('crm');
+  await reader.get('anthropic');
+  expect(reader.redact('abc: long-secret-value, long-secret-value')).toBe('abc: ***, ***');
+});
