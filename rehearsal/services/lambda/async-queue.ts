@@ -1,0 +1,139 @@
+import type { RehearsalClock, Timer } from '../../core/clock';
+import type { MetricsPort } from '../../core/ports';
+import type { Run, RunResult } from './invoker';
+
+/** How failed asynchronous invocations of a function (or of one qualifier of it) are treated. */
+export interface AsyncSettings {
+  /** 0 to 2. @default 2 */
+  readonly maximumRetries?: number;
+  /** Seconds, 60 to 21,600. @default 21,600 */
+  readonly maximumAgeSeconds?: number;
+}
+
+/** Cloud milliseconds before the first and the second retry after a function error. */
+const RETRY_AFTER_MS = [60_000, 120_000] as const;
+const MAX_AGE_SECONDS = 21_600;
+const FIRST_THROTTLE_WAIT_MS = 1000;
+const LONGEST_THROTTLE_WAIT_MS = 300_000;
+
+interface Event {
+  readonly run: Run;
+  readonly since: number;
+  readonly attempt: (run: Run) => Promise<RunResult>;
+  failures: number;
+  throttles: number;
+}
+
+/**
+ * Lambda's queue of asynchronous invocations: a function error is retried after one minute and again after two, a
+ * throttled invocation with growing waits; what is given up goes to the function's dead-letter queue.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+ */
+export class AsyncQueue {
+  /** `name` or `name:qualifier` → settings. */
+  private readonly settings = new Map<string, AsyncSettings>();
+  private readonly timers = new Set<Timer>();
+  private stopped = false;
+
+  constructor(
+    private readonly clock: RehearsalClock,
+    private readonly metrics: MetricsPort,
+    /** Sends what was given up to the function's dead-letter queue if it has one. */
+    private readonly giveUp: (run: Run) => void,
+    private readonly onFault: (error: unknown) => void,
+  ) {}
+
+  configure(name: string, qualifier: string | undefined, settings: AsyncSettings | undefined): void {
+    const key = keyOf(name, qualifier);
+    if (settings === undefined) {
+      this.settings.delete(key);
+    } else {
+      this.settings.set(key, settings);
+    }
+  }
+
+  configured(name: string, qualifier: string | undefined): boolean {
+    return this.settings.has(keyOf(name, qualifier));
+  }
+
+  add(run: Run, attempt: (run: Run) => Promise<RunResult>): void {
+    this.count('AsyncEventsReceived', run);
+    void this.deliver({ run, since: this.clock.now(), attempt, failures: 0, throttles: 0 });
+  }
+
+  stop(): void {
+    this.stopped = true;
+    for (const timer of this.timers) {
+      timer.cancel();
+    }
+  }
+
+  private async deliver(event: Event): Promise<void> {
+    const { run } = event;
+    const settings = this.settings.get(keyOf(run.name, run.qualifier)) ?? {};
+    let result: RunResult;
+    try {
+      result = await event.attempt(run);
+    } catch {
+      // The function or the version is gone meanwhile.
+      this.drop(run);
+      return;
+    }
+    const age = this.clock.now() - event.since;
+    const maxAge = (settings.maximumAgeSeconds ?? MAX_AGE_SECONDS) * 1000;
+    if (result.kind === 'throttled') {
+      const wait = Math.min(FIRST_THROTTLE_WAIT_MS * 2 ** event.throttles, LONGEST_THROTTLE_WAIT_MS);
+      event.throttles += 1;
+      if (age + wait > maxAge) {
+        this.drop(run);
+      } else {
+        this.later(wait, event);
+      }
+      return;
+    }
+    if (!result.outcome.failed) {
+      return;
+    }
+    const wait = RETRY_AFTER_MS[event.failures];
+    event.failures += 1;
+    const retries = settings.maximumRetries ?? RETRY_AFTER_MS.length;
+    if (wait === undefined || event.failures > retries || age + wait > maxAge) {
+      this.drop(run);
+    } else {
+      this.later(wait, event);
+    }
+  }
+
+  private later(wait: number, event: Event): void {
+    if (this.stopped) {
+      return;
+    }
+    const timer = this.clock.after(wait, () => {
+      this.timers.delete(timer);
+      void this.deliver(event);
+    });
+    this.timers.add(timer);
+  }
+
+  private drop(run: Run): void {
+    if (this.stopped) {
+      return;
+    }
+    this.count('AsyncEventsDropped', run);
+    try {
+      this.giveUp(run);
+    } catch (error) {
+      this.count('DeadLetterErrors', run);
+      this.onFault(error);
+    }
+  }
+
+  private count(metric: string, run: Run): void {
+    this.metrics.put('AWS/Lambda', metric, { FunctionName: run.name }, [1], 'Count');
+  }
+}
+
+function keyOf(name: string, qualifier: string | undefined): string {
+  return qualifier === undefined || qualifier === '$LATEST' ? name : `${name}:${qualifier}`;
+}

@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Env } from '../../../lib/contract/environment';
+import type { RehearsalClock } from '../../core/clock';
+import type { IamPort, LogsPort, MetricsPort } from '../../core/ports';
+import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
+import { ExecutionEnvironment } from './execution-environment';
+import type { FunctionVersion } from './functions';
+
+export interface EnvironmentFactoryProps {
+  readonly clock: RehearsalClock;
+  readonly iam: IamPort;
+  readonly logs: LogsPort;
+  readonly metrics: MetricsPort;
+  readonly frontUrl: () => string;
+  /** Folder with the modules that the runtime brings along. */
+  readonly runtimeModules: string;
+  /** @default the bundle in the package's assets */
+  readonly bootstrap?: string;
+  readonly extraEnvironment?: (functionName: string) => Readonly<Record<string, string>>;
+}
+
+/** Real seconds for loading the handler, beside the function's own timeout: the init phase of an environment. */
+const INIT_SECONDS = 10;
+
+/** Where an environment's lines go. */
+interface LogTarget {
+  readonly group: string;
+  readonly stream: string;
+  /** Whether the role may write there; Lambda drops the lines silently if not. */
+  readonly permitted: boolean;
+}
+
+/** Starts environments with the variables, the credentials and the log stream that Lambda would give them. */
+export class EnvironmentFactory {
+  private readonly targets = new WeakMap<ExecutionEnvironment, LogTarget>();
+  private readonly bootstrap: string;
+  private started = 0;
+
+  constructor(private readonly props: EnvironmentFactoryProps) {
+    this.bootstrap = props.bootstrap ?? join(packageRoot(), 'assets', 'rehearsal-bootstrap', 'index.js');
+    if (!existsSync(this.bootstrap)) {
+      throw new Error(`rehearsal bootstrap ${this.bootstrap}: no such file; build it with "npm run build:bundles"`);
+    }
+  }
+
+  boot(version: FunctionVersion, onEnd: () => void): ExecutionEnvironment {
+    this.started += 1;
+    const { settings } = version;
+    const stream = this.logStream(version);
+    const target: LogTarget = { group: settings.logGroup, stream, permitted: this.mayLog(version, stream) };
+    const environment = new ExecutionEnvironment({
+      id: `${version.functionName}:${version.version}#${this.started}`,
+      bootstrap: this.bootstrap,
+      setup: {
+        codeDirectory: settings.code.directory,
+        handler: settings.handler,
+        functionName: version.functionName,
+        functionVersion: version.version,
+        memoryMiB: settings.memoryMiB,
+        logGroup: settings.logGroup,
+        logStream: stream,
+      },
+      variables: this.variables(version, stream),
+      setupTimeoutMs: (INIT_SECONDS + settings.timeoutSeconds) * 1000,
+      onLine: (line) => this.write(target, line),
+      onEnd,
+    });
+    this.targets.set(environment, target);
+    return environment;
+  }
+
+  /** A line of Lambda itself in the environment's log stream. */
+  log(environment: ExecutionEnvironment, line: string): void {
+    const target = this.targets.get(environment);
+    if (target?.permitted) {
+      this.props.logs.write(target.group, target.stream, line);
+    }
+  }
+
+  private write(target: LogTarget, line: string): void {
+    if (target.permitted) {
+      this.props.logs.write(target.group, target.stream, line);
+      this.props.metrics.ingestLogLine(line);
+    }
+  }
+
+  private logStream(version: FunctionVersion): string {
+    const day = new Date(this.props.clock.now()).toISOString().slice(0, 10).replaceAll('-', '/');
+    return `${day}/[${version.version}]${randomBytes(16).toString('hex')}`;
+  }
+
+  private mayLog({ functionName, settings }: FunctionVersion, stream: string): boolean {
+    const { iam } = this.props;
+    const principal = iam.principalOf(iam.sessionFor(settings.roleArn, functionName).accessKeyId);
+    const group = `arn:aws:logs:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:log-group:${settings.logGroup}`;
+    const resource = `${group}:log-stream:${stream}`;
+    return (
+      principal !== undefined &&
+      ['logs:CreateLogStream', 'logs:PutLogEvents'].every(
+        (action) => iam.decide(principal, { action, resource }).allowed,
+      )
+    );
+  }
+
+  /** @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime */
+  private variables(version: FunctionVersion, stream: string): Record<string, string> {
+    const { props } = this;
+    const { settings, functionName } = version;
+    const credentials = props.iam.sessionFor(settings.roleArn, functionName);
+    return {
+      ...settings.environment,
+      ...props.extraEnvironment?.(functionName),
+      PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+      LANG: 'en_US.UTF-8',
+      TZ: 'UTC',
+      HOME: settings.code.directory,
+      NODE_PATH: props.runtimeModules,
+      LAMBDA_TASK_ROOT: settings.code.directory,
+      _HANDLER: settings.handler,
+      AWS_REGION: REHEARSAL_REGION,
+      AWS_DEFAULT_REGION: REHEARSAL_REGION,
+      AWS_EXECUTION_ENV: `AWS_Lambda_${settings.runtime}`,
+      AWS_LAMBDA_FUNCTION_NAME: functionName,
+      AWS_LAMBDA_FUNCTION_VERSION: version.version,
+      AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(settings.memoryMiB),
+      AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+      AWS_LAMBDA_LOG_GROUP_NAME: settings.logGroup,
+      AWS_LAMBDA_LOG_STREAM_NAME: stream,
+      AWS_LAMBDA_LOG_FORMAT: settings.logFormat,
+      ...(settings.logLevel === undefined ? {} : { AWS_LAMBDA_LOG_LEVEL: settings.logLevel }),
+      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+      AWS_SESSION_TOKEN: credentials.sessionToken,
+      AWS_ENDPOINT_URL: props.frontUrl(),
+      // Nothing of this machine's own AWS settings may reach the function.
+      AWS_CONFIG_FILE: '/dev/null',
+      AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+      AWS_EC2_METADATA_DISABLED: 'true',
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+      [Env.CLOCK]: JSON.stringify(props.clock.settings()),
+    };
+  }
+}
+
+/** Folder of this package, from the sources as from `dist`. */
+function packageRoot(): string {
+  let folder = __dirname;
+  while (!existsSync(join(folder, 'package.json'))) {
+    folder = dirname(folder);
+  }
+  return folder;
+}

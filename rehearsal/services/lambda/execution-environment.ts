@@ -1,0 +1,235 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import type { FromEnvironment, FunctionErrorPayload, Invocation, Setup, ToEnvironment } from './protocol';
+
+/** How an invocation ended. */
+export interface Outcome {
+  /** JSON text. */
+  readonly payload: string;
+  readonly failed: boolean;
+  /** Real milliseconds from handing over the event to the result. */
+  readonly durationMs: number;
+  readonly maxMemoryMiB: number;
+  /** Whether the process is gone: crashed, timed out, killed. */
+  readonly environmentLost: boolean;
+}
+
+export interface EnvironmentProps {
+  readonly id: string;
+  /** The bundled `bootstrap.ts`. */
+  readonly bootstrap: string;
+  readonly setup: Omit<Setup, 'kind' | 'endMark'>;
+  readonly variables: Readonly<Record<string, string>>;
+  /** Real milliseconds that loading the handler may take. */
+  readonly setupTimeoutMs: number;
+  /** A line that the function wrote to stdout or stderr. */
+  readonly onLine: (line: string) => void;
+  /** Called once, when the process is gone. */
+  readonly onEnd: () => void;
+}
+
+/** Real milliseconds that the output of a process may lag behind its exit. */
+const DRAIN_MS = 250;
+
+/**
+ * One execution environment: a process that runs one invocation at a time and stands still in between, as on AWS, so that
+ * nothing a handler leaves behind goes on running. The process sees the function's environment variables and none of the
+ * rehearsal's.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+ */
+export class ExecutionEnvironment {
+  readonly id: string;
+  /** Undefined when the handler loaded; else the error payload as JSON text. */
+  readonly ready: Promise<string | undefined>;
+  /** Real milliseconds from the start of the process until the handler was loaded. */
+  bootMs = 0;
+  private readonly child: ChildProcess;
+  private readonly endMark: string;
+  private current:
+    | { readonly invocation: Invocation; readonly end: (outcome: Omit<Outcome, 'durationMs'>) => void }
+    | undefined;
+  private result: Extract<FromEnvironment, { kind: 'done' }> | undefined;
+  /** Streams that have passed on everything up to the end of the invocation. */
+  private readonly marks = new Set<'stdout' | 'stderr'>();
+  private frozen = false;
+  private ended = false;
+  private killReason: string | undefined;
+
+  constructor(private readonly props: EnvironmentProps) {
+    this.id = props.id;
+    this.endMark = `\u0000end-of-invocation ${props.id} `;
+    const started = performance.now();
+    this.child = fork(props.bootstrap, [], {
+      cwd: props.setup.codeDirectory,
+      env: props.variables,
+      execArgv: [`--max-old-space-size=${props.setup.memoryMiB}`],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    this.ready = new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.kill('setup timed out');
+        settle(failure('Sandbox.Timedout', `Init phase timed out after ${props.setupTimeoutMs / 1000} seconds`));
+      }, props.setupTimeoutMs);
+      const settle = (error: string | undefined) => {
+        clearTimeout(timer);
+        this.bootMs = performance.now() - started;
+        resolve(error);
+      };
+      this.child.on('message', (message: FromEnvironment) => {
+        if (message.kind === 'ready') {
+          settle(undefined);
+        } else if (message.kind === 'setup_failed') {
+          settle(message.error);
+        } else {
+          this.result = message;
+          this.finishIfComplete();
+        }
+      });
+      this.child.once('error', (error) => {
+        this.onExit(`could not be started: ${error.message}`);
+        settle(failure('Runtime.ExitError', `Error: Runtime could not be started: ${error.message}`));
+      });
+      this.child.once('exit', (code, signal) => {
+        const how = signal === null ? `exit status ${code}` : `signal: ${signal === 'SIGKILL' ? 'killed' : signal}`;
+        settle(failure('Runtime.ExitError', `Error: Runtime exited with error: ${how}`));
+        this.onExit(how);
+      });
+    });
+    if (this.child.stdout !== null && this.child.stderr !== null) {
+      this.read(this.child.stdout, 'stdout');
+      this.read(this.child.stderr, 'stderr');
+    }
+    this.tell({ kind: 'setup', endMark: this.endMark, ...props.setup });
+  }
+
+  get alive(): boolean {
+    return !this.ended;
+  }
+
+  get busyWith(): string | undefined {
+    return this.current?.invocation.requestId;
+  }
+
+  get processId(): number | undefined {
+    return this.child.pid;
+  }
+
+  /** Runs one invocation; the environment must be ready and idle. Never rejects. */
+  run(invocation: Omit<Invocation, 'kind' | 'deadline'>, timeoutSeconds: number): Promise<Outcome> {
+    const started = performance.now();
+    const message: Invocation = { kind: 'invoke', ...invocation, deadline: Date.now() + timeoutSeconds * 1000 };
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.kill(timedOut(timeoutSeconds)), timeoutSeconds * 1000);
+      this.result = undefined;
+      this.marks.clear();
+      this.current = {
+        invocation: message,
+        end: (outcome) => {
+          clearTimeout(timer);
+          this.current = undefined;
+          const durationMs = Math.min(performance.now() - started, timeoutSeconds * 1000);
+          resolve({ ...outcome, durationMs });
+        },
+      };
+      if (this.ended) {
+        this.endLost('Error: Runtime exited without providing a reason');
+        return;
+      }
+      this.thaw();
+      this.tell(message);
+    });
+  }
+
+  /** Ends the process at once, frozen or not. @param reason shown by the invocation that it interrupts */
+  kill(reason: string): void {
+    this.killReason ??= reason;
+    this.child.kill('SIGKILL');
+  }
+
+  private read(stream: Readable, name: 'stdout' | 'stderr'): void {
+    let rest = '';
+    stream.setEncoding('utf8');
+    stream.on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        if (line.startsWith(this.endMark)) {
+          this.marks.add(name);
+          this.finishIfComplete();
+        } else if (line !== '') {
+          this.props.onLine(line);
+        }
+      }
+    });
+    stream.once('end', () => {
+      if (rest !== '') {
+        this.props.onLine(rest);
+      }
+    });
+  }
+
+  /** The result and the output come by different ways; the invocation is over when all of it has arrived. */
+  private finishIfComplete(): void {
+    const { result, current } = this;
+    if (result === undefined || current === undefined || this.marks.size < 2) {
+      return;
+    }
+    this.freeze();
+    const { payload, failed, maxMemoryMiB } = result;
+    current.end({ payload, failed, maxMemoryMiB, environmentLost: false });
+  }
+
+  private onExit(how: string): void {
+    if (this.ended) {
+      return;
+    }
+    this.ended = true;
+    // What the process wrote last may still be on its way.
+    const finish = () => {
+      clearTimeout(timer);
+      this.endLost(this.killReason ?? `Error: Runtime exited with error: ${how}`);
+      this.props.onEnd();
+    };
+    const timer = setTimeout(finish, DRAIN_MS);
+    this.child.once('close', finish);
+  }
+
+  private endLost(reason: string): void {
+    const { current, result } = this;
+    if (current === undefined) {
+      return;
+    }
+    const { requestId } = current.invocation;
+    const type = reason.startsWith('Error: Task timed out') ? 'Sandbox.Timedout' : 'Runtime.ExitError';
+    const payload = result?.failed === true ? result.payload : failure(type, `RequestId: ${requestId} ${reason}`);
+    current.end({ payload, failed: true, maxMemoryMiB: result?.maxMemoryMiB ?? 0, environmentLost: true });
+  }
+
+  private tell(message: ToEnvironment): void {
+    // A process that is gone makes this fail; its exit says so, too.
+    this.child.send(message, () => undefined);
+  }
+
+  private freeze(): void {
+    if (!this.frozen && process.platform !== 'win32') {
+      this.frozen = this.child.kill('SIGSTOP');
+    }
+  }
+
+  private thaw(): void {
+    if (this.frozen) {
+      this.child.kill('SIGCONT');
+      this.frozen = false;
+    }
+  }
+}
+
+function timedOut(seconds: number): string {
+  return `Error: Task timed out after ${seconds.toFixed(2)} seconds`;
+}
+
+function failure(errorType: string, errorMessage: string): string {
+  const payload: FunctionErrorPayload = { errorType, errorMessage };
+  return JSON.stringify(payload);
+}

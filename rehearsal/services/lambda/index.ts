@@ -1,0 +1,140 @@
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { RehearsalClock } from '../../core/clock';
+import type { IamPort, LambdaPort, LogsPort, MetricsPort } from '../../core/ports';
+import type { ResourceHandler } from '../../core/resource';
+import type { RehearsalService } from '../../core/service';
+import type { LambdaSqsPort } from '../sqs';
+import { AsyncQueue } from './async-queue';
+import { CodeStore } from './code-store';
+import { EnvironmentFactory } from './environment-factory';
+import { EventInvokeConfigHandler } from './event-invoke-config-handler';
+import { EventSourceMappingHandler } from './event-source-mapping-handler';
+import { type EnvironmentView, Fleet } from './fleet';
+import { FunctionHandler } from './function-handler';
+import { Functions } from './functions';
+import { Invoker } from './invoker';
+import { PermissionHandler } from './permission-handler';
+import { LambdaService } from './service';
+import { VersionHandler } from './version-handler';
+
+export type { EnvironmentView } from './fleet';
+
+export interface LambdaDependencies {
+  readonly clock: RehearsalClock;
+  readonly iam: IamPort;
+  readonly logs: LogsPort;
+  readonly metrics: MetricsPort;
+  readonly sqs: LambdaSqsPort;
+  /** Where the front listens: the functions' `AWS_ENDPOINT_URL`. */
+  readonly frontUrl: () => string;
+  /** Folder of the asset in the cloud assembly; undefined for one that is not there. */
+  readonly assetPath: (bucket: string, key: string) => string | undefined;
+  /** Variables that a function gets on top of the template's. @default none */
+  readonly extraEnvironment?: (functionName: string) => Readonly<Record<string, string>>;
+  /** Folder for copies of the code. @default a temporary one, removed by `stop` */
+  readonly workspace?: string;
+  /** Bundle of `bootstrap.ts`. @default the one in the package's assets */
+  readonly bootstrap?: string;
+  /** Draws an alias's version. @default Math.random */
+  readonly random?: () => number;
+  /** Processes alive at a time. @default 24 */
+  readonly maxEnvironments?: number;
+  /** Real seconds that an environment may be idle. @default 60 */
+  readonly idleSeconds?: number;
+  /** Told of faults of the rehearsal and of mappings whose function is gone. @default printed to stderr */
+  readonly onFault?: (error: unknown, where: string) => void;
+}
+
+export interface Lambda {
+  readonly service: RehearsalService;
+  /** All but `AWS::Lambda::Alias`, whose update is CodeDeploy's business. */
+  readonly handlers: readonly ResourceHandler[];
+  readonly port: LambdaPort & { versionExists(functionName: string, version: string): boolean };
+  /** Execution environments alive now. */
+  environments(): readonly EnvironmentView[];
+  /** Ends an environment as a crash would; the invocation it runs fails. False when there is none of that id. */
+  kill(environmentId: string): boolean;
+  /** Stops polling, ends every process. */
+  stop(): Promise<void>;
+}
+
+/** Lambda: functions run from the assembly's assets in processes of their own; see {@link Fleet} and {@link Invoker}. */
+export function createLambda(deps: LambdaDependencies): Lambda {
+  const { clock, iam, logs, metrics, sqs } = deps;
+  const onFault = deps.onFault ?? ((error, where) => console.error(`rehearsal: fault in ${where}:`, error));
+  const workspace = deps.workspace ?? mkdtempSync(join(tmpdir(), 'agent-lanes-rehearsal-'));
+  const code = new CodeStore(workspace, deps.assetPath);
+  const factory = new EnvironmentFactory({
+    clock,
+    iam,
+    logs,
+    metrics,
+    frontUrl: deps.frontUrl,
+    runtimeModules: code.runtimeModules,
+    ...(deps.bootstrap === undefined ? {} : { bootstrap: deps.bootstrap }),
+    ...(deps.extraEnvironment === undefined ? {} : { extraEnvironment: deps.extraEnvironment }),
+  });
+  const fleet = new Fleet({
+    boot: (version, onEnd) => factory.boot(version, onEnd),
+    maxEnvironments: deps.maxEnvironments ?? 24,
+    idleMs: (deps.idleSeconds ?? 60) * 1000,
+  });
+  const functions = new Functions(deps.random ?? Math.random, (version) => fleet.retire(version));
+  const asyncQueue = new AsyncQueue(
+    clock,
+    metrics,
+    (run) => {
+      if (functions.has(run.name)) {
+        const { deadLetterArn } = functions.resolve(run.name, undefined).version.settings;
+        if (deadLetterArn !== undefined) {
+          sqs.send(deadLetterArn, run.payload);
+        }
+      }
+    },
+    (error) => onFault(error, 'a dead-letter queue of Lambda'),
+  );
+  const invoker = new Invoker(
+    { clock, iam, metrics, functions, fleet, log: (environment, line) => factory.log(environment, line) },
+    asyncQueue,
+  );
+  const mappings = new EventSourceMappingHandler(functions, sqs, iam, {
+    clock,
+    sqs,
+    run: (run) => invoker.run(run),
+    onFault: (error) => onFault(error, 'an event source mapping'),
+  });
+  // Processes that stand still do not notice that the rehearsal is gone.
+  const killAll = () => fleet.killAll();
+  process.once('exit', killAll);
+  return {
+    service: new LambdaService(functions, invoker),
+    handlers: [
+      new FunctionHandler(functions, code, iam),
+      new VersionHandler(functions),
+      new PermissionHandler(functions, iam),
+      mappings,
+      new EventInvokeConfigHandler(functions, asyncQueue),
+    ],
+    port: {
+      invoke: (request) => invoker.invoke(request),
+      getAlias: (functionName, name) => functions.alias(functionName, name),
+      putAlias: (alias) => functions.putAlias(alias),
+      deleteAlias: (functionName, name) => functions.deleteAlias(functionName, name),
+      versionExists: (functionName, version) => functions.hasVersion(functionName, version),
+    },
+    environments: () => fleet.environments(),
+    kill: (environmentId) => fleet.kill(environmentId),
+    stop: async () => {
+      mappings.stop();
+      asyncQueue.stop();
+      await fleet.stop();
+      process.off('exit', killAll);
+      if (deps.workspace === undefined) {
+        await rm(workspace, { recursive: true, force: true });
+      }
+    },
+  };
+}
