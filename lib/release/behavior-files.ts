@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { laneError } from '../common';
 
@@ -25,16 +25,28 @@ function normalise(text: string): string {
   return text.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n');
 }
 
+function unreadable(path: string, error: unknown): Error {
+  return laneError(
+    undefined,
+    'UnreadableFile',
+    `cannot read ${path} (${error instanceof Error ? error.message : String(error)}): expected what the one who synthesizes may read; correct its permissions or remove it`,
+  );
+}
+
+function listFolder(path: string): Dirent[] {
+  try {
+    return readdirSync(path, { withFileTypes: true });
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
 function readText(path: string): string {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    throw laneError(
-      undefined,
-      'UnreadableFile',
-      `cannot read ${path} (${error instanceof Error ? error.message : String(error)}): expected a file that the one who synthesizes may read; correct its permissions or remove it`,
-    );
+    throw unreadable(path, error);
   }
   try {
     return normalise(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
@@ -61,7 +73,7 @@ function readText(path: string): string {
 export function readBehaviorFiles(folder: string, extensions: readonly string[]): BehaviorFile[] | undefined {
   const files: BehaviorFile[] = [];
   const visit = (directory: string, prefix: string): void => {
-    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    for (const entry of listFolder(directory)) {
       if (entry.name.startsWith('.')) {
         continue;
       }
@@ -99,7 +111,7 @@ export function readBehaviorFiles(folder: string, extensions: readonly string[])
     throw laneError(
       undefined,
       'NotADirectory',
-      `${folder} is not a folder: expected a folder of files that end in ${extensions.join(' or ')}; replace it by one`,
+      `${folder} is ${stats.isSymbolicLink() ? 'a symbolic link' : 'not a folder'}: expected a folder of files that end in ${extensions.join(' or ')}; replace it by one`,
     );
   }
   visit(folder, '');

@@ -11,7 +11,7 @@ import {
   KEY_READ_ACTIONS,
   KEY_WRITE_ACTIONS,
   PREFLIGHT_TASK_ACTIONS,
-  READ_CONTROL_ACTIONS,
+  READ_ROUTING_ACTIONS,
   READ_TASK_ACTIONS,
   RECORDER_CONTROL_ACTIONS,
   WORKER_SESSION_ACTIONS,
@@ -66,16 +66,14 @@ export class AgentStore extends Construct {
     return grantOn(this.tasks, grantee, READ_TASK_ACTIONS, KEY_READ_ACTIONS);
   }
 
-  /** For the preflight: puts a probe task and waits for its end; knows what is rolled out. */
+  /** For the preflight: puts a probe task and waits for its end. */
   grantPreflight(grantee: iam.IGrantable): iam.Grant {
-    return grantOn(this.tasks, grantee, PREFLIGHT_TASK_ACTIONS, KEY_WRITE_ACTIONS).combine(
-      this.grantReadRouting(grantee),
-    );
+    return grantOn(this.tasks, grantee, PREFLIGHT_TASK_ACTIONS, KEY_WRITE_ACTIONS);
   }
 
   /** For checks: what is promoted, what is rolled out. */
   grantReadRouting(grantee: iam.IGrantable): iam.Grant {
-    return grantOn(this.control, grantee, READ_CONTROL_ACTIONS, KEY_READ_ACTIONS, [ROUTING_PARTITION]);
+    return grantOn(this.control, grantee, READ_ROUTING_ACTIONS, KEY_READ_ACTIONS, [ROUTING_PARTITION]);
   }
 
   /** For the recorder: writes releases, routing and audit. It may delete nothing. */

@@ -77,6 +77,11 @@ describe('Behavior.fromDirectory', () => {
 
   test('refuses prompts that are a file', () => {
     expect(() => read({ prompts: 'x' })).toThrow(/NotADirectory: .*prompts is not a folder/);
+    const folder = agentFolder({ 'elsewhere/a.md': 'x' });
+    symlinkSync('elsewhere', join(folder, 'prompts'));
+    expect(() => Behavior.fromDirectory(folder, { model: testModel() })).toThrow(
+      /NotADirectory: .*prompts is a symbolic link/,
+    );
   });
 
   test.each(['', ' \n\t ', '\uFEFF\r\n'])('refuses the empty prompt %j', (text) => {
@@ -91,15 +96,18 @@ describe('Behavior.fromDirectory', () => {
     );
   });
 
-  test('refuses a file that cannot be read', () => {
+  test.each([
+    ['readFileSync', 'a file', 'answer\\.md'],
+    ['readdirSync', 'a folder', 'prompts'],
+  ] as const)('refuses what cannot be read: %s of %s', (call, _, path) => {
     const folder = agentFolder(SMALL_AGENT);
     // Permissions do not stop a test that runs as root, so the refusal of the system is put in here.
-    const denied = jest.spyOn(fs, 'readFileSync').mockImplementation(() => {
+    const denied = jest.spyOn(fs, call).mockImplementation(() => {
       throw new Error('EACCES: permission denied');
     });
     try {
       expect(() => Behavior.fromDirectory(folder, { model: testModel() })).toThrow(
-        /UnreadableFile: cannot read .*answer\.md \(EACCES: permission denied\): .*correct its permissions/,
+        new RegExp(`UnreadableFile: cannot read .*${path} \\(EACCES: permission denied\\): .*correct its permissions`),
       );
     } finally {
       denied.mockRestore();

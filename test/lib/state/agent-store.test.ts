@@ -109,8 +109,8 @@ describe('AgentStore', () => {
 describe('grants', () => {
   test('intake: tasks, and of the control table the routing only', () => {
     expect(statements((s, g) => s.grantIntake(g))).toEqual([
-      { on: 'Tasks', actions: ['DeleteItem', 'GetItem', 'PutItem', 'UpdateItem'] },
-      { on: 'Control', actions: ['GetItem', 'PutItem', 'Query', 'UpdateItem'], condition: only('ROUTING') },
+      { on: 'Tasks', actions: ['DeleteItem', 'GetItem', 'PutItem'] },
+      { on: 'Control', actions: ['PutItem', 'Query'], condition: only('ROUTING') },
     ]);
   });
 
@@ -125,10 +125,13 @@ describe('grants', () => {
     expect(statements((s, g) => s.grantRead(g))).toEqual([{ on: 'Tasks', actions: ['GetItem'] }]);
   });
 
-  test('preflight: a task of its own, and the routing to read', () => {
-    expect(statements((s, g) => s.grantPreflight(g))).toEqual([
-      { on: 'Tasks', actions: ['GetItem', 'PutItem'] },
-      { on: 'Control', actions: ['GetItem', 'Query'], condition: only('ROUTING') },
+  test('preflight: a task of its own', () => {
+    expect(statements((s, g) => s.grantPreflight(g))).toEqual([{ on: 'Tasks', actions: ['GetItem', 'PutItem'] }]);
+  });
+
+  test('checks: the routing, to read', () => {
+    expect(statements((s, g) => s.grantReadRouting(g))).toEqual([
+      { on: 'Control', actions: ['GetItem'], condition: only('ROUTING') },
     ]);
   });
 
@@ -136,7 +139,7 @@ describe('grants', () => {
     expect(statements((s, g) => s.grantRecorder(g))).toEqual([
       {
         on: 'Control',
-        actions: ['GetItem', 'PutItem', 'Query', 'UpdateItem'],
+        actions: ['GetItem', 'PutItem'],
         condition: only('ROUTING', 'RELEASE#*', 'AUDIT'),
       },
     ]);
@@ -159,7 +162,15 @@ describe('grants', () => {
     ]);
     expect(statements((s, g) => s.grantRecorder(g), true)[1]).toEqual({
       on: 'Key',
-      actions: ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
+      actions: [
+        'kms:Decrypt',
+        'kms:DescribeKey',
+        'kms:Encrypt',
+        'kms:GenerateDataKey',
+        'kms:GenerateDataKeyWithoutPlaintext',
+        'kms:ReEncryptFrom',
+        'kms:ReEncryptTo',
+      ],
     });
   });
 });
