@@ -1,14 +1,14 @@
-import type { Logger } from '@aws-lambda-powertools/logger';
 import { TASK_ID_PATTERN, TASKS_PATH, type TaskRecord } from '../../lib/contract';
 import { isUnavailable } from '../common/aws-errors';
 import { errorResponse, type HttpEvent, type HttpResponse, jsonResponse, Refusal, subjectOf } from '../common/http';
+import type { Log } from '../common/logger';
 import { taskResponseOf } from './task-response';
 
 export interface GetTaskProps {
   readonly tasks: { get(taskId: string): Promise<TaskRecord | undefined> };
   /** `jwt`: a task is shown to its owner only. `iam`: whoever may call the API acts for all users. */
   readonly auth: 'iam' | 'jwt';
-  readonly logger: Logger;
+  readonly logger: Log;
 }
 
 /** Answers `GET /tasks/{id}`. Does not reject: whatever happens becomes a response. */

@@ -1,8 +1,8 @@
-import type { Logger } from '@aws-lambda-powertools/logger';
 import * as z from 'zod';
 import { messageOf } from './aws-errors';
 import type { Clock } from './clock';
 import { type InvocationContext, withinInvocation } from './deadline';
+import type { Log } from './logger';
 
 /** What CloudFormation sends to the function behind a custom resource. */
 export const customResourceEventSchema = z.object({
@@ -50,7 +50,7 @@ export interface CustomResourceProps {
    */
   readonly physicalId: (event: CustomResourceEvent) => string;
   readonly handle: (event: CustomResourceEvent, signal: AbortSignal) => Promise<CustomResourceOutcome>;
-  readonly logger: Logger;
+  readonly logger: Log;
   readonly clock: Clock;
   /** @default fetch */
   readonly fetch?: typeof fetch;

@@ -1,4 +1,3 @@
-import type { Logger } from '@aws-lambda-powertools/logger';
 import {
   type CodeDeployClient,
   LifecycleEventStatus,
@@ -7,6 +6,7 @@ import {
 import * as z from 'zod';
 import { errorName, messageOf } from './aws-errors';
 import { type InvocationContext, withinInvocation } from './deadline';
+import type { Log } from './logger';
 
 /** All that CodeDeploy tells a hook; the release comes through the function's environment. */
 export const hookEventSchema = z.object({
@@ -25,7 +25,7 @@ export interface Verdict {
 
 export interface HookProps {
   readonly codeDeploy: CodeDeployClient;
-  readonly logger: Logger;
+  readonly logger: Log;
   readonly judge: (signal: AbortSignal) => Promise<Verdict>;
 }
 

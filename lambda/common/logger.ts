@@ -45,3 +45,6 @@ export function createLogger({ component, agent, release, lane }: LogContext, cl
     },
   });
 }
+
+/** What most code asks of a logger. */
+export type Log = Pick<Logger, 'info' | 'warn' | 'error'>;

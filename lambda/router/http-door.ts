@@ -1,13 +1,13 @@
-import type { Logger } from '@aws-lambda-powertools/logger';
 import { type SubmitResponse, TASKS_PATH } from '../../lib/contract';
 import { errorResponse, type HttpEvent, type HttpResponse, jsonResponse, Refusal } from '../common/http';
+import type { Log } from '../common/logger';
 import { type Auth, parseHttpRequest } from './http-request';
 import type { Intake } from './intake';
 import type { IntakeMetrics } from './intake-metrics';
 
 export interface DoorProps {
   readonly intake: Pick<Intake, 'submit'>;
-  readonly logger: Logger;
+  readonly logger: Log;
   readonly metrics: IntakeMetrics;
 }
 
@@ -45,7 +45,7 @@ export function refusalOf(error: unknown): Refusal {
 }
 
 /** The caller learns that it failed; why is for the log. */
-export function report(refusal: Refusal, logger: Logger, fields: Readonly<Record<string, string>> = {}): void {
+export function report(refusal: Refusal, logger: Log, fields: Readonly<Record<string, string>> = {}): void {
   const { code, message, cause } = refusal;
   const line = { code, reason: message, ...fields, ...(cause instanceof Error ? { error: cause } : {}) };
   if (code === 'internal') {

@@ -1,8 +1,8 @@
-import type { Logger } from '@aws-lambda-powertools/logger';
 import type { TaskRecord, TaskStatus } from '../../lib/contract';
 import { isUnavailable } from '../common/aws-errors';
 import type { Clock } from '../common/clock';
 import { Refusal } from '../common/http';
+import type { Log } from '../common/logger';
 import { chooseLane, type RoutingState } from './decision';
 import type { IntakeMetrics } from './intake-metrics';
 import type { Submission } from './submission';
@@ -27,7 +27,7 @@ export interface IntakeProps {
   readonly tasks: TaskRecords;
   readonly queues: TaskSender;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly logger: Log;
   readonly metrics: IntakeMetrics;
 }
 

@@ -1,0 +1,41 @@
+import { afterReal, stopwatch, systemClock } from '../../../lambda/common/clock';
+import { Env } from '../../../lib/contract';
+
+const compressed = (settings: object) => systemClock({ [Env.CLOCK]: JSON.stringify(settings) });
+
+test('on AWS the time is the wall clock', () => {
+  const before = Date.now();
+  const now = systemClock({}).now();
+  expect(now).toBeGreaterThanOrEqual(before);
+  expect(now).toBeLessThanOrEqual(Date.now());
+});
+
+test('in the rehearsal time is compressed', async () => {
+  const real = stopwatch();
+  const clock = compressed({ realEpochMs: Date.now(), cloudEpochMs: 1_000_000, speed: 1_000 });
+  await clock.sleep(30_000);
+  expect(real()).toBeLessThan(5_000);
+  expect(clock.now()).toBeGreaterThanOrEqual(1_000_000 + 29_000);
+});
+
+test('fails for clock settings that are none', () => {
+  expect(() => compressed({ speed: 0 })).toThrow();
+});
+
+test('sleep fails with the reason of its signal', async () => {
+  const controller = new AbortController();
+  const sleeping = systemClock({}).sleep(60_000, controller.signal);
+  controller.abort(new Error('woken'));
+  await expect(sleeping).rejects.toThrow('woken');
+  await expect(systemClock({}).sleep(60_000, controller.signal)).rejects.toThrow('woken');
+});
+
+test('a limit that was cancelled does nothing', async () => {
+  const task = jest.fn();
+  const cancel = afterReal(5, task);
+  cancel();
+  await new Promise<void>((resolve) => {
+    afterReal(20, resolve);
+  });
+  expect(task).not.toHaveBeenCalled();
+});
