@@ -1,13 +1,16 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duration, type Stack } from 'aws-cdk-lib';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { AgentService, type AgentServiceProps, Behavior, QualityGate, Rollout, TrafficShift, Worker } from '../../lib';
 import { testModel } from './agent-folder';
 import { temporaryFolder } from './stack';
 
 /** A small agent that is kept in the repository, so that its imports are found. */
 export const AGENT_FOLDER = join(__dirname, 'agent');
+export const AGENT_ENTRY = join(AGENT_FOLDER, 'agent.ts');
+
+const SECRET_ARN = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:provider-key-AbCdEf';
 
 /** A copy of the small agent's behaviour, to be changed. */
 export function behaviorCopy(): string {
@@ -22,8 +25,8 @@ export function behaviorCopy(): string {
 export function leastProps(stack: Stack, behavior = AGENT_FOLDER): AgentServiceProps {
   return {
     behavior: Behavior.fromDirectory(behavior, { model: testModel() }),
-    worker: Worker.lambda({ entry: join(AGENT_FOLDER, 'agent.ts') }),
-    secrets: { anthropic: new Secret(stack, 'ProviderKey') as ISecret },
+    worker: Worker.lambda({ entry: AGENT_ENTRY }),
+    secrets: { anthropic: Secret.fromSecretCompleteArn(stack, 'ProviderKey', SECRET_ARN) },
   };
 }
 

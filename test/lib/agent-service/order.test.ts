@@ -1,6 +1,6 @@
-import { DependencyGraph, named, resourcesOf } from '../../support/template';
 import { supportAgent } from '../../support/agent-service';
 import { testStack } from '../../support/stack';
+import { DependencyGraph, named, resourcesOf } from '../../support/template';
 
 const stack = testStack();
 supportAgent(stack);

@@ -1,0 +1,97 @@
+import { type App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { type ISecurityGroup, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
+import { SupportStack } from '../../examples/support-agent/support-stack';
+import {
+  AgentService,
+  AgentStore,
+  Evidence,
+  GateSeverity,
+  IntakeAuth,
+  QualityGate,
+  Rollout,
+  TrafficShift,
+  Worker,
+} from '../../lib';
+import { AGENT_ENTRY, leastProps } from '../support/agent-service';
+
+/** An agent in a VPC of the platform's, with a key of the platform's; its alarms make sounds in one place. */
+export function importedVpcAndOwnKey(app: App): Stack {
+  const stack = new Stack(app, 'ImportedVpc', { env: { account: '123456789012', region: 'eu-west-1' } });
+  const vpc = Vpc.fromVpcAttributes(stack, 'Vpc', {
+    vpcId: 'vpc-12345678',
+    availabilityZones: ['eu-west-1a', 'eu-west-1b'],
+    privateSubnetIds: ['subnet-1', 'subnet-2'],
+    privateSubnetRouteTableIds: ['rtb-1', 'rtb-2'],
+  });
+  const encryptionKey = new Key(stack, 'Key', { enableKeyRotation: true });
+  const securityGroup = SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-12345678') as ISecurityGroup;
+  const agent = new AgentService(stack, 'Agent', {
+    ...leastProps(stack),
+    worker: Worker.lambda({ entry: AGENT_ENTRY, vpc, securityGroups: [securityGroup] }),
+    encryptionKey,
+    rollout: Rollout.codeDeploy(TrafficShift.linear({ percent: 20, every: Duration.minutes(15) })),
+    gates: {
+      errors: QualityGate.errorRate({ max: 0.02 }),
+      cost: QualityGate.cost({ severity: GateSeverity.WARNING, minSamples: 50, period: Duration.minutes(5) }),
+    },
+  });
+  const caller = new Role(stack, 'Caller', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') }) as IRole;
+  agent.grants.submit(caller);
+  return stack;
+}
+
+/** A platform that has its own tables, its own inbox and its own topic, and users with tokens. */
+export function handedInParts(app: App): Stack {
+  const stack = new Stack(app, 'HandedIn');
+  const store = new AgentStore(stack, 'State', { removalPolicy: RemovalPolicy.DESTROY });
+  const inboxDeadLetters = new Queue(stack, 'EventsDeadLetters', { enforceSSL: true });
+  const inbox = new Queue(stack, 'Events', {
+    enforceSSL: true,
+    visibilityTimeout: Duration.minutes(2),
+    deadLetterQueue: { queue: inboxDeadLetters, maxReceiveCount: 5 },
+  }) as IQueue;
+  const topic = new Topic(stack, 'Pager', { enforceSSL: true });
+  new AgentService(stack, 'Agent', {
+    ...leastProps(stack),
+    agentName: 'handed-in',
+    store,
+    topic,
+    intake: { inbox, auth: IntakeAuth.jwt('https://id.example.com/', ['support']), rateLimit: 20, burstLimit: 50 },
+    rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 5, bake: Duration.minutes(20) }), {
+      evidence: Evidence.atLeast(5, { wait: Duration.minutes(10) }),
+      preflightTimeout: Duration.minutes(5),
+    }),
+    gates: { latency: QualityGate.latency({ maxIncrease: 0.5 }) },
+    taskRetention: Duration.days(7),
+    maxReceiveCount: 8,
+  });
+  return stack;
+}
+
+/** As little as possible: everybody at once, no gates, no evidence. */
+export function minimal(app: App): Stack {
+  const stack = new Stack(app, 'Minimal');
+  new AgentService(stack, 'Agent', {
+    ...leastProps(stack),
+    rollout: Rollout.codeDeploy(TrafficShift.allAtOnce(), {
+      evidence: Evidence.notRequired('an internal tool with a handful of tasks a week'),
+    }),
+  });
+  return stack;
+}
+
+export function example(app: App): Stack {
+  return new SupportStack(app, 'SupportAgent');
+}
+
+/** Everything that has a golden template, by the name of its file. */
+export const COMPOSITIONS: Readonly<Record<string, (app: App) => Stack>> = {
+  example,
+  'imported-vpc-and-own-key': importedVpcAndOwnKey,
+  'handed-in-parts': handedInParts,
+  minimal,
+};
