@@ -18,13 +18,24 @@ export interface CloudWatchOptions {
   /** Where alarm actions go. */
   readonly sns: SnsPort;
   readonly onAlarm?: (change: AlarmChange) => void;
+  /** Told of every action taken, and of the reason when its topic did not take it. */
+  readonly onAction?: (action: AlarmAction) => void;
   readonly store?: MetricStore;
+}
+
+export interface AlarmAction {
+  readonly topicArn: string;
+  readonly subject: string;
+  readonly message: string;
+  readonly failure?: string;
 }
 
 /** Metrics and alarms. Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/Welcome.html */
 export class CloudWatchService implements MetricsPort, RehearsalService {
   readonly signingName = 'monitoring';
   readonly protocol = 'awsJson1.0';
+  readonly accessDeniedCode = 'AccessDenied';
+  readonly queryErrorCodes = { InvalidParameterValueException: 'InvalidParameterValue' };
   readonly operations = ['GetMetricData', 'DescribeAlarms', 'PutMetricData'] as const;
   readonly book: AlarmBook;
   private readonly store: MetricStore;
@@ -38,10 +49,12 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
       clock: options.clock,
       store: this.store,
       onChange: (change) => {
-        for (const action of change.actions) {
-          options.sns.publish(action, `${change.to}: "${change.name}"`, alarmMessage(change));
-        }
         options.onAlarm?.(change);
+        for (const topicArn of change.actions) {
+          const action = { topicArn, subject: `${change.to}: "${change.name}"`, message: alarmMessage(change) };
+          const outcome = publish(options.sns, action, change.arn);
+          options.onAction?.({ ...action, ...outcome });
+        }
       },
     });
   }
@@ -327,6 +340,20 @@ function invalid(message: string): ServiceError {
 /** The JSON protocols carry times in seconds since 1970. */
 function milliseconds(value: number | string | Date): number {
   return typeof value === 'number' ? value * 1000 : new Date(value).getTime();
+}
+
+/** An action that fails does not change the alarm: CloudWatch notes it and goes on. */
+function publish(
+  sns: SnsPort,
+  { topicArn, subject, message }: AlarmAction,
+  alarmArn: string,
+): { readonly failure?: string } {
+  try {
+    sns.publish(topicArn, subject, message, { service: 'cloudwatch.amazonaws.com', sourceArn: alarmArn });
+    return {};
+  } catch (error) {
+    return { failure: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 function alarmMessage(change: AlarmChange): string {

@@ -102,6 +102,7 @@ export class Deployment {
       });
     };
     try {
+      this.assumeRole();
       this.checkAlarms();
       poll();
       await this.runHook('BeforeAllowTraffic');
@@ -271,6 +272,15 @@ export class Deployment {
     this.rolledBackAt = this.ports.clock.now();
     this.shifts.push({ at: this.rolledBackAt, weight: 0 });
     this.tell('rollback', `${functionName}:${alias} back on version ${fromVersion}`, 0);
+  }
+
+  /** The role's trust policy must let CodeDeploy in. */
+  private assumeRole(): void {
+    try {
+      this.ports.iam.sessionFor(this.group.serviceRoleArn, this.principal.label, 'codedeploy.amazonaws.com');
+    } catch (error) {
+      throw new DeploymentFailure('PERMISSION_DENIED', error instanceof Error ? error.message : String(error));
+    }
   }
 
   private checkAlarms(): void {

@@ -1,0 +1,406 @@
+import { chooseStack, readAssembly } from './assembly';
+import type { RehearsalClock } from './core/clock';
+import { OPERATOR_CREDENTIALS } from './core/operator';
+import type { AlarmView, AliasView, Credentials, IamPort, LambdaPort, MetricsPort } from './core/ports';
+import { seededRandom } from './core/random';
+import { ScaledClock } from './core/scaled-clock';
+import { Front } from './front';
+import { createHttpApi } from './services/apigateway';
+import {
+  CloudFormation,
+  type DeployResult,
+  type DestroyResult,
+  type ProgressEvent,
+  REPLY_PREFIX,
+  ReplyBox,
+  type StackEvent,
+  type StackResourceView,
+} from './services/cloudformation';
+import { alarmHandler, CloudWatchService, dashboardHandler } from './services/cloudwatch';
+import {
+  aliasHandler,
+  applicationHandler,
+  CodeDeployService,
+  type DeploymentEvent,
+  type DeploymentView,
+  deploymentConfigHandler,
+  deploymentGroupHandler,
+} from './services/codedeploy';
+import { createDynamoDb } from './services/dynamodb';
+import { createIam } from './services/iam';
+import { createKms } from './services/kms';
+import { createLambda } from './services/lambda';
+import { createLogs } from './services/logs';
+import { createS3 } from './services/s3';
+import { createSecretsManager } from './services/secretsmanager';
+import { createSns } from './services/sns';
+import { createSqs } from './services/sqs';
+import { createSsm } from './services/ssm';
+import { createSts } from './services/sts';
+
+export type { DeployResult, DestroyResult, StackResourceView } from './services/cloudformation';
+export { NotRehearsable } from './services/cloudformation';
+export type { DeploymentView } from './services/codedeploy';
+
+export interface RehearsalCloudOptions {
+  /** Cloud seconds per real second. */
+  readonly speed: number;
+  /** Seed of the random draws: which version a weighted alias picks. */
+  readonly seed: number;
+  /** Environment variables that every function gets on top of the template's. @default none */
+  readonly extraEnvironment?: Readonly<Record<string, string>>;
+  readonly onEvent?: (event: CloudEvent) => void;
+  /** Order in which a failed update is put back: AWS documents none. @default 'reverse' */
+  readonly rollbackOrder?: 'reverse' | 'forward';
+  /** Folder that gets a file per log group. @default lines are kept in memory only */
+  readonly logDirectory?: string;
+}
+
+/** What happens in the cloud, as it happens. Times are cloud milliseconds since 1970. */
+export type CloudEvent =
+  | ({ readonly kind: 'stack' } & StackEvent)
+  | ({ readonly kind: 'progress' } & ProgressEvent)
+  | ({ readonly kind: 'codedeploy' } & DeploymentEvent)
+  | {
+      readonly kind: 'alarm';
+      readonly at: number;
+      readonly name: string;
+      readonly from: AlarmView['state'];
+      readonly to: AlarmView['state'];
+      readonly reason: string;
+      readonly value?: number;
+    }
+  | {
+      readonly kind: 'notification';
+      readonly at: number;
+      readonly topicArn: string;
+      readonly subject: string;
+      readonly message: string;
+      /** Why the topic did not take it. */
+      readonly failure?: string;
+    };
+
+export interface QueueView {
+  readonly name: string;
+  readonly arn: string;
+  readonly url: string;
+  readonly visible: number;
+  readonly inFlight: number;
+  readonly delayed: number;
+}
+
+/**
+ * The local cloud: every rehearsed service behind one endpoint on 127.0.0.1, with one clock, and CloudFormation to bring
+ * templates up in it. Nothing outlives {@link stop}.
+ */
+export class RehearsalCloud {
+  static async start(options: RehearsalCloudOptions): Promise<RehearsalCloud> {
+    const clock = new ScaledClock({ speed: options.speed });
+    const { iam, handlers: iamHandlers } = createIam();
+    const front = await Front.start({ iam });
+    return new RehearsalCloud(options, clock, front, iam, iamHandlers);
+  }
+
+  readonly frontUrl: string;
+  /** With these a caller may do everything. */
+  readonly operatorCredentials: Credentials = OPERATOR_CREDENTIALS;
+  readonly lambda: LambdaPort;
+  readonly metrics: MetricsPort;
+  readonly tables: {
+    names(): readonly string[];
+    /** Items as plain values. */
+    scan(tableName: string): Promise<readonly Record<string, unknown>[]>;
+  };
+  private readonly cloudWatch: CloudWatchService;
+  private readonly codeDeploy: CodeDeployService;
+  private readonly cloudFormation: CloudFormation;
+  private readonly sqs: ReturnType<typeof createSqs>;
+  private readonly s3: ReturnType<typeof createS3>;
+  private readonly logs: ReturnType<typeof createLogs>;
+  private readonly lambdaService: ReturnType<typeof createLambda>;
+  /** In the order in which they stop. */
+  private readonly parts: readonly { stop(): Promise<void> | void }[];
+  private stopped: Promise<void> | undefined;
+
+  private constructor(
+    options: RehearsalCloudOptions,
+    readonly clock: RehearsalClock,
+    private readonly front: Front,
+    readonly iam: IamPort & ReturnType<typeof createIam>['iam'],
+    iamHandlers: ReturnType<typeof createIam>['handlers'],
+  ) {
+    this.frontUrl = front.url;
+    const frontUrl = () => front.url;
+    const emit = options.onEvent ?? (() => undefined);
+    const sns = createSns({ clock, iam });
+    this.cloudWatch = new CloudWatchService({
+      clock,
+      sns,
+      onAlarm: ({ at, name, from, to, reason, value }) =>
+        emit({ kind: 'alarm', at, name, from, to, reason, ...(value === undefined ? {} : { value }) }),
+      onAction: ({ topicArn, subject, message, failure }) =>
+        emit({
+          kind: 'notification',
+          at: clock.now(),
+          topicArn,
+          subject,
+          message,
+          ...(failure === undefined ? {} : { failure }),
+        }),
+    });
+    this.metrics = this.cloudWatch;
+    const metrics = this.cloudWatch;
+    this.logs = createLogs({
+      clock,
+      ...(options.logDirectory === undefined ? {} : { directory: options.logDirectory }),
+    });
+    const dynamoDb = createDynamoDb({ clock });
+    this.s3 = createS3({ judge: iam.judge.bind(iam) });
+    const secrets = createSecretsManager({ clock, iam });
+    const ssm = createSsm();
+    const sts = createSts();
+    const kms = createKms();
+    this.sqs = createSqs({ clock, metrics, iam, frontUrl });
+    this.lambdaService = createLambda({
+      clock,
+      iam,
+      logs: this.logs,
+      metrics,
+      sqs: this.sqs.port,
+      frontUrl,
+      assetPath: (bucket, key) => this.s3.fileOf(bucket, key),
+      extraEnvironment: () => options.extraEnvironment ?? {},
+      random: seededRandom(`alias ${options.seed}`),
+    });
+    const lambda = this.lambdaService;
+    this.lambda = lambda.port;
+    const httpApi = createHttpApi({
+      clock,
+      iam,
+      logs: this.logs,
+      metrics,
+      lambda: lambda.port,
+      frontUrl,
+      mount: front.mount.bind(front),
+    });
+    this.codeDeploy = new CodeDeployService({
+      clock,
+      lambda: lambda.port,
+      metrics,
+      iam,
+      onEvent: (event) => emit({ kind: 'codedeploy', ...event }),
+    });
+    const replies = new ReplyBox(frontUrl);
+    front.mount(REPLY_PREFIX, (request, response) => replies.handle(request, response));
+    front.add(
+      this.cloudWatch,
+      this.codeDeploy,
+      dynamoDb.service,
+      lambda.service,
+      this.logs.service,
+      this.s3.service,
+      secrets.service,
+      sns.service,
+      this.sqs.service,
+      ssm.service,
+      sts.service,
+    );
+    this.cloudFormation = new CloudFormation({
+      clock,
+      lambda: lambda.port,
+      replies,
+      ssmParameter: (name) => ssm.parameter(name),
+      onEvent: (event) => emit({ kind: 'stack', ...event }),
+      onProgress: (event) => emit({ kind: 'progress', ...event }),
+      ...(options.rollbackOrder === undefined ? {} : { rollbackOrder: options.rollbackOrder }),
+      handlers: [
+        alarmHandler(this.cloudWatch),
+        dashboardHandler(),
+        applicationHandler(this.codeDeploy),
+        deploymentGroupHandler(this.codeDeploy),
+        deploymentConfigHandler(this.codeDeploy),
+        aliasHandler(lambda.port, this.codeDeploy),
+        ...iamHandlers,
+        ...dynamoDb.handlers,
+        ...httpApi.handlers,
+        ...kms.handlers,
+        ...lambda.handlers,
+        ...this.logs.handlers,
+        ...this.s3.handlers,
+        ...secrets.handlers,
+        ...sns.handlers,
+        ...this.sqs.handlers,
+        ...ssm.handlers,
+        ...sts.handlers,
+      ],
+    });
+    this.tables = {
+      names: () => this.physicalIds('AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable'),
+      scan: (tableName) => dynamoDb.scan(tableName),
+    };
+    this.parts = [
+      this.codeDeploy,
+      this.cloudWatch,
+      httpApi,
+      lambda,
+      this.sqs,
+      dynamoDb,
+      this.s3,
+      secrets,
+      sns,
+      this.logs,
+      ssm,
+      sts,
+      kms,
+      front,
+    ];
+  }
+
+  /**
+   * Creates or updates the stack of a cloud assembly.
+   *
+   * @param stackName needed only when the assembly holds several stacks
+   * @throws NotRehearsable before anything is touched; AssemblyError for an assembly that cannot be read
+   */
+  async deploy(assemblyDirectory: string, stackName?: string): Promise<DeployResult> {
+    const stack = chooseStack(readAssembly(assemblyDirectory), stackName);
+    for (const asset of stack.assets) {
+      for (const { bucket, key } of asset.destinations) {
+        this.s3.registerObject(bucket, key, asset.path);
+      }
+    }
+    return this.cloudFormation.deploy({
+      stackName: stack.name,
+      template: stack.template,
+      assemblyDirectory: stack.directory,
+      pathOf: stack.pathOf,
+    });
+  }
+
+  /** Deletes the stack but for what its deletion policies keep. */
+  destroy(stackName?: string): Promise<DestroyResult> {
+    return this.cloudFormation.destroy(this.stackName(stackName));
+  }
+
+  /** Ends functions, timers and servers. Nothing can be asked of the cloud afterwards. */
+  stop(): Promise<void> {
+    this.stopped ??= (async () => {
+      for (const part of this.parts) {
+        await part.stop();
+      }
+    })();
+    return this.stopped;
+  }
+
+  stackOutputs(stackName?: string): Readonly<Record<string, string>> {
+    return this.cloudFormation.outputs(this.stackName(stackName));
+  }
+
+  /** Empty when there is no such stack. */
+  resources(stackName?: string): readonly StackResourceView[] {
+    const names = this.cloudFormation.stackNames();
+    if (stackName === undefined ? names.length === 0 : !names.includes(stackName)) {
+      return [];
+    }
+    return this.cloudFormation.resources(this.stackName(stackName));
+  }
+
+  /**
+   * Physical id by logical id or path of the construct.
+   *
+   * @throws Error naming what is there, unless exactly one resource matches
+   */
+  physicalId(logicalIdOrPath: string, stackName?: string): string {
+    const resources = this.resources(stackName);
+    const found = resources.filter(({ logicalId, path }) => logicalId === logicalIdOrPath || path === logicalIdOrPath);
+    const [only] = found;
+    if (only === undefined || found.length > 1) {
+      const paths = resources.map(({ path }) => path).join(', ');
+      throw new Error(`${found.length} resources match ${logicalIdOrPath}; there is: ${paths || 'nothing'}`);
+    }
+    return only.physicalId;
+  }
+
+  /**
+   * Orders a failure: the next matching operation on the way forward fails with the reason, once.
+   *
+   * @param pattern logical id or path; `*` stands for any text
+   * @returns takes the order back
+   */
+  failResource(pattern: string, reason: string, when: 'create' | 'update'): () => void {
+    return this.cloudFormation.failResource(pattern, reason, when);
+  }
+
+  queues(): readonly QueueView[] {
+    return this.sqs.queues().map(({ name, arn, url, visible, notVisible, delayed }) => ({
+      name,
+      arn,
+      url,
+      visible,
+      inFlight: notVisible,
+      delayed,
+    }));
+  }
+
+  alarms(): readonly AlarmView[] {
+    return this.cloudWatch.alarms();
+  }
+
+  alias(functionName: string, alias: string): AliasView | undefined {
+    return this.lambda.getAlias(functionName, alias);
+  }
+
+  /** Oldest first. */
+  deployments(): readonly DeploymentView[] {
+    return this.codeDeploy.deployments();
+  }
+
+  /** Log lines that meant to be metrics and were not. */
+  malformedMetricLines(): { readonly count: number; readonly examples: readonly string[] } {
+    return this.cloudWatch.malformedLines();
+  }
+
+  /** Calls that named what the rehearsal does not have, with how often. */
+  refusedCalls(): Readonly<Record<string, number>> {
+    return this.front.refusals();
+  }
+
+  logGroups(): readonly string[] {
+    return this.logs.groups();
+  }
+
+  /** The newest lines of a group, oldest first. */
+  logLines(logGroup: string): ReturnType<ReturnType<typeof createLogs>['lines']> {
+    return this.logs.lines(logGroup);
+  }
+
+  /** Execution environments of functions that are alive. */
+  environments(): ReturnType<ReturnType<typeof createLambda>['environments']> {
+    return this.lambdaService.environments();
+  }
+
+  /** Ends an execution environment as a crash would. False when there is none of that id. */
+  killEnvironment(id: string): boolean {
+    return this.lambdaService.kill(id);
+  }
+
+  private physicalIds(...types: readonly string[]): readonly string[] {
+    return this.cloudFormation
+      .stackNames()
+      .flatMap((name) => this.cloudFormation.resources(name))
+      .filter(({ type }) => types.includes(type))
+      .map(({ physicalId }) => physicalId);
+  }
+
+  private stackName(given: string | undefined): string {
+    const names = this.cloudFormation.stackNames();
+    const [only] = names;
+    if (given !== undefined) {
+      return given;
+    }
+    if (only === undefined || names.length > 1) {
+      throw new Error(`name the stack; there is: ${names.join(', ') || 'none'}`);
+    }
+    return only;
+  }
+}
