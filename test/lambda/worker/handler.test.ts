@@ -1,7 +1,15 @@
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { type AgentContext, defineAgent, FatalError, RetryableError } from '../../../lambda/runtime';
 import { createHandler } from '../../../lambda/worker';
-import { DIMENSION_SETS, MAX_RESULT_BYTES, METRIC_NAMESPACE, TaskMetric, type TaskRecord } from '../../../lib/contract';
+import {
+  DIMENSION_SETS,
+  Env,
+  MAX_RESULT_BYTES,
+  METRIC_NAMESPACE,
+  TaskMetric,
+  type TaskRecord,
+} from '../../../lib/contract';
 import { Output } from './support/output';
 import {
   AGENT,
@@ -127,6 +135,18 @@ describe('a task that succeeds', () => {
     });
     expect(line?.[TaskMetric.QUEUE_WAIT]).toBeGreaterThanOrEqual(1_500);
     expect(Math.abs((line?._aws.Timestamp ?? 0) - Date.now())).toBeLessThan(10_000);
+  });
+
+  test("goes by the cloud's time in its record, its metrics and its log", async () => {
+    const cloudEpochMs = Date.UTC(2033, 0, 1);
+    process.env[Env.CLOCK] = JSON.stringify({ realEpochMs: Date.now(), cloudEpochMs, speed: 60 });
+    const { record } = await work(() => 'ok', { task: { createdAt: cloudEpochMs - 5_000 } });
+    const minutes = (time: number | undefined) => ((time ?? 0) - cloudEpochMs) / 60_000;
+    expect(minutes(record.startedAt)).toBeGreaterThanOrEqual(0);
+    expect(minutes(record.finishedAt)).toBeLessThan(60);
+    expect(minutes(output.metrics()[0]?._aws.Timestamp)).toBeGreaterThanOrEqual(minutes(record.finishedAt));
+    expect(output.metrics()[0]?.[TaskMetric.QUEUE_WAIT]).toBe((record.startedAt ?? 0) - cloudEpochMs + 5_000);
+    expect(output.log('task finished').timestamp).toMatch(/^2033-01-01T/);
   });
 
   test('emits no quality for a task that was not scored', async () => {
@@ -464,7 +484,6 @@ describe('a message', () => {
 test('a result that comes after the lease has passed on is logged, not written, and not measured', async () => {
   const { record, deleted } = await work(async (ctx) => {
     const { documents } = cloud;
-    const { PutCommand } = await import('@aws-sdk/lib-dynamodb');
     const taken = {
       ...(await cloud.task(ctx.task.id)),
       attempts: 2,
