@@ -56,7 +56,11 @@ const subscriptionSchema = z.strictObject({
 
 const topicPolicySchema = z.strictObject({ PolicyDocument: cfnPolicyDocument, Topics: z.array(z.string()) });
 
-const publishSchema = z.object({ TopicArn: z.string(), Message: z.string().min(1), Subject: z.string().optional() });
+const publishSchema = z.strictObject({
+  TopicArn: z.string(),
+  Message: z.string().min(1),
+  Subject: z.string().optional(),
+});
 
 /**
  * SNS: topics, subscriptions, topic policies, Publish. Messages are kept for inspection, not delivered; a subscription
@@ -103,15 +107,21 @@ export function createSns({ clock, iam }: SnsProps): Sns {
       authorise: ({ input }) => [{ action: 'sns:Publish', resource: String(input.TopicArn) }],
       handle: async ({ input }) => {
         const parsed = publishSchema.safeParse(input);
-        if (!parsed.success) {
-          const parameters = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
-          throw new ServiceError('InvalidParameter', `Invalid parameter: ${parameters}`);
-        }
+        if (!parsed.success) throw badPublish(parsed.error);
         const { TopicArn, Subject, Message } = parsed.data;
         return { MessageId: keep(TopicArn, Subject, Message) };
       },
     },
   };
+}
+
+function badPublish({ issues }: z.ZodError): ServiceError {
+  const unknown = issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys : []));
+  if (unknown.length > 0) {
+    return new ServiceError('NotRehearsable', `not rehearsable: sns.Publish with ${unknown.join(', ')}`, 501);
+  }
+  const parameters = issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+  return new ServiceError('InvalidParameter', `Invalid parameter: ${parameters}`);
 }
 
 function topicHandler(topics: Set<string>, iam: IamPort): ResourceHandler {

@@ -60,9 +60,12 @@ test('fails for a topic that does not exist', async () => {
   await expect(call).rejects.toMatchObject({ name: 'NotFoundException' });
 });
 
-test('refuses other operations and an empty message', async () => {
+test('refuses other operations, unknown parameters and an empty message', async () => {
   const client = new SNSClient(rig.operator);
   await expect(client.send(new CreateTopicCommand({ Name: 'x' }))).rejects.toThrow('not rehearsable: sns.CreateTopic');
+  const filtered = { a: { DataType: 'String', StringValue: 'b' } };
+  const attributes = new PublishCommand({ TopicArn: topicArn, Message: 'm', MessageAttributes: filtered });
+  await expect(client.send(attributes)).rejects.toThrow('not rehearsable: sns.Publish with MessageAttributes');
   await expect(client.send(publish('s', ''))).rejects.toMatchObject({ name: 'InvalidParameterException' });
 });
 
