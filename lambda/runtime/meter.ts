@@ -26,10 +26,6 @@ export class TaskMeter {
     return this.#usage;
   }
 
-  get exceeded(): LimitExceededError | undefined {
-    return this.#exceeded;
-  }
-
   /** To be called before the tool runs. @throws LimitExceededError */
   countToolCall(tool: string): void {
     this.#refuseAfterLimit();

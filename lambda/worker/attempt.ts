@@ -48,17 +48,13 @@ export async function attempt<I, O>(
     if (!checkedInput.ok) {
       return { kind: 'failed', error: { code: 'invalid_input', message: checkedInput.message }, ...spent() };
     }
+    // An exceeded limit aborts the signal and so ends the attempt here, whatever the agent makes of the error it is given.
     const answer = await untilAborted(
       async () => agent.run({ ...task, input: checkedInput.value }, context),
       context.signal,
     );
-    // An agent that caught the error of a limit has still exceeded it.
-    if (context.meter.exceeded !== undefined) {
-      throw context.meter.exceeded;
-    }
     return { kind: 'succeeded', result: await acceptResult(agent, answer), ...spent() };
-  } catch (thrown) {
-    const error = context.meter.exceeded ?? thrown;
+  } catch (error) {
     const code = isAgentError(error) ? error.code : 'agent_error';
     const reason = { code, message: environment.secrets.redact(messageOf(error)) };
     if (!isAgentError(error)) {
