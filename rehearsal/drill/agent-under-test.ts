@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Env, LANES, type LaneName, PRIORITIES } from '../../lib/contract';
-import { DrillError } from './assembly';
+import { DrillError } from './agent-stack';
 
 /** What the drill must know of the deployed agent. */
 export interface AgentUnderTest {

@@ -24,6 +24,13 @@ export const trafficSchema = z.strictObject({
     .describe(
       'inputs that the agent understands, picked by chance; in their strings {{user}} becomes the user and {{task}} the number of the task',
     ),
+  caller: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'logical id or construct path of the IAM role in the template that callers act as, so that its permissions are rehearsed too; default: an operator who may do everything',
+    ),
   sessions: z.number().int().min(1).optional().describe('sessions per user; left out, tasks belong to no session'),
   priorities: z
     .partialRecord(z.enum(PRIORITIES), z.number().min(0))

@@ -1,5 +1,5 @@
+import { chooseAgentStack } from '../../../rehearsal/drill/agent-stack';
 import { findAgent } from '../../../rehearsal/drill/agent-under-test';
-import { chooseStack } from '../../../rehearsal/drill/assembly';
 
 const lane = (name: string) => ({ high: `${name}/high`, normal: `${name}/normal`, low: `${name}/low` });
 const queues = { stable: lane('stable'), candidate: lane('candidate') };
@@ -39,21 +39,21 @@ describe('findAgent', () => {
   });
 });
 
-describe('chooseStack', () => {
+describe('chooseAgentStack', () => {
   const agent = (stackName: string) => ({ stackName, releases: ['r-000000000001'] });
   const plain = { stackName: 'Network', releases: [] };
 
   test('takes the only stack with an agent, or the one asked for', () => {
-    expect(chooseStack([plain, agent('Support')], undefined).stackName).toBe('Support');
-    expect(chooseStack([agent('Sales'), agent('Support')], 'Sales').stackName).toBe('Sales');
+    expect(chooseAgentStack([plain, agent('Support')], undefined).stackName).toBe('Support');
+    expect(chooseAgentStack([agent('Sales'), agent('Support')], 'Sales').stackName).toBe('Sales');
   });
 
   test('refuses to choose among several, to take none, and a name that is not there', () => {
-    expect(() => chooseStack([agent('Sales'), agent('Support')], undefined)).toThrow(
+    expect(() => chooseAgentStack([agent('Sales'), agent('Support')], undefined)).toThrow(
       'several stacks have an AgentService (Sales, Support): say which one with "stack" in the scenario',
     );
-    expect(() => chooseStack([plain], undefined)).toThrow('no stack of the app (Network) has an AgentService');
-    expect(() => chooseStack([plain], 'Other')).toThrow('stack Other is not in the app: expected one of Network');
-    expect(() => chooseStack([{ stackName: 'Two', releases: ['a', 'b'] }], undefined)).toThrow('Two has 2 agents');
+    expect(() => chooseAgentStack([plain], undefined)).toThrow('no stack of the app (Network) has an AgentService');
+    expect(() => chooseAgentStack([plain], 'Other')).toThrow('stack Other is not in the app: expected one of Network');
+    expect(() => chooseAgentStack([{ stackName: 'Two', releases: ['a', 'b'] }], undefined)).toThrow('Two has 2 agents');
   });
 });

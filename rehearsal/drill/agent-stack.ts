@@ -1,24 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { CustomResourceType } from '../../lib/contract';
+import { readAssembly } from '../assembly';
 
 /** The rehearsal cannot begin, or cannot go on: not a finding about the release. The message says what to do. */
 export class DrillError extends Error {
   override readonly name = 'DrillError';
 }
-
-const manifestSchema = z.looseObject({
-  artifacts: z
-    .record(
-      z.string(),
-      z.looseObject({
-        type: z.string(),
-        properties: z.looseObject({ templateFile: z.string().optional(), stackName: z.string().optional() }).optional(),
-      }),
-    )
-    .optional(),
-});
 
 const templateSchema = z.looseObject({
   Resources: z
@@ -33,20 +20,13 @@ export interface StackInAssembly {
 }
 
 /** Stacks of a cloud assembly. */
-export async function stacksOf(assembly: string): Promise<readonly StackInAssembly[]> {
-  const manifest = manifestSchema.parse(await readJson(join(assembly, 'manifest.json')));
-  const stacks: StackInAssembly[] = [];
-  for (const [id, artifact] of Object.entries(manifest.artifacts ?? {})) {
-    const templateFile = artifact.properties?.templateFile;
-    if (artifact.type === 'aws:cloudformation:stack' && templateFile !== undefined) {
-      const template = templateSchema.parse(await readJson(join(assembly, templateFile)));
-      const releases = Object.values(template.Resources ?? {}).flatMap((resource) =>
-        resource.Type === CustomResourceType.RELEASE_RECORD ? [String(resource.Properties?.Release)] : [],
-      );
-      stacks.push({ stackName: artifact.properties?.stackName ?? id, releases });
-    }
-  }
-  return stacks;
+export function stacksOf(assembly: string): readonly StackInAssembly[] {
+  return readAssembly(assembly).stacks.map(({ name, template }) => ({
+    stackName: name,
+    releases: Object.values(templateSchema.parse(template).Resources ?? {}).flatMap((resource) =>
+      resource.Type === CustomResourceType.RELEASE_RECORD ? [String(resource.Properties?.Release)] : [],
+    ),
+  }));
 }
 
 /**
@@ -54,7 +34,7 @@ export async function stacksOf(assembly: string): Promise<readonly StackInAssemb
  *
  * @throws DrillError if there is none, or several and none is asked for
  */
-export function chooseStack(stacks: readonly StackInAssembly[], wanted: string | undefined): StackInAssembly {
+export function chooseAgentStack(stacks: readonly StackInAssembly[], wanted: string | undefined): StackInAssembly {
   const names = stacks.map((stack) => stack.stackName).join(', ');
   const found = wanted === undefined ? undefined : stacks.find((stack) => stack.stackName === wanted);
   if (wanted !== undefined && found === undefined) {
@@ -75,8 +55,4 @@ export function chooseStack(stacks: readonly StackInAssembly[], wanted: string |
     );
   }
   return chosen;
-}
-
-async function readJson(file: string): Promise<unknown> {
-  return JSON.parse(await readFile(file, 'utf8'));
 }

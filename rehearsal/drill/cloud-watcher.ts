@@ -1,0 +1,81 @@
+import type { CloudEvent, RehearsalCloud } from '../cloud';
+import { describeGate, type Gate, readGates } from './gates';
+import type { GateReading } from './history';
+import type { Progress } from './progress';
+
+/** Turns what happens in the cloud into lines, and keeps what the gates said when a deployment was decided. */
+export class CloudWatcher {
+  private subject = '';
+  private gates: readonly Gate[] = [];
+  private readings: readonly GateReading[] | undefined;
+  private cloud: RehearsalCloud | undefined;
+
+  constructor(
+    private readonly progress: Progress,
+    /** Keeps every event, for `--keep`. */
+    private readonly keep: (event: CloudEvent) => void,
+  ) {}
+
+  attach(cloud: RehearsalCloud): void {
+    this.cloud = cloud;
+  }
+
+  /** From now on events belong to this release. */
+  begin(subject: string, gates: readonly Gate[]): void {
+    this.subject = subject;
+    this.gates = gates;
+    this.readings = undefined;
+  }
+
+  /** What the gates said when the deployment was decided, or say now if it has not been. */
+  decided(): readonly GateReading[] {
+    return this.readings ?? this.read();
+  }
+
+  readonly onEvent = (event: CloudEvent): void => {
+    this.keep(event);
+    switch (event.kind) {
+      case 'codedeploy':
+        this.onCodeDeploy(event);
+        break;
+      case 'alarm':
+        this.onAlarm(event);
+        break;
+      case 'stack':
+        if (event.status.endsWith('_FAILED')) {
+          this.progress.say(this.subject, `${event.path}: ${event.status}: ${event.reason ?? ''}`, 'bad');
+        } else if (event.status.includes('ROLLBACK_IN_PROGRESS')) {
+          this.progress.say(this.subject, 'CloudFormation puts everything back', 'bad');
+        }
+        break;
+      case 'progress':
+      case 'notification':
+        break;
+    }
+  };
+
+  private onCodeDeploy(event: Extract<CloudEvent, { kind: 'codedeploy' }>): void {
+    const bad = event.event === 'alarm' || event.event === 'rollback';
+    this.progress.say(this.subject, event.message, bad ? 'bad' : 'plain');
+    // What the alarms say at the first of these decided the deployment; later on they judge something else.
+    if ((bad || event.event === 'ended') && this.readings === undefined) {
+      this.readings = this.read();
+    }
+  }
+
+  private onAlarm(event: Extract<CloudEvent, { kind: 'alarm' }>): void {
+    const gate = this.gates.find((candidate) => candidate.alarm === event.name);
+    if (gate !== undefined && (event.to === 'ALARM' || event.from === 'ALARM')) {
+      const reading = this.read().find(({ name }) => name === gate.name);
+      const text =
+        reading === undefined ? `gate ${gate.name} in ${event.to}` : describeGate({ ...reading, state: event.to });
+      this.progress.say(this.subject, text, event.to === 'ALARM' ? 'bad' : 'good');
+    } else if (gate === undefined && event.to === 'ALARM') {
+      this.progress.say(this.subject, `alarm ${event.name}: ${event.reason}`, 'bad');
+    }
+  }
+
+  private read(): readonly GateReading[] {
+    return this.cloud === undefined ? [] : readGates(this.gates, this.cloud.alarms());
+  }
+}

@@ -1,0 +1,10 @@
+export { DrillError } from './agent-stack';
+export { BUILT_IN, HOW_TO_GO_ON } from './built-in';
+export { type DrillOptions, runDrill } from './drill';
+export { loadScenario, ScenarioError } from './load-scenario';
+export { LineProgress, type Progress, SILENT } from './progress';
+export type { DrillReport, ReleaseReport } from './report';
+export { type Scenario, type ScenarioRelease, scenarioJsonSchema } from './scenario';
+export { styleFor } from './style';
+export { SynthesisError } from './synthesizer';
+export { renderReport } from './table';

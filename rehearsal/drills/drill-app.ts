@@ -1,0 +1,64 @@
+import type { Scenario, ScenarioRelease, Traffic } from '../drill/scenario';
+import type { ProviderRule } from '../provider';
+
+/** A drill that the repository keeps. */
+export interface NamedDrill {
+  readonly name: string;
+  /** What it shows, in one line. */
+  readonly shows: string;
+  scenario(): Promise<Scenario>;
+}
+
+/** Synthesizes examples/drill-agent; run in the folder of the package. */
+const APP = 'node --import tsx examples/drill-agent/app.ts';
+
+/** Cloud seconds per real second: the bake of four minutes takes eight seconds. */
+const SPEED = 30;
+
+const TRAFFIC: Traffic = {
+  users: 40,
+  tasks: 60,
+  ratePerSecond: 25,
+  inputs: [{ text: 'note it' }, { text: 'note it again' }],
+  idempotentRepeats: 0.05,
+};
+
+/** What the agent is told to do by a release with nothing wrong. */
+const GOOD = { text: '{"toolCalls": 1, "score": 0.9}', inputTokens: 1000, outputTokens: 20, latencyMs: 10 } as const;
+
+/** How the provider answers one variant of the drill agent. */
+export interface Variant extends Omit<ProviderRule, 'name' | 'match'> {
+  readonly name: string;
+}
+
+/** A release of the drill agent. */
+export function variant(name: string, release: Omit<ScenarioRelease, 'name' | 'context'>): ScenarioRelease {
+  return { name, context: { variant: name }, ...release };
+}
+
+/** A scenario on the drill agent. Variants that are not described are good ones. */
+export function drillScenario(
+  name: string,
+  releases: readonly ScenarioRelease[],
+  variants: readonly Variant[] = [],
+  traffic: Partial<Traffic> = {},
+): Scenario {
+  return {
+    name,
+    app: APP,
+    speed: SPEED,
+    traffic: { ...TRAFFIC, ...traffic },
+    secrets: [{ name: '*ProviderKey*', value: 'drill' }],
+    provider: {
+      rules: [
+        ...variants.map(({ answer, ...rule }) => ({
+          ...rule,
+          match: { messages: `variant ${rule.name}.` },
+          answer: { ...GOOD, ...answer },
+        })),
+        { name: 'good', answer: GOOD },
+      ],
+    },
+    releases: [...releases],
+  };
+}

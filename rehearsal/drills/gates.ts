@@ -1,0 +1,56 @@
+import { drillScenario, type NamedDrill, type Variant, variant } from './drill-app';
+
+/** A release that breaks one gate and no other, and what must take it back. */
+interface Breach {
+  readonly gate: string;
+  readonly shows: string;
+  readonly variant: Omit<Variant, 'name'>;
+}
+
+const BREACHES: Readonly<Record<string, Breach>> = {
+  'gate-cost': {
+    gate: 'cost',
+    shows: 'a release whose tasks cost half as much again is taken back by the cost gate',
+    variant: { answer: { inputTokens: 1500 } },
+  },
+  'gate-latency': {
+    gate: 'latency',
+    shows: 'a release whose tasks take more than two seconds is taken back by the latency gate',
+    variant: { answer: { latencyMs: { min: 2_000, max: 2_200 } } },
+  },
+  'gate-error-rate': {
+    gate: 'errors',
+    shows: 'a release that fails half of its tasks is taken back by the error gate',
+    variant: { refusalRate: 0.5 },
+  },
+  'gate-tool-calls': {
+    gate: 'toolCalls',
+    shows: 'a release that calls its tool three times as often is taken back by the tool-call gate',
+    variant: { answer: { text: '{"toolCalls": 3, "score": 0.9}' } },
+  },
+  'gate-quality': {
+    gate: 'quality',
+    shows: 'a release whose answers score 0.5 is taken back by the quality gate',
+    variant: { answer: { text: '{"toolCalls": 1, "score": 0.5}' } },
+  },
+  'gate-custom': {
+    gate: 'answerLength',
+    shows: "a release that rambles is taken back by a gate on a metric of the user's choice",
+    variant: { answer: { outputTokens: 200 } },
+  },
+};
+
+/** One drill per kind of gate. */
+export const GATE_DRILLS: readonly NamedDrill[] = Object.entries(BREACHES).map(([name, breach]) => ({
+  name,
+  shows: breach.shows,
+  scenario: async () =>
+    drillScenario(
+      name,
+      [
+        variant('good', { expected: 'promoted', traffic: { minShare: 0.5 } }),
+        variant('broken', { expected: 'rolled_back', because: { gate: breach.gate }, traffic: { minShare: 0.5 } }),
+      ],
+      [{ name: 'broken', ...breach.variant }],
+    ),
+}));

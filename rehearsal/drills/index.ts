@@ -1,0 +1,17 @@
+import { defaultDrill } from './default';
+import type { NamedDrill } from './drill-app';
+import { GATE_DRILLS } from './gates';
+import { noChange, preflightRefuses, quietRelease, twoInARow, updateFailsAfterShift } from './rollouts';
+
+export type { NamedDrill } from './drill-app';
+
+/** The drills that the repository keeps. */
+export const DRILLS: readonly NamedDrill[] = [
+  defaultDrill,
+  ...GATE_DRILLS,
+  preflightRefuses,
+  quietRelease,
+  updateFailsAfterShift,
+  twoInARow,
+  noChange,
+];
