@@ -249,17 +249,19 @@ function checkPayload(payload: string, limit: number): void {
 }
 
 /**
- * The trace of this invocation: the caller's, or a new one. Without active tracing a new one is not sampled.
+ * The trace of this invocation: the caller's, or a new one. Where the caller has not decided whether it is sampled, active
+ * tracing does.
  *
  * @see https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
  */
 function traceHeaderFor(incoming: string | undefined, tracing: 'Active' | 'PassThrough'): string {
-  if (incoming !== undefined) {
+  const root = /Root=([^;\s]+)/.exec(incoming ?? '')?.[1];
+  if (incoming !== undefined && root !== undefined && incoming.includes('Sampled=')) {
     return incoming;
   }
   const seconds = Math.floor(Date.now() / 1000).toString(16);
-  const sampled = tracing === 'Active' ? 1 : 0;
-  return `Root=1-${seconds}-${randomBytes(12).toString('hex')};Parent=${randomBytes(8).toString('hex')};Sampled=${sampled}`;
+  const trace = root ?? `1-${seconds}-${randomBytes(12).toString('hex')}`;
+  return `Root=${trace};Parent=${randomBytes(8).toString('hex')};Sampled=${tracing === 'Active' ? 1 : 0}`;
 }
 
 function messageOf(payload: string): string {

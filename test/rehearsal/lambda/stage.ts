@@ -114,8 +114,23 @@ export class Stage {
     return this.handler(type).create({ stack: this.stack, logicalId, path: logicalId, properties, report: () => {} });
   }
 
-  update(type: string, logicalId: string, physicalId: string, previous: Record<string, unknown>, properties: Record<string, unknown>): Promise<ResourceOutcome> {
-    const request = { stack: this.stack, logicalId, path: logicalId, physicalId, previous, properties, rollback: false, report: () => {} };
+  update(
+    type: string,
+    logicalId: string,
+    physicalId: string,
+    previous: Record<string, unknown>,
+    properties: Record<string, unknown>,
+  ): Promise<ResourceOutcome> {
+    const request = {
+      stack: this.stack,
+      logicalId,
+      path: logicalId,
+      physicalId,
+      previous,
+      properties,
+      rollback: false,
+      report: () => {},
+    };
     return this.handler(type).update(request);
   }
 
@@ -177,7 +192,10 @@ export class Stage {
   }
 
   /** A queue. @returns its URL and ARN */
-  async queue(name: string, properties: Record<string, unknown> = {}): Promise<{ readonly url: string; readonly arn: string }> {
+  async queue(
+    name: string,
+    properties: Record<string, unknown> = {},
+  ): Promise<{ readonly url: string; readonly arn: string }> {
     const outcome = await this.create('AWS::SQS::Queue', name, { QueueName: name, ...properties });
     return { url: outcome.physicalId, arn: String(outcome.attributes.Arn) };
   }

@@ -1,0 +1,387 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RehearsalClock } from '../../core/clock';
+import type { IamPort, LambdaPort, LogsPort, MetricsPort } from '../../core/ports';
+import type { Principal } from '../../core/principal';
+import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
+import { ServiceError } from '../../core/service';
+import { credentialScope } from '../../front';
+import { accessLogLine, type LogContext } from './access-log';
+import { type Api, DEFAULT_STAGE, type JwtAuthorizer, type Stage } from './api';
+import { checkJwt } from './jwt';
+import { proxyEvent, requestTime } from './proxy-event';
+import { gatewayAnswer, type HttpAnswer, proxyResponse } from './proxy-response';
+import { matchRoute, type RouteMatch } from './route-match';
+import { Throttle } from './throttle';
+
+/** Largest body of a request. Bytes. @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html */
+const MAX_BODY = 10_485_760;
+
+export interface GatewayDependencies {
+  readonly clock: RehearsalClock;
+  readonly iam: IamPort;
+  readonly logs: LogsPort;
+  readonly metrics: MetricsPort;
+  readonly lambda: LambdaPort;
+}
+
+/** A request on its way, with what becomes known of it. */
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly requestId: string;
+  readonly stage: Stage;
+  readonly method: string;
+  /** Without the stage's prefix. */
+  readonly path: string;
+  readonly rawPath: string;
+  readonly rawQuery: string;
+  /** Cloud milliseconds since 1970. */
+  readonly time: number;
+  readonly log: Record<string, string | number | undefined>;
+}
+
+type Authorized =
+  | { readonly kind: 'allowed'; readonly authorizer: Readonly<Record<string, unknown>> | undefined }
+  | { readonly kind: 'refused'; readonly answer: HttpAnswer };
+
+/**
+ * Serves the requests of one HTTP API: stage, route, throttle, authorization, function, response, access log, metrics.
+ *
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api.html
+ */
+export class Gateway {
+  private readonly throttles = new WeakMap<Stage, Throttle>();
+
+  constructor(
+    private readonly api: Api,
+    /** Path below which the API is mounted. */
+    private readonly prefix: string,
+    private readonly deps: GatewayDependencies,
+  ) {}
+
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const started = performance.now();
+    const exchange = this.open(request);
+    if (exchange === undefined) {
+      send(response, gatewayAnswer(404, 'Not Found'), randomUUID());
+      return;
+    }
+    const answer = await this.answer(exchange);
+    send(response, answer, exchange.requestId);
+    this.record(exchange, answer, performance.now() - started);
+  }
+
+  private open(request: IncomingMessage): Exchange | undefined {
+    const [fullPath = '', rawQuery = ''] = split(request.url ?? '', '?');
+    const rawPath = fullPath.slice(this.prefix.length) || '/';
+    const [, first = ''] = rawPath.split('/');
+    const named = this.api.stages.get(first);
+    const stage = named ?? this.api.stages.get(DEFAULT_STAGE);
+    if (stage === undefined) {
+      return undefined;
+    }
+    return {
+      request,
+      requestId: randomBytes(12).toString('base64url'),
+      stage,
+      method: request.method ?? 'GET',
+      path: named === undefined ? rawPath : rawPath.slice(first.length + 1) || '/',
+      rawPath,
+      rawQuery,
+      time: this.deps.clock.now(),
+      log: {},
+    };
+  }
+
+  private async answer(exchange: Exchange): Promise<HttpAnswer> {
+    const match = matchRoute(this.api.routes.values(), exchange.method, exchange.path);
+    if (match === undefined) {
+      return gatewayAnswer(404, 'Not Found');
+    }
+    exchange.log.routeKey = match.route.key;
+    if (!this.throttleOf(exchange.stage).admit()) {
+      return gatewayAnswer(429, 'Too Many Requests');
+    }
+    const authorized = this.authorize(exchange, match);
+    if (authorized.kind === 'refused') {
+      return authorized.answer;
+    }
+    const body = await readBody(exchange.request);
+    if (body === undefined) {
+      return gatewayAnswer(413, 'Request Entity Too Large', { connection: 'close' });
+    }
+    return this.invoke(exchange, match, authorized.authorizer, body);
+  }
+
+  private throttleOf(stage: Stage): Throttle {
+    let throttle = this.throttles.get(stage);
+    if (throttle === undefined) {
+      throttle = new Throttle(this.deps.clock, stage.throttle);
+      this.throttles.set(stage, throttle);
+    }
+    return throttle;
+  }
+
+  private authorize(exchange: Exchange, { route }: RouteMatch): Authorized {
+    if (route.authorization === 'NONE') {
+      return { kind: 'allowed', authorizer: undefined };
+    }
+    if (route.authorization === 'AWS_IAM') {
+      return this.authorizeIam(exchange);
+    }
+    const authorizer = this.api.authorizers.get(route.authorizerId ?? '');
+    if (authorizer === undefined) {
+      throw new Error(`API ${this.api.id}, route ${route.key}: no authorizer ${route.authorizerId}`);
+    }
+    const token = tokenOf(exchange, authorizer);
+    const result = checkJwt(token, authorizer, route.scopes, this.deps.clock.now());
+    if ('claims' in result) {
+      for (const [name, value] of Object.entries(result.claims)) {
+        exchange.log[`authorizer.claims.${name}`] = value;
+      }
+      return { kind: 'allowed', authorizer: { jwt: { claims: result.claims, scopes: result.scopes } } };
+    }
+    exchange.log['authorizer.error'] = result.reason;
+    return {
+      kind: 'refused',
+      answer:
+        result.refused === 'forbidden'
+          ? gatewayAnswer(403, 'Forbidden')
+          : gatewayAnswer(401, 'Unauthorized', { 'www-authenticate': 'Bearer' }),
+    };
+  }
+
+  /** @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html */
+  private authorizeIam(exchange: Exchange): Authorized {
+    const refused: Authorized = { kind: 'refused', answer: gatewayAnswer(403, 'Forbidden') };
+    const scope = credentialScope(exchange.request.headers);
+    const principal = scope === undefined ? undefined : this.deps.iam.principalOf(scope.accessKeyId);
+    if (scope?.signingName !== 'execute-api' || principal === undefined) {
+      exchange.log['error.message'] = 'not signed for execute-api by a principal that is known';
+      return refused;
+    }
+    const resource = this.executeApiArn(exchange, exchange.path);
+    const decision = this.deps.iam.decide(principal, { action: 'execute-api:Invoke', resource });
+    if (!decision.allowed) {
+      exchange.log['error.message'] = decision.reason;
+      return refused;
+    }
+    const userArn = userArnOf(principal);
+    exchange.log['identity.userArn'] = userArn;
+    exchange.log['identity.caller'] = principal.label;
+    exchange.log['identity.user'] = principal.label;
+    return {
+      kind: 'allowed',
+      authorizer: {
+        iam: {
+          accessKey: scope.accessKeyId,
+          accountId: REHEARSAL_ACCOUNT,
+          callerId: `AROAREHEARSAL:${principal.label}`,
+          cognitoIdentity: null,
+          principalOrgId: null,
+          userArn,
+          userId: `AROAREHEARSAL:${principal.label}`,
+        },
+      },
+    };
+  }
+
+  private async invoke(
+    exchange: Exchange,
+    { route, pathParameters }: RouteMatch,
+    authorizer: Readonly<Record<string, unknown>> | undefined,
+    body: Buffer,
+  ): Promise<HttpAnswer> {
+    const integration = this.api.integrations.get(route.integrationId);
+    if (integration === undefined) {
+      throw new Error(`API ${this.api.id}, route ${route.key}: no integration ${route.integrationId}`);
+    }
+    const { request, stage } = exchange;
+    const traceHeader = traceHeaderOf(request);
+    const event = proxyEvent({
+      accountId: REHEARSAL_ACCOUNT,
+      apiId: this.api.id,
+      domainName: request.headers.host ?? '127.0.0.1',
+      stage: stage.name,
+      stageVariables: stage.variables,
+      requestId: exchange.requestId,
+      routeKey: route.key,
+      method: exchange.method,
+      rawPath: exchange.rawPath,
+      rawQuery: exchange.rawQuery,
+      headers: { ...request.headers, 'x-amzn-trace-id': traceHeader },
+      pathParameters,
+      authorizer,
+      sourceIp: request.socket.remoteAddress ?? '127.0.0.1',
+      body,
+      time: exchange.time,
+    });
+    const started = performance.now();
+    // The source ARN names the route's path, not the caller's.
+    const templatePath = route.key === '$default' ? '/$default' : route.key.slice(route.key.indexOf(' ') + 1);
+    const invocation = this.deps.lambda.invoke({
+      function: integration.functionArn,
+      payload: JSON.stringify(event),
+      type: 'RequestResponse',
+      invoker: { service: 'apigateway.amazonaws.com', sourceArn: this.executeApiArn(exchange, templatePath) },
+      traceHeader,
+    });
+    try {
+      const result = await within(invocation, integration.timeoutMs);
+      exchange.log.integrationLatency = Math.round(performance.now() - started);
+      if (result === undefined) {
+        exchange.log.integrationErrorMessage = `no answer within ${integration.timeoutMs} ms`;
+        return gatewayAnswer(503, 'Service Unavailable');
+      }
+      exchange.log.integrationStatus = result.status;
+      if (result.functionError !== undefined) {
+        exchange.log.integrationErrorMessage = `the function failed: ${result.payload.slice(0, 500)}`;
+        return gatewayAnswer(500, 'Internal Server Error');
+      }
+      const answer = proxyResponse(result.payload);
+      if (answer === undefined) {
+        exchange.log.integrationErrorMessage = 'the response of the function has no valid form';
+      }
+      return answer ?? gatewayAnswer(500, 'Internal Server Error');
+    } catch (error) {
+      if (!(error instanceof ServiceError)) {
+        throw error;
+      }
+      exchange.log.integrationErrorMessage = `${error.code}: ${error.message}`;
+      return ERRORS[error.code] ?? gatewayAnswer(500, 'Internal Server Error');
+    }
+  }
+
+  private executeApiArn(exchange: Exchange, path: string): string {
+    return `arn:aws:execute-api:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:${this.api.id}/${exchange.stage.name}/${exchange.method}${path}`;
+  }
+
+  private record(exchange: Exchange, answer: HttpAnswer, latencyMs: number): void {
+    const { stage, log } = exchange;
+    const sets = [{ ApiId: this.api.id }, { ApiId: this.api.id, Stage: stage.name }];
+    const put = (name: string, value: number, unit: string) => {
+      for (const dimensions of sets) {
+        this.deps.metrics.put('AWS/ApiGateway', name, dimensions, [value], unit);
+      }
+    };
+    put('Count', 1, 'Count');
+    put('4xx', answer.status >= 400 && answer.status < 500 ? 1 : 0, 'Count');
+    put('5xx', answer.status >= 500 ? 1 : 0, 'Count');
+    put('Latency', latencyMs, 'Milliseconds');
+    if (typeof log.integrationLatency === 'number') {
+      put('IntegrationLatency', log.integrationLatency, 'Milliseconds');
+    }
+    if (stage.accessLog === undefined) {
+      return;
+    }
+    const { request } = exchange;
+    const context: LogContext = {
+      accountId: REHEARSAL_ACCOUNT,
+      apiId: this.api.id,
+      stage: stage.name,
+      requestId: exchange.requestId,
+      extendedRequestId: exchange.requestId,
+      requestTime: requestTime(exchange.time),
+      requestTimeEpoch: Math.floor(exchange.time),
+      httpMethod: exchange.method,
+      path: exchange.rawPath,
+      protocol: 'HTTP/1.1',
+      status: answer.status,
+      responseLength: Buffer.byteLength(answer.body),
+      responseLatency: Math.round(latencyMs),
+      domainName: request.headers.host,
+      'identity.sourceIp': request.socket.remoteAddress,
+      'identity.userAgent': request.headers['user-agent'],
+      'identity.accountId': log['identity.userArn'] === undefined ? undefined : REHEARSAL_ACCOUNT,
+      'integration.latency': log.integrationLatency,
+      'integration.status': log.integrationStatus,
+      'integration.error': log.integrationErrorMessage,
+      ...log,
+    };
+    const stream = `${this.api.id}/${stage.name}`;
+    this.deps.logs.write(stage.accessLog.group, stream, accessLogLine(stage.accessLog.format, context));
+  }
+}
+
+/** Errors of the Invoke API that are not the caller's 500. */
+const ERRORS: Readonly<Record<string, HttpAnswer>> = {
+  TooManyRequestsException: gatewayAnswer(503, 'Service Unavailable'),
+  RequestTooLargeException: gatewayAnswer(413, 'Request Entity Too Large'),
+};
+
+function userArnOf(principal: Principal): string {
+  const role = /^arn:aws:iam::(\d+):role\/(?:.*\/)?([^/]+)$/.exec(principal.arn);
+  return role === null
+    ? `arn:aws:iam::${REHEARSAL_ACCOUNT}:user/${principal.label}`
+    : `arn:aws:sts::${role[1]}:assumed-role/${role[2]}/${principal.label}`;
+}
+
+function tokenOf(exchange: Exchange, authorizer: JwtAuthorizer): string | undefined {
+  for (const source of authorizer.identitySources) {
+    const [, where, name = ''] = /^\$request\.(header|querystring)\.(.+)$/.exec(source) ?? [];
+    const value =
+      where === 'header'
+        ? [exchange.request.headers[name.toLowerCase()]].flat()[0]
+        : new URLSearchParams(exchange.rawQuery).get(name);
+    if (value) {
+      return value.replace(/^Bearer\s+/i, '');
+    }
+  }
+  return undefined;
+}
+
+/** The caller's trace, or a new one. */
+function traceHeaderOf(request: IncomingMessage): string {
+  const given = [request.headers['x-amzn-trace-id']].flat()[0];
+  const seconds = Math.floor(Date.now() / 1000).toString(16);
+  return given?.includes('Root=') ? given : `Root=1-${seconds}-${randomBytes(12).toString('hex')}`;
+}
+
+/** Undefined when the time (real milliseconds) runs out first. */
+async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+    // An invocation that fails after its time has nobody left to tell.
+    promise.catch(() => undefined);
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY) {
+      return undefined;
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function send(response: ServerResponse, answer: HttpAnswer, requestId: string): void {
+  if (response.destroyed) {
+    return;
+  }
+  const headers: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(answer.headers)) {
+    headers[name] = typeof value === 'string' ? value : [...value];
+  }
+  response.writeHead(answer.status, {
+    ...headers,
+    'content-length': Buffer.byteLength(answer.body),
+    'apigw-requestid': requestId,
+  });
+  response.end(answer.body);
+}
+
+function split(text: string, separator: string): readonly string[] {
+  const index = text.indexOf(separator);
+  return index < 0 ? [text] : [text.slice(0, index), text.slice(index + 1)];
+}

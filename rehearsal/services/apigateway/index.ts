@@ -1,0 +1,19 @@
+import type { ResourceHandler } from '../../core/resource';
+import { Apis, type ApisDependencies } from './apis';
+import { apiHandler, authorizerHandler, integrationHandler, routeHandler, stageHandler } from './handlers';
+
+export type HttpApiDependencies = ApisDependencies;
+
+export interface HttpApi {
+  readonly handlers: readonly ResourceHandler[];
+  stop(): Promise<void>;
+}
+
+/** HTTP APIs of API Gateway. Only the template makes them: there is no wire side but the APIs themselves. */
+export function createHttpApi(deps: HttpApiDependencies): HttpApi {
+  const apis = new Apis(deps);
+  return {
+    handlers: [apiHandler, stageHandler, routeHandler, integrationHandler, authorizerHandler].map((make) => make(apis)),
+    stop: async () => apis.deleteAll(),
+  };
+}
