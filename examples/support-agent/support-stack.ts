@@ -33,8 +33,9 @@ export class SupportStack extends Stack {
 
     const behavior = behaviorFolder(props.behavior ?? 'agent');
     const own = join(behavior, 'agent.ts');
-    // A window of five minutes, looked at every minute: enough tasks of one user in ten for a mean to mean something.
-    const window = { period: Duration.minutes(5), evaluationPeriods: 1, minSamples: 20 };
+    // One window as long as the canary, looked at every minute: it judges all that one user in ten has seen so far.
+    const bake = Duration.minutes(10);
+    const window = { period: bake, evaluationPeriods: 1, minSamples: 20 };
     this.agent = new AgentService(this, 'Support', {
       agentName: 'support',
       behavior: Behavior.fromDirectory(behavior, {
@@ -47,7 +48,7 @@ export class SupportStack extends Stack {
         timeout: Duration.minutes(3),
       }),
       secrets: { anthropic: providerKey },
-      rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 10, bake: Duration.minutes(10) }), {
+      rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 10, bake }), {
         evidence: Evidence.atLeast(20, { wait: Duration.minutes(2) }),
       }),
       gates: {

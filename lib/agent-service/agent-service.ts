@@ -1,4 +1,4 @@
-import { CfnOutput, Duration, Names, type RemovalPolicy, Token } from 'aws-cdk-lib';
+import { Annotations, ArnFormat, CfnOutput, Duration, Names, type RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -17,6 +17,7 @@ import { Rollout, TrafficShift } from '../rollout';
 import { AgentStore } from '../state';
 import type { AgentWorker, Worker } from '../worker';
 import { AgentGrants } from './agent-grants';
+import { ALARM_KEY_ACTIONS, ALARM_TOPIC_ACTIONS } from './perms';
 
 export interface AgentServiceProps {
   /** Prompts, tools, model, limits. */
@@ -61,8 +62,9 @@ export interface AgentServiceProps {
   readonly intake?: IntakeOptions;
 
   /**
-   * Told about gates that fire and messages in dead-letter queues. A topic that is encrypted with a key must let
-   * CloudWatch use the key.
+   * Told about gates that fire and messages in dead-letter queues. Its policy must let `cloudwatch.amazonaws.com`
+   * publish (a topic with `enforceSSL` has a policy), and if it is encrypted with a key, the key's policy must let
+   * CloudWatch use it.
    *
    * @default - a topic is created; subscribe to `agent.topic`
    */
@@ -223,14 +225,32 @@ export class AgentService extends Construct {
       displayName: `Alerts of agent ${this.agentName}`,
       ...(encryptionKey === undefined ? {} : { masterKey: encryptionKey }),
     });
-    // Alarms publish through the key (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html).
-    encryptionKey?.addToResourcePolicy(
-      new PolicyStatement({
-        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
-        actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
-        resources: ['*'],
-      }),
+    // A topic with a policy of its own no longer lets the account's alarms publish by itself.
+    const alarms = {
+      principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+      conditions: {
+        ArnLike: {
+          'aws:SourceArn': Stack.of(this).formatArn({
+            service: 'cloudwatch',
+            resource: 'alarm',
+            resourceName: '*',
+            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          }),
+        },
+      },
+    };
+    topic.addToResourcePolicy(
+      new PolicyStatement({ ...alarms, sid: 'Alarms', actions: ALARM_TOPIC_ACTIONS, resources: [topic.topicArn] }),
     );
+    const added = encryptionKey?.addToResourcePolicy(
+      new PolicyStatement({ ...alarms, sid: 'Alarms', actions: ALARM_KEY_ACTIONS, resources: ['*'] }),
+    );
+    if (added?.statementAdded === false) {
+      Annotations.of(this).addWarningV2(
+        'cdk-agent-lanes:topicKey',
+        "the policy of the encryptionKey cannot be changed from here: let cloudwatch.amazonaws.com use kms:Decrypt and kms:GenerateDataKey on it, or the alarms' messages are lost",
+      );
+    }
     return topic;
   }
 

@@ -45,7 +45,8 @@ export interface GateOptions extends AlarmGateOptions {
   readonly minSamples?: number;
 
   /**
-   * Length of one period: whole minutes. CloudWatch looks every minute at the latest periods.
+   * Length of one period: whole minutes. CloudWatch looks every minute at the latest periods; one period as long as
+   * the canary judges all that was seen of it so far, and suits agents with few tasks.
    *
    * @default Duration.minutes(1)
    */
