@@ -12,7 +12,8 @@ export interface Provenance {
 
 function git(...args: string[]): string | undefined {
   try {
-    return execFileSync('git', args, {
+    // Without optional locks: looking must not get into the way of another git command.
+    return execFileSync('git', ['--no-optional-locks', ...args], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
       timeout: 5_000,

@@ -20,7 +20,8 @@ export interface ReleaseProps {
 
 /**
  * One release: everything that decides how the agent behaves, pinned under one id. The id is derived from content
- * alone: paths, tags, names, and whatever else is in the stack do not change it.
+ * alone: paths, tags, names, and whatever else is in the stack do not change it. A new version of this library, of the
+ * bundler, or of a package that the agent imports is other code, and so another release.
  */
 export class Release extends Construct {
   /** `r-` and 12 hexadecimal digits. */

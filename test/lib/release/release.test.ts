@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { App, Duration, Lazy, Stack, Tags } from 'aws-cdk-lib';
+import { Duration, Lazy, Stack, Tags } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -47,7 +47,7 @@ describe('release id', () => {
 
   function idOf(files: [string, string][], settings: { [name: string]: string }): string {
     const behavior = Behavior.fromDirectory(agentFolder(Object.fromEntries(files)), { model: testModel() });
-    return release(behavior, { ...worker, settings }, new Stack(new App({ analyticsReporting: false }), 'S')).releaseId;
+    return release(behavior, { ...worker, settings }, testStack()).releaseId;
   }
 
   function filesOf({ prompts, tools }: Contents, render: (tool: unknown) => string): [string, string][] {

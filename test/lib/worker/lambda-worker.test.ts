@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type App, Aws, Duration, Lazy, Size, Stack, Tags } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { type IVpc, Port, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { Architecture, Code, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
@@ -181,7 +182,10 @@ describe('Worker.lambda: function', () => {
   test('warns of what the bundler found odd', () => {
     const folder = codeFolder({ 'shout.ts': 'export const shout = (text: string) => text + import.meta.url;\n' });
     const { stack } = build({ entry: join(folder, 'agent.ts') });
+    // The CDK prints the warning as well.
+    const printed = jest.spyOn(console, 'error').mockReturnValue(undefined);
     Annotations.fromStack(stack).hasWarning('/Test/Worker', Match.stringLikeRegexp('shout\\.ts:1:.*import\\.meta'));
+    printed.mockRestore();
   });
 });
 
@@ -203,7 +207,7 @@ describe('Worker.lambda: code that was bundled elsewhere', () => {
     });
   });
 
-  test('refuses inline code and objects in S3, which do not say what they hold', () => {
+  test('refuses inline code, objects in S3 and images, which do not say what they hold', () => {
     expect(() => build({ code: Code.fromInline('exports.handler = 1;') })).toThrow(
       /CodeWithoutDigest: code of the worker is InlineCode: expected an asset/,
     );
@@ -211,6 +215,11 @@ describe('Worker.lambda: code that was bundled elsewhere', () => {
     const bucket = Bucket.fromBucketName(stack, 'Bucket', 'code');
     expect(() => build({ code: Code.fromBucket(bucket, `${'a'.repeat(64)}.zip`) }, { stack })).toThrow(
       /CodeWithoutDigest: code of the worker is S3Code/,
+    );
+    const repository = Repository.fromRepositoryName(stack, 'Images', 'agents');
+    const image = Code.fromEcrImage(repository, { tagOrDigest: 'latest' });
+    expect(() => build({ code: image }, { stack: testStack() })).toThrow(
+      /CodeWithoutDigest: code of the worker is EcrImageCode/,
     );
   });
 });
