@@ -57,10 +57,8 @@ async function buildBundle(root: string, { name, entry }: BundleEntry): Promise<
     format: 'cjs',
     // The ES modules of a package are what esbuild can take unused exports out of.
     mainFields: ['module', 'main'],
-    conditions: ['node', 'import'],
+    conditions: ['node', 'import', 'module'],
     minify: true,
-    // Names of classes appear in logs and in errors' `name`.
-    keepNames: true,
     legalComments: 'none',
     charset: 'utf8',
     sourcemap: 'external',

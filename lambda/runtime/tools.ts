@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { BehaviorDocument } from '../../lib/contract';
 import { stopwatch } from '../common/clock';
 import type { AgentLogger, ToolCall } from './agent';

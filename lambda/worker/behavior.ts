@@ -1,5 +1,5 @@
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type BehaviorDocument, behaviorDocumentSchema } from '../../lib/contract';
 import { messageOf, RetryableError } from '../runtime/errors';
 import type { WorkerSettings } from './settings';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A message as an event source mapping hands it over; members that the worker does not use are left out. */
 export const sqsRecordSchema = z.object({

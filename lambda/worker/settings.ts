@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Env, RELEASE_ID_PATTERN } from '../../lib/contract';
 import { readSettings, setting } from '../common/settings';
 
