@@ -1,0 +1,140 @@
+import { runPreflight } from '../../../lambda/preflight/preflight';
+import type { ProbeResult, TaskRecord } from '../../../lib/contract';
+import { FakeClock, START } from '../common/support/fakes';
+
+const RELEASE = 'r-0123456789ab';
+const checks = [
+  { name: 'behavior', ok: true, durationMs: 1 },
+  { name: 'secret:anthropic', ok: true, durationMs: 2 },
+];
+
+interface Given {
+  /** What the worker makes of the probe; undefined: nothing yet. */
+  readonly work?: (probe: TaskRecord, trace: string, waited: number) => Partial<TaskRecord> | undefined;
+  readonly create?: boolean;
+  readonly gone?: boolean;
+}
+
+function succeeded(trace: string, result: Partial<ProbeResult> = {}): Partial<TaskRecord> {
+  return { status: 'succeeded', release: RELEASE, attempts: 1, trace, result: { release: RELEASE, checks, ...result } };
+}
+
+async function run({ work = (_, trace) => succeeded(trace), create = true, gone = false }: Given = {}) {
+  const clock = new FakeClock();
+  const events: string[] = [];
+  let probe: TaskRecord | undefined;
+  let trace = '';
+  const verdict = await runPreflight({
+    agent: 'support',
+    release: RELEASE,
+    timeoutSeconds: 60,
+    clock,
+    tasks: {
+      create: async (task) => {
+        events.push('create');
+        probe = task;
+        return create;
+      },
+      get: async () => {
+        events.push('get');
+        return probe === undefined || gone ? undefined : { ...probe, ...work(probe, trace, clock.time - START) };
+      },
+    },
+    queues: {
+      send: async (_, header) => {
+        events.push('send');
+        trace = header;
+      },
+    },
+  });
+  return { clock, events, probe, verdict };
+}
+
+test('passes when the probe comes back from the candidate with everything in order', async () => {
+  const { events, probe, verdict } = await run();
+  expect(verdict).toMatchObject({ passed: true, details: { release: RELEASE, checks } });
+  expect(events).toEqual(['create', 'send', 'get']);
+  expect(probe).toMatchObject({
+    mode: 'probe',
+    lane: 'candidate',
+    priority: 'high',
+    status: 'queued',
+    agent: 'support',
+  });
+});
+
+test('waits for a probe that takes its time', async () => {
+  const { clock, verdict } = await run({
+    work: (_, trace, waited) => (waited < 50_000 ? undefined : succeeded(trace)),
+  });
+  expect(verdict.passed).toBe(true);
+  expect(clock.time - START).toBe(50_000);
+});
+
+test.each<[string, NonNullable<Given['work']>, string]>([
+  [
+    'failed',
+    (_, trace) => ({ ...succeeded(trace), status: 'failed', error: { code: 'probe_failed', message: 'no key' } }),
+    'the probe ended as failed (probe_failed: no key)',
+  ],
+  ['timed out', (_, trace) => ({ ...succeeded(trace), status: 'timed_out' }), 'the probe ended as timed_out'],
+  [
+    'was run by another release',
+    (_, trace) => ({ ...succeeded(trace), release: 'r-000000000000' }),
+    'run by release r-000000000000',
+  ],
+  [
+    'was run by nobody known',
+    (_, trace) => ({ ...succeeded(trace), release: undefined }) as never,
+    'run by release none',
+  ],
+  [
+    'names another release',
+    (_, trace) => succeeded(trace, { release: 'r-000000000000' }),
+    'result names release r-000000000000',
+  ],
+  ['ran no check', (_, trace) => succeeded(trace, { checks: [] }), 'ran no check'],
+  [
+    'has a check that failed',
+    (_, trace) =>
+      succeeded(trace, { checks: [...checks, { name: 'sessions', ok: false, durationMs: 1, message: 'denied' }] }),
+    'check sessions failed: denied',
+  ],
+  ['left no result', (_, trace) => ({ ...succeeded(trace), result: 'fine' }), 'no result that can be read'],
+  ['lost its trace', () => succeeded(''), 'tracing is broken'],
+  [
+    'ran under another trace',
+    () => succeeded('Root=1-5759e988-bd862e3fe1be46a994272793'),
+    'ran under 1-5759e988-bd862e3fe1be46a994272793',
+  ],
+  ['was not claimed', () => undefined, 'still queued after 60 s; no worker claimed it'],
+  ['did not end', () => ({ status: 'running', attempts: 2 }), 'still running after 60 s; attempt 2 did not end'],
+])('fails when the probe %s', async (_, work, reason) => {
+  const { verdict } = await run({ work });
+  expect(verdict.passed).toBe(false);
+  expect(verdict.reason).toContain('preflight failed: ');
+  expect(verdict.reason).toContain(reason);
+});
+
+test('fails naming everything that is wrong', async () => {
+  const { verdict } = await run({
+    work: () => ({
+      status: 'failed',
+      release: RELEASE,
+      result: { release: RELEASE, checks: [{ name: 'model', ok: false, durationMs: 0 }] },
+    }),
+  });
+  expect(verdict.reason).toBe(
+    'preflight failed: the probe ended as failed; check model failed: no reason given; ' +
+      `tracing is broken: the probe was sent with trace ${/1-[0-9a-f]{8}-[0-9a-f]{24}/.exec(verdict.reason)?.[0]} and ran under none`,
+  );
+});
+
+test('fails when the record disappears', async () => {
+  const { verdict } = await run({ gone: true });
+  expect(verdict).toMatchObject({ passed: false, reason: expect.stringContaining('disappeared') });
+});
+
+test('fails when the probe cannot be recorded, and sends nothing', async () => {
+  await expect(run({ create: false })).rejects.toThrow('is taken');
+});

@@ -1,0 +1,287 @@
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { documentClient } from '../../../lambda/common/clients/dynamodb';
+import { TaskTable } from '../../../lambda/common/task-table';
+import { Intake, type TaskRecords } from '../../../lambda/router/intake';
+import { IntakeMetrics } from '../../../lambda/router/intake-metrics';
+import type { Submission } from '../../../lambda/router/submission';
+import { TASK_ID_PATTERN, TaskKey, type TaskRecord } from '../../../lib/contract';
+import { type LocalDynamoDb, startDynamoDb } from '../../support/local-dynamodb';
+import { awsError, CapturedLog, FakeClock, OUTAGES, START } from '../common/support/fakes';
+import { AGENT, UNDER_WAY } from './support';
+
+let dynamodb: LocalDynamoDb;
+let table: TaskTable;
+beforeAll(async () => {
+  dynamodb = await startDynamoDb(['tasks']);
+  table = new TaskTable(documentClient(dynamodb.client), 'tasks');
+});
+afterAll(() => dynamodb.close());
+
+interface Sent {
+  readonly task: TaskRecord;
+  readonly trace: string | undefined;
+  /** The task's record at the moment of sending. */
+  readonly record: TaskRecord | undefined;
+}
+
+function setUp({
+  tasks = table as TaskRecords,
+  onSend = async () => {},
+}: {
+  tasks?: TaskRecords;
+  onSend?: () => Promise<void>;
+} = {}) {
+  const sent: Sent[] = [];
+  const calls: string[] = [];
+  const clock = new FakeClock();
+  const logger = new CapturedLog();
+  const metricLines: string[] = [];
+  const intake = new Intake({
+    agent: AGENT,
+    retentionDays: 7,
+    routing: { current: async () => ({ promoted: UNDER_WAY.promoted }) },
+    tasks: {
+      create: async (task) => {
+        calls.push('create');
+        return await tasks.create(task);
+      },
+      get: async (id) => {
+        calls.push('get');
+        return await tasks.get(id);
+      },
+      discard: async (id) => {
+        calls.push('discard');
+        return await tasks.discard(id);
+      },
+    },
+    queues: {
+      send: async (task, trace) => {
+        calls.push('send');
+        sent.push({ task, trace, record: await table.get(task.id) });
+        await onSend();
+      },
+    },
+    clock,
+    logger,
+    metrics: new IntakeMetrics(AGENT, clock, (line) => metricLines.push(line)),
+  });
+  return { calls, clock, intake, logger, metricLines, sent };
+}
+
+let count = 0;
+function submission(changes: Partial<Submission> = {}): Submission {
+  count += 1;
+  return { input: { n: count }, user: 'user-1', priority: 'normal', ...changes };
+}
+
+async function change(id: string, status: string): Promise<void> {
+  await documentClient(dynamodb.client).send(
+    new UpdateCommand({
+      TableName: 'tasks',
+      Key: TaskKey.task(id),
+      UpdateExpression: 'SET #status = :status, attempts = :one',
+      ExpressionAttributeNames: { '#status': 'status' },
+      ExpressionAttributeValues: { ':status': status, ':one': 1 },
+    }),
+  );
+}
+
+test('a task is one write and one message, in this order', async () => {
+  const { calls, intake, logger, metricLines, sent } = setUp();
+  const { id, status } = await intake.submit(submission({ session: 's', traceHeader: 'Root=1' }));
+  expect(id).toMatch(TASK_ID_PATTERN);
+  expect(status).toBe('queued');
+  expect(calls).toEqual(['create', 'send']);
+  expect(sent).toMatchObject([{ trace: 'Root=1', record: sent[0]?.task }]);
+  expect(sent[0]?.task).toMatchObject({
+    id,
+    agent: AGENT,
+    status: 'queued',
+    mode: 'live',
+    lane: 'stable',
+    priority: 'normal',
+    user: 'user-1',
+    session: 's',
+    createdAt: START,
+    attempts: 0,
+    expiresAt: START / 1000 + 7 * 24 * 60 * 60,
+  });
+  expect(logger.find('task accepted').fields).toMatchObject({ task: id, lane: 'stable', reason: 'no_rollout' });
+  expect(metricLines.map((line) => JSON.parse(line))).toMatchObject([
+    { Agent: AGENT, Lane: 'stable', TasksAccepted: 1 },
+  ]);
+});
+
+test('without a key the same request makes another task', async () => {
+  const { intake } = setUp();
+  const one = submission();
+  expect((await intake.submit(one)).id).not.toBe((await intake.submit(one)).id);
+});
+
+test('the same key means the same task, of the same user', async () => {
+  const { intake, metricLines } = setUp();
+  const one = submission({ idempotencyKey: 'same' });
+  const { id } = await intake.submit(one);
+  expect((await intake.submit(one)).id).toBe(id);
+  expect((await intake.submit({ ...one, user: 'user-2' })).id).not.toBe(id);
+  // The repeat is no further task.
+  expect(metricLines).toHaveLength(2);
+});
+
+test('a repeat while the task is queued sends it again, to the lane it was given', async () => {
+  const { calls, intake, sent } = setUp();
+  const one = submission({ idempotencyKey: 'queued' });
+  const { id } = await intake.submit(one);
+  await intake.submit({ ...one, traceHeader: 'Root=2' });
+  expect(calls).toEqual(['create', 'send', 'create', 'get', 'send']);
+  expect(sent[1]).toMatchObject({ task: { id, lane: 'stable' }, trace: 'Root=2' });
+});
+
+test.each(['running', 'succeeded', 'failed', 'timed_out', 'cancelled'])(
+  'a repeat of a %s task sends nothing',
+  async (status) => {
+    const { intake, sent } = setUp();
+    const one = submission({ idempotencyKey: `repeat-${status}` });
+    const { id } = await intake.submit(one);
+    await change(id, status);
+    await expect(intake.submit(one)).resolves.toEqual({ id, status });
+    expect(sent).toHaveLength(1);
+  },
+);
+
+test.each<[string, Partial<Submission>]>([
+  ['input', { input: 'other' }],
+  ['session', { session: 'other' }],
+  ['priority', { priority: 'low' }],
+])('refuses the same key with another %s', async (name, changes) => {
+  const { intake, sent } = setUp();
+  const one = submission({ idempotencyKey: `conflict-${name}` });
+  const { id } = await intake.submit(one);
+  await expect(intake.submit({ ...one, ...changes })).rejects.toMatchObject({
+    code: 'idempotency_conflict',
+    status: 409,
+  });
+  await expect(intake.submit({ ...one, ...changes })).rejects.toThrow(id);
+  expect(sent).toHaveLength(1);
+});
+
+describe.each(OUTAGES)('when the store has %s', (_, outage) => {
+  const down: TaskRecords = {
+    create: () => Promise.reject(outage),
+    get: () => Promise.reject(outage),
+    discard: () => Promise.reject(outage),
+  };
+
+  test.each([undefined, 'key'])('refuses as unavailable, and nothing is queued (key: %p)', async (idempotencyKey) => {
+    const { intake, metricLines, sent } = setUp({ tasks: down });
+    const given = submission(idempotencyKey === undefined ? {} : { idempotencyKey });
+    await expect(intake.submit(given)).rejects.toMatchObject({ code: 'unavailable', status: 503, cause: outage });
+    expect(sent).toEqual([]);
+    expect(metricLines).toEqual([]);
+  });
+});
+
+test('refuses as internal what asking again would not mend', async () => {
+  const denied = {
+    ...table,
+    create: () => Promise.reject(awsError('AccessDeniedException')),
+  } as unknown as TaskRecords;
+  await expect(setUp({ tasks: denied }).intake.submit(submission())).rejects.toMatchObject({
+    code: 'internal',
+    status: 500,
+  });
+});
+
+describe.each(OUTAGES)('when the queue has %s', (name, outage) => {
+  const onSend = () => Promise.reject(outage);
+
+  test('refuses as unavailable and takes the record back, without a key', async () => {
+    const { calls, intake, sent } = setUp({ onSend });
+    await expect(intake.submit(submission())).rejects.toMatchObject({ code: 'unavailable', status: 503 });
+    expect(calls).toEqual(['create', 'send', 'discard']);
+    await expect(table.get(sent[0]?.task.id ?? '')).resolves.toBeUndefined();
+  });
+
+  test('refuses as unavailable and keeps the record, with a key; the repeat heals it', async () => {
+    const one = submission({ idempotencyKey: `outage-${name.replaceAll(' ', '-')}` });
+    const { calls, intake, sent } = setUp({ onSend });
+    await expect(intake.submit(one)).rejects.toThrow('repeat it with the same idempotency key');
+    expect(calls).toEqual(['create', 'send']);
+    const id = sent[0]?.task.id ?? '';
+    await expect(table.get(id)).resolves.toMatchObject({ status: 'queued' });
+    const healed = setUp();
+    await expect(healed.intake.submit(one)).resolves.toEqual({ id, status: 'queued' });
+    expect(healed.sent).toMatchObject([{ task: { id } }]);
+  });
+});
+
+test('a message that did arrive, although the queue answered with an error, is a task accepted', async () => {
+  const sent: string[] = [];
+  const setup = setUp({
+    onSend: async () => {
+      const id = setup.sent[0]?.task.id ?? '';
+      sent.push(id);
+      await change(id, 'running');
+      throw awsError('ServiceUnavailable', 503);
+    },
+  });
+  await expect(setup.intake.submit(submission())).resolves.toMatchObject({
+    id: expect.stringMatching(TASK_ID_PATTERN),
+  });
+  expect(setup.logger.find('yet a worker has the task').fields).toMatchObject({ task: sent[0] });
+});
+
+test('fails to take the record back: still refuses, and says so in the log', async () => {
+  const tasks = {
+    create: (task: TaskRecord) => table.create(task),
+    get: (id: string) => table.get(id),
+    discard: () => Promise.reject(awsError('InternalServerError', 500)),
+  };
+  const { intake, logger } = setUp({ tasks, onSend: () => Promise.reject(awsError('ServiceUnavailable', 503)) });
+  await expect(intake.submit(submission())).rejects.toMatchObject({ code: 'unavailable' });
+  expect(logger.find('could not be taken back').level).toBe('warn');
+});
+
+test('nothing is ever queued without a record, whatever fails and whoever repeats', async () => {
+  const flaky = { create: 0, send: 0 };
+  const tasks: TaskRecords = {
+    create: async (task) => {
+      flaky.create += 1;
+      if (flaky.create % 3 === 0) {
+        throw awsError('ThrottlingException');
+      }
+      return await table.create(task);
+    },
+    get: (id) => table.get(id),
+    discard: (id) => table.discard(id),
+  };
+  const { intake, sent } = setUp({
+    tasks,
+    onSend: async () => {
+      flaky.send += 1;
+      if (flaky.send % 4 === 0) {
+        throw awsError('ServiceUnavailable', 503);
+      }
+    },
+  });
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 60 }, (_, index) =>
+      intake.submit({
+        input: index % 20,
+        user: `user-${index % 5}`,
+        priority: 'normal',
+        ...(index % 2 === 0 ? { idempotencyKey: `flaky-${index % 20}` } : {}),
+      }),
+    ),
+  );
+  expect(sent.length).toBeGreaterThan(20);
+  expect(sent.filter(({ record }) => record === undefined)).toEqual([]);
+  for (const outcome of outcomes) {
+    if (outcome.status === 'fulfilled') {
+      await expect(table.get(outcome.value.id)).resolves.toMatchObject({ id: outcome.value.id });
+      expect(sent.some(({ task }) => task.id === outcome.value.id)).toBe(true);
+    } else {
+      expect(outcome.reason).toMatchObject({ code: 'unavailable' });
+    }
+  }
+});
