@@ -357,7 +357,17 @@ export class Queue {
   private enter(content: MessageContent, delayMilliseconds: number): Message {
     const now = this.clock.now();
     const message: Message = {
-      ...content,
+      id: content.id,
+      body: content.body,
+      md5: content.md5,
+      attributes: content.attributes,
+      groupId: content.groupId,
+      traceHeader: content.traceHeader,
+      senderId: content.senderId,
+      sentAt: content.sentAt,
+      deadLetterSource: content.deadLetterSource,
+      firstReceivedAt: content.firstReceivedAt,
+      receives: content.receives,
       enqueuedAt: now,
       state: 'delayed',
       lastReceivedAt: 0,
