@@ -71,7 +71,8 @@ export interface AgentServiceProps {
   readonly topic?: ITopic;
 
   /**
-   * Key that encrypts the tables, the queues and the topic that are created here.
+   * Key that encrypts the tables, the queues and the topic that are created here. The stack then needs a region
+   * (`env: { region }`): a table names the key of each of its regions.
    *
    * @default - keys that AWS owns or manages
    */

@@ -13,7 +13,13 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Grant, type IGrantable, Policy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { Alias, EventSourceMapping, type IFunction, type IVersion } from 'aws-cdk-lib/aws-lambda';
+import {
+  Alias,
+  EventSourceMapping,
+  type IFunction,
+  type IVersion,
+  type Function as LambdaFunction,
+} from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
@@ -120,7 +126,9 @@ export class Intake extends Construct {
   readonly api: HttpApi;
   readonly stage: HttpStage;
   readonly inbox: IQueue;
-  readonly router: BundledFunction;
+  /** In ALARM while the inbox's dead-letter queue holds a message; undefined for an inbox that was handed in. */
+  readonly inboxDeadLetterAlarm?: Alarm;
+  readonly router: LambdaFunction;
   /** Published version of the router that belongs to the release. */
   readonly routerVersion: IVersion;
   /** Alias `live` of the router: what a rollout shifts. */
@@ -128,7 +136,7 @@ export class Intake extends Construct {
   /** Lets the router read its own aliases. Not among the router's own dependencies: that would be a cycle. */
   readonly aliasPolicy: Policy;
   /** Answers `GET /tasks/{id}`. */
-  readonly status: BundledFunction;
+  readonly status: LambdaFunction;
   private readonly agentName: string;
 
   constructor(scope: Construct, id: string, props: IntakeProps) {
@@ -226,7 +234,13 @@ export class Intake extends Construct {
       authorizer: auth.authorizer,
     });
 
-    this.inbox = props.inbox ?? this.makeInbox(props);
+    if (props.inbox === undefined) {
+      const { inbox, alarm } = this.makeInbox(props);
+      this.inbox = inbox;
+      this.inboxDeadLetterAlarm = alarm;
+    } else {
+      this.inbox = props.inbox;
+    }
     const receive = Grant.addToPrincipal({
       grantee: this.router,
       actions: INBOX_ACTIONS,
@@ -288,7 +302,7 @@ export class Intake extends Construct {
     return Grant.addToPrincipal({ grantee, actions: INVOKE_API_ACTIONS, resourceArns: [arn] });
   }
 
-  private makeInbox(props: IntakeProps): Queue {
+  private makeInbox(props: IntakeProps): { inbox: Queue; alarm: Alarm } {
     const encryption =
       props.encryptionKey === undefined
         ? { encryption: QueueEncryption.SQS_MANAGED }
@@ -311,11 +325,12 @@ export class Intake extends Construct {
     if (props.action !== undefined) {
       alarm.addAlarmAction(props.action);
     }
-    return new Queue(this, 'Inbox', {
+    const inbox = new Queue(this, 'Inbox', {
       ...common,
       visibilityTimeout: INBOX_VISIBILITY,
       deadLetterQueue: { queue: deadLetters, maxReceiveCount: 5 },
     });
+    return { inbox, alarm };
   }
 }
 

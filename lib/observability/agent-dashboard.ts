@@ -66,7 +66,12 @@ export class AgentDashboard extends Construct {
             title: 'Gates and dead letters',
             width: 24,
             height: 3,
-            alarms: [...gates.alarms, stable.deadLetterAlarm, candidate.deadLetterAlarm],
+            alarms: [
+              ...gates.alarms,
+              stable.deadLetterAlarm,
+              candidate.deadLetterAlarm,
+              ...(intake.inboxDeadLetterAlarm === undefined ? [] : [intake.inboxDeadLetterAlarm]),
+            ],
           }),
         ],
         [

@@ -1,6 +1,7 @@
 import { Annotations, CustomResource, Duration, Validations } from 'aws-cdk-lib';
 import { LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct, type IDependable } from 'constructs';
 import { acknowledgeWildcard, BundledFunction, laneError } from '../common';
 import { CustomResourceType, Env, type PlatformLimit, PlatformLimits } from '../contract';
@@ -8,7 +9,7 @@ import { queueUrls } from '../intake/intake';
 import { grantSend } from '../lanes/grant-send';
 import { EVIDENCE_OVERHEAD, Evidence, type EvidenceConfig } from './evidence';
 import { EVIDENCE_ACTIONS, ROLLOUT_CHECK_ACTIONS } from './perms';
-import type { RolloutConfig, RolloutContext } from './rollout';
+import type { RolloutContext } from './rollout';
 import type { TrafficShift } from './traffic-shift';
 
 /** How a rollout by CodeDeploy is to go, besides its traffic shift. */
@@ -66,14 +67,17 @@ const CHECK_WAIT = Duration.minutes(2);
  * 6. stable lane gets the release
  * 7. promoted record: everybody is on the stable lane again
  */
-export class CodeDeployRollout extends Construct implements RolloutConfig {
+export class CodeDeployRollout extends Construct {
+  /** What shifts the users. */
   readonly deploymentGroup: LambdaDeploymentGroup;
+  /** Longest time from the preflight to the end of the evidence check. */
   readonly duration: Duration;
+  /** Depend on this to come after the promotion. */
   readonly promoted: IDependable;
   /** Runs before the first user meets the release. */
-  readonly preflight: BundledFunction;
+  readonly preflight: LambdaFunction;
   /** Runs after the shift. */
-  readonly evidence: BundledFunction;
+  readonly evidence: LambdaFunction;
 
   constructor(scope: Construct, id: string, props: CodeDeployRolloutConstructProps) {
     super(scope, id);

@@ -61,6 +61,11 @@ class CodeDeploy extends Rollout {
   }
 
   bind(scope: Construct, id: string, context: RolloutContext): RolloutConfig {
-    return new CodeDeployRollout(scope, id, { ...this.props, ...context, shift: this.shift });
+    const { deploymentGroup, duration, promoted } = new CodeDeployRollout(scope, id, {
+      ...this.props,
+      ...context,
+      shift: this.shift,
+    });
+    return { deploymentGroup, duration, promoted };
   }
 }

@@ -1,6 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { ComparisonOperator, Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import { type GateOptions, GateSeverity, LaneError, QualityGate, QualityGates } from '../../../lib';
+import { type GateOptions, GateSeverity, QualityGate, QualityGates } from '../../../lib';
+import { LaneError } from '../../../lib/common';
 import { DIMENSION_SETS, METRIC_NAMESPACE, TaskMetric } from '../../../lib/contract';
 import { evaluateMath } from '../../../rehearsal/services/cloudwatch/math-evaluator';
 import { parseMath } from '../../../rehearsal/services/cloudwatch/math-parser';

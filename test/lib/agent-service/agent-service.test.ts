@@ -1,0 +1,204 @@
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
+import { AgentService, AgentStore } from '../../../lib';
+import { leastProps, supportAgent } from '../../support/agent-service';
+import { testApp, testStack } from '../../support/stack';
+import { named, resourcesOf, shortName } from '../../support/template';
+
+interface PolicyDocument {
+  readonly Statement: readonly { readonly Action: string | readonly string[]; readonly Resource: unknown }[];
+}
+
+/** Tables with a key of their own need to know their region. */
+function stackInRegion(): Stack {
+  return new Stack(testApp(), 'Test', { env: { account: '123456789012', region: 'eu-west-1' } });
+}
+
+describe('by default', () => {
+  const stack = testStack();
+  const agent = new AgentService(stack, 'Support', leastProps(stack));
+  const resources = resourcesOf(stack);
+
+  test('the rollout is a canary of half an hour with evidence, without gates', () => {
+    expect(resources[named(resources, 'SupportRolloutDeploymentGroup')]?.Properties).toMatchObject({
+      DeploymentConfigName: 'CodeDeployDefault.LambdaCanary10Percent30Minutes',
+    });
+    expect(agent.gates.alarms).toEqual([]);
+    expect(agent.rollout.duration.toMinutes()).toBe(37);
+  });
+
+  test('the name comes from the path, and nothing has a physical name', () => {
+    expect(agent.agentName).toMatch(/^TestSupport[0-9A-F]{8}$/);
+    const physical = [
+      'QueueName',
+      'TableName',
+      'FunctionName',
+      'TopicName',
+      'DashboardName',
+      'RoleName',
+      'AlarmName',
+      'LogGroupName',
+    ];
+    const creating = [
+      'AWS::SQS::Queue',
+      'AWS::DynamoDB::GlobalTable',
+      'AWS::Lambda::Function',
+      'AWS::SNS::Topic',
+      'AWS::CloudWatch::Dashboard',
+      'AWS::IAM::Role',
+      'AWS::CloudWatch::Alarm',
+      'AWS::Logs::LogGroup',
+    ];
+    const given = Object.values(resources)
+      .filter(({ Type }) => creating.includes(Type))
+      .flatMap(({ Properties = {} }) => physical.filter((name) => name in Properties));
+    expect(given).toEqual([]);
+  });
+
+  test('the tables stay when the stack goes, and cannot be deleted by accident', () => {
+    const tables = Object.values(resources).filter(({ Type }) => Type === 'AWS::DynamoDB::GlobalTable');
+    expect(tables).toHaveLength(3);
+    for (const table of tables) {
+      expect(table.DeletionPolicy).toBe('Retain');
+    }
+  });
+
+  test('outputs say where it is and what runs', () => {
+    const outputs = Template.fromStack(stack).toJSON().Outputs as Record<
+      string,
+      { Value: unknown; Description: string }
+    >;
+    const values = Object.fromEntries(Object.entries(outputs).map(([id, { Value }]) => [shortName(id), Value]));
+    expect(values).toEqual({
+      SupportEndpoint: { 'Fn::GetAtt': [named(resources, 'SupportIntakeApi'), 'ApiEndpoint'] },
+      SupportInboxUrl: { Ref: named(resources, 'SupportIntakeInbox') },
+      SupportReleaseId: agent.release.releaseId,
+      SupportAgentName: agent.agentName,
+      SupportTasksTable: { Ref: named(resources, 'SupportStoreTasks') },
+      SupportSessionsTable: { Ref: named(resources, 'SupportStoreSessions') },
+      SupportControlTable: { Ref: named(resources, 'SupportStoreControl') },
+    });
+  });
+
+  test('alarms may publish to the topic, which has a policy of its own', () => {
+    expect(resources[named(resources, 'SupportAlertsPolicy')]?.Properties?.PolicyDocument).toMatchObject({
+      Statement: expect.arrayContaining([
+        expect.objectContaining({
+          Effect: 'Allow',
+          Action: 'sns:Publish',
+          Principal: { Service: 'cloudwatch.amazonaws.com' },
+          Condition: { ArnLike: { 'aws:SourceArn': expect.anything() } },
+        }),
+      ]),
+    });
+  });
+
+  test('no permission is wider than AWS can name it', () => {
+    const policies = Object.values(resources).filter(({ Type }) => Type === 'AWS::IAM::Policy');
+    const statements = policies.flatMap(
+      ({ Properties }) => (Properties?.PolicyDocument as PolicyDocument | undefined)?.Statement ?? [],
+    );
+    const actions = statements.flatMap(({ Action }) => Action);
+    expect(actions.filter((action) => action.includes('*'))).toEqual([]);
+    const onEverything = statements.filter(({ Resource }) => Resource === '*').flatMap(({ Action }) => Action);
+    expect([...new Set(onEverything)].sort()).toEqual([
+      'cloudwatch:GetMetricData',
+      'xray:PutTelemetryRecords',
+      'xray:PutTraceSegments',
+    ]);
+  });
+});
+
+describe('parts handed in', () => {
+  test('a store is used, and not another one made', () => {
+    const stack = testStack();
+    const store = new AgentStore(stack, 'Mine', { removalPolicy: RemovalPolicy.DESTROY });
+    supportAgent(stack, { store });
+    const resources = resourcesOf(stack);
+    const tables = Object.entries(resources).filter(([, { Type }]) => Type === 'AWS::DynamoDB::GlobalTable');
+    expect(tables.map(([id]) => shortName(id)).sort()).toEqual(['MineControl', 'MineSessions', 'MineTasks']);
+  });
+
+  test('a topic hears of gates and dead letters', () => {
+    const stack = testStack();
+    const topic = new Topic(stack, 'Pager');
+    supportAgent(stack, { topic: topic as ITopic });
+    const resources = resourcesOf(stack);
+    const alarms = Object.values(resources).filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm');
+    expect(alarms).toHaveLength(8);
+    for (const { Properties } of alarms) {
+      expect(Properties?.AlarmActions).toEqual([{ Ref: named(resources, 'Pager') }]);
+    }
+    expect(Object.keys(resources).filter((id) => id.startsWith('SupportAlerts'))).toEqual([]);
+  });
+
+  test('a key encrypts tables, queues and the topic', () => {
+    const stack = stackInRegion();
+    supportAgent(stack, { encryptionKey: new Key(stack, 'Key') });
+    const resources = resourcesOf(stack);
+    const key = named(resources, 'Key');
+    const uses = Object.entries(resources)
+      .filter(([, { Type }]) => ['AWS::SQS::Queue', 'AWS::DynamoDB::GlobalTable', 'AWS::SNS::Topic'].includes(Type))
+      .filter(([, { Properties }]) => JSON.stringify(Properties).includes(key));
+    expect(uses).toHaveLength(10 + 3 + 1);
+  });
+
+  test('an imported key, whose policy cannot be changed, gets a warning', () => {
+    const stack = stackInRegion();
+    const key = Key.fromKeyArn(
+      stack,
+      'Key',
+      'arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000',
+    );
+    supportAgent(stack, { encryptionKey: key });
+    Annotations.fromStack(stack).hasWarning('/Test/Support', Match.stringLikeRegexp('cdk-agent-lanes:topicKey'));
+  });
+
+  test('receives, retention and removal reach every part', () => {
+    const stack = testStack();
+    supportAgent(stack, {
+      maxReceiveCount: 7,
+      taskRetention: Duration.days(3),
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const resources = resourcesOf(stack);
+    expect(resources[named(resources, 'SupportStableLow')]?.Properties).toMatchObject({
+      RedrivePolicy: { maxReceiveCount: 7 },
+    });
+    for (const name of ['SupportWorkerFunction', 'SupportIntakeRouter']) {
+      expect(JSON.stringify(resources[named(resources, name)]?.Properties)).toContain(
+        '"AGENT_LANES_TASK_RETENTION_DAYS":"3"',
+      );
+    }
+    expect(resources[named(resources, 'SupportStoreTasks')]?.DeletionPolicy).toBe('Delete');
+  });
+});
+
+describe('misuse', () => {
+  test("refuses an agent without its model's secret, and says what to add", () => {
+    expect(() => supportAgent(testStack(), { secrets: {} })).toThrow(
+      /ModelSecretMissing: .*"anthropic".*add it to secrets/,
+    );
+  });
+
+  test.each(['', 'a#b', '-a', 'x'.repeat(65), 'größe'])("refuses the name '%s'", (agentName) => {
+    expect(() => supportAgent(testStack(), { agentName })).toThrow(/AgentName: agentName is '.*', expected 1 to 64/);
+  });
+
+  test('refuses one store for two agents', () => {
+    const stack = testStack();
+    const store = new AgentStore(stack, 'Mine');
+    supportAgent(stack, { store });
+    expect(() => new AgentService(stack, 'Second', { ...leastProps(testStack()), store })).toThrow(/StoreInUse/);
+  });
+
+  test('two agents live in one stack', () => {
+    const stack = testStack();
+    const props = leastProps(stack);
+    const names = ['A', 'B'].map((id) => new AgentService(stack, id, props).agentName);
+    expect(new Set(names).size).toBe(2);
+    expect(Object.keys(resourcesOf(stack)).length).toBeGreaterThan(150);
+  });
+});

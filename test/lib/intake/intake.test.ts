@@ -1,0 +1,211 @@
+import { Duration } from 'aws-cdk-lib';
+import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
+import { type AgentServiceProps, IntakeAuth } from '../../../lib';
+import { Env } from '../../../lib/contract';
+import { supportAgent } from '../../support/agent-service';
+import { testStack } from '../../support/stack';
+import { named, type Resources, resourcesOf } from '../../support/template';
+
+function synthesize(props: Partial<AgentServiceProps> = {}): Resources {
+  const stack = testStack();
+  supportAgent(stack, { agentName: 'support', ...props });
+  return resourcesOf(stack);
+}
+
+const ofType = (resources: Resources, type: string) => Object.values(resources).filter(({ Type }) => Type === type);
+
+describe('HTTP API', () => {
+  const resources = synthesize();
+
+  test('has two routes, both for signed requests', () => {
+    expect(ofType(resources, 'AWS::ApiGatewayV2::Route').map(({ Properties }) => Properties)).toEqual([
+      expect.objectContaining({ RouteKey: 'POST /tasks', AuthorizationType: 'AWS_IAM' }),
+      expect.objectContaining({ RouteKey: 'GET /tasks/{id}', AuthorizationType: 'AWS_IAM' }),
+    ]);
+  });
+
+  test('reaches the router through its alias, and the status function', () => {
+    expect(
+      ofType(resources, 'AWS::ApiGatewayV2::Integration').map(({ Properties }) => Properties?.IntegrationUri),
+    ).toEqual([
+      { Ref: named(resources, 'SupportIntakeLive') },
+      { 'Fn::GetAtt': [named(resources, 'SupportIntakeStatus'), 'Arn'] },
+    ]);
+  });
+
+  test('is throttled, keeps an access log, and answers no browser of another origin', () => {
+    expect(resources[named(resources, 'SupportIntakeStage')]?.Properties).toMatchObject({
+      StageName: '$default',
+      DefaultRouteSettings: { ThrottlingRateLimit: 100, ThrottlingBurstLimit: 200 },
+      AccessLogSettings: { Format: expect.stringContaining('$context.requestId') },
+    });
+    expect(resources[named(resources, 'SupportIntakeApi')]?.Properties).not.toHaveProperty('CorsConfiguration');
+  });
+
+  test('is outlived by no function behind it: an HTTP API waits 30 seconds', () => {
+    for (const name of ['SupportIntakeRouter', 'SupportIntakeStatus']) {
+      expect(resources[named(resources, name)]?.Properties?.Timeout).toBeLessThanOrEqual(29);
+    }
+  });
+
+  test('with JWT checks the token and tells the functions so', () => {
+    const jwt = synthesize({ intake: { auth: IntakeAuth.jwt('https://id.example.com/', ['web', 'app']) } });
+    expect(ofType(jwt, 'AWS::ApiGatewayV2::Authorizer')).toHaveLength(1);
+    expect(ofType(jwt, 'AWS::ApiGatewayV2::Authorizer')[0]?.Properties).toMatchObject({
+      AuthorizerType: 'JWT',
+      JwtConfiguration: { Issuer: 'https://id.example.com/', Audience: ['web', 'app'] },
+    });
+    for (const { Properties } of ofType(jwt, 'AWS::ApiGatewayV2::Route')) {
+      expect(Properties?.AuthorizationType).toBe('JWT');
+    }
+    for (const name of ['SupportIntakeRouter', 'SupportIntakeStatus']) {
+      expect(jwt[named(jwt, name)]?.Properties).toMatchObject({
+        Environment: { Variables: { [Env.AUTH]: 'jwt' } },
+      });
+    }
+  });
+
+  test.each([
+    ['http://id.example.com', /issuer is 'http:\/\/id.example.com', expected an https URL/],
+    ['id.example.com', /expected an https URL/],
+  ])('refuses the issuer %s', (issuer, message) => {
+    expect(() => synthesize({ intake: { auth: IntakeAuth.jwt(issuer, ['web']) } })).toThrow(message);
+  });
+
+  test('refuses an empty audience', () => {
+    expect(() => synthesize({ intake: { auth: IntakeAuth.jwt('https://id.example.com/', []) } })).toThrow(
+      /JwtAudience: audience is empty/,
+    );
+  });
+});
+
+describe('router', () => {
+  const resources = synthesize({ taskRetention: Duration.days(7) });
+  const router = resources[named(resources, 'SupportIntakeRouter')];
+
+  test('knows what it needs, and gets a new version whenever the worker does', () => {
+    expect(router?.Properties).toMatchObject({
+      Environment: {
+        Variables: {
+          [Env.AGENT]: 'support',
+          [Env.RELEASE]: expect.stringMatching(/^r-[0-9a-f]{12}$/),
+          [Env.WORKER_VERSION]: { 'Fn::GetAtt': [named(resources, 'SupportWorkerFunctionCurrentVersion'), 'Version'] },
+          [Env.TASKS_TABLE]: { Ref: named(resources, 'SupportStoreTasks') },
+          [Env.CONTROL_TABLE]: { Ref: named(resources, 'SupportStoreControl') },
+          [Env.AUTH]: 'iam',
+          [Env.TASK_RETENTION_DAYS]: '7',
+        },
+      },
+    });
+  });
+
+  test('has the URLs of all six queues, by lane and priority', () => {
+    const environment = router?.Properties?.Environment as { Variables: Record<string, unknown> } | undefined;
+    const queues = environment?.Variables[Env.QUEUES] as { 'Fn::Join': [string, unknown[]] } | undefined;
+    const joined = queues?.['Fn::Join'][1] ?? [];
+    const text = joined.map((part) => (typeof part === 'string' ? part : Object.values(part as object)[0])).join('');
+    const urls = (lane: string) => ({
+      high: named(resources, `Support${lane}High`),
+      normal: named(resources, `Support${lane}Normal`),
+      low: named(resources, `Support${lane}Low`),
+    });
+    expect(JSON.parse(text)).toEqual({ stable: urls('Stable'), candidate: urls('Candidate') });
+  });
+
+  test('may look at its own aliases by a policy that it does not wait for', () => {
+    expect(resources[named(resources, 'SupportIntakeRouterAliasPolicy')]?.Properties).toMatchObject({
+      PolicyDocument: {
+        Statement: [
+          { Action: 'lambda:GetAlias', Resource: { 'Fn::GetAtt': [named(resources, 'SupportIntakeRouter'), 'Arn'] } },
+        ],
+      },
+      Roles: [{ Ref: named(resources, 'SupportIntakeRouterRole') }],
+    });
+    expect(router?.DependsOn).not.toContain(named(resources, 'SupportIntakeRouterAliasPolicy'));
+  });
+
+  test.each([
+    [Duration.hours(12), /whole number of days/],
+    [Duration.days(0), /TaskRetention: taskRetention is 0 days, expected a whole number of 1 or more/],
+  ])('refuses to keep tasks for other than whole days (%#)', (taskRetention, message) => {
+    expect(() => synthesize({ taskRetention })).toThrow(message);
+  });
+});
+
+describe('inbox', () => {
+  test('is read by the router through its alias, message by message', () => {
+    const resources = synthesize();
+    expect(resources[named(resources, 'SupportIntakeInboxMapping')]?.Properties).toMatchObject({
+      EventSourceArn: { 'Fn::GetAtt': [named(resources, 'SupportIntakeInbox'), 'Arn'] },
+      FunctionName: { 'Fn::Join': ['', [expect.anything(), ':live']] },
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+    });
+    const timeout = Number(resources[named(resources, 'SupportIntakeRouter')]?.Properties?.Timeout);
+    expect(resources[named(resources, 'SupportIntakeInbox')]?.Properties).toMatchObject({
+      VisibilityTimeout: 6 * timeout,
+      RedrivePolicy: { maxReceiveCount: 5 },
+      SqsManagedSseEnabled: true,
+    });
+    expect(resources[named(resources, 'SupportIntakeInboxDeadLetterAlarm')]?.Properties).toMatchObject({
+      AlarmActions: [{ Ref: named(resources, 'SupportAlerts') }],
+    });
+  });
+
+  test('that is handed in is used as it is', () => {
+    const stack = testStack();
+    supportAgent(stack, { intake: { inbox: new Queue(stack, 'Events') as IQueue } });
+    const resources = resourcesOf(stack);
+    expect(Object.keys(resources).filter((id) => id.startsWith('SupportIntakeInbox'))).toEqual([
+      named(resources, 'SupportIntakeInboxMapping'),
+    ]);
+    expect(resources[named(resources, 'SupportIntakeInboxMapping')]?.Properties).toMatchObject({
+      EventSourceArn: { 'Fn::GetAtt': [named(resources, 'Events'), 'Arn'] },
+    });
+  });
+});
+
+describe('grants', () => {
+  function statements(grant: 'submit' | 'read'): unknown {
+    const stack = testStack();
+    const agent = supportAgent(stack);
+    const caller = new Role(stack, 'Caller', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') }) as IRole;
+    agent.grants[grant](caller);
+    const resources = resourcesOf(stack);
+    const document = resources[named(resources, 'CallerDefaultPolicy')]?.Properties?.PolicyDocument;
+    return JSON.parse(
+      JSON.stringify((document as { Statement: unknown }).Statement)
+        .replaceAll(named(resources, 'SupportIntakeApi'), 'Api')
+        .replaceAll(named(resources, 'SupportIntakeInbox'), 'Inbox'),
+    );
+  }
+  const api = (path: string) => ({
+    'Fn::Join': [
+      '',
+      [
+        'arn:',
+        { Ref: 'AWS::Partition' },
+        ':execute-api:',
+        { Ref: 'AWS::Region' },
+        ':',
+        { Ref: 'AWS::AccountId' },
+        ':',
+        { Ref: 'Api' },
+        path,
+      ],
+    ],
+  });
+
+  test('submit is the one method on the one path, and the inbox', () => {
+    expect(statements('submit')).toEqual([
+      { Effect: 'Allow', Action: 'execute-api:Invoke', Resource: api('/$default/POST/tasks') },
+      { Effect: 'Allow', Action: 'sqs:SendMessage', Resource: { 'Fn::GetAtt': ['Inbox', 'Arn'] } },
+    ]);
+  });
+
+  test('read is GET on tasks', () => {
+    expect(statements('read')).toEqual([
+      { Effect: 'Allow', Action: 'execute-api:Invoke', Resource: api('/$default/GET/tasks/*') },
+    ]);
+  });
+});

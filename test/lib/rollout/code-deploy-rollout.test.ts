@@ -1,0 +1,225 @@
+import { Duration } from 'aws-cdk-lib';
+import { Annotations, Match } from 'aws-cdk-lib/assertions';
+import { type CodeDeployRolloutProps, Evidence, GateSeverity, QualityGate, Rollout, TrafficShift } from '../../../lib';
+import { CustomResourceType, Env, PlatformLimits } from '../../../lib/contract';
+import { supportAgent } from '../../support/agent-service';
+import { testStack } from '../../support/stack';
+import { named, type Resources, resourcesOf } from '../../support/template';
+
+const TEN_MINUTES = TrafficShift.canary({ percent: 10, bake: Duration.minutes(10) });
+
+function synthesize(props: CodeDeployRolloutProps = {}, shift = TEN_MINUTES, context: Record<string, unknown> = {}) {
+  const stack = testStack(context);
+  const agent = supportAgent(stack, { agentName: 'support', rollout: Rollout.codeDeploy(shift, props) });
+  return { stack, agent, resources: resourcesOf(stack) };
+}
+
+const environment = (resources: Resources, name: string) =>
+  (resources[named(resources, name)]?.Properties?.Environment as { Variables: Record<string, unknown> } | undefined)
+    ?.Variables;
+
+describe('defaults', () => {
+  const { resources, agent } = synthesize();
+
+  test('the preflight waits two minutes for its probe', () => {
+    expect(environment(resources, 'SupportRolloutPreflight')).toEqual({
+      [Env.AGENT]: 'support',
+      [Env.RELEASE]: agent.release.releaseId,
+      [Env.TASKS_TABLE]: { Ref: named(resources, 'SupportStoreTasks') },
+      [Env.QUEUES]: expect.anything(),
+      [Env.PREFLIGHT_TIMEOUT_SECONDS]: '120',
+    });
+    expect(resources[named(resources, 'SupportRolloutPreflight')]?.Properties?.Timeout).toBe(150);
+  });
+
+  test('20 tasks are asked for, within five minutes after the shift', () => {
+    expect(environment(resources, 'SupportRolloutEvidence')).toEqual({
+      [Env.AGENT]: 'support',
+      [Env.RELEASE]: agent.release.releaseId,
+      [Env.CONTROL_TABLE]: { Ref: named(resources, 'SupportStoreControl') },
+      [Env.EVIDENCE_MIN_TASKS]: '20',
+      [Env.EVIDENCE_WAIT_SECONDS]: '300',
+    });
+    expect(resources[named(resources, 'SupportRolloutEvidence')]?.Properties?.Timeout).toBe(360);
+  });
+
+  test('takes 17 minutes at most', () => {
+    expect(agent.rollout.duration.toMinutes()).toBe(17);
+  });
+
+  test('the records name the same target, the check what it waits for', () => {
+    const target = {
+      Release: agent.release.releaseId,
+      WorkerVersion: { 'Fn::GetAtt': [named(resources, 'SupportWorkerFunctionCurrentVersion'), 'Version'] },
+      RouterVersion: { 'Fn::GetAtt': [named(resources, 'SupportIntakeRouterCurrentVersion'), 'Version'] },
+    };
+    const token = { 'Fn::GetAtt': [named(resources, 'SupportRolloutRecorder'), 'Arn'] };
+    const record = resources[named(resources, 'SupportRolloutReleaseRecord')];
+    expect(record?.Type).toBe(CustomResourceType.RELEASE_RECORD);
+    expect(record?.Properties).toMatchObject({
+      ...target,
+      ServiceToken: token,
+      BehaviorKey: expect.stringMatching(/^[0-9a-f]{64}\.behavior$/),
+    });
+    const promoted = resources[named(resources, 'SupportRolloutPromotedRecord')];
+    expect(promoted?.Type).toBe(CustomResourceType.PROMOTED_RECORD);
+    expect(promoted?.Properties).toMatchObject({ ...target, ServiceToken: token });
+    const check = resources[named(resources, 'SupportRolloutRolloutCheck')];
+    expect(check?.Type).toBe(CustomResourceType.ROLLOUT_CHECK);
+    expect(check?.Properties).toMatchObject({
+      Release: target.Release,
+      RouterVersion: target.RouterVersion,
+      RouterFunction: { Ref: named(resources, 'SupportIntakeRouter') },
+      WaitSeconds: '120',
+    });
+  });
+
+  test('every function outlives what it waits for, and CloudFormation waits for the function', () => {
+    const timeout = (name: string) => Number(resources[named(resources, name)]?.Properties?.Timeout);
+    const service = (name: string) => Number(resources[named(resources, name)]?.Properties?.ServiceTimeout);
+    expect(timeout('SupportRolloutCheck')).toBeGreaterThan(120);
+    expect(service('SupportRolloutRolloutCheck')).toBeGreaterThan(timeout('SupportRolloutCheck'));
+    expect(service('SupportRolloutReleaseRecord')).toBeGreaterThan(timeout('SupportRolloutRecorder'));
+    expect(service('SupportRolloutPromotedRecord')).toBeGreaterThan(timeout('SupportRolloutRecorder'));
+  });
+
+  test('the stack has no deployment configuration of its own', () => {
+    expect(Object.values(resources).filter(({ Type }) => Type === 'AWS::CodeDeploy::DeploymentConfig')).toEqual([]);
+  });
+});
+
+describe('evidence', () => {
+  test('can be asked for in other amounts', () => {
+    const { resources } = synthesize({ evidence: Evidence.atLeast(3, { wait: Duration.minutes(14) }) });
+    expect(environment(resources, 'SupportRolloutEvidence')).toMatchObject({
+      [Env.EVIDENCE_MIN_TASKS]: '3',
+      [Env.EVIDENCE_WAIT_SECONDS]: '840',
+    });
+    expect(resources[named(resources, 'SupportRolloutEvidence')]?.Properties?.Timeout).toBe(
+      PlatformLimits.LAMBDA_TIMEOUT.value,
+    );
+  });
+
+  test('can be done without, for a reason', () => {
+    const { resources } = synthesize({ evidence: Evidence.notRequired('one task a week') });
+    expect(environment(resources, 'SupportRolloutEvidence')).toMatchObject({
+      [Env.EVIDENCE_MIN_TASKS]: '0',
+      [Env.EVIDENCE_WAIT_SECONDS]: '0',
+    });
+  });
+
+  test.each([
+    [Evidence.atLeast(0), /EvidenceTasks: evidence: 0 tasks, .*Evidence\.notRequired\(reason\)/],
+    [Evidence.atLeast(2.5), /2.5 tasks, expected a whole number/],
+    [
+      Evidence.atLeast(5, { wait: Duration.minutes(15) }),
+      /wait is 900 s, expected whole seconds, at most 840 \(Lambda: 900 seconds, https/,
+    ],
+    [Evidence.atLeast(5, { wait: Duration.millis(1500) }), /wait is 1.5 s/],
+    [Evidence.notRequired('  '), /EvidenceReason: .* the reason is empty/],
+  ])('refuses what cannot be meant (%#)', (evidence, message) => {
+    expect(() => synthesize({ evidence })).toThrow(message);
+  });
+});
+
+describe('limits of AWS', () => {
+  test('refuses more than 100 minutes in all, and says what adds up', () => {
+    const shift = TrafficShift.linear({ percent: 10, every: Duration.minutes(10) });
+    expect(
+      synthesize({ evidence: Evidence.notRequired('tested by hand') }, shift).agent.rollout.duration.toMinutes(),
+    ).toBe(92);
+    expect(() => synthesize({ preflightTimeout: Duration.minutes(6) }, shift)).toThrow(
+      /RolloutTooLong: the rollout takes up to 101 minutes \(preflight 6 minutes, shift 1 hour 30 minutes, evidence 5 minutes\), expected at most 100 minutes \(https:\/\/docs\.aws/,
+    );
+  });
+
+  test('refuses more than ten critical gates; warnings do not count', () => {
+    const gates = (count: number, severity: GateSeverity) =>
+      Object.fromEntries(
+        Array.from({ length: count }, (_, i) => [`${severity}${i}`, QualityGate.errorRate({ severity })]),
+      );
+    const critical = { gates: gates(11, GateSeverity.CRITICAL) };
+    expect(() => supportAgent(testStack(), critical)).toThrow(
+      /TooManyGates: 11 critical gates, expected at most 10 alarms per deployment group \(https/,
+    );
+    const agent = supportAgent(testStack(), {
+      gates: { ...gates(10, GateSeverity.CRITICAL), ...gates(5, GateSeverity.WARNING) },
+    });
+    expect(agent.gates.critical).toHaveLength(10);
+    expect(agent.gates.warning).toHaveLength(5);
+  });
+
+  test.each([Duration.seconds(0), Duration.minutes(15), Duration.millis(500)])(
+    'refuses a preflight that Lambda cannot wait for (%#)',
+    (preflightTimeout) => {
+      expect(() => synthesize({ preflightTimeout })).toThrow(
+        /PreflightTimeout: preflightTimeout is \S+ s, expected whole seconds from 1 to 870 seconds \(https/,
+      );
+    },
+  );
+});
+
+describe('gates', () => {
+  const alarms = (resources: Resources) =>
+    resources[named(resources, 'SupportRolloutDeploymentGroup')]?.Properties?.AlarmConfiguration;
+
+  test('of severity warning are not among the alarms of the deployment', () => {
+    const stack = testStack();
+    supportAgent(stack, {
+      gates: {
+        errors: QualityGate.errorRate(),
+        cost: QualityGate.cost({ severity: GateSeverity.WARNING }),
+      },
+    });
+    const resources = resourcesOf(stack);
+    expect(alarms(resources)).toEqual({
+      Enabled: true,
+      Alarms: [{ Name: { Ref: named(resources, 'SupportGateserrors') } }],
+    });
+    expect(resources[named(resources, 'SupportGatescost')]?.Properties).toMatchObject({
+      AlarmActions: [{ Ref: named(resources, 'SupportAlerts') }],
+    });
+  });
+
+  test('may be none', () => {
+    const stack = testStack();
+    supportAgent(stack, { gates: {} });
+    const resources = resourcesOf(stack);
+    expect(resources[named(resources, 'SupportRolloutDeploymentGroup')]?.Properties).toMatchObject({
+      AutoRollbackConfiguration: { Enabled: true, Events: ['DEPLOYMENT_FAILURE', 'DEPLOYMENT_STOP_ON_REQUEST'] },
+    });
+  });
+
+  describe.each([
+    ['by prop', { ignoreGates: 'mends the loop in r-0' }, {}],
+    ['by context', {}, { 'cdk-agent-lanes:ignoreGates': 'mends the loop in r-0' }],
+  ])('can be ignored %s, for a reason', (_, props, context) => {
+    const { stack, resources } = synthesize(props, TEN_MINUTES, context);
+
+    test('the deployment does not listen to them, but they stay', () => {
+      expect(alarms(resources)).toMatchObject({ Enabled: false });
+      expect(Object.keys(resources).filter((id) => id.startsWith('SupportGates'))).toHaveLength(5);
+    });
+
+    test('a warning with a stable id says so', () => {
+      Annotations.fromStack(stack).hasWarning(
+        '/Test/Support/Rollout',
+        Match.stringLikeRegexp(
+          "no gate can stop the rollout of r-.* for agent 'support': mends the loop in r-0.*cdk-agent-lanes:gatesIgnored",
+        ),
+      );
+    });
+  });
+
+  test.each(['', 'true', true])('refuses to ignore them without a reason (%p)', (reason) => {
+    expect(() => synthesize({}, TEN_MINUTES, { 'cdk-agent-lanes:ignoreGates': reason })).toThrow(
+      /IgnoreGatesReason: cdk-agent-lanes:ignoreGates is .*, expected the reason as a sentence/,
+    );
+  });
+
+  test('stand guard by default, without a warning', () => {
+    const { stack, resources } = synthesize();
+    expect(alarms(resources)).toMatchObject({ Enabled: true });
+    Annotations.fromStack(stack).hasNoWarning('*', Match.anyValue());
+  });
+});
