@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { patience } from '../../core/patience';
 import type { LambdaPort } from '../../core/ports';
 import { ResourceFailure, type ResourceHandler, type ResourceOutcome, type StackContext } from '../../core/resource';
 import type { ReplyBox } from './replies';
@@ -57,6 +58,7 @@ export function customResourceHandler(type: string, lambda: LambdaPort, replies:
     }
     const seconds = timeoutSeconds(request.properties.ServiceTimeout);
     const requestId = randomUUID();
+    const { clock } = request.stack;
     const box = replies.open();
     const over = new AbortController();
     try {
@@ -79,7 +81,7 @@ export function customResourceHandler(type: string, lambda: LambdaPort, replies:
       if (invoked.status >= 300) {
         throw new ResourceFailure(`could not invoke ${serviceToken}: ${invoked.payload}`);
       }
-      const timeout = request.stack.clock.sleep(seconds * 1000, over.signal).then(
+      const timeout = clock.sleep(patience(clock, seconds * 1000), over.signal).then(
         () =>
           Promise.reject(
             new ResourceFailure(

@@ -32,9 +32,21 @@ export interface PlanOptions {
   readonly ssmParameter: (name: string) => string | undefined;
 }
 
+/** Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
+const LIMITS = { resources: 500, outputs: 200, parameters: 200 } as const;
+
 /** @throws NotRehearsable with every finding, before anything is touched */
 export function makePlan(template: Template, options: PlanOptions): Plan {
   const findings = [...template.unknown];
+  for (const [section, count, limit] of [
+    ['resources', template.resources.size, LIMITS.resources],
+    ['outputs', Object.keys(template.outputs).length, LIMITS.outputs],
+    ['parameters', Object.keys(template.parameters).length, LIMITS.parameters],
+  ] as const) {
+    if (count > limit) {
+      findings.push(`${count} ${section} in the template; CloudFormation takes ${limit}`);
+    }
+  }
   const parameters = decideParameters(template, options, findings);
   const outside: Scope = {
     parameters,

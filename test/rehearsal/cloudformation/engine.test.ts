@@ -377,6 +377,11 @@ describe('refused before anything is touched', () => {
     );
   });
 
+  test('more resources than CloudFormation takes', async () => {
+    const many = Object.fromEntries(Array.from({ length: 501 }, (_, index) => [`A${index}`, thing()]));
+    expect(await findings(many)).toContain('501 resources in the template; CloudFormation takes 500');
+  });
+
   test('circles', async () => {
     const text = await findings({
       A: thing({ Needs: ref('B') }),
