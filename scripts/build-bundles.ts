@@ -22,6 +22,9 @@ export const BUNDLES: readonly BundleEntry[] = [
   { name: 'rehearsal-bootstrap', entry: 'rehearsal/services/lambda/bootstrap.ts' },
 ];
 
+/** Stands in for the SDK's chain of credential providers, which is a third of a bundle. */
+const CREDENTIALS = join(ROOT, 'lambda/common/lambda-credentials.ts');
+
 /**
  * Bundles every entry of {@link BUNDLES} to `assets/<name>/index.js` (CommonJS, the AWS SDK included, so that a function
  * runs what was tested and not what its runtime happens to carry). Source maps go to `assets-maps/<name>/`: inside the
@@ -58,6 +61,9 @@ async function buildBundle(root: string, { name, entry }: BundleEntry): Promise<
     // The ES modules of a package are what esbuild can take unused exports out of.
     mainFields: ['module', 'main'],
     conditions: ['node', 'import', 'module'],
+    alias: { '@aws-sdk/credential-provider-node': CREDENTIALS },
+    // All that the SDK loads on demand is either in the bundle or part of Node: no module loader is needed to get it.
+    supported: { 'dynamic-import': false },
     minify: true,
     legalComments: 'none',
     charset: 'utf8',

@@ -1,6 +1,7 @@
 import type { SqsBatchResponse, SqsEvent } from '../common/sqs-event';
-import { type DoorProps, refusalOf, report } from './http-door';
+import type { DoorProps } from './http-door';
 import { parseInboxRequest } from './inbox-request';
+import { refusalOf, report } from './refusals';
 
 /**
  * Takes in messages of the inbox queue. A message that was refused for what it says, and one that could not be taken in
