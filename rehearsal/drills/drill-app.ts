@@ -36,21 +36,26 @@ export function variant(name: string, release: Omit<ScenarioRelease, 'name' | 'c
   return { name, context: { variant: name }, ...release };
 }
 
-/** A scenario on the drill agent. Variants that are not described are good ones. */
+/**
+ * A scenario on the drill agent. Variants that are not described are good ones.
+ *
+ * @param brokenProbe whether the variants' faults hit the preflight's probe too
+ */
 export function drillScenario(
   name: string,
   releases: readonly ScenarioRelease[],
   variants: readonly Variant[] = [],
-  traffic: Partial<Traffic> = {},
+  brokenProbe = false,
 ): Scenario {
   return {
     name,
     app: APP,
     speed: SPEED,
-    traffic: { ...TRAFFIC, ...traffic },
+    traffic: TRAFFIC,
     secrets: [{ name: '*ProviderKey*', value: 'drill' }],
     provider: {
       rules: [
+        ...(brokenProbe ? [] : [{ name: 'probe', match: { messages: 'Task: probe' }, answer: GOOD }]),
         ...variants.map(({ answer, ...rule }) => ({
           ...rule,
           match: { messages: `variant ${rule.name}.` },

@@ -11,6 +11,7 @@ export const preflightRefuses: NamedDrill = {
         variant('mute', { expected: 'refused', because: { reason: 'BeforeAllowTraffic' }, traffic: { minShare: 0.5 } }),
       ],
       [{ name: 'mute', refusalRate: 1 }],
+      true,
     ),
 };
 
