@@ -9,10 +9,10 @@ import type { InvocationContext } from '../common/deadline';
 import { runHook } from '../common/lifecycle-hook';
 import { createLogger } from '../common/logger';
 import { once } from '../common/once';
-import { readRollout } from '../common/rollout-record';
 import { readSettings, setting } from '../common/settings';
 import { type EvidenceProps, gatherEvidence } from './evidence';
 import { countFinishedTasks } from './finished-tasks';
+import { readRollout } from './rollout-record';
 
 const settingsSchema = z.object({
   [Env.AGENT]: setting.text,

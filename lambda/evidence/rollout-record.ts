@@ -17,14 +17,3 @@ export async function readRollout(
   );
   return Item === undefined ? undefined : rolloutItemSchema.parse(Item);
 }
-
-/** What is promoted; undefined before the first promotion. */
-export async function readPromoted(
-  client: DynamoDBDocumentClient,
-  controlTable: string,
-): Promise<PromotedItem | undefined> {
-  const { Item } = await client.send(
-    new GetCommand({ TableName: controlTable, Key: ControlKey.promoted, ConsistentRead: true }),
-  );
-  return Item === undefined ? undefined : promotedItemSchema.parse(Item);
-}

@@ -1,1 +1,0 @@
-export { documentClient } from './clients/dynamodb';
