@@ -2,6 +2,7 @@ export * from './agent-service';
 export * from './gates';
 export * from './intake';
 export * from './lanes';
+export * from './metrics';
 export * from './observability';
 export * from './release';
 export * from './rollout';

@@ -2,7 +2,7 @@ import type { Duration } from 'aws-cdk-lib';
 import { ComparisonOperator, type IMetric, MathExpression, type Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import { laneError } from '../common/errors';
-import type { TaskMetrics } from '../observability/task-metrics';
+import type { TaskMetrics } from '../metrics';
 import type { AlarmGateOptions, GateOptions } from './gate-options';
 import { type Judgement, judgementOf } from './judgement';
 import type { GateSeverity } from './severity';

@@ -2,7 +2,7 @@ import { Alarm, type AlarmBase, type IAlarmAction, TreatMissingData } from 'aws-
 import { Construct } from 'constructs';
 import { laneError } from '../common/errors';
 import { LaneName } from '../lanes/lane-name';
-import { TaskMetrics } from '../observability/task-metrics';
+import { TaskMetrics } from '../metrics';
 import type { QualityGate } from './quality-gate';
 import { GateSeverity } from './severity';
 

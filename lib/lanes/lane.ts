@@ -14,7 +14,7 @@ import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { laneError } from '../common/errors';
 import { PlatformLimits } from '../contract';
-import { TaskMetrics } from '../observability/task-metrics';
+import { TaskMetrics } from '../metrics';
 import type { ILaneQueues } from '../worker/lane-queues';
 import { grantSend } from './grant-send';
 import type { LaneName } from './lane-name';

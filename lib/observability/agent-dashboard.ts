@@ -13,8 +13,8 @@ import { Construct } from 'constructs';
 import type { QualityGates } from '../gates/quality-gates';
 import type { Intake } from '../intake/intake';
 import type { Lane } from '../lanes/lane';
+import { TaskMetrics } from '../metrics';
 import type { AgentWorker } from '../worker';
-import { TaskMetrics } from './task-metrics';
 
 export interface AgentDashboardProps {
   readonly agentName: string;

@@ -1,2 +1,1 @@
 export * from './agent-dashboard';
-export * from './task-metrics';

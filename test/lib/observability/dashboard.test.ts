@@ -1,5 +1,3 @@
-import { Duration } from 'aws-cdk-lib';
-import { LaneName, TaskMetrics } from '../../../lib';
 import { IntakeMetric, METRIC_NAMESPACE, TaskMetric } from '../../../lib/contract';
 import { supportAgent } from '../../support/agent-service';
 import { testStack } from '../../support/stack';
@@ -32,38 +30,5 @@ describe('dashboard', () => {
     for (const id of Object.keys(resources).filter((key) => resources[key]?.Type === 'AWS::CloudWatch::Alarm')) {
       expect(plain).toContain(id);
     }
-  });
-});
-
-describe('metric helpers', () => {
-  test('of the agent, a lane and a release have the dimensions of the contract', () => {
-    const dimensions = (metrics: TaskMetrics) => metrics.finished().dimensions;
-    expect(dimensions(TaskMetrics.ofAgent('a'))).toEqual({ Agent: 'a' });
-    expect(dimensions(TaskMetrics.ofLane('a', LaneName.STABLE))).toEqual({ Agent: 'a', Lane: 'stable' });
-    expect(dimensions(TaskMetrics.ofRelease('a', 'r-0'))).toEqual({ Agent: 'a', Release: 'r-0' });
-  });
-
-  test('there is one for every task metric', () => {
-    const metrics = TaskMetrics.ofAgent('a');
-    const all = [
-      metrics.finished(),
-      metrics.succeeded(),
-      metrics.failed(),
-      metrics.duration(),
-      metrics.queueWait(),
-      metrics.cost(),
-      metrics.toolCalls(),
-      metrics.inputTokens(),
-      metrics.outputTokens(),
-      metrics.qualityScore(),
-    ];
-    expect(all.map(({ metricName }) => metricName).sort()).toEqual(Object.values(TaskMetric).sort());
-    expect(new Set(all.map(({ namespace }) => namespace))).toEqual(new Set([METRIC_NAMESPACE]));
-  });
-
-  test('take the options of the CDK', () => {
-    const metric = TaskMetrics.ofAgent('a').duration({ statistic: 'p50', period: Duration.minutes(1) });
-    expect(metric.statistic).toBe('p50');
-    expect(metric.period.toMinutes()).toBe(1);
   });
 });

@@ -1,6 +1,5 @@
 import { type DimensionsMap, Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { Dimension, METRIC_NAMESPACE, TaskMetric, type TaskMetricName } from '../contract';
-import type { LaneName } from '../lanes/lane-name';
 
 /**
  * The task metrics of one dimension set: of an agent as a whole, of one of its lanes, or of one release.
@@ -13,9 +12,13 @@ export class TaskMetrics {
     return new TaskMetrics({ [Dimension.AGENT]: agentName });
   }
 
-  /** Metrics of one lane, whichever release it ran. */
-  static ofLane(agentName: string, lane: LaneName): TaskMetrics {
-    return new TaskMetrics({ [Dimension.AGENT]: agentName, [Dimension.LANE]: lane });
+  /**
+   * Metrics of one lane, whichever release it ran.
+   *
+   * @param laneName of `LaneName`, or the `laneName` of a lane
+   */
+  static ofLane(agentName: string, laneName: string): TaskMetrics {
+    return new TaskMetrics({ [Dimension.AGENT]: agentName, [Dimension.LANE]: laneName });
   }
 
   /** Metrics of one release, on whichever lane it ran. */
