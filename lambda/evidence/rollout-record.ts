@@ -1,11 +1,5 @@
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
-import {
-  ControlKey,
-  type PromotedItem,
-  promotedItemSchema,
-  type RolloutItem,
-  rolloutItemSchema,
-} from '../../lib/contract';
+import { ControlKey, type RolloutItem, rolloutItemSchema } from '../../lib/contract';
 
 /** The rollout under way or the last one; undefined before the first. */
 export async function readRollout(
