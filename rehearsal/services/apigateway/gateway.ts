@@ -108,7 +108,7 @@ export class Gateway {
     }
     const body = await readBody(exchange.request);
     if (body === undefined) {
-      return gatewayAnswer(413, 'Request Entity Too Large', { connection: 'close' });
+      return gatewayAnswer(413, 'Request Entity Too Large');
     }
     return this.invoke(exchange, match, authorized.authorizer, body);
   }
@@ -352,17 +352,17 @@ async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T |
   }
 }
 
+/** Undefined for one that is too large; it is read to its end all the same, so that the caller gets to see the answer. */
 async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_BODY) {
-      return undefined;
+    if (size <= MAX_BODY) {
+      chunks.push(chunk);
     }
-    chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  return size <= MAX_BODY ? Buffer.concat(chunks) : undefined;
 }
 
 function send(response: ServerResponse, answer: HttpAnswer, requestId: string): void {

@@ -135,6 +135,7 @@ export function routeHandler(apis: Apis): ResourceHandler {
     type: 'AWS::ApiGatewayV2::Route',
     document: 'route',
     schema: routeSchema,
+    properties: Object.keys(routeSchema.shape),
     apis,
     put: (api, id, properties) => {
       for (const [otherId, other] of api.routes) {
@@ -182,6 +183,7 @@ export function integrationHandler(apis: Apis): ResourceHandler {
     type: 'AWS::ApiGatewayV2::Integration',
     document: 'integration',
     schema: integrationSchema,
+    properties: Object.keys(integrationSchema.shape),
     apis,
     put: (api, id, { IntegrationUri, TimeoutInMillis }) => {
       api.integrations.set(id, { functionArn: IntegrationUri, timeoutMs: TimeoutInMillis ?? 30_000 });
@@ -205,6 +207,7 @@ export function authorizerHandler(apis: Apis): ResourceHandler {
     type: 'AWS::ApiGatewayV2::Authorizer',
     document: 'authorizer',
     schema: authorizerSchema,
+    properties: Object.keys(authorizerSchema.shape),
     apis,
     put: (api, id, { IdentitySource, JwtConfiguration }) => {
       api.authorizers.set(id, {
@@ -218,27 +221,28 @@ export function authorizerHandler(apis: Apis): ResourceHandler {
   });
 }
 
-interface MemberProps<S extends z.ZodObject> {
+interface MemberProps<T extends { readonly ApiId: string }> {
   readonly type: string;
   /** Last word of the document's name. */
   readonly document: string;
-  readonly schema: S;
+  readonly schema: z.ZodType<T>;
+  readonly properties: readonly string[];
   readonly apis: Apis;
-  readonly put: (api: Api, id: string, properties: z.infer<S>) => ResourceOutcome;
+  readonly put: (api: Api, id: string, properties: T) => ResourceOutcome;
   readonly remove: (api: Api, id: string) => void;
 }
 
 /** Routes, integrations and authorizers: parts of an API with an id of their own. */
-function memberHandler<S extends z.ZodObject>(props: MemberProps<S>): ResourceHandler {
-  const { type, document, schema, apis } = props;
+function memberHandler<T extends { readonly ApiId: string }>(props: MemberProps<T>): ResourceHandler {
+  const { type, apis } = props;
   const put = (request: ResourceRequest, id: string): ResourceOutcome => {
-    const properties = readProperties<z.infer<S>>(type, schema as z.ZodType<z.infer<S>>, request);
-    return props.put(apis.get(String(request.properties.ApiId)), id, properties);
+    const properties = readProperties(type, props.schema, request);
+    return props.put(apis.get(properties.ApiId), id, properties);
   };
   return {
     type,
-    source: `${DOCUMENTS}-${document}.html`,
-    properties: Object.keys(schema.shape),
+    source: `${DOCUMENTS}-${props.document}.html`,
+    properties: props.properties,
     replaceOn: ['ApiId'],
     create: async (request: ResourceRequest) => put(request, randomBytes(4).toString('hex')),
     update: async (request: ResourceUpdateRequest) => put(request, request.physicalId),

@@ -300,9 +300,10 @@ export class Fleet {
       this.end(member);
       return;
     }
-    if (this.alive >= this.props.maxEnvironments && this.someoneStarves(pool)) {
-      this.end(member);
-      this.schedule();
+    // One that was started just now serves its own version first, or two versions could take the place from each other for ever.
+    const starving = member.invocations > 0 || pool.waiting.size === 0 ? this.starving(pool) : undefined;
+    if (starving !== undefined) {
+      this.end(member, starving);
       return;
     }
     member.state = 'idle';
@@ -311,26 +312,32 @@ export class Fleet {
     this.schedule();
   }
 
-  private someoneStarves(own: Pool): boolean {
-    const limit = performance.now() - PATIENCE_MS;
-    let starving = false;
-    for (const pool of this.pools.values()) {
-      if (pool.idle.length > 0 && pool.waiting.size === 0) {
-        // That one makes room.
-        return false;
-      }
-      starving ||= pool !== own && pool.booting === 0 && pool.waiting.size > 0 && pool.waitingSince < limit;
+  /** The version that has waited longest for an environment which it can get only from another version's busy ones. */
+  private starving(own: Pool): Pool | undefined {
+    if (this.alive < this.props.maxEnvironments) {
+      return undefined;
     }
-    return starving;
+    const limit = performance.now() - PATIENCE_MS;
+    let found: Pool | undefined;
+    for (const pool of this.pools.values()) {
+      if (pool.idle.length > 0) {
+        // That one makes room.
+        return undefined;
+      }
+      if (pool !== own && pool.booting === 0 && pool.waiting.size > 0 && pool.waitingSince < limit) {
+        found = found === undefined || pool.waitingSince < found.waitingSince ? pool : found;
+      }
+    }
+    return found;
   }
 
-  /** Takes the environment out of service. Its place is free from now on; the process follows. */
-  private end(member: Member): void {
+  /** Takes the environment out of service. Its place is free from now on, for `next` if given; the process follows. */
+  private end(member: Member, next?: Pool): void {
     member.environment.kill('Error: the environment was ended');
-    this.gone(member);
+    this.gone(member, next);
   }
 
-  private gone(member: Member): void {
+  private gone(member: Member, next?: Pool): void {
     const { pool } = member;
     if (!pool.members.delete(member)) {
       return;
@@ -346,6 +353,9 @@ export class Fleet {
         this.onEmpty?.();
       }
     } else {
+      if (next !== undefined) {
+        this.boot(next);
+      }
       this.schedule();
     }
   }

@@ -52,12 +52,7 @@ const propertiesSchema = z.strictObject({
   Description: z.string().max(256).optional(),
   Environment: z
     .strictObject({
-      Variables: z
-        .record(
-          z.string().regex(/^[A-Za-z]\w+$/, 'expected a name of two or more letters, digits, underscores'),
-          z.union([z.string(), z.number(), z.boolean()]).transform(String),
-        )
-        .optional(),
+      Variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)).optional(),
     })
     .optional(),
   EphemeralStorage: z.strictObject({ Size: cfnNumber.pipe(z.number().int().min(512).max(10_240)) }).optional(),
@@ -182,6 +177,12 @@ export class FunctionHandler implements ResourceHandler {
 }
 
 function checkEnvironment(environment: Readonly<Record<string, string>>): void {
+  const misnamed = Object.keys(environment).filter((key) => !/^[A-Za-z]\w+$/.test(key));
+  if (misnamed.length > 0) {
+    throw new ResourceFailure(
+      `environment variables: got the names ${misnamed.join(', ')}, expected a letter and one or more letters, digits, underscores`,
+    );
+  }
   const reserved = Object.keys(environment).filter((key) => RESERVED_VARIABLES.includes(key));
   if (reserved.length > 0) {
     throw new ResourceFailure(

@@ -70,7 +70,7 @@ export class Invoker {
       this.asyncQueue.add({ ...run, requestId: randomUUID() }, (attempt) => this.run(attempt));
       return { status: 202, payload: '', executedVersion: resolved.version.version };
     }
-    const result = await this.run(run);
+    const result = await this.run(run, resolved);
     if (result.kind === 'throttled') {
       throw new ServiceError('TooManyRequestsException', 'Rate Exceeded.', 429, {
         Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded',
@@ -93,10 +93,13 @@ export class Invoker {
     };
   }
 
-  /** Runs the function once. @throws ServiceError ResourceNotFoundException */
-  async run(run: Run): Promise<RunResult> {
+  /**
+   * Runs the function once.
+   * @param resolved what to run. @default drawn from the alias now
+   * @throws ServiceError ResourceNotFoundException
+   */
+  async run(run: Run, resolved = this.deps.functions.resolve(run.name, run.qualifier)): Promise<RunResult> {
     const { functions, fleet } = this.deps;
-    const resolved = functions.resolve(run.name, run.qualifier);
     const before = this.running.get(run.name) ?? 0;
     const reserved = functions.reserved(run.name);
     if (reserved !== undefined && before >= reserved) {

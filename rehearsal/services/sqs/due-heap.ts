@@ -1,6 +1,14 @@
+interface Entry<T> {
+  readonly at: number;
+  /** Order of addition: of two that are due at the same time, the first added comes first. */
+  readonly order: number;
+  readonly value: T;
+}
+
 /** Binary heap of values that are due at a time (milliseconds), earliest first. */
 export class DueHeap<T> {
-  private readonly entries: { readonly at: number; readonly value: T }[] = [];
+  private readonly entries: Entry<T>[] = [];
+  private added = 0;
 
   get nextAt(): number | undefined {
     return this.entries[0]?.at;
@@ -8,13 +16,14 @@ export class DueHeap<T> {
 
   add(at: number, value: T): void {
     const { entries } = this;
+    this.added += 1;
+    const added = { at, order: this.added, value };
     let index = entries.length;
-    const added = { at, value };
     entries.push(added);
     while (index > 0) {
       const parentIndex = (index - 1) >> 1;
       const parent = entries[parentIndex];
-      if (parent === undefined || parent.at <= at) {
+      if (parent === undefined || isBefore(parent, added)) {
         break;
       }
       entries[index] = parent;
@@ -37,7 +46,7 @@ export class DueHeap<T> {
     return top.value;
   }
 
-  private sink(moved: { readonly at: number; readonly value: T }): void {
+  private sink(moved: Entry<T>): void {
     const { entries } = this;
     let index = 0;
     for (;;) {
@@ -48,8 +57,8 @@ export class DueHeap<T> {
         break;
       }
       const [childIndex, child] =
-        rightEntry !== undefined && rightEntry.at < leftEntry.at ? [left + 1, rightEntry] : [left, leftEntry];
-      if (moved.at <= child.at) {
+        rightEntry !== undefined && isBefore(rightEntry, leftEntry) ? [left + 1, rightEntry] : [left, leftEntry];
+      if (isBefore(moved, child)) {
         break;
       }
       entries[index] = child;
@@ -57,4 +66,8 @@ export class DueHeap<T> {
     }
     entries[index] = moved;
   }
+}
+
+function isBefore<T>(a: Entry<T>, b: Entry<T>): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
