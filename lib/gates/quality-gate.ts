@@ -24,6 +24,12 @@ export interface GateConfig {
   readonly evaluationPeriods: number;
   readonly datapointsToAlarm: number;
   readonly severity: GateSeverity;
+  /**
+   * Samples below which the gate is neutral.
+   *
+   * @default - unknown: the metric itself decides
+   */
+  readonly minSamples?: number;
   /** What is measured, what a breach means and what to do. */
   readonly description: string;
 }
@@ -281,9 +287,13 @@ class CustomGate extends QualityGate {
   }
 
   bind(scope: Construct): GateConfig {
-    const judgement = judgementOf(scope, this.props);
+    const { minSamples: _, ...judged } = common(
+      judgementOf(scope, this.props),
+      this.props.description,
+      'see where the metric comes from',
+    );
     return {
-      ...common(judgement, this.props.description, 'see where the metric comes from'),
+      ...judged,
       metric: this.props.metric,
       comparison: this.props.comparison,
       threshold: this.props.threshold,
@@ -375,7 +385,8 @@ function common(
   judgement: Judgement,
   what: string,
   hint: string,
-): Pick<GateConfig, 'evaluationPeriods' | 'datapointsToAlarm' | 'severity' | 'description'> {
-  const { evaluationPeriods, datapointsToAlarm, severity, runbook } = judgement;
-  return { evaluationPeriods, datapointsToAlarm, severity, description: `${what}. What to do: ${runbook ?? hint}.` };
+): Pick<GateConfig, 'evaluationPeriods' | 'datapointsToAlarm' | 'severity' | 'minSamples' | 'description'> {
+  const { evaluationPeriods, datapointsToAlarm, severity, minSamples, runbook } = judgement;
+  const description = `${what}. What to do: ${runbook ?? hint}.`;
+  return { evaluationPeriods, datapointsToAlarm, severity, minSamples, description };
 }

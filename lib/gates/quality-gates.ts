@@ -29,11 +29,14 @@ export class QualityGates extends Construct {
   readonly critical: Alarm[] = [];
   /** Alarms that only notify. */
   readonly warning: Alarm[] = [];
+  /** Samples below which at least one critical gate is neutral; 0 without such gates. */
+  readonly minSamples: number;
 
   constructor(scope: Construct, id: string, props: QualityGatesProps) {
     super(scope, id);
     const candidate = TaskMetrics.ofRelease(props.agentName, props.releaseId);
     const stable = TaskMetrics.ofLane(props.agentName, LaneName.STABLE);
+    let minSamples = 0;
     for (const [name, gate] of Object.entries(props.gates)) {
       if (!/^[A-Za-z][A-Za-z0-9]{0,63}$/.test(name)) {
         throw laneError(
@@ -66,8 +69,14 @@ export class QualityGates extends Construct {
       if (props.action !== undefined) {
         alarm.addAlarmAction(props.action);
       }
-      (config.severity === GateSeverity.CRITICAL ? this.critical : this.warning).push(alarm);
+      if (config.severity === GateSeverity.CRITICAL) {
+        this.critical.push(alarm);
+        minSamples = Math.max(minSamples, config.minSamples ?? 0);
+      } else {
+        this.warning.push(alarm);
+      }
     }
+    this.minSamples = minSamples;
   }
 
   /** All alarms, critical ones first. */

@@ -1,4 +1,4 @@
-import { ArnFormat, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Annotations, ArnFormat, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
@@ -240,6 +240,12 @@ export class Intake extends Construct {
       this.inboxDeadLetterAlarm = alarm;
     } else {
       this.inbox = props.inbox;
+      if (props.inbox instanceof Queue && props.inbox.deadLetterQueue === undefined) {
+        Annotations.of(this).addWarningV2(
+          'cdk-agent-lanes:inboxWithoutDeadLetters',
+          'the inbox that was handed in has no dead-letter queue: messages that are no valid request come back until they expire; give it one',
+        );
+      }
     }
     const receive = Grant.addToPrincipal({
       grantee: this.router,

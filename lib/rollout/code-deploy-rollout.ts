@@ -87,6 +87,7 @@ export class CodeDeployRollout extends Construct {
     const preflightTimeout = this.preflightTimeout(props.preflightTimeout ?? Duration.minutes(2));
     this.duration = this.withinLimits(shift.duration, evidence.wait, preflightTimeout);
     const ignoreGates = this.ignoreGates(props);
+    this.compareEvidence(evidence, props);
 
     // 2. After the versions by reference.
     const target = {
@@ -222,6 +223,18 @@ export class CodeDeployRollout extends Construct {
       `no gate can stop the rollout of ${props.release.releaseId} for agent '${props.agentName}': ${reason}`,
     );
     return true;
+  }
+
+  /** A gate that never had its samples stays silent, and silence is no pass. */
+  private compareEvidence({ minTasks }: EvidenceConfig, { gates }: RolloutContext): void {
+    if (minTasks > 0 && minTasks < gates.minSamples) {
+      Annotations.of(this).addWarningV2(
+        'cdk-agent-lanes:evidenceBelowSamples',
+        `${minTasks} tasks are evidence enough for a promotion, but a critical gate judges no period with fewer than ` +
+          `${gates.minSamples}: a release can be promoted that no gate has judged; raise Evidence.atLeast, or lower ` +
+          'minSamples and take a longer period',
+      );
+    }
   }
 
   private acknowledgeServiceRole(): void {

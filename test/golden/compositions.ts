@@ -65,7 +65,14 @@ export function handedInParts(app: App): Stack {
       evidence: Evidence.atLeast(5, { wait: Duration.minutes(10) }),
       preflightTimeout: Duration.minutes(5),
     }),
-    gates: { latency: QualityGate.latency({ maxIncrease: 0.5 }) },
+    gates: {
+      latency: QualityGate.latency({
+        maxIncrease: 0.5,
+        minSamples: 5,
+        period: Duration.minutes(20),
+        evaluationPeriods: 1,
+      }),
+    },
     taskRetention: Duration.days(7),
     maxReceiveCount: 8,
   });

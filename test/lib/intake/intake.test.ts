@@ -1,4 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
+import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { type AgentServiceProps, IntakeAuth } from '../../../lib';
@@ -162,6 +163,28 @@ describe('inbox', () => {
     expect(resources[named(resources, 'SupportIntakeInboxMapping')]?.Properties).toMatchObject({
       EventSourceArn: { 'Fn::GetAtt': [named(resources, 'Events'), 'Arn'] },
     });
+  });
+});
+
+describe('an inbox handed in without a dead-letter queue', () => {
+  const warnings = (deadLetters: boolean) => {
+    const stack = testStack();
+    const queue = new Queue(stack, 'DeadLetters');
+    const inbox = new Queue(
+      stack,
+      'Events',
+      deadLetters ? { deadLetterQueue: { queue, maxReceiveCount: 5 } } : {},
+    ) as IQueue;
+    supportAgent(stack, { intake: { inbox } });
+    return Annotations.fromStack(stack).findWarning(
+      '/Test/Support/Intake',
+      Match.stringLikeRegexp('cdk-agent-lanes:inboxWithoutDeadLetters'),
+    );
+  };
+
+  test('gets a warning', () => {
+    expect(warnings(false)).toHaveLength(1);
+    expect(warnings(true)).toEqual([]);
   });
 });
 

@@ -217,6 +217,22 @@ describe('gates', () => {
     );
   });
 
+  test('that need more samples than the evidence has tasks get a warning', () => {
+    const warned = (tasks: number, gate: QualityGate) => {
+      const stack = testStack();
+      const rollout = Rollout.codeDeploy(TEN_MINUTES, { evidence: Evidence.atLeast(tasks) });
+      supportAgent(stack, { rollout, gates: { cost: QualityGate.cost({ minSamples: 1 }), errors: gate } });
+      const found = Annotations.fromStack(stack).findWarning(
+        '/Test/Support/Rollout',
+        Match.stringLikeRegexp('cdk-agent-lanes:evidenceBelowSamples'),
+      );
+      return found.length > 0;
+    };
+    expect(warned(10, QualityGate.errorRate({ minSamples: 11 }))).toBe(true);
+    expect(warned(10, QualityGate.errorRate({ minSamples: 10 }))).toBe(false);
+    expect(warned(10, QualityGate.errorRate({ minSamples: 11, severity: GateSeverity.WARNING }))).toBe(false);
+  });
+
   test('stand guard by default, without a warning', () => {
     const { stack, resources } = synthesize();
     expect(alarms(resources)).toMatchObject({ Enabled: true });
