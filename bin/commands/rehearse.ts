@@ -28,7 +28,8 @@ What it does:
 
 What it does not do:
   It deploys nothing and asks no account anything. It is a reading of AWS, not AWS: docs/rehearsal.md says what it does
-  not imitate. A template with resources that it does not know is refused by name before anything is started.
+  not imitate. A template with resources that it does not know is refused by name before anything is started. The CDK's
+  own validation of templates is left to \`cdk synth\`.
 
 The scenario:
   --scenario FILE, else ${DEFAULT_SCENARIO} in the current folder, else: deploy the app as it is, send a probe through it,
