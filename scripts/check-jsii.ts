@@ -25,6 +25,7 @@ function main(): number {
   try {
     const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as PackageJson;
     cpSync(join(root, 'lib'), join(folder, 'lib'), { recursive: true });
+    cpSync(join(root, 'README.md'), join(folder, 'README.md'));
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
     writeFileSync(
       join(folder, 'package.json'),
