@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { FairLine } from '../../core/fair-line';
+import { LinkedList, type ListNode } from '../../core/linked-list';
 import type { ExecutionEnvironment, Outcome } from './execution-environment';
 import type { FunctionVersion } from './functions';
 import type { Invocation } from './protocol';
@@ -22,7 +23,7 @@ export interface FleetProps {
   readonly idleMs: number;
   /**
    * Environments that load their handler at the same time: more only makes all of them slow.
-   * @default two for each processor
+   * @default one for each processor
    */
   readonly maxBooting?: number;
 }
@@ -38,13 +39,17 @@ export interface EnvironmentView {
   readonly invocations: number;
 }
 
-/** Real milliseconds that a job of another version may wait before it gets the next environment that becomes free. */
-const PATIENCE_MS = 150;
+/** Bounds of the real milliseconds that a job waits for an environment of its version before another is started. */
+const LEAST_PATIENCE_MS = 50;
+const MOST_PATIENCE_MS = 1000;
+/** Taken for the duration of a version's start until one is known. Real milliseconds. */
+const PRESUMED_BOOT_MS = 200;
 
 interface WaitingJob {
   readonly job: Job;
   readonly since: number;
   readonly resolve: (outcome: Outcome) => void;
+  readonly arrival: ListNode<number>;
 }
 
 interface Member {
@@ -61,27 +66,32 @@ interface Pool {
   /** Used last, last: that one is warmest and taken first. */
   readonly idle: Member[];
   readonly waiting: FairLine<WaitingJob>;
-  /** When the pool last got a job while none was waiting, or gave one out. */
-  waitingSince: number;
+  /** When the waiting jobs came, oldest first: they are served in another order. */
+  readonly arrivals: LinkedList<number>;
+  /** Real milliseconds that the last start took. */
+  bootMs: number;
   booting: number;
   retired: boolean;
 }
 
 /**
  * The execution environments of all functions. A job takes an idle environment of its version; if there is none it waits
- * for the first that becomes free, and meanwhile one is started for it, up to the limit. At the limit an idle environment
- * of another version makes room.
+ * for the first that becomes free. One more is started when a job has waited for as long as a start takes: Lambda starts
+ * one at once, but has more than this machine to start it on, and a start here takes the processor from those that work.
+ * At the limit of environments an idle one of another version makes room, and a busy one does when it is done if the other
+ * version has none or far fewer.
  */
 export class Fleet {
   private readonly pools = new Map<FunctionVersion, Pool>();
   private readonly maxBooting: number;
   private readonly reaper: NodeJS.Timeout;
+  private nextLook: NodeJS.Timeout | undefined;
   private alive = 0;
   private booting = 0;
   private stopped = false;
 
   constructor(private readonly props: FleetProps) {
-    this.maxBooting = props.maxBooting ?? 2 * availableParallelism();
+    this.maxBooting = props.maxBooting ?? availableParallelism();
     this.reaper = setInterval(() => this.reap(), Math.max(1000, props.idleMs / 4));
     this.reaper.unref();
   }
@@ -94,10 +104,7 @@ export class Fleet {
     const pool = this.poolOf(job.version);
     return new Promise((resolve) => {
       const since = performance.now();
-      if (pool.waiting.size === 0) {
-        pool.waitingSince = since;
-      }
-      pool.waiting.add(job.source, { job, since, resolve });
+      pool.waiting.add(job.source, { job, since, resolve, arrival: pool.arrivals.push(since) });
       this.schedule();
     });
   }
@@ -145,8 +152,9 @@ export class Fleet {
   async stop(): Promise<void> {
     this.stopped = true;
     clearInterval(this.reaper);
+    clearTimeout(this.nextLook);
     for (const pool of this.pools.values()) {
-      for (let waiting = pool.waiting.take(); waiting !== undefined; waiting = pool.waiting.take()) {
+      for (let waiting = takeJob(pool); waiting !== undefined; waiting = takeJob(pool)) {
         waiting.resolve(lost('the rehearsal has stopped'));
       }
     }
@@ -177,7 +185,8 @@ export class Fleet {
         members: new Set(),
         idle: [],
         waiting: new FairLine(),
-        waitingSince: 0,
+        arrivals: new LinkedList(),
+        bootMs: PRESUMED_BOOT_MS,
         booting: 0,
         retired: false,
       };
@@ -200,18 +209,30 @@ export class Fleet {
   }
 
   private bootForWaiting(): void {
+    const now = performance.now();
     const needy = [...this.pools.values()].filter((pool) => pool.waiting.size > pool.booting);
-    needy.sort((a, b) => a.waitingSince - b.waitingSince);
+    needy.sort((a, b) => (a.arrivals.first ?? now) - (b.arrivals.first ?? now));
+    const impatient = needy.filter((pool) => impatientAt(pool) <= now);
     // In turns, so that a burst on one function leaves starts for the others.
     let started = true;
     while (started) {
       started = false;
-      for (const pool of needy) {
+      for (const pool of impatient) {
         if (pool.waiting.size > pool.booting && this.booting < this.maxBooting && this.makeRoom()) {
           this.boot(pool);
           started = true;
         }
       }
+    }
+    const patient = needy.filter((pool) => !impatient.includes(pool));
+    this.lookAgainAt(Math.min(...patient.map(impatientAt)));
+  }
+
+  private lookAgainAt(time: number): void {
+    clearTimeout(this.nextLook);
+    if (Number.isFinite(time)) {
+      this.nextLook = setTimeout(() => this.schedule(), Math.max(1, time - performance.now()));
+      this.nextLook.unref();
     }
   }
 
@@ -255,13 +276,14 @@ export class Fleet {
     pool.members.add(member);
     void environment.ready.then((error) => {
       booted();
+      pool.bootMs = environment.bootMs;
       if (error === undefined) {
         this.release(member);
         return;
       }
       // Lambda answers the invocation that it started the environment for with the error of the start.
       environment.kill('setup failed');
-      const waiting = pool.waiting.take();
+      const waiting = takeJob(pool);
       if (waiting !== undefined) {
         waiting.job.onStart?.(environment, true);
         waiting.resolve({ payload: error, failed: true, durationMs: 0, maxMemoryMiB: 0, environmentLost: true });
@@ -271,12 +293,11 @@ export class Fleet {
   }
 
   private give(pool: Pool, member: Member): void {
-    const waiting = pool.waiting.take();
+    const waiting = takeJob(pool);
     if (waiting === undefined) {
       pool.idle.push(member);
       return;
     }
-    pool.waitingSince = performance.now();
     member.state = 'busy';
     member.invocations += 1;
     const { job, resolve } = waiting;
@@ -317,16 +338,20 @@ export class Fleet {
     if (this.alive < this.props.maxEnvironments) {
       return undefined;
     }
-    const limit = performance.now() - PATIENCE_MS;
+    const now = performance.now();
     let found: Pool | undefined;
     for (const pool of this.pools.values()) {
       if (pool.idle.length > 0) {
         // That one makes room.
         return undefined;
       }
-      if (pool !== own && pool.booting === 0 && pool.waiting.size > 0 && pool.waitingSince < limit) {
-        found = found === undefined || pool.waitingSince < found.waitingSince ? pool : found;
+      // Not between two that have about as many: they would go on exchanging.
+      const behind = pool.members.size === 0 || pool.members.size + 1 < own.members.size;
+      const since = pool.arrivals.first;
+      if (pool === own || !behind || pool.booting > 0 || since === undefined || now < since + LEAST_PATIENCE_MS) {
+        continue;
       }
+      found = found === undefined || since < (found.arrivals.first ?? now) ? pool : found;
     }
     return found;
   }
@@ -374,6 +399,23 @@ export class Fleet {
       }
     }
   }
+}
+
+function takeJob(pool: Pool): WaitingJob | undefined {
+  const waiting = pool.waiting.take();
+  if (waiting !== undefined) {
+    pool.arrivals.remove(waiting.arrival);
+  }
+  return waiting;
+}
+
+/** When the pool's oldest job will have waited long enough for one more environment to be started. */
+function impatientAt(pool: Pool): number {
+  if (pool.members.size === 0) {
+    return 0;
+  }
+  const patience = Math.min(MOST_PATIENCE_MS, Math.max(LEAST_PATIENCE_MS, pool.bootMs));
+  return (pool.arrivals.first ?? Number.POSITIVE_INFINITY) + patience;
 }
 
 function lost(reason: string): Outcome {

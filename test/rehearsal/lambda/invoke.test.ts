@@ -1,6 +1,17 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import { Stage, until } from './stage';
+
+/** Returns when as many invocations of the same meeting are under way as are expected. */
+const MEETING = `
+  const { mkdirSync, readdirSync, writeFileSync } = require('node:fs');
+  exports.handler = async ({ folder, name, size }) => {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(folder + '/' + name, '');
+    while (readdirSync(folder).length < size) await new Promise((resolve) => setTimeout(resolve, 5));
+    return process.pid;
+  };`;
 
 describe('invocations', () => {
   let clock: ManualClock;
@@ -13,6 +24,16 @@ describe('invocations', () => {
   };
   beforeEach(() => open());
   afterEach(() => stage.close());
+
+  let meetings = 0;
+  /** Runs so many invocations of {@link MEETING} that end only together. @returns the processes that ran them */
+  const meet = async (size: number): Promise<number[]> => {
+    meetings += 1;
+    const folder = join(stage.folder, `meeting-${meetings}`);
+    const names = Array.from({ length: size }, (_, index) => String(index));
+    const results = await Promise.all(names.map((name) => stage.invoke('f', { folder, name, size })));
+    return results.map((result) => Number(result.payload));
+  };
 
   const sum = (name: string, dimensions: Record<string, string>) =>
     stage.metrics
@@ -32,12 +53,8 @@ describe('invocations', () => {
   });
 
   test('invocations at the same time get an environment each', async () => {
-    await stage.function(
-      'f',
-      'exports.handler = async () => { await new Promise((r) => setTimeout(r, 400)); return process.pid; };',
-    );
-    const results = await Promise.all([stage.invoke('f'), stage.invoke('f')]);
-    expect(new Set(results.map((result) => result.payload)).size).toBe(2);
+    await stage.function('f', MEETING, { Timeout: 60 });
+    expect(new Set(await meet(2)).size).toBe(2);
   });
 
   test('an environment stands still between invocations', async () => {
@@ -82,18 +99,11 @@ describe('invocations', () => {
   });
 
   test('a burst uses the idle environments and starts none that it does not need', async () => {
-    await stage.function(
-      'f',
-      'exports.handler = async () => { await new Promise((r) => setTimeout(r, 300)); return process.pid; };',
-    );
-    const burst = async () => {
-      const results = await Promise.all(Array.from({ length: 3 }, () => stage.invoke('f')));
-      return results.map((result) => result.payload).sort();
-    };
-    const warm = await burst();
+    await stage.function('f', MEETING, { Timeout: 60 });
+    const warm = await meet(3);
     expect(new Set(warm).size).toBe(3);
-    await delay(50);
-    expect(await burst()).toEqual(warm);
+    await until(() => stage.lambda.environments().every((one) => one.state === 'idle'), 'all to be idle');
+    expect((await meet(3)).sort()).toEqual(warm.sort());
     expect(stage.lambda.environments()).toHaveLength(3);
   });
 
