@@ -44,6 +44,10 @@ const LEAST_PATIENCE_MS = 50;
 const MOST_PATIENCE_MS = 1000;
 /** Taken for the duration of a version's start until one is known. Real milliseconds. */
 const PRESUMED_BOOT_MS = 200;
+/** Real milliseconds that an environment must have been idle to make room for one more of another version. */
+const EVICTABLE_AFTER_MS = 1000;
+/** Real milliseconds until a version that found no room looks again, if nothing happens before. */
+const LOOK_AGAIN_MS = 250;
 
 interface WaitingJob {
   readonly job: Job;
@@ -70,16 +74,19 @@ interface Pool {
   readonly arrivals: LinkedList<number>;
   /** Real milliseconds that the last start took. */
   bootMs: number;
+  /** Moving average of the real milliseconds of an invocation; undefined before the first has ended. */
+  meanMs: number | undefined;
   booting: number;
   retired: boolean;
 }
 
 /**
  * The execution environments of all functions. A job takes an idle environment of its version; if there is none it waits
- * for the first that becomes free. One more is started when a job has waited for as long as a start takes: Lambda starts
- * one at once, but has more than this machine to start it on, and a start here takes the processor from those that work.
- * At the limit of environments an idle one of another version makes room, and a busy one does when it is done if the other
- * version has none or far fewer.
+ * for the first that becomes free. One more is started when a job has waited for as long as a start takes and the present
+ * environments will not have worked off the line in that time: Lambda starts one at once, but has more than this machine
+ * to start it on, and a start here takes the processor from those that work. At the limit of environments one of another
+ * version that has been idle for a while makes room, and a busy one does when it is done if the other version has none or
+ * far fewer.
  */
 export class Fleet {
   private readonly pools = new Map<FunctionVersion, Pool>();
@@ -141,10 +148,11 @@ export class Fleet {
     const pool = this.pools.get(version);
     if (pool !== undefined) {
       pool.retired = true;
-      for (const member of pool.idle.splice(0)) {
+      for (const member of [...pool.idle]) {
         this.end(member);
       }
       this.forgetIfEmpty(pool);
+      this.schedule();
     }
   }
 
@@ -187,6 +195,7 @@ export class Fleet {
         waiting: new FairLine(),
         arrivals: new LinkedList(),
         bootMs: PRESUMED_BOOT_MS,
+        meanMs: undefined,
         booting: 0,
         retired: false,
       };
@@ -210,22 +219,34 @@ export class Fleet {
 
   private bootForWaiting(): void {
     const now = performance.now();
-    const needy = [...this.pools.values()].filter((pool) => pool.waiting.size > pool.booting);
+    // One at a time for each, so that a burst on one function leaves starts for the others.
+    const needy = [...this.pools.values()].filter((pool) => pool.waiting.size > 0 && pool.booting === 0);
     needy.sort((a, b) => (a.arrivals.first ?? now) - (b.arrivals.first ?? now));
-    const impatient = needy.filter((pool) => impatientAt(pool) <= now);
-    // In turns, so that a burst on one function leaves starts for the others.
-    let started = true;
-    while (started) {
-      started = false;
-      for (const pool of impatient) {
-        if (pool.waiting.size > pool.booting && this.booting < this.maxBooting && this.makeRoom()) {
+    let lookAt = Number.POSITIVE_INFINITY;
+    for (const pool of needy) {
+      const due = impatientAt(pool);
+      if (due > now) {
+        lookAt = Math.min(lookAt, due);
+      } else if (this.booting < this.maxBooting && !this.worksOffSoon(pool, now)) {
+        if (this.makeRoom(pool)) {
           this.boot(pool);
-          started = true;
+        } else {
+          lookAt = Math.min(lookAt, now + LOOK_AGAIN_MS);
         }
+      } else {
+        lookAt = Math.min(lookAt, now + LOOK_AGAIN_MS);
       }
     }
-    const patient = needy.filter((pool) => !impatient.includes(pool));
-    this.lookAgainAt(Math.min(...patient.map(impatientAt)));
+    this.lookAgainAt(lookAt);
+  }
+
+  /** Whether the present environments will have worked off the line before another one would help. */
+  private worksOffSoon(pool: Pool, now: number): boolean {
+    if (pool.members.size === 0 || pool.meanMs === undefined) {
+      return false;
+    }
+    const waited = now - (pool.arrivals.first ?? now);
+    return waited < MOST_PATIENCE_MS && (pool.waiting.size * pool.meanMs) / pool.members.size < patienceOf(pool);
   }
 
   private lookAgainAt(time: number): void {
@@ -236,22 +257,25 @@ export class Fleet {
     }
   }
 
-  /** Whether one more environment may be started, after ending the one that was idle longest if need be. */
-  private makeRoom(): boolean {
+  /** Whether one more environment may be started for the version, after ending the one that was idle longest if need be. */
+  private makeRoom(needy: Pool): boolean {
     if (this.alive < this.props.maxEnvironments) {
       return true;
     }
+    // A version without any environment must get one; others do not take what will soon be needed again.
+    const urgent = needy.members.size === 0;
+    const limit = performance.now() - EVICTABLE_AFTER_MS;
     let oldest: Member | undefined;
     for (const pool of this.pools.values()) {
       const [candidate] = pool.idle;
-      if (candidate !== undefined && (oldest === undefined || candidate.idleSince < oldest.idleSince)) {
+      const evictable = urgent || ((candidate?.idleSince ?? 0) < limit && pool.members.size > 1);
+      if (candidate !== undefined && evictable && (oldest === undefined || candidate.idleSince < oldest.idleSince)) {
         oldest = candidate;
       }
     }
     if (oldest === undefined) {
       return false;
     }
-    oldest.pool.idle.shift();
     this.end(oldest);
     return true;
   }
@@ -304,6 +328,7 @@ export class Fleet {
     job.onStart?.(member.environment, member.invocations === 1);
     void member.environment.run(job.invocation, job.version.settings.timeoutSeconds).then((outcome) => {
       resolve(outcome);
+      pool.meanMs = pool.meanMs === undefined ? outcome.durationMs : 0.8 * pool.meanMs + 0.2 * outcome.durationMs;
       if (outcome.environmentLost) {
         return;
       }
@@ -319,12 +344,15 @@ export class Fleet {
     }
     if (pool.retired && pool.waiting.size === 0) {
       this.end(member);
+      this.schedule();
       return;
     }
     // One that was started just now serves its own version first, or two versions could take the place from each other for ever.
     const starving = member.invocations > 0 || pool.waiting.size === 0 ? this.starving(pool) : undefined;
     if (starving !== undefined) {
-      this.end(member, starving);
+      this.end(member);
+      this.boot(starving);
+      this.schedule();
       return;
     }
     member.state = 'idle';
@@ -356,16 +384,31 @@ export class Fleet {
     return found;
   }
 
-  /** Takes the environment out of service. Its place is free from now on, for `next` if given; the process follows. */
-  private end(member: Member, next?: Pool): void {
+  /** Takes the environment out of service. Its place is free from now on; the process follows. */
+  private end(member: Member): void {
+    this.remove(member);
     member.environment.kill('Error: the environment was ended');
-    this.gone(member, next);
   }
 
-  private gone(member: Member, next?: Pool): void {
+  /** The process has ended, by itself or not. */
+  private gone(member: Member): void {
+    if (!this.remove(member)) {
+      return;
+    }
+    if (this.stopped) {
+      if (this.alive === 0) {
+        this.onEmpty?.();
+      }
+    } else {
+      this.schedule();
+    }
+  }
+
+  /** False for one that was removed before. */
+  private remove(member: Member): boolean {
     const { pool } = member;
     if (!pool.members.delete(member)) {
-      return;
+      return false;
     }
     this.alive -= 1;
     const index = pool.idle.indexOf(member);
@@ -373,16 +416,7 @@ export class Fleet {
       pool.idle.splice(index, 1);
     }
     this.forgetIfEmpty(pool);
-    if (this.stopped) {
-      if (this.alive === 0) {
-        this.onEmpty?.();
-      }
-    } else {
-      if (next !== undefined) {
-        this.boot(next);
-      }
-      this.schedule();
-    }
+    return true;
   }
 
   private forgetIfEmpty(pool: Pool): void {
@@ -411,11 +445,11 @@ function takeJob(pool: Pool): WaitingJob | undefined {
 
 /** When the pool's oldest job will have waited long enough for one more environment to be started. */
 function impatientAt(pool: Pool): number {
-  if (pool.members.size === 0) {
-    return 0;
-  }
-  const patience = Math.min(MOST_PATIENCE_MS, Math.max(LEAST_PATIENCE_MS, pool.bootMs));
-  return (pool.arrivals.first ?? Number.POSITIVE_INFINITY) + patience;
+  return pool.members.size === 0 ? 0 : (pool.arrivals.first ?? Number.POSITIVE_INFINITY) + patienceOf(pool);
+}
+
+function patienceOf(pool: Pool): number {
+  return Math.min(MOST_PATIENCE_MS, Math.max(LEAST_PATIENCE_MS, pool.bootMs));
 }
 
 function lost(reason: string): Outcome {
