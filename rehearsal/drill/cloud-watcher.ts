@@ -42,7 +42,8 @@ export class CloudWatcher {
         this.onAlarm(event);
         break;
       case 'stack':
-        if (event.status.endsWith('_FAILED')) {
+        // A failed shift has been told by its gate or its hook.
+        if (event.status.endsWith('_FAILED') && event.type !== 'AWS::Lambda::Alias') {
           this.progress.say(this.subject, `${event.path}: ${event.status}: ${event.reason ?? ''}`, 'bad');
         } else if (event.status.includes('ROLLBACK_IN_PROGRESS')) {
           this.progress.say(this.subject, 'CloudFormation puts everything back', 'bad');
@@ -55,10 +56,30 @@ export class CloudWatcher {
   };
 
   private onCodeDeploy(event: Extract<CloudEvent, { kind: 'codedeploy' }>): void {
-    const bad = event.event === 'alarm' || event.event === 'rollback';
-    this.progress.say(this.subject, event.message, bad ? 'bad' : 'plain');
+    switch (event.event) {
+      case 'lifecycle':
+        // Failures are told with their reason when the deployment has ended.
+        if (/^(Before|After)AllowTraffic: Succeeded/.test(event.message)) {
+          const hook = event.message.startsWith('Before') ? 'preflight: the release answers' : 'evidence: seen at work';
+          this.progress.say(this.subject, hook, 'good');
+        }
+        break;
+      case 'shift':
+        this.progress.say(
+          this.subject,
+          `shift: ${Math.round((event.weight ?? 0) * 100)} % of the users to the candidate`,
+        );
+        break;
+      case 'rollback':
+        this.progress.say(this.subject, 'CodeDeploy takes all users back to the stable release', 'bad');
+        break;
+      case 'created':
+      case 'alarm':
+      case 'ended':
+        break;
+    }
     // What the alarms say at the first of these decided the deployment; later on they judge something else.
-    if ((bad || event.event === 'ended') && this.readings === undefined) {
+    if (['alarm', 'rollback', 'ended'].includes(event.event) && this.readings === undefined) {
       this.readings = this.read();
     }
   }

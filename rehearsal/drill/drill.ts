@@ -19,8 +19,9 @@ import { chooseAgentStack, DrillError, stacksOf } from './agent-stack';
 import { type AgentUnderTest, findAgent } from './agent-under-test';
 import { ApiClient } from './api-client';
 import { CloudWatcher } from './cloud-watcher';
-import { gatesOf } from './gates';
-import type { Destruction, DrillHistory, Read, ReleaseHistory } from './history';
+import { describeGate, gatesOf } from './gates';
+import type { Destruction, DrillHistory, GateReading, Read, ReleaseHistory } from './history';
+import { hookFinding } from './hook-finding';
 import { isFinal } from './invariants/tasks';
 import { countResults } from './observed-metrics';
 import type { OperatorAccess } from './operator-access';
@@ -188,6 +189,7 @@ class DrillRun {
       seed: this.seed,
       extraEnvironment: { ANTHROPIC_BASE_URL: this.provider.url },
       onEvent: this.watcher.onEvent,
+      ...(keep === undefined ? {} : { logDirectory: join(this.workspace, 'logs') }),
     });
     this.watcher.attach(this.cloud);
     await createSecrets(this.access, this.scenario.secrets ?? []);
@@ -273,7 +275,8 @@ class DrillRun {
     const promoted = await this.promoted();
     const gates =
       this.cloud.resources(this.stackName).length === 0 ? [] : gatesOf(this.cloud.resources(this.stackName));
-    const gateName = (alarm: string) => gates.find((gate) => gate.alarm === alarm)?.name ?? alarm;
+    const stoppedBy = (shift?.alarms ?? []).map((alarm) => gates.find((gate) => gate.alarm === alarm)?.name ?? alarm);
+    const readings = first ? [] : this.watcher.decided();
     const facts: DeploymentFacts = {
       status: result.status,
       failure: result.reason,
@@ -282,7 +285,11 @@ class DrillRun {
       shift:
         shift === undefined
           ? undefined
-          : { steps: shift.shifts, endedAt: shift.endedAt, stoppedBy: shift.alarms.map(gateName) },
+          : {
+              steps: shift.shifts,
+              endedAt: shift.endedAt,
+              stoppedFor: this.stoppedFor(shift, stoppedBy, readings, startedAt),
+            },
       promotedAt:
         promoted?.target.release === id && promoted !== undefined && promoted.promotedAt >= startedAt
           ? promoted.promotedAt
@@ -303,11 +310,29 @@ class DrillRun {
       routerVersion: shift?.toVersion,
       valve: valvePeriods(facts),
       stackStatus: result.status,
-      stoppedBy: facts.shift?.stoppedBy ?? [],
-      gates: first ? [] : this.watcher.decided(),
+      stoppedBy,
+      gates: readings,
       shiftSeconds: shiftSecondsOf(facts, this.speed),
       candidateBacklog: 0,
     };
+  }
+
+  /** The gates with what they said, or the finding of the hook that failed. */
+  private stoppedFor(
+    shift: DeploymentView,
+    stoppedBy: readonly string[],
+    readings: readonly GateReading[],
+    startedAt: number,
+  ): readonly string[] {
+    if (stoppedBy.length > 0) {
+      return stoppedBy.map((name) => {
+        const reading = readings.find((candidate) => candidate.name === name);
+        return reading === undefined ? `gate ${name} in ALARM` : describeGate(reading);
+      });
+    }
+    const hook = shift.lifecycle.find(({ status, name }) => status === 'Failed' && name !== 'AllowTraffic');
+    const finding = hook === undefined ? undefined : hookFinding(this.cloud, this.stackName, startedAt);
+    return hook === undefined || finding === undefined ? [] : [`${hook.name}: ${finding}`];
   }
 
   private refusedAtSynth(release: ScenarioRelease, error: SynthesisError): ReleaseHistory {
@@ -356,7 +381,14 @@ class DrillRun {
     if (scenario.traffic !== undefined) {
       this.client = new ApiClient(this.agent.endpoint, this.callerCredentials(), now);
       const plan = new TrafficPlan(scenario.traffic, this.seed);
-      this.traffic = new TrafficGenerator(plan, this.client, scenario.traffic.ratePerSecond, now);
+      const { ratePerSecond, maxWaiting = Math.max(20, Math.ceil(ratePerSecond)) } = scenario.traffic;
+      this.traffic = new TrafficGenerator(
+        plan,
+        this.client,
+        ratePerSecond,
+        now,
+        () => this.waitingMessages() >= maxWaiting,
+      );
     }
   }
 

@@ -14,7 +14,8 @@ export interface DeploymentFacts {
     | {
         readonly steps: readonly { readonly at: number; readonly weight: number }[];
         readonly endedAt: number | undefined;
-        readonly stoppedBy: readonly string[];
+        /** What stopped it, in words: gates with their values, or a hook's finding. Empty: nothing did. */
+        readonly stoppedFor: readonly string[];
       }
     | undefined;
   /** When the release was written down as promoted, if it was. */
@@ -39,13 +40,13 @@ export function outcomeOf(facts: DeploymentFacts): Outcome {
     return { verdict: 'promoted', reason: promotionReason(facts) };
   }
   const met = facts.shift?.steps.some((step) => step.weight > 0) ?? false;
-  const stoppedBy = facts.shift?.stoppedBy ?? [];
-  const gates = stoppedBy.length === 0 ? [] : [`gate ${stoppedBy.join(', ')} in ALARM`];
+  const known = facts.shift?.stoppedFor ?? [];
   const failure = facts.failure === undefined ? [] : [facts.failure];
   const unsettled = isSettled(facts.status) ? [] : [`the stack is left in ${facts.status}`];
   return {
     verdict: met ? 'rolled_back' : 'refused',
-    reason: [...gates, ...failure, ...unsettled].join('; ') || facts.status,
+    // What stopped the shift explains it better than the failure of the resource that follows from it.
+    reason: [...(known.length > 0 ? known : failure), ...unsettled].join('; ') || facts.status,
   };
 }
 

@@ -17,7 +17,19 @@ export const trafficSchema = z.strictObject({
     .min(0)
     .max(1_000_000)
     .describe('how many tasks are sent at least; more are sent when the rollouts take longer'),
-  ratePerSecond: z.number().positive().max(1_000).describe('tasks per real second, for example 40'),
+  ratePerSecond: z
+    .number()
+    .positive()
+    .max(1_000)
+    .describe('tasks per real second, for example 30; fewer when too many wait'),
+  maxWaiting: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'tasks that may wait in the queues before no more are sent, so that a slow machine is not overrun; default: one second of traffic, 20 at least',
+    ),
   inputs: z
     .array(z.json())
     .min(1)

@@ -9,6 +9,9 @@ const TICK_MS = 20;
 /** Requests in flight at most: above it the generator waits instead of piling up sockets. */
 const MAX_IN_FLIGHT = 64;
 
+/** How often the queues are looked at, in real milliseconds. */
+const LOOK_MS = 100;
+
 /** A pause longer than this is not caught up on, so that traffic never comes as a burst. Real milliseconds. */
 const CATCH_UP_MS = 200;
 
@@ -19,6 +22,8 @@ export class TrafficGenerator {
   private readonly answers = new Map<number, Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
   private due = 0;
+  private held = false;
+  private looked = 0;
   private lastTick = 0;
 
   constructor(
@@ -28,6 +33,8 @@ export class TrafficGenerator {
     private readonly rate: number,
     /** Cloud time. */
     private readonly now: () => number,
+    /** Whether enough tasks wait: nothing more is sent then, so that a slow machine is slow and not overrun. */
+    private readonly enoughWaiting: () => boolean,
   ) {}
 
   get submissions(): readonly Submission[] {
@@ -64,6 +71,14 @@ export class TrafficGenerator {
     const now = performance.now();
     this.due += (Math.min(now - this.lastTick, CATCH_UP_MS) / 1000) * this.rate;
     this.lastTick = now;
+    if (now - this.looked >= LOOK_MS) {
+      this.looked = now;
+      this.held = this.enoughWaiting();
+    }
+    if (this.held) {
+      this.due = 0;
+      return;
+    }
     while (this.due >= 1 && this.waiting.size < MAX_IN_FLIGHT) {
       this.due -= 1;
       const sending = this.send(this.plan.next());

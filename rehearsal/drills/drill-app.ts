@@ -19,7 +19,10 @@ const TRAFFIC: Traffic = {
   users: 40,
   tasks: 60,
   ratePerSecond: 25,
-  inputs: [{ text: 'note it' }, { text: 'note it again' }],
+  inputs: [
+    ...Array.from({ length: 9 }, (_, n) => ({ text: `note it in line ${n + 1}` })),
+    { text: 'think long, then note it' },
+  ],
   idempotentRepeats: 0.05,
 };
 
@@ -29,6 +32,8 @@ const GOOD = { text: '{"toolCalls": 1, "score": 0.9}', inputTokens: 1000, output
 /** How the provider answers one variant of the drill agent. */
 export interface Variant extends Omit<ProviderRule, 'name' | 'match'> {
   readonly name: string;
+  /** Only the tasks that say so: one in ten says "think long". @default all */
+  readonly task?: string;
 }
 
 /** A release of the drill agent. */
@@ -56,9 +61,9 @@ export function drillScenario(
     provider: {
       rules: [
         ...(brokenProbe ? [] : [{ name: 'probe', match: { messages: 'Task: probe' }, answer: GOOD }]),
-        ...variants.map(({ answer, ...rule }) => ({
+        ...variants.map(({ answer, task, ...rule }) => ({
           ...rule,
-          match: { messages: `variant ${rule.name}.` },
+          match: { messages: { regex: `variant ${rule.name}\\.[^]*Task: ${task ?? ''}` } },
           answer: { ...GOOD, ...answer },
         })),
         { name: 'good', answer: GOOD },

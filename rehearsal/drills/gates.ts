@@ -15,8 +15,8 @@ const BREACHES: Readonly<Record<string, Breach>> = {
   },
   'gate-latency': {
     gate: 'latency',
-    shows: 'a release whose tasks take more than two seconds is taken back by the latency gate',
-    variant: { answer: { latencyMs: { min: 2_000, max: 2_200 } } },
+    shows: 'a release that takes seven seconds for one task in ten is taken back by the latency gate',
+    variant: { task: 'think long', answer: { latencyMs: 7_000 } },
   },
   'gate-error-rate': {
     gate: 'errors',

@@ -8,7 +8,7 @@ export const preflightRefuses: NamedDrill = {
       'preflight-refuses',
       [
         variant('good', { expected: 'promoted', traffic: { minShare: 0.5 } }),
-        variant('mute', { expected: 'refused', because: { reason: 'BeforeAllowTraffic' }, traffic: { minShare: 0.5 } }),
+        variant('mute', { expected: 'refused', because: { reason: 'preflight failed' }, traffic: { minShare: 0.5 } }),
       ],
       [{ name: 'mute', refusalRate: 1 }],
       true,
@@ -23,7 +23,7 @@ export const quietRelease: NamedDrill = {
       variant('good', { expected: 'promoted', traffic: { minShare: 1 } }),
       variant('unseen', {
         expected: 'rolled_back',
-        because: { reason: 'AfterAllowTraffic' },
+        because: { reason: 'not enough evidence' },
         traffic: { quiet: true },
       }),
     ]),

@@ -18,7 +18,7 @@ const facts = (overrides: Partial<DeploymentFacts> = {}): DeploymentFacts => ({
       { at: minute(15), weight: 1 },
     ],
     endedAt: minute(16),
-    stoppedBy: [],
+    stoppedFor: [],
   },
   promotedAt: minute(20),
   ...overrides,
@@ -35,7 +35,7 @@ const flippedBack = facts({
       { at: minute(9), weight: 0 },
     ],
     endedAt: minute(9),
-    stoppedBy: ['errors'],
+    stoppedFor: ['gate errors in ALARM at 0.4, threshold 0.05'],
   },
 });
 
@@ -52,13 +52,18 @@ describe('outcomeOf', () => {
   test('rolled back when users may have met it, with the gate', () => {
     expect(outcomeOf(flippedBack)).toEqual({
       verdict: 'rolled_back',
-      reason: 'gate errors in ALARM; Live: the alarm fired',
+      reason: 'gate errors in ALARM at 0.4, threshold 0.05',
     });
   });
 
   test('refused when no user could have met it', () => {
     const refused = { ...noShift, status: 'UPDATE_ROLLBACK_COMPLETE', failure: 'Live: the preflight failed' };
     expect(outcomeOf(refused)).toEqual({ verdict: 'refused', reason: 'Live: the preflight failed' });
+  });
+
+  test('gives the failure of the stack when nothing stopped the shift', () => {
+    const failed = facts({ status: 'UPDATE_ROLLBACK_COMPLETE', failure: 'Record: throttled', promotedAt: undefined });
+    expect(outcomeOf(failed)).toEqual({ verdict: 'rolled_back', reason: 'Record: throttled' });
   });
 
   test('says when the stack is stuck', () => {
