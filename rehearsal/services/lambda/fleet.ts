@@ -392,14 +392,7 @@ export class Fleet {
 
   /** The process has ended, by itself or not. */
   private gone(member: Member): void {
-    if (!this.remove(member)) {
-      return;
-    }
-    if (this.stopped) {
-      if (this.alive === 0) {
-        this.onEmpty?.();
-      }
-    } else {
+    if (this.remove(member) && !this.stopped) {
       this.schedule();
     }
   }
@@ -411,6 +404,9 @@ export class Fleet {
       return false;
     }
     this.alive -= 1;
+    if (this.alive === 0) {
+      this.onEmpty?.();
+    }
     const index = pool.idle.indexOf(member);
     if (index >= 0) {
       pool.idle.splice(index, 1);
