@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { BUILT_IN, HOW_TO_GO_ON, loadScenario, ScenarioError } from '../../rehearsal/drill';
 import { EXIT_CODE_HELP, ExitCode } from './exit-codes';
@@ -74,14 +74,14 @@ async function rehearse(options: Options, terminal: Terminal): Promise<number> {
   const directory = process.cwd();
   const given = options.scenario ?? (existsSync(join(directory, DEFAULT_SCENARIO)) ? DEFAULT_SCENARIO : undefined);
   try {
-    const scenario = given === undefined ? BUILT_IN : await loadScenario(given);
+    const scenario = given === undefined ? BUILT_IN : await loadScenario(resolve(directory, given));
     const say = options.json === '-' ? terminal.err : terminal.out;
     say(given === undefined ? `no ${DEFAULT_SCENARIO} here: ${BUILT_IN.name}` : `scenario ${given}`);
     return await runAndReport(
       {
         scenario,
         directory,
-        json: options.json ?? DEFAULT_REPORT,
+        json: options.json === '-' ? '-' : resolve(directory, options.json ?? DEFAULT_REPORT),
         ...(given === undefined ? { probe: true, epilogue: HOW_TO_GO_ON } : {}),
         ...(options.app === undefined ? {} : { app: options.app }),
         ...(options.speed === undefined ? {} : { speed: options.speed }),

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { relative } from 'node:path';
 import {
   type DrillOptions,
   type DrillReport,
@@ -79,7 +79,7 @@ function writeReport(
     terminal.out(text);
   } else if (file !== undefined) {
     writeFileSync(file, `${text}\n`);
-    say(`report      ${file} (${resolve(dirname(file))})`);
+    say(`report      ${relative(process.cwd(), file)}`);
   }
 }
 

@@ -46,7 +46,7 @@ export class DrillStack extends Stack {
       }),
       gates: {
         cost: QualityGate.cost({ maxIncrease: 0.2, ...window }),
-        latency: QualityGate.latency({ p99: Duration.seconds(5), ...window }),
+        latency: QualityGate.latency({ p99: Duration.seconds(4), ...window }),
         errors: QualityGate.errorRate({ max: 0.2, ...window }),
         toolCalls: QualityGate.toolCalls({ maxIncrease: 0.5, ...window }),
         quality: QualityGate.qualityScore({ min: 0.7, ...window }),

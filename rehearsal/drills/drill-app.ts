@@ -12,8 +12,11 @@ export interface NamedDrill {
 /** Synthesizes examples/drill-agent; run in the folder of the package. */
 const APP = 'node --import tsx examples/drill-agent/app.ts';
 
-/** Cloud seconds per real second: the bake of four minutes takes eight seconds. */
+/** Cloud seconds per real second: the bake of four minutes takes eight seconds, and a gate needs some of them. */
 const SPEED = 30;
+
+/** For drills in which no gate has to see anything. */
+export const FAST = 60;
 
 const TRAFFIC: Traffic = {
   users: 40,
@@ -44,18 +47,18 @@ export function variant(name: string, release: Omit<ScenarioRelease, 'name' | 'c
 /**
  * A scenario on the drill agent. Variants that are not described are good ones.
  *
- * @param brokenProbe whether the variants' faults hit the preflight's probe too
+ * @param options.brokenProbe whether the variants' faults hit the preflight's probe too
  */
 export function drillScenario(
   name: string,
   releases: readonly ScenarioRelease[],
   variants: readonly Variant[] = [],
-  brokenProbe = false,
+  { brokenProbe = false, speed = SPEED }: { readonly brokenProbe?: boolean; readonly speed?: number } = {},
 ): Scenario {
   return {
     name,
     app: APP,
-    speed: SPEED,
+    speed,
     traffic: TRAFFIC,
     secrets: [{ name: '*ProviderKey*', value: 'drill' }],
     provider: {

@@ -5,6 +5,8 @@ interface Breach {
   readonly gate: string;
   readonly shows: string;
   readonly variant: Omit<Variant, 'name'>;
+  /** Cloud seconds per real second. @default that of all drills */
+  readonly speed?: number;
 }
 
 const BREACHES: Readonly<Record<string, Breach>> = {
@@ -15,8 +17,10 @@ const BREACHES: Readonly<Record<string, Breach>> = {
   },
   'gate-latency': {
     gate: 'latency',
-    shows: 'a release that takes seven seconds for one task in ten is taken back by the latency gate',
-    variant: { task: 'think long', answer: { latencyMs: 7_000 } },
+    shows: 'a release that takes five seconds for one task in ten is taken back by the latency gate',
+    variant: { task: 'think long', answer: { latencyMs: 5_000 } },
+    // Answers take real time: at the speed of the others the bake would be over when the first slow ones are there.
+    speed: 15,
   },
   'gate-error-rate': {
     gate: 'errors',
@@ -52,5 +56,6 @@ export const GATE_DRILLS: readonly NamedDrill[] = Object.entries(BREACHES).map((
         variant('broken', { expected: 'rolled_back', because: { gate: breach.gate }, traffic: { minShare: 0.5 } }),
       ],
       [{ name: 'broken', ...breach.variant }],
+      breach.speed === undefined ? {} : { speed: breach.speed },
     ),
 }));

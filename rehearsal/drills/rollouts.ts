@@ -1,4 +1,5 @@
-import { drillScenario, type NamedDrill, variant } from './drill-app';
+import type { Scenario, ScenarioRelease } from '../drill/scenario';
+import { drillScenario, FAST, type NamedDrill, variant } from './drill-app';
 
 export const preflightRefuses: NamedDrill = {
   name: 'preflight-refuses',
@@ -11,7 +12,7 @@ export const preflightRefuses: NamedDrill = {
         variant('mute', { expected: 'refused', because: { reason: 'preflight failed' }, traffic: { minShare: 0.5 } }),
       ],
       [{ name: 'mute', refusalRate: 1 }],
-      true,
+      { brokenProbe: true },
     ),
 };
 
@@ -19,7 +20,7 @@ export const quietRelease: NamedDrill = {
   name: 'quiet-release',
   shows: 'a release that nobody used is not promoted: not enough evidence',
   scenario: async () =>
-    drillScenario('quiet-release', [
+    fast('quiet-release', [
       variant('good', { expected: 'promoted', traffic: { minShare: 1 } }),
       variant('unseen', {
         expected: 'rolled_back',
@@ -33,7 +34,7 @@ export const updateFailsAfterShift: NamedDrill = {
   name: 'update-fails-after-shift',
   shows: 'a stack update that fails when all users have been shifted puts everything back',
   scenario: async () =>
-    drillScenario('update-fails-after-shift', [
+    fast('update-fails-after-shift', [
       variant('good', { expected: 'promoted', traffic: { minShare: 0.3 } }),
       variant('unlucky', {
         expected: 'rolled_back',
@@ -48,7 +49,7 @@ export const twoInARow: NamedDrill = {
   name: 'two-in-a-row',
   shows: 'two good releases, one right after the other, are both promoted',
   scenario: async () =>
-    drillScenario('two-in-a-row', [
+    fast('two-in-a-row', [
       variant('good', { expected: 'promoted', traffic: { minShare: 0.2 } }),
       variant('better', { expected: 'promoted', traffic: { minShare: 0.4 } }),
       variant('best', { expected: 'promoted', traffic: { minShare: 0.4 } }),
@@ -59,8 +60,12 @@ export const noChange: NamedDrill = {
   name: 'no-change',
   shows: 'deploying the same again changes nothing and shifts nobody',
   scenario: async () =>
-    drillScenario('no-change', [
+    fast('no-change', [
       variant('good', { expected: 'promoted', traffic: { minShare: 0.5 } }),
       { ...variant('good', { expected: 'promoted', unchanged: true, traffic: { minShare: 0.5 } }), name: 'good-again' },
     ]),
 };
+
+function fast(name: string, releases: readonly ScenarioRelease[]): Scenario {
+  return drillScenario(name, releases, [], { speed: FAST });
+}

@@ -1,0 +1,32 @@
+import { DRILL_TIMEOUT_MS, runNamedDrill, verdicts } from './run-named-drill';
+
+test(
+  'preflight-refuses: no user meets a release that cannot answer',
+  async () => {
+    const report = await runNamedDrill('preflight-refuses');
+    expect(verdicts(report)).toEqual({ good: 'promoted', mute: 'refused' });
+    expect(report.releases[1]).toMatchObject({ usersOnCandidate: 0, shiftSeconds: 0, tasks: { candidate: 0 } });
+    expect(report.releases[1]?.reason).toContain('model_refusal');
+  },
+  DRILL_TIMEOUT_MS,
+);
+
+test(
+  'quiet-release: a release that nobody used is not promoted',
+  async () => {
+    const report = await runNamedDrill('quiet-release');
+    expect(verdicts(report)).toEqual({ good: 'promoted', unseen: 'rolled_back' });
+    expect(report.releases[1]?.reason).toContain('not enough evidence: 0 of at least 20 tasks');
+  },
+  DRILL_TIMEOUT_MS,
+);
+
+test(
+  'update-fails-after-shift: everything is put back',
+  async () => {
+    const report = await runNamedDrill('update-fails-after-shift');
+    expect(verdicts(report)).toEqual({ good: 'promoted', unlucky: 'rolled_back' });
+    expect(report.releases[1]?.reason).toContain('the table is throttled');
+  },
+  DRILL_TIMEOUT_MS,
+);

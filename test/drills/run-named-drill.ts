@@ -1,0 +1,27 @@
+import { type DrillReport, runDrill, SILENT } from '../../rehearsal/drill';
+import { DRILLS } from '../../rehearsal/drills';
+import { packageRoot } from '../../rehearsal/drills/package-root';
+
+/** Longest that a drill may take in a test, in milliseconds: a busy machine needs several times what a calm one does. */
+export const DRILL_TIMEOUT_MS = 150_000;
+
+/** Runs a drill of the repository as `npm run drill` does, and holds it to its invariants. */
+export async function runNamedDrill(name: string): Promise<DrillReport> {
+  const drill = DRILLS.find((candidate) => candidate.name === name);
+  if (drill === undefined) {
+    throw new Error(`there is no drill ${name}`);
+  }
+  const report = await runDrill({
+    scenario: await drill.scenario(),
+    directory: packageRoot(),
+    signal: new AbortController().signal,
+    progress: SILENT,
+  });
+  expect(report.invariants.filter((invariant) => !invariant.held)).toEqual([]);
+  expect(report.passed).toBe(true);
+  return report;
+}
+
+export function verdicts(report: DrillReport): Record<string, string> {
+  return Object.fromEntries(report.releases.map((release) => [release.name, release.verdict]));
+}
