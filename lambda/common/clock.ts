@@ -19,11 +19,14 @@ const settingsSchema = z.strictObject({
   speed: z.number().positive(),
 });
 
+function settingsOf(environment: NodeJS.ProcessEnv): z.infer<typeof settingsSchema> {
+  const text = environment[Env.CLOCK];
+  return text === undefined ? { realEpochMs: 0, cloudEpochMs: 0, speed: 1 } : settingsSchema.parse(JSON.parse(text));
+}
+
 /** The clock of this process; see {@link Env.CLOCK}. */
 export function systemClock(environment: NodeJS.ProcessEnv = process.env): Clock {
-  const text = environment[Env.CLOCK];
-  const { realEpochMs, cloudEpochMs, speed } =
-    text === undefined ? { realEpochMs: 0, cloudEpochMs: 0, speed: 1 } : settingsSchema.parse(JSON.parse(text));
+  const { realEpochMs, cloudEpochMs, speed } = settingsOf(environment);
   return {
     now: () => cloudEpochMs + (Date.now() - realEpochMs) * speed,
     sleep: (milliseconds, signal) =>
@@ -43,6 +46,19 @@ export function systemClock(environment: NodeJS.ProcessEnv = process.env): Clock
         signal?.addEventListener('abort', onAbort, { once: true });
       }),
   };
+}
+
+/** Real milliseconds that another function's work is given at least, in compressed time. */
+const LEAST_REAL_MS = 20_000;
+
+/**
+ * How long to wait, in the cloud's milliseconds, for work that another function does. On AWS that is the limit. In the
+ * rehearsal work takes real time while the cloud's clock runs faster: the limit then holds in the cloud's time, but not
+ * before 20 real seconds (or the limit itself, if that is shorter) are over, so that a busy machine is not taken for
+ * work that hangs.
+ */
+export function patienceFor(limitMs: number, environment: NodeJS.ProcessEnv = process.env): number {
+  return Math.max(limitMs, Math.min(limitMs, LEAST_REAL_MS) * settingsOf(environment).speed);
 }
 
 /** Starts counting; each call of the result gives the real milliseconds since. */

@@ -1,5 +1,5 @@
 import { FINAL_STATUSES, type TaskRecord } from '../../lib/contract';
-import type { Clock } from '../common/clock';
+import { type Clock, patienceFor } from '../common/clock';
 import type { Verdict } from '../common/lifecycle-hook';
 import { newTraceHeader } from '../common/trace';
 import { judgeProbe } from './judge-probe';
@@ -11,7 +11,7 @@ const POLL_MS = 2_000;
 export interface PreflightProps {
   readonly agent: string;
   readonly release: string;
-  /** Cloud time that the probe may take. */
+  /** Cloud time that the probe may take; see {@link patienceFor}. */
   readonly timeoutSeconds: number;
   readonly tasks: {
     create(task: TaskRecord): Promise<boolean>;
@@ -35,7 +35,7 @@ export async function runPreflight(props: PreflightProps, signal?: AbortSignal):
     throw new Error(`the id of the probe, ${probe.id}, is taken`);
   }
   await queues.send(probe, traceHeader);
-  const end = start + timeoutSeconds * 1000;
+  const end = start + patienceFor(timeoutSeconds * 1000);
   for (;;) {
     const task = await tasks.get(probe.id);
     if (task === undefined) {

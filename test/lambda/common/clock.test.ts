@@ -1,4 +1,4 @@
-import { afterReal, stopwatch, systemClock } from '../../../lambda/common/clock';
+import { afterReal, patienceFor, stopwatch, systemClock } from '../../../lambda/common/clock';
 import { Env } from '../../../lib/contract';
 
 const compressed = (settings: object) => systemClock({ [Env.CLOCK]: JSON.stringify(settings) });
@@ -20,6 +20,14 @@ test('in the rehearsal time is compressed', async () => {
 
 test('fails for clock settings that are none', () => {
   expect(() => compressed({ speed: 0 })).toThrow();
+});
+
+test('patience with the work of others is the limit on AWS, and at least 20 real seconds in compressed time', () => {
+  const fast = { [Env.CLOCK]: JSON.stringify({ realEpochMs: 0, cloudEpochMs: 0, speed: 30 }) };
+  expect(patienceFor(120_000, {})).toBe(120_000);
+  expect(patienceFor(120_000, fast)).toBe(600_000);
+  expect(patienceFor(5_000, fast)).toBe(150_000);
+  expect(patienceFor(3_600_000, fast)).toBe(3_600_000);
 });
 
 test('sleep fails with the reason of its signal', async () => {
