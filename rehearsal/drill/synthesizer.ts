@@ -77,6 +77,11 @@ export class Synthesizer {
     return assembly;
   }
 
+  /** Resolves when no app runs any more, however they ended. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.assemblies.values());
+  }
+
   private async run(request: SynthesisRequest, output: string): Promise<string> {
     const finished = resolve(this.options.directory, request.app);
     if (existsSync(join(finished, 'manifest.json')) && (await stat(finished)).isDirectory()) {

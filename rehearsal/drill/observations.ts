@@ -1,0 +1,69 @@
+import {
+  ControlKey,
+  type PromotedItem,
+  promotedItemSchema,
+  type TaskRecord,
+  taskRecordSchema,
+} from '../../lib/contract';
+import type { RehearsalCloud } from '../cloud';
+import type { ScriptedProvider } from '../provider';
+import type { AgentUnderTest } from './agent-under-test';
+import type { Destruction, DrillHistory } from './history';
+import { countResults } from './observed-metrics';
+import type { OperatorAccess } from './operator-access';
+
+/** Tasks of callers as they stand in the tasks table; probes left out. */
+export async function liveTasks(cloud: RehearsalCloud, agent: AgentUnderTest): Promise<readonly TaskRecord[]> {
+  const items = await cloud.tables.scan(agent.tasksTable);
+  return items.map((item) => taskRecordSchema.parse(item)).filter((task) => task.mode === 'live');
+}
+
+/** What the control table says to be promoted. */
+export async function promotedItem(cloud: RehearsalCloud, agent: AgentUnderTest): Promise<PromotedItem | undefined> {
+  const items = await cloud.tables.scan(agent.controlTable);
+  const item = items.find(({ pk, sk }) => pk === ControlKey.promoted.pk && sk === ControlKey.promoted.sk);
+  return item === undefined ? undefined : promotedItemSchema.parse(item);
+}
+
+type Observed = Pick<
+  DrillHistory,
+  'resultsWritten' | 'recordedReleases' | 'authorisation' | 'alarms' | 'provider' | 'malformedMetricLines'
+>;
+
+/** What can be asked only while the stack is there. */
+export async function observe(
+  cloud: RehearsalCloud,
+  provider: ScriptedProvider,
+  access: OperatorAccess,
+  agent: AgentUnderTest | undefined,
+  since: number,
+): Promise<Observed> {
+  const control = agent === undefined ? [] : await cloud.tables.scan(agent.controlTable);
+  const answered = provider.counts().reduce((sum, { requests }) => sum + requests, 0);
+  const unmatched = provider.unmatched();
+  return {
+    resultsWritten: agent === undefined ? undefined : await countResults(access, agent.name, since, cloud.clock.now()),
+    recordedReleases: control.flatMap(({ pk, sk }) => {
+      const id = /^RELEASE#(.+)$/.exec(String(pk))?.[1];
+      return id !== undefined && sk === ControlKey.release(id).sk ? [id] : [];
+    }),
+    authorisation: cloud.iam.statistics(),
+    alarms: cloud.alarms().map(({ name, hadData }) => ({ name, hadData })),
+    provider: { requests: answered + unmatched, unmatched },
+    malformedMetricLines: cloud.malformedMetricLines(),
+  };
+}
+
+/** Destroys the stack, and looks what is left. */
+export async function destroyStack(cloud: RehearsalCloud, stackName: string): Promise<Destruction> {
+  const { status, retained, failures } = await cloud.destroy(stackName);
+  const kept = new Set(retained.map(({ physicalId }) => physicalId));
+  const queues = cloud.queues().filter(({ name, arn, url }) => ![name, arn, url].some((id) => kept.has(id)));
+  const tables = cloud.tables.names().filter((name) => !kept.has(name));
+  return {
+    completed: status === 'DELETE_COMPLETE',
+    failures: failures.map(({ path, reason }) => `${path}: ${reason}`),
+    leftovers: [...queues.map(({ name }) => `queue ${name}`), ...tables.map((name) => `table ${name}`)],
+    retained: retained.map(({ path }) => path),
+  };
+}
