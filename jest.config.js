@@ -1,9 +1,9 @@
-/** @type {import('jest').Config} */
-module.exports = {
+/** Tests that rehearse whole rollouts: they judge latency and time, so they get the machine for themselves. */
+const DRILLS = ['<rootDir>/test/drills/', '<rootDir>/test/bin/'];
+
+const common = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
-  testMatch: ['**/*.test.ts'],
-  globalSetup: '<rootDir>/test/global-setup.ts',
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',
@@ -20,6 +20,20 @@ module.exports = {
     '^cdk-agent-lanes/worker$': '<rootDir>/lambda/worker/index.ts',
   },
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',
+};
+
+/** @type {import('jest').Config} */
+module.exports = {
+  globalSetup: '<rootDir>/test/global-setup.ts',
   testTimeout: 60_000,
   maxWorkers: 2,
+  projects: [
+    {
+      ...common,
+      displayName: 'parts',
+      testMatch: ['**/*.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', ...DRILLS],
+    },
+    { ...common, displayName: 'drills', testMatch: DRILLS.map((folder) => `${folder}**/*.test.ts`) },
+  ],
 };

@@ -48,17 +48,18 @@ export function systemClock(environment: NodeJS.ProcessEnv = process.env): Clock
   };
 }
 
-/** Real milliseconds that another function's work is given at least, in compressed time. */
-const LEAST_REAL_MS = 20_000;
-
 /**
- * How long to wait, in the cloud's milliseconds, for work that another function does. On AWS that is the limit. In the
+ * How long to wait, in the cloud's milliseconds, for work that other functions do. On AWS that is the limit. In the
  * rehearsal work takes real time while the cloud's clock runs faster: the limit then holds in the cloud's time, but not
- * before 20 real seconds (or the limit itself, if that is shorter) are over, so that a busy machine is not taken for
- * work that hangs.
+ * before `leastRealMs` (or the limit itself, if that is shorter) are over, so that a busy machine is not taken for work
+ * that hangs.
  */
-export function patienceFor(limitMs: number, environment: NodeJS.ProcessEnv = process.env): number {
-  return Math.max(limitMs, Math.min(limitMs, LEAST_REAL_MS) * settingsOf(environment).speed);
+export function patienceFor(
+  limitMs: number,
+  leastRealMs: number,
+  environment: NodeJS.ProcessEnv = process.env,
+): number {
+  return Math.max(limitMs, Math.min(limitMs, leastRealMs) * settingsOf(environment).speed);
 }
 
 /** Starts counting; each call of the result gives the real milliseconds since. */

@@ -1,15 +1,18 @@
 import type { RolloutItem } from '../../lib/contract';
-import type { Clock } from '../common/clock';
+import { type Clock, patienceFor } from '../common/clock';
 import type { Verdict } from '../common/lifecycle-hook';
 
 /** Milliseconds (cloud time) between two looks at the metric. */
 const POLL_MS = 15_000;
 
+/** Real milliseconds that tasks under way are given at least; see {@link patienceFor}. */
+const LEAST_REAL_MS = 8_000;
+
 export interface EvidenceProps {
   readonly release: string;
   /** Finished tasks that are enough. 0: the rollout needs no evidence. */
   readonly minTasks: number;
-  /** Cloud time to wait for metrics, which arrive late. */
+  /** Cloud time to wait for metrics, which arrive late; see {@link patienceFor}. */
   readonly waitSeconds: number;
   readonly rollout: () => Promise<RolloutItem | undefined>;
   /** Tasks of the release finished between two times (milliseconds since 1970). */
@@ -39,7 +42,7 @@ export async function gatherEvidence(props: EvidenceProps, signal?: AbortSignal)
       reason: `no evidence: expected a rollout of ${release} under way, the control table has ${seen}`,
     };
   }
-  const end = clock.now() + waitSeconds * 1000;
+  const end = clock.now() + patienceFor(waitSeconds * 1000, LEAST_REAL_MS);
   for (;;) {
     const now = clock.now();
     const finished = await countFinished(rollout.startedAt, now);

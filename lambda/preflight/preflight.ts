@@ -8,6 +8,9 @@ import { newProbe } from './probe-task';
 /** Milliseconds (cloud time) between two looks at the probe. */
 const POLL_MS = 2_000;
 
+/** Real milliseconds that the probe is given at least; see {@link patienceFor}. */
+const LEAST_REAL_MS = 20_000;
+
 export interface PreflightProps {
   readonly agent: string;
   readonly release: string;
@@ -35,7 +38,7 @@ export async function runPreflight(props: PreflightProps, signal?: AbortSignal):
     throw new Error(`the id of the probe, ${probe.id}, is taken`);
   }
   await queues.send(probe, traceHeader);
-  const end = start + patienceFor(timeoutSeconds * 1000);
+  const end = start + patienceFor(timeoutSeconds * 1000, LEAST_REAL_MS);
   for (;;) {
     const task = await tasks.get(probe.id);
     if (task === undefined) {
