@@ -9,6 +9,7 @@ export class CloudWatcher {
   private gates: readonly Gate[] = [];
   private readings: readonly GateReading[] | undefined;
   private cloud: RehearsalCloud | undefined;
+  private detached = false;
 
   constructor(
     private readonly progress: Progress,
@@ -18,6 +19,11 @@ export class CloudWatcher {
 
   attach(cloud: RehearsalCloud): void {
     this.cloud = cloud;
+  }
+
+  /** What the cloud does while it is being stopped is no news. */
+  detach(): void {
+    this.detached = true;
   }
 
   /** From now on events belong to this release. */
@@ -33,6 +39,9 @@ export class CloudWatcher {
   }
 
   readonly onEvent = (event: CloudEvent): void => {
+    if (this.detached) {
+      return;
+    }
     this.keep(event);
     switch (event.kind) {
       case 'codedeploy':

@@ -108,6 +108,7 @@ async function runIn(workspace: string, options: DrillOptions): Promise<DrillRep
     }
     return report;
   } finally {
+    watcher.detach();
     ended.abort(new Error('the run has ended'));
     await run.stop();
     await cloud.stop();
