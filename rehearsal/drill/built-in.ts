@@ -23,5 +23,5 @@ export const HOW_TO_GO_ON = `This deployed the app as it is, sent a probe throug
     ]
   }
 
-and run the same command again. Each release is the app with another context; "inputs" must fit the agent. All fields
-are described in the JSON schema.`;
+and run the same command again. Each release is the app with another context; "inputs" and the provider's answers must
+fit the agent. All fields are described in the JSON schema.`;

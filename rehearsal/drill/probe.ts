@@ -1,9 +1,11 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { z } from 'zod';
 import { documentClient } from '../../lambda/common/clients/dynamodb';
 import { TaskQueues } from '../../lambda/common/task-queues';
 import { TaskTable } from '../../lambda/common/task-table';
 import { runPreflight } from '../../lambda/preflight/preflight';
+import { probeCheckSchema } from '../../lib/contract';
 import type { RehearsalClock } from '../core/clock';
 import type { AgentUnderTest } from './agent-under-test';
 import type { OperatorAccess } from './operator-access';
@@ -11,13 +13,26 @@ import type { OperatorAccess } from './operator-access';
 /** Cloud seconds that the probe may take. */
 const PROBE_SECONDS = 600;
 
+/** How far a probe came. */
+export interface ProbeOutcome {
+  /**
+   * `passed`; `unanswered`: everything works, but the agent could not use what the provider answered, which is no wonder
+   * when no scenario says what that is; `failed`: something is wrong with the deployment.
+   */
+  readonly kind: 'passed' | 'unanswered' | 'failed';
+  readonly reason: string;
+}
+
+/** Check of the probe that depends on the model's answer. */
+const AGENT_CHECK = 'agent';
+
 /** Sends the preflight's probe through the agent: queue, worker, behaviour, secrets, store, model. */
 export async function sendProbe(
   access: OperatorAccess,
   agent: AgentUnderTest,
   clock: RehearsalClock,
   signal: AbortSignal,
-): Promise<{ readonly passed: boolean; readonly reason: string }> {
+): Promise<ProbeOutcome> {
   const tables = new DynamoDBClient(access);
   const queues = new SQSClient(access);
   try {
@@ -32,7 +47,15 @@ export async function sendProbe(
       },
       signal,
     );
-    return { passed: verdict.passed, reason: verdict.reason };
+    if (verdict.passed) {
+      return { kind: 'passed', reason: verdict.reason };
+    }
+    const checks = z.array(probeCheckSchema).safeParse(verdict.details?.checks);
+    const failed = checks.success ? checks.data.filter(({ ok }) => !ok) : [];
+    const [first] = failed;
+    return first !== undefined && failed.every(({ name }) => name === AGENT_CHECK)
+      ? { kind: 'unanswered', reason: first.message ?? 'no reason given' }
+      : { kind: 'failed', reason: verdict.reason };
   } finally {
     tables.destroy();
     queues.destroy();

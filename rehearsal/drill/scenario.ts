@@ -118,7 +118,7 @@ export const scenarioSchema = z
       .min(1)
       .max(600)
       .optional()
-      .describe('cloud seconds per real second, 1 to 600; default 60: a bake of ten minutes takes ten seconds'),
+      .describe('cloud seconds per real second, 1 to 600; default 30: a bake of ten minutes takes twenty seconds'),
     seed: z
       .number()
       .int()
@@ -174,7 +174,7 @@ export const scenarioSchema = z
   });
 export type Scenario = z.infer<typeof scenarioSchema>;
 
-export const DEFAULT_SPEED = 60;
+export const DEFAULT_SPEED = 30;
 export const DEFAULT_SEED = 1;
 
 /** The JSON schema that is published as rehearsal/scenario.schema.json. */

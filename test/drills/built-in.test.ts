@@ -1,0 +1,24 @@
+import { BUILT_IN, runDrill } from '../../rehearsal/drill';
+import { packageRoot } from '../../rehearsal/drills/package-root';
+import { DRILL_TIMEOUT_MS } from './run-named-drill';
+
+test(
+  'without a scenario an app is deployed as it is, probed and destroyed',
+  async () => {
+    const lines: string[] = [];
+    const report = await runDrill({
+      scenario: BUILT_IN,
+      directory: packageRoot(),
+      app: 'node --import tsx examples/drill-agent/app.ts',
+      probe: true,
+      signal: new AbortController().signal,
+      progress: { say: (_, text) => lines.push(text) },
+    });
+    expect(report.invariants.filter((invariant) => !invariant.held)).toEqual([]);
+    expect(report.releases.map(({ verdict }) => verdict)).toEqual(['promoted']);
+    expect(lines.join('\n')).toContain(
+      'a probe came through to the agent, which could not use the scripted answer "ok"',
+    );
+  },
+  DRILL_TIMEOUT_MS,
+);
