@@ -5,6 +5,3 @@ export const EVIDENCE_ACTIONS = ['cloudwatch:GetMetricData'];
 
 /** The rollout check looks at the router's alias. */
 export const ROLLOUT_CHECK_ACTIONS = ['lambda:GetAlias'];
-
-/** The recorder reads the behaviour document of the release, and no other object. */
-export const BEHAVIOR_ACTIONS = ['s3:GetObject'];
