@@ -2,13 +2,14 @@ import { TASKS_PATH, type TaskRecord, type TaskResponse } from '../../lib/contra
 
 /** What a caller may see of a task. Lane, lease, attempts and trace are ours. */
 export function taskResponseOf(task: TaskRecord): TaskResponse {
-  const { id, status, priority, release, createdAt, startedAt, finishedAt, result, error, usage } = task;
+  const { id, status, priority, release, createdAt, attempts, startedAt, finishedAt, result, error, usage } = task;
   return {
     id,
     status,
     priority,
     ...(release === undefined ? {} : { release }),
     createdAt: iso(createdAt),
+    attempts,
     ...(startedAt === undefined ? {} : { startedAt: iso(startedAt) }),
     ...(finishedAt === undefined ? {} : { finishedAt: iso(finishedAt) }),
     ...(result === undefined ? {} : { result }),

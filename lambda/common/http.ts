@@ -28,8 +28,10 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   invalid_request: 400,
   forbidden: 403,
   not_found: 404,
+  conflict: 409,
   idempotency_conflict: 409,
   too_large: 413,
+  overloaded: 429,
   internal: 500,
   unavailable: 503,
 };

@@ -1,5 +1,8 @@
-/** What becomes of a task whose attempt ended with the error. */
-export type Disposition = 'retry' | 'fail' | 'time_out';
+/**
+ * What becomes of a task whose attempt ended with the error. `wait`: like `retry`, but the attempt does not count.
+ * `hand_back`: another worker goes on at once, from the journal. `lose`: another worker has the task already.
+ */
+export type Disposition = 'retry' | 'wait' | 'fail' | 'time_out' | 'cancel' | 'hand_back' | 'lose';
 
 /**
  * Brand of the errors below. The agent and the worker may each carry a copy of this module in their bundle, so errors
@@ -30,8 +33,29 @@ export class AgentError extends Error {
  * @default code `retryable`
  */
 export class RetryableError extends AgentError {
-  constructor(message: string, options: ErrorOptions & { readonly code?: string } = {}) {
-    super(options.code ?? 'retryable', message, 'retry', options);
+  /** Milliseconds before which a repetition makes no sense, if whoever refused said so. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, options: RetryOptions = {}, disposition: 'retry' | 'wait' = 'retry') {
+    super(options.code ?? 'retryable', message, disposition, options);
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+export interface RetryOptions extends ErrorOptions {
+  readonly code?: string;
+  readonly retryAfterMs?: number;
+}
+
+/**
+ * A provider limits its callers. The task waits in its queue, and the attempt does not count: a limit never fails a task
+ * that has time left.
+ *
+ * @default code `throttled`
+ */
+export class ThrottledError extends RetryableError {
+  constructor(message: string, options: RetryOptions = {}) {
+    super(message, { ...options, code: options.code ?? 'throttled' }, 'wait');
   }
 }
 
@@ -49,7 +73,7 @@ export class FatalError extends AgentError {
 /** A limit of the release is used up. The task fails, also when the agent catches this error. */
 export class LimitExceededError extends AgentError {
   constructor(
-    readonly limit: 'maxToolCalls' | 'maxModelCalls' | 'maxTokens' | 'maxCost',
+    readonly limit: 'maxToolCalls' | 'maxModelCalls' | 'maxSteps' | 'maxTokens' | 'maxCost',
     message: string,
   ) {
     super('limit_exceeded', message, 'fail');
@@ -60,6 +84,34 @@ export class LimitExceededError extends AgentError {
 export class TimedOutError extends AgentError {
   constructor(message: string) {
     super('timed_out', message, 'time_out');
+  }
+}
+
+/** The caller cancelled the task. */
+export class CancelledError extends AgentError {
+  constructor() {
+    super('cancelled', 'the task was cancelled by its caller', 'cancel');
+  }
+}
+
+/** The attempt ends here, and another worker goes on from the journal at once. */
+export class HandBackError extends AgentError {
+  /** @param reason `worker_ends`: its time is nearly up, or it is being stopped. `revoked`: its release was put back. */
+  constructor(readonly reason: 'worker_ends' | 'revoked') {
+    super(
+      'handed_back',
+      reason === 'revoked'
+        ? 'the release was revoked while the task ran'
+        : 'the worker has to end before the task does',
+      'hand_back',
+    );
+  }
+}
+
+/** The lease is another worker's, or may be. Whatever this attempt still does is not to be written. */
+export class LeaseLostError extends AgentError {
+  constructor(message: string) {
+    super('lease_lost', message, 'lose');
   }
 }
 

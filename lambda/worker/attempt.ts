@@ -1,4 +1,4 @@
-import { type Json, MAX_RESULT_BYTES, type TaskError, type TaskRecord, type Usage } from '../../lib/contract';
+import { type Json, MAX_PAYLOAD_BYTES, type TaskError, type TaskRecord, type Usage } from '../../lib/contract';
 import { afterReal } from '../common/clock';
 import type { AgentDefinition, AgentLogger, TaskInfo } from '../runtime/agent';
 import { type AgentEnvironment, TaskContext } from '../runtime/context';
@@ -66,9 +66,13 @@ export async function attempt<I, O>(
     }
     switch (dispositionOf(error)) {
       case 'retry':
+      case 'wait':
+      case 'hand_back':
+      case 'lose':
         return { kind: 'retry', error: reason, ...spent() };
       case 'time_out':
         return { kind: 'timed_out', error: reason, ...spent() };
+      case 'cancel':
       case 'fail':
         return { kind: 'failed', error: reason, ...spent() };
     }
@@ -112,8 +116,8 @@ async function acceptResult<I, O>(agent: AgentDefinition<I, O>, answer: O): Prom
     });
   }
   const bytes = Buffer.byteLength(text);
-  if (bytes > MAX_RESULT_BYTES) {
-    throw new FatalError(`the agent's result is ${bytes} bytes of JSON, at most ${MAX_RESULT_BYTES} are kept`, {
+  if (bytes > MAX_PAYLOAD_BYTES) {
+    throw new FatalError(`the agent's result is ${bytes} bytes of JSON, at most ${MAX_PAYLOAD_BYTES} are kept`, {
       code: 'result_too_large',
     });
   }

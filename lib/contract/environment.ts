@@ -19,6 +19,26 @@ export const Env = {
   AUTH: 'AGENT_LANES_AUTH',
   /** Days that a finished task is kept. */
   TASK_RETENTION_DAYS: 'AGENT_LANES_TASK_RETENTION_DAYS',
+  /** Bucket of payloads and transcripts. */
+  PAYLOAD_BUCKET: 'AGENT_LANES_PAYLOAD_BUCKET',
+  /** `on` or `off`: whether every model call is recorded in the payload bucket. */
+  TRANSCRIPTS: 'AGENT_LANES_TRANSCRIPTS',
+  /** URL of the queue for webhooks. Absent: tasks with a webhook are refused. */
+  WEBHOOK_QUEUE: 'AGENT_LANES_WEBHOOK_QUEUE',
+  /** ARN of the secret that signs webhooks. */
+  WEBHOOK_SECRET: 'AGENT_LANES_WEBHOOK_SECRET',
+  /** Seconds after a task's end for which its webhook is tried. */
+  WEBHOOK_RETRY_SECONDS: 'AGENT_LANES_WEBHOOK_RETRY_SECONDS',
+  /** JSON: host names to which webhooks may go although their addresses are private, and over plain HTTP. */
+  WEBHOOK_PRIVATE_HOSTS: 'AGENT_LANES_WEBHOOK_PRIVATE_HOSTS',
+  /** JSON: `{ "stable": url, "candidate": url }`, the lanes' dead-letter queues. */
+  DEAD_LETTER_QUEUES: 'AGENT_LANES_DEAD_LETTER_QUEUES',
+  /** Attempts that a task gets. */
+  MAX_ATTEMPTS: 'AGENT_LANES_MAX_ATTEMPTS',
+  /** Tasks of one user that run at once. Absent: not limited. */
+  MAX_IN_FLIGHT_PER_USER: 'AGENT_LANES_MAX_IN_FLIGHT_PER_USER',
+  /** JSON: priority → seconds; see `backlogLimitsSchema`. */
+  BACKLOG_LIMITS: 'AGENT_LANES_BACKLOG_LIMITS',
   /** Receives after which SQS moves a message to the dead-letter queue. */
   MAX_RECEIVES: 'AGENT_LANES_MAX_RECEIVES',
   /** Seconds: timeout of the worker, the ground for the lease. */

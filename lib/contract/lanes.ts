@@ -1,3 +1,5 @@
+import { DEFAULT_MAX_ATTEMPTS, SPARE_RECEIVES } from './worker-protocol';
+
 /**
  * Names of the lanes, of their queues and of the aliases that carry a release.
  *
@@ -16,7 +18,13 @@ export type Priority = (typeof PRIORITIES)[number];
 export const ROUTER_ALIAS = 'live';
 
 /** Receives after which SQS moves a message of a lane to the dead-letter queue, unless told otherwise. */
-export const DEFAULT_MAX_RECEIVES = 5;
+export const DEFAULT_MAX_RECEIVES = DEFAULT_MAX_ATTEMPTS + SPARE_RECEIVES;
+
+/**
+ * Share of a lane's concurrency that each of its queues has for itself, unless told otherwise. What one leaves idle the
+ * others do not get: so none waits behind another, and the least urgent is never starved.
+ */
+export const DEFAULT_PRIORITY_SHARES: Readonly<Record<Priority, number>> = { high: 0.5, normal: 0.35, low: 0.15 };
 
 /** What a task is run for. `probe` is the deep health check; its results reach no caller. */
 export const MODES = ['live', 'shadow', 'probe'] as const;

@@ -29,6 +29,8 @@ export const TaskMetric = {
   SUCCEEDED: 'TasksSucceeded',
   /** 1 if the final status is failed or timed_out, else 0. Count. */
   FAILED: 'TasksFailed',
+  /** 1 if the task was cut off: timed out, or a limit of its release exceeded; else 0. Count. */
+  CUT_OFF: 'TasksCutOff',
   /** From claim to final status. Milliseconds. */
   DURATION: 'TaskDuration',
   /** From acceptance to claim. Milliseconds. */
@@ -41,13 +43,47 @@ export const TaskMetric = {
   INPUT_TOKENS: 'TaskInputTokens',
   /** Count. */
   OUTPUT_TOKENS: 'TaskOutputTokens',
-  /** 0 to 1, as scored by the agent itself (`ctx.score`). Emitted only for tasks that were scored. No unit. */
+  /**
+   * 0 to 1, as scored by the agent itself (`ctx.score`) or by a user's feedback. Emitted only for tasks that were scored,
+   * once per judgement. No unit.
+   */
   QUALITY: 'TaskQualityScore',
 } as const;
 export type TaskMetricName = (typeof TaskMetric)[keyof typeof TaskMetric];
+
+/**
+ * Worker metrics: emitted when it happens, in all of {@link DIMENSION_SETS}. Count, but for the steps each 1 per event.
+ */
+export const WorkerMetric = {
+  /** An attempt failed and the task went back to its queue. */
+  RETRIED: 'TaskRetries',
+  /** A result came after its lease was lost, and was not written. */
+  LATE: 'TaskLateResults',
+  /** A task was handed back: its worker had to end, or its release was revoked. */
+  HANDED_BACK: 'TasksHandedBack',
+  /** A task went to the dead-letter queue after its last attempt. */
+  EXHAUSTED: 'TasksExhausted',
+  /** Journal entries that were used instead of running the step again; one event per attempt that replayed any. */
+  REPLAYED_STEPS: 'TaskStepsReplayed',
+} as const;
+
+/** Webhook metrics: emitted by the webhook function, dimension {Agent}. Count. */
+export const WebhookMetric = {
+  DELIVERED: 'WebhooksDelivered',
+  /** One delivery that did not succeed. */
+  FAILED: 'WebhookFailures',
+  /** A webhook that was given up. */
+  GIVEN_UP: 'WebhooksGivenUp',
+} as const;
 
 /** Intake metrics: emitted by the router, dimensions {Agent} and {Agent, Lane}. Count. */
 export const IntakeMetric = {
   ACCEPTED: 'TasksAccepted',
   REFUSED: 'TasksRefused',
+  /** Of the refused: those answered 429 for the age of the backlog. {Agent} and {Agent, Lane}. */
+  SHED: 'TasksShed',
+  /** Tasks cancelled while they were queued, by the status API. {Agent} and {Agent, Lane}. */
+  CANCELLED: 'TasksCancelledInQueue',
+  /** Judgements by users. {Agent}. */
+  FEEDBACK: 'TaskFeedback',
 } as const;

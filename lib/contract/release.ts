@@ -43,10 +43,12 @@ export type ModelSettings = z.infer<typeof modelSchema>;
 export const limitsSchema = z.strictObject({
   maxToolCalls: z.number().int().positive(),
   maxModelCalls: z.number().int().positive(),
+  /** Journal entries of one task: steps, tool calls and model calls together. */
+  maxSteps: z.number().int().positive(),
   maxTokens: z.number().int().positive(),
   /** US dollars for one task. */
   maxCost: z.number().positive(),
-  /** Milliseconds from claim to end. */
+  /** Milliseconds that a task may run, all its attempts together; time in queues does not count. */
   maxDurationMs: z.number().int().positive(),
 });
 export type TaskLimits = z.infer<typeof limitsSchema>;
@@ -109,6 +111,8 @@ export const releaseRecordPropertiesSchema = z.object({
   BehaviorBucket: z.string().min(1),
   BehaviorKey: z.string().min(1),
   /** Provenance, if known: revision of the last commit that touched the behaviour or the code, its author and time. */
+  /** What becomes of tasks that run when the rollout is put back: `finish` (default), or `hand_back` to the stable lane. */
+  OnRollback: z.enum(['finish', 'hand_back']).optional(),
   GitRevision: z.string().optional(),
   GitAuthor: z.string().optional(),
   GitTime: z.string().optional(),

@@ -19,6 +19,8 @@ export const rolloutItemSchema = z.object({
   status: z.enum(['under_way', 'promoted', 'put_back']),
   startedAt: z.number(),
   endedAt: z.number().optional(),
+  /** Put back, and its running tasks are to be handed back: workers see it at their next heartbeat. */
+  revoked: z.boolean().optional(),
 });
 export type RolloutItem = z.infer<typeof rolloutItemSchema>;
 

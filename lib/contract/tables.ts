@@ -11,9 +11,18 @@ export interface TableKey {
   readonly sk: string;
 }
 
+export const TASK_SORT_KEY = 'TASK';
+export const STEP_SORT_KEY_PREFIX = 'STEP#';
+
 /** Tasks table: a partition per task. */
 export const TaskKey = {
-  task: (taskId: string): TableKey => ({ pk: taskId, sk: 'TASK' }),
+  task: (taskId: string): TableKey => ({ pk: taskId, sk: TASK_SORT_KEY }),
+  /** Entry of the step journal; see journal.ts. */
+  step: (taskId: string, key: string): TableKey => ({ pk: taskId, sk: `${STEP_SORT_KEY_PREFIX}${key}` }),
+  /** What one user thinks of the task's result. @param user digest */
+  feedback: (taskId: string, user: string): TableKey => ({ pk: taskId, sk: `FEEDBACK#${user}` }),
+  /** Tasks of one user that run at this moment: kept only where their number is limited. @param user digest */
+  inFlight: (user: string): TableKey => ({ pk: `USER#${user}`, sk: 'IN_FLIGHT' }),
 } as const;
 
 /** Sessions table: a partition per session. */
@@ -24,6 +33,9 @@ export const SessionKey = {
 /** Partition of the control table that the router reads (and, for the valve alone, writes). */
 export const ROUTING_PARTITION = 'ROUTING';
 
+/** Partition of the control table that holds what intake knows of the queues. Router and status API read and write it. */
+export const BACKLOG_PARTITION = 'BACKLOG';
+
 /** Control table. */
 export const ControlKey = {
   /** What is promoted: written by the promoted record. */
@@ -32,6 +44,8 @@ export const ControlKey = {
   rollout: { pk: ROUTING_PARTITION, sk: 'ROLLOUT' },
   /** What the routers agreed the alias to say: written by whichever router looked last. */
   valve: { pk: ROUTING_PARTITION, sk: 'VALVE' },
+  /** How long the queues are; see backlog.ts. */
+  backlog: { pk: BACKLOG_PARTITION, sk: 'SNAPSHOT' },
   release: (release: string): TableKey => ({ pk: `RELEASE#${release}`, sk: 'RECORD' }),
   /** Compressed behaviour document of the release, in chunks that fit an item. */
   releaseContent: (release: string, chunk: number): TableKey => ({

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { LANES, MODES, PRIORITIES } from './lanes';
+import { payloadRefSchema } from './payloads';
 import { RELEASE_ID_PATTERN } from './release';
 
 export const TASK_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled'] as const;
@@ -20,6 +21,8 @@ export const usageSchema = z.strictObject({
 });
 export type Usage = z.infer<typeof usageSchema>;
 
+export const usageFields = Object.keys(usageSchema.shape) as readonly (keyof Usage)[];
+
 /** Why a task did not succeed: a stable code, and a sentence that the caller may read. */
 export const taskErrorSchema = z.strictObject({ code: z.string().min(1), message: z.string() });
 export type TaskError = z.infer<typeof taskErrorSchema>;
@@ -30,22 +33,48 @@ export const taskRecordSchema = z.object({
   agent: z.string(),
   status: z.enum(TASK_STATUSES),
   mode: z.enum(MODES),
-  /** Stamped by the router when the task is accepted, never changed. */
+  /**
+   * Stamped by the router when the task is accepted. Changed only when a worker hands the task back because its release
+   * was revoked, and when an operator sends a dead task back.
+   */
   lane: z.enum(LANES),
   priority: z.enum(PRIORITIES),
   user: z.string(),
   session: z.string().optional(),
   /** Digest of the request: the same idempotency key with another digest is a conflict. */
   requestDigest: z.string(),
-  input: z.json(),
+  /** Absent when it is too large for the item: then `inputRef` says where it is. */
+  input: z.json().optional(),
+  inputRef: payloadRefSchema.optional(),
   createdAt: z.number(),
+  /** Moment by which the task must have ended; past it, it ends as timed_out. Milliseconds since 1970. */
+  deadlineAt: z.number().optional(),
+  /** Where the caller wants to hear of the task's end. */
+  webhook: z.strictObject({ url: z.string() }).optional(),
+  /** The webhook was delivered then, or given up. */
+  webhookDeliveredAt: z.number().optional(),
+  webhookGivenUpAt: z.number().optional(),
+  /** Somebody asked for the running task to be cancelled; its worker sees it at its next heartbeat. */
+  cancelRequestedAt: z.number().optional(),
   /** Written by the worker that claims the task. */
   release: z.string().regex(RELEASE_ID_PATTERN).optional(),
+  /** Claims so far. Grows by one with each and never shrinks: it is the fence of the step journal. */
   attempts: z.number().int().nonnegative(),
+  /** Attempts that do not count against the most that a task gets: handed back, or kept waiting by a provider's limit. */
+  uncounted: z.number().int().nonnegative().optional(),
+  /** Milliseconds that ended attempts ran. */
+  ranMs: z.number().nonnegative().optional(),
   lease: z.strictObject({ token: z.string(), expiresAt: z.number() }).optional(),
   startedAt: z.number().optional(),
   finishedAt: z.number().optional(),
+  /** Token of the lease under which the end was written, or `api` for a task cancelled in its queue. */
+  endedBy: z.string().optional(),
+  /** Failed after its last attempt, so its message belongs into the dead-letter queue. */
+  exhausted: z.boolean().optional(),
+  /** Times that an operator sent the task back from the dead-letter queue. */
+  redrives: z.number().int().nonnegative().optional(),
   result: z.json().optional(),
+  resultRef: payloadRefSchema.optional(),
   error: taskErrorSchema.optional(),
   usage: usageSchema.optional(),
   score: z.number().min(0).max(1).optional(),

@@ -94,6 +94,7 @@ function resolveLimits(scope: IConstruct, limits: TaskLimits, worker: WorkerDesc
   const parsed = limitsSchema.safeParse({
     maxToolCalls: limits.maxToolCalls ?? 100,
     maxModelCalls: limits.maxModelCalls ?? 50,
+    maxSteps: limits.maxSteps ?? 200,
     maxTokens: limits.maxTokens ?? 500_000,
     maxCost: limits.maxCost ?? 1,
     maxDurationMs,

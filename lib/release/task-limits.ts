@@ -12,6 +12,8 @@ export interface TaskLimits {
   readonly maxToolCalls?: number;
   /** @default 50 */
   readonly maxModelCalls?: number;
+  /** Entries of the step journal: steps, tool calls and model calls together. @default 200 */
+  readonly maxSteps?: number;
   /** Input and output tokens together. @default 500,000 */
   readonly maxTokens?: number;
   /** US dollars. @default 1 */

@@ -29,7 +29,7 @@ export function behaviorDocument(prompt = 'Be kind.'): BehaviorDocument {
       timeoutMs: 2_000,
       price: { inputPerMillion: 1, outputPerMillion: 5 },
     },
-    limits: { maxToolCalls: 5, maxModelCalls: 3, maxTokens: 10_000, maxCost: 1, maxDurationMs: 5_000 },
+    limits: { maxToolCalls: 5, maxModelCalls: 3, maxSteps: 200, maxTokens: 10_000, maxCost: 1, maxDurationMs: 5_000 },
     stateSchema: 1,
   };
 }

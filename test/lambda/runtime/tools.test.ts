@@ -1,7 +1,7 @@
 import { TaskMeter } from '../../../lambda/runtime/meter';
 import { callTool, compileToolSchemas, type ToolParts } from '../../../lambda/runtime/tools';
 
-const limits = { maxToolCalls: 3, maxModelCalls: 1, maxTokens: 1, maxCost: 1, maxDurationMs: 1 };
+const limits = { maxToolCalls: 3, maxModelCalls: 1, maxSteps: 200, maxTokens: 1, maxCost: 1, maxDurationMs: 1 };
 const tools = {
   search: {
     type: 'object',

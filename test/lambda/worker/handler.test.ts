@@ -5,7 +5,7 @@ import { createHandler } from '../../../lambda/worker';
 import {
   DIMENSION_SETS,
   Env,
-  MAX_RESULT_BYTES,
+  MAX_PAYLOAD_BYTES,
   METRIC_NAMESPACE,
   TaskMetric,
   type TaskRecord,
@@ -205,10 +205,10 @@ describe('a task that does not succeed', () => {
   });
 
   test('fails with result_too_large, stating both sizes', async () => {
-    const { record } = await work(() => 'x'.repeat(MAX_RESULT_BYTES));
+    const { record } = await work(() => 'x'.repeat(MAX_PAYLOAD_BYTES));
     expect(record).toMatchObject({ status: 'failed', error: { code: 'result_too_large' } });
-    expect(record.error?.message).toContain(String(MAX_RESULT_BYTES));
-    expect(record.error?.message).toContain(String(MAX_RESULT_BYTES + 2));
+    expect(record.error?.message).toContain(String(MAX_PAYLOAD_BYTES));
+    expect(record.error?.message).toContain(String(MAX_PAYLOAD_BYTES + 2));
     expect(record.result).toBeUndefined();
   });
 

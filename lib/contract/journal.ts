@@ -1,0 +1,40 @@
+import * as z from 'zod';
+import { payloadRefSchema } from './payloads';
+import { RELEASE_ID_PATTERN } from './release';
+import { usageSchema } from './task';
+
+export const JOURNAL_KINDS = ['step', 'tool', 'model'] as const;
+export type JournalKind = (typeof JOURNAL_KINDS)[number];
+
+/**
+ * Item {@link TaskKey.step}: one thing that an agent did, once and for all. An attempt may run a step only while the
+ * item is absent, or `started` by an attempt no later than itself; it is written `finished` under the same condition.
+ * First attempts write no `started`: there is nobody before them.
+ */
+export const journalEntrySchema = z.object({
+  /** Unique within the task: `step:<name>`, `tool:<name>:<digest of the input>#<n>`, `model:<digest of the request>#<n>`. */
+  key: z.string().min(1),
+  kind: z.enum(JOURNAL_KINDS),
+  name: z.string(),
+  state: z.enum(['started', 'finished']),
+  /** Attempt that started or finished it. */
+  attempt: z.number().int().positive(),
+  /** Lease token of that attempt. */
+  token: z.string(),
+  /** Release that did it. */
+  release: z.string().regex(RELEASE_ID_PATTERN),
+  /** Order in which the attempt began it, from 0. */
+  order: z.number().int().nonnegative(),
+  /** When it was started or finished. Milliseconds since 1970. */
+  at: z.number(),
+  /** Digest of the input, if the step has one. */
+  inputDigest: z.string().optional(),
+  /** Absent for a value in the bucket, and for a step that gave nothing (undefined). */
+  value: z.json().optional(),
+  ref: payloadRefSchema.optional(),
+  /** What it used up. */
+  usage: usageSchema.optional(),
+  /** Time to live: seconds since 1970. */
+  expiresAt: z.number().int(),
+});
+export type JournalEntry = z.infer<typeof journalEntrySchema>;
