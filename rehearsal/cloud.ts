@@ -360,6 +360,11 @@ export class RehearsalCloud {
     return this.cloudWatch.malformedLines();
   }
 
+  /** Calls over the wire so far by `service.Operation`, whatever came of them. */
+  calls(): Readonly<Record<string, number>> {
+    return this.front.counts();
+  }
+
   /** Calls that named what the rehearsal does not have, with how often. */
   refusedCalls(): Readonly<Record<string, number>> {
     return this.front.refusals();
