@@ -15,7 +15,16 @@ export interface BundleEntry {
 }
 
 /** Functions of the library that run in AWS: folders of `lambda/`. */
-const FUNCTIONS = ['router', 'api', 'preflight', 'evidence', 'recorder', 'rollout-check'] as const;
+const FUNCTIONS = [
+  'router',
+  'api',
+  'preflight',
+  'evidence',
+  'recorder',
+  'rollout-check',
+  'webhook',
+  'redrive',
+] as const;
 
 export const BUNDLES: readonly BundleEntry[] = [
   ...FUNCTIONS.map((name) => ({ name, entry: `lambda/${name}/index.ts` })),

@@ -25,6 +25,8 @@ export const Env = {
   TRANSCRIPTS: 'AGENT_LANES_TRANSCRIPTS',
   /** URL of the queue for webhooks. Absent: tasks with a webhook are refused. */
   WEBHOOK_QUEUE: 'AGENT_LANES_WEBHOOK_QUEUE',
+  /** URL of the queue for webhooks that were given up. */
+  WEBHOOK_DEAD_LETTER_QUEUE: 'AGENT_LANES_WEBHOOK_DEAD_LETTER_QUEUE',
   /** ARN of the secret that signs webhooks. */
   WEBHOOK_SECRET: 'AGENT_LANES_WEBHOOK_SECRET',
   /** Seconds after a task's end for which its webhook is tried. */

@@ -22,3 +22,9 @@ export const WebhookHeader = {
 
 /** Backoff between deliveries: first × 2^(n−1), at most longest. Milliseconds. */
 export const WEBHOOK_BACKOFF_MS = { first: 10_000, longest: 60 * 60_000 } as const;
+
+/**
+ * Receives that the webhook queue allows: SQS's most, for the function itself moves a webhook that is given up to the
+ * dead-letter queue. What is left to SQS is a function that never gets to say anything.
+ */
+export const WEBHOOK_MAX_RECEIVES = 1_000;
