@@ -62,8 +62,11 @@ export const taskRecordSchema = z.object({
   attempts: z.number().int().nonnegative(),
   /** Attempts that do not count against the most that a task gets: handed back, or kept waiting by a provider's limit. */
   uncounted: z.number().int().nonnegative().optional(),
+  /** Of the uncounted: those in which a provider's limit made the task wait. Goes when an operator sends the task back. */
+  waits: z.number().int().nonnegative().optional(),
   /** Milliseconds that ended attempts ran. */
   ranMs: z.number().nonnegative().optional(),
+  /** Of the worker that has the task. A queued task keeps the lease under which it was given back, run out. */
   lease: z.strictObject({ token: z.string(), expiresAt: z.number() }).optional(),
   startedAt: z.number().optional(),
   finishedAt: z.number().optional(),
