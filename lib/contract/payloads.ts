@@ -31,7 +31,11 @@ export const TRANSCRIPT_PREFIX = 'transcripts/';
 
 /** Keys of the payload bucket: content under the task's id. */
 export const PayloadKey = {
-  input: (taskId: string): string => `${PAYLOAD_PREFIX}${taskId}/input.json`,
+  /**
+   * @param digest of the input: two requests that use one idempotency key for different inputs at the same moment must
+   *   not write over each other
+   */
+  input: (taskId: string, digest: string): string => `${PAYLOAD_PREFIX}${taskId}/input-${digest}.json`,
   /** Each attempt writes its own: a late one must not replace the result that was recorded. */
   result: (taskId: string, attempt: number): string => `${PAYLOAD_PREFIX}${taskId}/result-${attempt}.json`,
   /** @param digest of the journal key, for keys hold whatever the agent named its steps */
