@@ -155,7 +155,7 @@ export class RehearsalCloud {
       ...(options.logDirectory === undefined ? {} : { directory: options.logDirectory }),
     });
     const dynamoDb = createDynamoDb({ clock });
-    this.s3 = createS3({ judge: iam.judge.bind(iam) });
+    this.s3 = createS3({ clock, iam });
     const secrets = createSecretsManager({ clock, iam });
     const ssm = createSsm();
     const sts = createSts();

@@ -274,8 +274,9 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
     chunks.push(chunk);
   }
   const body = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
-  // The CloudWatch client compresses larger bodies.
-  return request.headers['content-encoding'] === 'gzip' ? unzip(body) : body;
+  // The CloudWatch client compresses larger bodies; what goes to S3 is kept as it comes.
+  const compressed = request.headers['content-encoding'] === 'gzip';
+  return compressed && credentialScope(request.headers)?.signingName !== 's3' ? unzip(body) : body;
 }
 
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {

@@ -196,7 +196,9 @@ export class Iam implements IamPort {
   }
 
   private policiesOn(resource: string): readonly Policy[] {
-    const policies = this.resourcePolicies.get(resource);
+    // A bucket's policy is that of its objects too.
+    const holder = resource.startsWith('arn:aws:s3:::') ? resource.replace(/\/.*$/s, '') : resource;
+    const policies = this.resourcePolicies.get(holder);
     return policies === undefined ? [] : [...policies.values()];
   }
 }

@@ -1,59 +1,99 @@
-import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import type { RehearsalClock } from '../../core/clock';
+import type { IamPort } from '../../core/ports';
 import type { Principal } from '../../core/principal';
-import type { RequiredPermission } from '../../core/service';
-import { type Call, type RehearsalService, RestResponse, ServiceError } from '../../core/service';
+import type { ResourceHandler } from '../../core/resource';
+import {
+  type Call,
+  type RehearsalService,
+  type RequiredPermission,
+  RestResponse,
+  ServiceError,
+} from '../../core/service';
+import { bucketArn, objectArn } from './arn';
+import { Assets } from './assets';
+import { BucketHandler } from './bucket-handler';
+import { BucketPolicyHandler } from './bucket-policy-handler';
+import { Buckets, type StoredObject } from './buckets';
+import { checkedSums } from './checksums';
+import { KEPT_HEADERS, OBJECT_OPERATIONS, type ObjectRequest, objectRequest } from './object-request';
 
 export interface S3Props {
-  /** Says whether a caller may do something, without counting it as a call. */
-  readonly judge: (principal: Principal, permission: RequiredPermission) => { readonly allowed: boolean };
+  readonly clock: RehearsalClock;
+  readonly iam: IamPort & {
+    /** Says whether a caller may do something, without counting it as a call. */
+    judge(principal: Principal, permission: RequiredPermission): { readonly allowed: boolean };
+  };
 }
 
 export interface S3 {
   readonly service: RehearsalService;
-  readonly handlers: readonly [];
+  readonly handlers: readonly ResourceHandler[];
   /** Puts a file of the cloud assembly where `cdk deploy` would have uploaded it. */
   registerObject(bucket: string, key: string, file: string): void;
   /** File behind an object: for the services that take their code from assets. */
   fileOf(bucket: string, key: string): string | undefined;
+  /** Keys of the objects in a bucket of a stack, in the order in which they were first put. */
+  keys(bucket: string): readonly string[];
   stop(): Promise<void>;
 }
 
-interface Input {
-  readonly bucket: string;
-  readonly key: string;
-}
-
 /**
- * S3 as far as functions read assets: GetObject and HeadObject, path style.
+ * S3 as far as functions use it: PutObject, GetObject, HeadObject and DeleteObject of whole objects, path style, in
+ * buckets of the stack and for the assets of the assembly.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
- * Buckets, writes, ranges, versions and conditional reads are not rehearsed.
+ * Lists, ranges, versions, multipart uploads and conditional reads are not rehearsed.
  */
-export function createS3({ judge }: S3Props): S3 {
-  const objects = new Map<string, string>();
-  const idOf = (bucket: string, key: string) => `${bucket}/${key}`;
+export function createS3({ clock, iam }: S3Props): S3 {
+  const assets = new Assets();
+  const buckets = new Buckets(clock);
+
+  const existing = async ({ bucket, key }: ObjectRequest) =>
+    assets.has(bucket) ? assets.object(bucket, key) : buckets.object(bucket, key);
 
   async function read(call: Call): Promise<RestResponse> {
-    const { bucket, key } = call.input as unknown as Input;
-    const file = objects.get(idOf(bucket, key));
-    if (file === undefined) throw missing(call.principal, bucket, key);
-    const [body, { mtime }] = await Promise.all([readFile(file), stat(file)]);
+    const request = requestOf(call);
+    const object = await existing(request);
+    if (object === undefined) throw missing(call.principal, request);
+    const wantsSums = request.headers['x-amz-checksum-mode'] === 'ENABLED';
     return new RestResponse(
       200,
       {
-        'content-type': 'application/octet-stream',
-        'content-length': String(body.length),
-        etag: `"${createHash('md5').update(body).digest('hex')}"`,
-        'last-modified': mtime.toUTCString(),
+        'content-type': object.contentType,
+        'content-length': String(object.body.length),
+        etag: object.etag,
+        'last-modified': new Date(object.modifiedAt).toUTCString(),
         'accept-ranges': 'bytes',
+        ...object.headers,
+        ...(wantsSums ? object.checksums : {}),
       },
-      body,
+      object.body,
     );
   }
 
+  async function put(call: Call): Promise<RestResponse> {
+    const { bucket, key, headers, body } = requestOf(call);
+    const checksums = checkedSums(headers, body);
+    const precondition = headers['if-none-match'];
+    if (precondition !== undefined && precondition !== '*') {
+      throw new ServiceError('NotImplemented', `If-None-Match: got "${precondition}", S3 takes only *`, 501);
+    }
+    if (precondition !== undefined && buckets.object(bucket, key) !== undefined) {
+      const message = 'At least one of the pre-conditions you specified did not hold';
+      throw new ServiceError('PreconditionFailed', message, 412, { Condition: 'If-None-Match' });
+    }
+    const { etag } = buckets.put(bucket, key, {
+      body,
+      contentType: headers['content-type'] ?? 'binary/octet-stream',
+      headers: keptHeaders(headers),
+      checksums,
+    });
+    return new RestResponse(200, { etag, ...checksums }, '');
+  }
+
   /** S3 tells only those who may list the bucket that an object is not there. */
-  function missing(principal: Principal, bucket: string, key: string): ServiceError {
-    return judge(principal, { action: 's3:ListBucket', resource: `arn:aws:s3:::${bucket}` }).allowed
+  function missing(principal: Principal, { bucket, key }: ObjectRequest): ServiceError {
+    return iam.judge(principal, { action: 's3:ListBucket', resource: bucketArn(bucket) }).allowed
       ? new ServiceError('NoSuchKey', 'The specified key does not exist.', 404, { Key: key })
       : new ServiceError(
           'AccessDenied',
@@ -63,26 +103,63 @@ export function createS3({ judge }: S3Props): S3 {
   }
 
   return {
-    handlers: [],
-    registerObject: (bucket, key, file) => void objects.set(idOf(bucket, key), file),
-    fileOf: (bucket, key) => objects.get(idOf(bucket, key)),
+    handlers: [new BucketHandler(buckets), new BucketPolicyHandler(buckets, iam)],
+    registerObject: (bucket, key, file) => assets.register(bucket, key, file),
+    fileOf: (bucket, key) => assets.file(bucket, key),
+    keys: (bucket) => buckets.keys(bucket),
     stop: async () => {},
     service: {
       signingName: 's3',
       protocol: 'restXml',
-      operations: ['GetObject', 'HeadObject'],
-      route: ({ method, path, query, headers }) => {
-        const operation = { GET: 'GetObject', HEAD: 'HeadObject' }[method];
-        const [, bucket, key] = /^\/([^/]+)\/(.+)$/.exec(path) ?? [];
-        const plain = Object.keys(query).every((name) => name === 'x-id') && headers.range === undefined;
-        if (operation === undefined || bucket === undefined || key === undefined || !plain) return undefined;
-        return { operation, input: { bucket, key } satisfies Input };
+      operations: OBJECT_OPERATIONS,
+      route: objectRequest,
+      authorise: (call) => permissionsOf(call, buckets.settings(requestOf(call).bucket)?.kmsKeyArn),
+      handle: async (call) => {
+        switch (call.operation) {
+          case 'PutObject':
+            return put(call);
+          case 'DeleteObject': {
+            const { bucket, key } = requestOf(call);
+            buckets.remove(bucket, key);
+            return new RestResponse(204, {}, '');
+          }
+          default:
+            return read(call);
+        }
       },
-      authorise: (call) => {
-        const { bucket, key } = call.input as unknown as Input;
-        return [{ action: 's3:GetObject', resource: `arn:aws:s3:::${bucket}/${key}` }];
-      },
-      handle: read,
     },
   };
+}
+
+function requestOf(call: Call): ObjectRequest {
+  return call.input as unknown as ObjectRequest;
+}
+
+/**
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html and
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html#require-sse-kms
+ */
+function permissionsOf(call: Call, kmsKeyArn: string | undefined): readonly RequiredPermission[] {
+  const { bucket, key } = requestOf(call);
+  const resource = objectArn(bucket, key);
+  const withKey = (action: string): readonly RequiredPermission[] =>
+    kmsKeyArn === undefined ? [] : [{ action, resource: kmsKeyArn }];
+  switch (call.operation) {
+    case 'PutObject':
+      return [{ action: 's3:PutObject', resource }, ...withKey('kms:GenerateDataKey')];
+    case 'DeleteObject':
+      return [{ action: 's3:DeleteObject', resource }];
+    default:
+      return [{ action: 's3:GetObject', resource }, ...withKey('kms:Decrypt')];
+  }
+}
+
+function keptHeaders(headers: ObjectRequest['headers']): StoredObject['headers'] {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      value !== undefined && (name.startsWith('x-amz-meta-') || KEPT_HEADERS.some((kept) => kept === name))
+        ? [[name, value]]
+        : [],
+    ),
+  );
 }

@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { physicalName } from '../../core/physical-name';
+import { cfnBoolean, cfnNumber, cfnTags, readProperties } from '../../core/properties';
+import {
+  type ResourceDeleteRequest,
+  ResourceFailure,
+  type ResourceHandler,
+  type ResourceOutcome,
+  type ResourceRequest,
+  type ResourceUpdateRequest,
+} from '../../core/resource';
+import { ServiceError } from '../../core/service';
+import { bucketArn } from './arn';
+import type { BucketSettings, Buckets } from './buckets';
+
+const lifecycleRule = z.strictObject({
+  Id: z.string().optional(),
+  Status: z.enum(['Enabled', 'Disabled']),
+  Prefix: z.string().optional(),
+  ExpirationInDays: cfnNumber.pipe(z.number().int().positive()).optional(),
+  AbortIncompleteMultipartUpload: z.strictObject({ DaysAfterInitiation: cfnNumber }).optional(),
+});
+
+const propertiesSchema = z.strictObject({
+  BucketName: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'expected 3 to 63 lower case letters, digits, dots and hyphens')
+    .optional(),
+  BucketEncryption: z
+    .strictObject({
+      ServerSideEncryptionConfiguration: z
+        .array(
+          z.strictObject({
+            BucketKeyEnabled: cfnBoolean.optional(),
+            ServerSideEncryptionByDefault: z.strictObject({
+              SSEAlgorithm: z.enum(['AES256', 'aws:kms']),
+              KMSMasterKeyID: z.string().optional(),
+            }),
+          }),
+        )
+        .length(1),
+    })
+    .optional(),
+  LifecycleConfiguration: z.strictObject({ Rules: z.array(lifecycleRule).min(1) }).optional(),
+  OwnershipControls: z
+    .strictObject({ Rules: z.array(z.strictObject({ ObjectOwnership: z.literal('BucketOwnerEnforced') })).length(1) })
+    .optional(),
+  PublicAccessBlockConfiguration: z
+    .strictObject({
+      BlockPublicAcls: cfnBoolean.optional(),
+      BlockPublicPolicy: cfnBoolean.optional(),
+      IgnorePublicAcls: cfnBoolean.optional(),
+      RestrictPublicBuckets: cfnBoolean.optional(),
+    })
+    .optional(),
+  Tags: cfnTags.optional(),
+});
+
+/**
+ * `AWS::S3::Bucket` without versions, website and notifications. Encryption has no effect but the permissions that the
+ * use of a key needs; lifecycle rules are accepted and nothing expires: a rehearsal is over before a day has passed.
+ */
+export class BucketHandler implements ResourceHandler {
+  readonly type = 'AWS::S3::Bucket';
+  readonly source =
+    'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html';
+  readonly properties = Object.keys(propertiesSchema.shape);
+  readonly replaceOn = ['BucketName'];
+
+  constructor(private readonly buckets: Buckets) {}
+
+  async create(request: ResourceRequest): Promise<ResourceOutcome> {
+    const { name: given, settings } = this.read(request);
+    const name = given ?? physicalName(request.stack, request.logicalId, { maxLength: 63, lowerCase: true });
+    if (this.buckets.has(name)) {
+      throw new ResourceFailure(`Resource of type 'AWS::S3::Bucket' with identifier '${name}' already exists.`);
+    }
+    this.buckets.create(name, settings);
+    return outcome(name, request);
+  }
+
+  async update(request: ResourceUpdateRequest): Promise<ResourceOutcome> {
+    this.buckets.change(request.physicalId, this.read(request).settings);
+    return outcome(request.physicalId, request);
+  }
+
+  /** @throws ResourceFailure for a bucket that is not empty, as CloudFormation fails */
+  async delete({ physicalId }: ResourceDeleteRequest): Promise<void> {
+    try {
+      this.buckets.delete(physicalId);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      throw new ResourceFailure(`${error.message} (Service: S3, Status Code: ${error.status}): ${physicalId}`);
+    }
+  }
+
+  private read(request: ResourceRequest): { readonly name: string | undefined; readonly settings: BucketSettings } {
+    const { BucketName, BucketEncryption } = readProperties(this.type, propertiesSchema, request);
+    const key =
+      BucketEncryption?.ServerSideEncryptionConfiguration[0]?.ServerSideEncryptionByDefault.KMSMasterKeyID ?? '';
+    // A key of the account is a matter of permissions; the keys of S3 and AWS need none.
+    return { name: BucketName, settings: key.startsWith('arn:') ? { kmsKeyArn: key } : {} };
+  }
+}
+
+function outcome(name: string, { stack }: Pick<ResourceRequest, 'stack'>): ResourceOutcome {
+  return {
+    physicalId: name,
+    attributes: {
+      Arn: bucketArn(name),
+      DomainName: `${name}.s3.amazonaws.com`,
+      DualStackDomainName: `${name}.s3.dualstack.${stack.region}.amazonaws.com`,
+      RegionalDomainName: `${name}.s3.${stack.region}.amazonaws.com`,
+      WebsiteURL: `http://${name}.s3-website-${stack.region}.amazonaws.com`,
+    },
+  };
+}
