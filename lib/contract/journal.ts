@@ -29,8 +29,13 @@ export const journalEntrySchema = z.object({
   at: z.number(),
   /** Digest of the input, if the step has one. */
   inputDigest: z.string().optional(),
-  /** Absent for a value in the bucket, and for a step that gave nothing (undefined). */
-  value: z.json().optional(),
+  /** Key of the step within which it was done. */
+  parent: z.string().optional(),
+  /**
+   * The value's JSON, as text: members of an object in an item come back in any order, and a prompt made from them would
+   * be another one. Absent for a value in the bucket, and for a step that gave nothing (undefined).
+   */
+  json: z.string().optional(),
   ref: payloadRefSchema.optional(),
   /** What it used up. */
   usage: usageSchema.optional(),
