@@ -1,5 +1,7 @@
 import type { BehaviorDocument, Json, Usage } from '../../lib/contract';
+import type { TraceContext } from '../common/tracing';
 import type { AgentContext, AgentLogger, TaskInfo, ToolCall } from './agent';
+import type { TaskJournal } from './journal';
 import { TaskMeter } from './meter';
 import { TaskModel } from './model';
 import { renderPrompt } from './prompts';
@@ -15,8 +17,19 @@ export interface AgentEnvironment {
   readonly sessions: SessionStore;
 }
 
+export interface ContextOptions {
+  readonly task: TaskInfo;
+  readonly logger: AgentLogger;
+  /** Aborted by the context when a limit is exceeded or the journal fails, and by the worker when the time is up. */
+  readonly controller: AbortController;
+  readonly journal?: TaskJournal | undefined;
+  readonly trace?: TraceContext | undefined;
+}
+
 /** Context of one attempt, and what the worker wants to know of it afterwards. */
 export class TaskContext implements AgentContext {
+  readonly task: TaskInfo;
+  readonly logger: AgentLogger;
   readonly mode: AgentContext['mode'];
   readonly model: AgentContext['model'];
   readonly session: AgentContext['session'];
@@ -25,13 +38,9 @@ export class TaskContext implements AgentContext {
   readonly #environment: AgentEnvironment;
   #score: number | undefined;
 
-  /** @param controller aborted by the context when a limit is exceeded, and by the worker when the time is up */
-  constructor(
-    environment: AgentEnvironment,
-    readonly task: TaskInfo,
-    readonly logger: AgentLogger,
-    controller: AbortController,
-  ) {
+  constructor(environment: AgentEnvironment, { task, logger, controller }: ContextOptions) {
+    this.task = task;
+    this.logger = logger;
     const { behavior, secrets, sessions } = environment;
     this.#environment = environment;
     this.mode = task.mode;

@@ -1,31 +1,69 @@
-import { type Json, MAX_PAYLOAD_BYTES, type TaskError, type TaskRecord, type Usage } from '../../lib/contract';
-import { afterReal } from '../common/clock';
+import { type Json, MAX_PAYLOAD_BYTES, type TaskError, type Usage } from '../../lib/contract';
+import { afterReal, type Clock } from '../common/clock';
+import { segment, type TraceContext } from '../common/tracing';
 import type { AgentDefinition, AgentLogger, TaskInfo } from '../runtime/agent';
 import { type AgentEnvironment, TaskContext } from '../runtime/context';
-import { dispositionOf, FatalError, isAgentError, messageOf, TimedOutError } from '../runtime/errors';
+import {
+  dispositionOf,
+  FatalError,
+  HandBackError,
+  isAgentError,
+  messageOf,
+  type RetryableError,
+  TimedOutError,
+} from '../runtime/errors';
+import type { StepCounts, TaskJournal } from '../runtime/journal';
 import { check } from '../runtime/schema';
 import { untilAborted } from '../runtime/until-aborted';
 
-/** How one attempt went. `retry`: the task should be tried again. */
+/** What an attempt spent: usage is the task's, over all its attempts. */
+export interface Spent {
+  readonly usage: Usage;
+  readonly score: number | undefined;
+  /** What this attempt did, and what it found done by earlier ones. */
+  readonly steps: StepCounts;
+}
+
+/** How one attempt went. */
 export type Outcome =
-  | { readonly kind: 'succeeded'; readonly result: Json; readonly usage: Usage; readonly score: number | undefined }
-  | {
-      readonly kind: 'failed' | 'timed_out' | 'retry';
+  | ({ readonly kind: 'succeeded'; readonly result: Json } & Spent)
+  | ({
+      /**
+       * `retry`: to be tried again. `wait`: as well, and the attempt does not count. `handed_back`: another worker goes on
+       * at once. `lost`: another worker has the task already, nothing is to be written.
+       */
+      readonly kind: 'failed' | 'timed_out' | 'retry' | 'wait' | 'cancelled' | 'handed_back' | 'lost';
       readonly error: TaskError;
-      readonly usage: Usage;
-      readonly score: number | undefined;
-    };
+      /** For `retry` and `wait`: milliseconds before which a repetition makes no sense. */
+      readonly retryAfterMs?: number;
+      /** For `handed_back`. */
+      readonly handBack?: HandBackError['reason'];
+    } & Spent);
 
 export interface AttemptOptions {
   readonly task: TaskInfo;
-  readonly input: TaskRecord['input'];
+  readonly input: Json | undefined;
   readonly logger: AgentLogger;
   /** Real milliseconds until Lambda ends the function. */
   readonly remainingMs: number;
+  readonly clock: Clock;
+  /** Aborted by the worker with CancelledError, HandBackError or LeaseLostError; by the attempt when it has ended. */
+  readonly controller?: AbortController | undefined;
+  /** Absent for probes: then nothing is journaled. */
+  readonly journal?: TaskJournal | undefined;
+  /** Milliseconds that earlier attempts ran. */
+  readonly ranMs?: number | undefined;
+  /** Moment by which the task must have ended, in the cloud's time. */
+  readonly deadlineAt?: number | undefined;
+  /** The attempt is recorded as a segment under it. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** Kept back of the function's time to write the end of the task: a tenth of what remains, at most this. */
 const LONGEST_RESERVE_MS = 3_000;
+
+/** An attempt that ends waits so long, in real milliseconds, for journal writes under way: what is paid for is not lost. */
+const SETTLE_MS = 1_000;
 
 /**
  * Runs the agent on one task, once. Never throws: whatever the agent does becomes an outcome.
@@ -36,14 +74,26 @@ const LONGEST_RESERVE_MS = 3_000;
 export async function attempt<I, O>(
   agent: AgentDefinition<I, O>,
   environment: AgentEnvironment,
-  { task, input, logger, remainingMs }: AttemptOptions,
+  options: AttemptOptions,
 ): Promise<Outcome> {
-  const controller = new AbortController();
-  const context = new TaskContext(environment, task, logger, controller);
-  const { milliseconds, message } = timeLimit(environment.behavior.limits.maxDurationMs, remainingMs);
-  const cancelTimer = afterReal(milliseconds, () => controller.abort(new TimedOutError(message)));
-  const spent = () => ({ usage: context.usage(), score: context.quality });
+  const { task, trace } = options;
+  return segment(trace, task.agent, (inner) => runOnce(agent, environment, { ...options, trace: inner }), {
+    annotations: { task: task.id, release: task.release, lane: task.lane, attempt: task.attempt },
+    failureOf: (outcome) => (outcome.kind === 'succeeded' ? undefined : outcome.error),
+  });
+}
+
+async function runOnce<I, O>(
+  agent: AgentDefinition<I, O>,
+  environment: AgentEnvironment,
+  options: AttemptOptions,
+): Promise<Outcome> {
+  const { task, input, logger, journal, trace, controller = new AbortController() } = options;
+  const context = new TaskContext(environment, { task, logger, controller, journal, trace });
+  const cancelTimers = keepTime(environment.behavior.limits.maxDurationMs, options, controller);
+  const spent = (): Spent => ({ usage: context.usage(), score: context.quality, steps: stepsOf(journal) });
   try {
+    controller.signal.throwIfAborted();
     const checkedInput = await check(agent.input, input, 'input');
     if (!checkedInput.ok) {
       return { kind: 'failed', error: { code: 'invalid_input', message: checkedInput.message }, ...spent() };
@@ -53,47 +103,119 @@ export async function attempt<I, O>(
       async () => agent.run({ ...task, input: checkedInput.value }, context),
       context.signal,
     );
-    return { kind: 'succeeded', result: await acceptResult(agent, answer), ...spent() };
+    const result = await acceptResult(agent, answer);
+    warnOfUnused(journal, logger);
+    return { kind: 'succeeded', result, ...spent() };
   } catch (error) {
-    const code = isAgentError(error) ? error.code : 'agent_error';
-    const reason = { code, message: environment.secrets.redact(messageOf(error)) };
     if (!isAgentError(error)) {
-      logger.error('the agent threw an error', {
-        component: 'agent',
-        outcome: 'error',
-        error: describeError(error),
-      });
+      logger.error('the agent threw an error', { component: 'agent', outcome: 'error', error: describeError(error) });
     }
-    switch (dispositionOf(error)) {
-      case 'retry':
-      case 'wait':
-      case 'hand_back':
-      case 'lose':
-        return { kind: 'retry', error: reason, ...spent() };
-      case 'time_out':
-        return { kind: 'timed_out', error: reason, ...spent() };
-      case 'cancel':
-      case 'fail':
-        return { kind: 'failed', error: reason, ...spent() };
-    }
+    await settle(journal);
+    return failureOutcome(error, spent(), (text) => environment.secrets.redact(text));
   } finally {
-    cancelTimer();
+    cancelTimers();
     controller.abort(new FatalError('the task has ended', { code: 'ended' }));
   }
 }
 
-/** The release's limit, or the end of the function if that comes first. */
-function timeLimit(maxDurationMs: number, remainingMs: number): { milliseconds: number; message: string } {
-  const available = Math.max(0, remainingMs - Math.min(LONGEST_RESERVE_MS, remainingMs / 10));
-  return maxDurationMs <= available
-    ? {
-        milliseconds: maxDurationMs,
-        message: `the task ran longer than its release allows (maxDurationMs = ${maxDurationMs})`,
-      }
-    : {
-        milliseconds: available,
-        message: `the task ran until its worker had to end, after ${Math.round(available)} ms`,
-      };
+/** The outcome of an attempt that ended with the error, be it before the agent ran. */
+export function failureOutcome(error: unknown, spent: Spent, redact: (text: string) => string): Outcome {
+  const failure = {
+    error: { code: isAgentError(error) ? error.code : 'agent_error', message: redact(messageOf(error)) },
+    ...spent,
+  };
+  switch (dispositionOf(error)) {
+    case 'retry':
+      return { kind: 'retry', ...failure, ...retryAfter(error as RetryableError) };
+    case 'wait':
+      return { kind: 'wait', ...failure, ...retryAfter(error as RetryableError) };
+    case 'hand_back':
+      return { kind: 'handed_back', ...failure, handBack: (error as HandBackError).reason };
+    case 'lose':
+      return { kind: 'lost', ...failure };
+    case 'time_out':
+      return { kind: 'timed_out', ...failure };
+    case 'cancel':
+      return { kind: 'cancelled', ...failure };
+    case 'fail':
+      return { kind: 'failed', ...failure };
+  }
+}
+
+function retryAfter({ retryAfterMs }: RetryableError): { readonly retryAfterMs?: number } {
+  return retryAfterMs === undefined ? {} : { retryAfterMs };
+}
+
+const stepsOf = (journal: TaskJournal | undefined): StepCounts => journal?.steps ?? { executed: 0, replayed: 0 };
+
+/** Aborts the attempt when the first of its limits is reached. Gives the function that stops the timers. */
+function keepTime(
+  maxDurationMs: number,
+  { remainingMs, ranMs = 0, deadlineAt, clock, journal }: AttemptOptions,
+  controller: AbortController,
+): () => void {
+  const before = ranMs === 0 ? '' : `, over all its attempts`;
+  const ownMs = maxDurationMs - ranMs;
+  const tooLong = () =>
+    controller.abort(
+      new TimedOutError(`the task ran longer than its release allows (maxDurationMs = ${maxDurationMs}${before})`),
+    );
+  const deadlinePassed = () =>
+    controller.abort(
+      new TimedOutError(`the task did not end by its deadline, ${new Date(deadlineAt ?? 0).toISOString()}`),
+    );
+  if (ownMs <= 0) {
+    tooLong();
+  } else if (deadlineAt !== undefined && deadlineAt <= clock.now()) {
+    deadlinePassed();
+  }
+  const timers = new AbortController();
+  if (deadlineAt !== undefined) {
+    clock.sleep(Math.max(0, deadlineAt - clock.now()), timers.signal).then(deadlinePassed, () => {});
+  }
+  const availableMs = Math.max(0, remainingMs - Math.min(LONGEST_RESERVE_MS, remainingMs / 10));
+  const cancel =
+    ownMs <= availableMs
+      ? afterReal(Math.max(0, ownMs), tooLong)
+      : afterReal(availableMs, () => controller.abort(workerEnds(availableMs, journal)));
+  return () => {
+    cancel();
+    timers.abort();
+  };
+}
+
+/**
+ * An attempt that got something done is gone on with by the next one. One that did not would end the same way again: a
+ * single step of it takes longer than a worker can run.
+ */
+function workerEnds(availableMs: number, journal: TaskJournal | undefined): HandBackError | TimedOutError {
+  return stepsOf(journal).executed > 0
+    ? new HandBackError('worker_ends')
+    : new TimedOutError(
+        `the task ran until its worker had to end, after ${Math.round(availableMs)} ms, and finished no step by then: split its work into steps that are shorter`,
+      );
+}
+
+async function settle(journal: TaskJournal | undefined): Promise<void> {
+  if (journal === undefined) {
+    return;
+  }
+  let cancel = () => {};
+  const patience = new Promise<void>((resolve) => {
+    cancel = afterReal(SETTLE_MS, resolve);
+  });
+  await Promise.race([journal.settled(), patience]);
+  cancel();
+}
+
+function warnOfUnused(journal: TaskJournal | undefined, logger: AgentLogger): void {
+  const unused = journal?.unused() ?? [];
+  if (unused.length > 0) {
+    logger.warn(
+      'the task ended without use of steps that an earlier attempt finished: their names or inputs changed between releases, or the agent does not take the same way twice',
+      { component: 'journal', outcome: 'unused', steps: unused },
+    );
+  }
 }
 
 async function acceptResult<I, O>(agent: AgentDefinition<I, O>, answer: O): Promise<Json> {

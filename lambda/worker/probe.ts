@@ -1,5 +1,6 @@
 import type { BehaviorDocument, ProbeCheck, ProbeResult, Usage } from '../../lib/contract';
 import { type Clock, stopwatch } from '../common/clock';
+import type { TraceContext } from '../common/tracing';
 import { type AgentDefinition, type AgentLogger, defineAgent, type TaskInfo } from '../runtime/agent';
 import type { AgentEnvironment } from '../runtime/context';
 import { FatalError, messageOf } from '../runtime/errors';
@@ -19,6 +20,8 @@ export interface ProbeOptions {
   readonly clock: Clock;
   /** Real milliseconds until Lambda ends the function. */
   readonly remainingMs: number;
+  /** The probe's calls of the agent are recorded under it. */
+  readonly trace?: TraceContext | undefined;
 }
 
 export interface ProbeReport {
@@ -37,7 +40,7 @@ export interface ProbeReport {
 export async function probe<I, O>(
   agent: AgentDefinition<I, O>,
   load: () => Promise<AgentEnvironment>,
-  { task, logger, clock, remainingMs }: ProbeOptions,
+  { task, logger, clock, remainingMs, trace }: ProbeOptions,
 ): Promise<ProbeReport> {
   const checks: ProbeCheck[] = [];
   const sinceStart = stopwatch();
@@ -74,12 +77,18 @@ export async function probe<I, O>(
     await record('sessions', () => trySessions(whole, task));
     await record(agent.probe === undefined ? 'model' : 'agent', async () => {
       for (let tried = 1; ; tried += 1) {
-        const outcome = await tryAgent(agent, whole, { task, logger, remainingMs: remainingMs - sinceStart() });
+        const outcome = await tryAgent(agent, whole, {
+          task,
+          logger,
+          clock,
+          trace,
+          remainingMs: remainingMs - sinceStart(),
+        });
         usage = addUsage(usage, outcome.usage);
         if (outcome.kind === 'succeeded') {
           return;
         }
-        if (outcome.kind !== 'retry' || tried === MODEL_ATTEMPTS) {
+        if (!['retry', 'wait'].includes(outcome.kind) || tried === MODEL_ATTEMPTS) {
           throw new FatalError(`${outcome.error.code}: ${outcome.error.message}`);
         }
         await clock.sleep(MODEL_PAUSE_MS);
@@ -111,7 +120,7 @@ async function trySessions({ sessions }: AgentEnvironment, task: TaskInfo): Prom
 function tryAgent<I, O>(
   agent: AgentDefinition<I, O>,
   environment: AgentEnvironment,
-  { task, ...rest }: { readonly task: TaskInfo; readonly logger: AgentLogger; readonly remainingMs: number },
+  { task, ...rest }: ProbeOptions,
 ): Promise<Outcome> {
   if (agent.probe === undefined) {
     return attempt(pingAgent(environment.behavior), environment, { task, input: null, ...rest });

@@ -1,0 +1,176 @@
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { type Clock, stopwatch } from './clock';
+import { once } from './once';
+import { traceRootOf } from './trace';
+
+const HEADER = '{"format":"json","version":1}\n';
+
+/** Longest message of an error in a document. A datagram holds 64 KB. */
+const LONGEST_MESSAGE = 1_000;
+
+/** Where something stands in a trace, and how to add to it. */
+export interface TraceContext {
+  readonly root: string;
+  /** Segment that what is added belongs to. */
+  readonly parent: string | undefined;
+  readonly clock: Clock;
+  readonly send: (document: SegmentDocument) => void;
+}
+
+/** https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html */
+export interface SegmentDocument {
+  readonly trace_id: string;
+  readonly id: string;
+  readonly parent_id?: string;
+  readonly name: string;
+  readonly type?: 'subsegment';
+  readonly namespace?: 'remote';
+  /** Seconds since 1970. */
+  readonly start_time: number;
+  readonly end_time: number;
+  readonly error?: true;
+  readonly throttle?: true;
+  readonly fault?: true;
+  readonly cause?: {
+    readonly exceptions: readonly { readonly id: string; readonly type: string; readonly message: string }[];
+  };
+  readonly annotations?: Annotations;
+}
+
+export type Annotations = Readonly<Record<string, string | number | boolean>>;
+
+export interface SegmentOptions<T = unknown> {
+  /** What went wrong, for work that gives a failure back instead of throwing it. */
+  readonly failureOf?: (result: T) => unknown;
+
+  /** `remote`: a call to something that is not traced itself. */
+  readonly namespace?: 'remote';
+  readonly annotations?: Annotations;
+}
+
+/**
+ * Sends what a function did to the X-Ray daemon that Lambda runs beside it. Documents are small and sent by UDP when
+ * what they tell of is over: nothing is waited for, and nothing fails when nobody listens.
+ */
+export class Tracer {
+  readonly #send: ((document: SegmentDocument) => void) | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    environment: NodeJS.ProcessEnv = process.env,
+  ) {
+    const address = daemonAddress(environment.AWS_XRAY_DAEMON_ADDRESS);
+    if (address === undefined) {
+      return;
+    }
+    const socket = once(() => {
+      const made = createSocket('udp4');
+      made.on('error', () => {});
+      made.unref();
+      return made;
+    });
+    this.#send = (document) => {
+      try {
+        socket().send(`${HEADER}${JSON.stringify(document)}`, address.port, address.host, () => {});
+      } catch {
+        // A trace is never worth a task.
+      }
+    };
+  }
+
+  /** Context of what came with the header; undefined when nothing is to be recorded. */
+  contextOf(header: string | undefined): TraceContext | undefined {
+    const root = traceRootOf(header);
+    if (this.#send === undefined || root === undefined || /(?:^|;)\s*Sampled=0/i.test(header ?? '')) {
+      return undefined;
+    }
+    const parent = /(?:^|;)\s*Parent=([0-9a-f]{16})(?:;|$)/i.exec(header ?? '')?.[1]?.toLowerCase();
+    return { root, parent, clock: this.clock, send: this.#send };
+  }
+}
+
+/** Does the work, and records it as a segment of its own: the part of one service in the trace. */
+export function segment<T>(
+  trace: TraceContext | undefined,
+  name: string,
+  work: (inner: TraceContext | undefined) => Promise<T>,
+  options: SegmentOptions<T> = {},
+): Promise<T> {
+  return recorded(trace, {}, name, work, options);
+}
+
+/** Does the work, and records it as a part of what the context stands for. */
+export function subsegment<T>(
+  trace: TraceContext | undefined,
+  name: string,
+  work: (inner: TraceContext | undefined) => Promise<T>,
+  options: SegmentOptions<T> = {},
+): Promise<T> {
+  return recorded(trace, { type: 'subsegment' }, name, work, options);
+}
+
+async function recorded<T>(
+  trace: TraceContext | undefined,
+  kind: Pick<SegmentDocument, 'type'>,
+  name: string,
+  work: (inner: TraceContext | undefined) => Promise<T>,
+  { namespace, annotations, failureOf }: SegmentOptions<T>,
+): Promise<T> {
+  if (trace === undefined) {
+    return work(undefined);
+  }
+  const { root, parent, clock, send } = trace;
+  const id = newSegmentId();
+  const start = clock.now() / 1000;
+  const elapsed = stopwatch();
+  const done = (outcome: Partial<SegmentDocument> = {}) =>
+    send({
+      trace_id: root,
+      id,
+      ...(parent === undefined ? {} : { parent_id: parent }),
+      name: nameOf(name),
+      ...kind,
+      ...(namespace === undefined ? {} : { namespace }),
+      start_time: start,
+      end_time: start + elapsed() / 1000,
+      ...(annotations === undefined ? {} : { annotations }),
+      ...outcome,
+    });
+  try {
+    const result = await work({ ...trace, parent: id });
+    const failure = failureOf?.(result);
+    done(failure === undefined ? {} : describe(failure));
+    return result;
+  } catch (error) {
+    done(describe(error));
+    throw error;
+  }
+}
+
+/** `error`: it was refused; `throttle`: for now; `fault`: it broke. */
+function describe(error: unknown): Partial<SegmentDocument> {
+  const { code, name, message } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>;
+  const type = String(code ?? name ?? 'Error');
+  return {
+    ...(/throttled$/.test(type) ? { error: true, throttle: true } : { fault: true }),
+    cause: {
+      exceptions: [{ id: newSegmentId(), type, message: String(message ?? error).slice(0, LONGEST_MESSAGE) }],
+    },
+  };
+}
+
+/** X-Ray takes letters, digits, white space and some signs, 200 in all. */
+function nameOf(name: string): string {
+  return name.replaceAll(/[^\p{L}\p{N}\s_.:/%&#=+\\\-@]/gu, '_').slice(0, 200);
+}
+
+function newSegmentId(): string {
+  return randomBytes(8).toString('hex');
+}
+
+/** `host:port`, or `tcp:host:port udp:host:port`. */
+function daemonAddress(text: string | undefined): { readonly host: string; readonly port: number } | undefined {
+  const found = /(?:^|\s)(?:udp:)?([^\s:]+):(\d+)(?:\s|$)/.exec(text?.replace(/(?:^|\s)tcp:\S+/, '') ?? '');
+  return found?.[1] === undefined ? undefined : { host: found[1], port: Number(found[2]) };
+}
