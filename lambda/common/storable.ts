@@ -16,32 +16,48 @@ export interface Unstorable {
  * Finds what a DynamoDB item cannot hold and give back unchanged, although it is proper JSON: deep nesting, integers that
  * JavaScript has already rounded, numbers too small, members without a name
  * (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
- * Walks without recursion: the value may come from anybody, and 128 KB of `[` must not end the process.
+ * Walks a level at a time and no deeper than is allowed, and makes paths only where something is wrong: the value may come
+ * from anybody, and neither 4 MB of `[` nor two million numbers may end the process.
  */
 export function findUnstorable(value: Json, path = '$'): Unstorable | undefined {
-  const open: { readonly value: Json; readonly path: string; readonly depth: number }[] = [{ value, path, depth: 0 }];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const { value, path, depth } = next;
-    if (typeof value === 'number') {
-      const message = numberProblem(value);
-      if (message !== undefined) {
-        return { path, message };
+  return problemIn(value, 0, () => path);
+}
+
+function problemIn(value: Json | undefined, depth: number, path: () => string): Unstorable | undefined {
+  if (typeof value === 'number') {
+    const message = numberProblem(value);
+    return message === undefined ? undefined : { path: path(), message };
+  }
+  if (typeof value !== 'object' || value === null) {
+    return undefined;
+  }
+  if (depth >= MAX_DEPTH) {
+    return { path: shorten(path()), message: `must not be nested deeper than ${MAX_DEPTH} levels` };
+  }
+  if (isList(value)) {
+    for (let index = 0; index < value.length; index += 1) {
+      const found = problemIn(value[index], depth + 1, () => childPath(path(), index));
+      if (found !== undefined) {
+        return found;
       }
-    } else if (typeof value === 'object' && value !== null) {
-      if (depth >= MAX_DEPTH) {
-        return { path: shorten(path), message: `must not be nested deeper than ${MAX_DEPTH} levels` };
-      }
-      for (const [key, member] of Object.entries(value)) {
-        if (key === '') {
-          return { path, message: 'must not have a member with an empty name' };
-        }
-        if (member !== undefined) {
-          open.push({ value: member, path: childPath(path, key, Array.isArray(value)), depth: depth + 1 });
-        }
-      }
+    }
+    return undefined;
+  }
+  for (const key of Object.keys(value)) {
+    const found =
+      key === ''
+        ? { path: path(), message: 'must not have a member with an empty name' }
+        : problemIn(value[key], depth + 1, () => childPath(path(), key));
+    if (found !== undefined) {
+      return found;
     }
   }
   return undefined;
+}
+
+/** `Array.isArray` does not know read-only arrays. */
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
 }
 
 /** Path of a member, as JSON paths are written: `$.a[0]["b c"]`. */
