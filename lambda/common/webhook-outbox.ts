@@ -2,7 +2,7 @@ import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { TaskRecord, WebhookMessage } from '../../lib/contract';
 
 /** The queue of webhooks as seen by those who end tasks. */
-export class WebhookQueue {
+export class WebhookOutbox {
   constructor(
     private readonly client: SQSClient,
     private readonly url: string,
