@@ -37,6 +37,7 @@ import { createSns } from './services/sns';
 import { createSqs } from './services/sqs';
 import { createSsm } from './services/ssm';
 import { createSts } from './services/sts';
+import { type TraceView, XRayDaemon } from './services/xray';
 
 export type { DeployResult, DestroyResult, StackResourceView } from './services/cloudformation';
 export { NotRehearsable } from './services/cloudformation';
@@ -98,7 +99,7 @@ export class RehearsalCloud {
     const clock = new ScaledClock({ speed: options.speed });
     const { iam, handlers: iamHandlers } = createIam();
     const front = await Front.start({ iam });
-    return new RehearsalCloud(options, clock, front, iam, iamHandlers);
+    return new RehearsalCloud(options, clock, front, await XRayDaemon.start(), iam, iamHandlers);
   }
 
   readonly frontUrl: string;
@@ -110,6 +111,13 @@ export class RehearsalCloud {
     names(): readonly string[];
     /** Items as plain values. */
     scan(tableName: string): Promise<readonly Record<string, unknown>[]>;
+  };
+  readonly buckets: {
+    names(): readonly string[];
+    /** Keys of the objects in a bucket. */
+    keys(bucket: string): readonly string[];
+    /** Deletes every object in the buckets of the stack that are to go with it. */
+    empty(stackName?: string): void;
   };
   private readonly cloudWatch: CloudWatchService;
   private readonly codeDeploy: CodeDeployService;
@@ -126,6 +134,7 @@ export class RehearsalCloud {
     options: RehearsalCloudOptions,
     readonly clock: RehearsalClock,
     private readonly front: Front,
+    private readonly xray: XRayDaemon,
     readonly iam: IamPort & ReturnType<typeof createIam>['iam'],
     iamHandlers: ReturnType<typeof createIam>['handlers'],
   ) {
@@ -168,6 +177,7 @@ export class RehearsalCloud {
       metrics,
       sqs: this.sqs.port,
       frontUrl,
+      xrayAddress: xray.address,
       assetPath: (bucket, key) => this.s3.fileOf(bucket, key),
       extraEnvironment: () => options.extraEnvironment ?? {},
       random: seededRandom(`alias ${options.seed}`),
@@ -238,6 +248,17 @@ export class RehearsalCloud {
       names: () => this.physicalIds('AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable'),
       scan: (tableName) => dynamoDb.scan(tableName),
     };
+    this.buckets = {
+      names: () => this.s3.bucketNames(),
+      keys: (bucket) => this.s3.keys(bucket),
+      empty: (stackName) => {
+        for (const { type, physicalId, kept } of this.resources(stackName)) {
+          if (type === 'AWS::S3::Bucket' && !kept) {
+            this.s3.empty(physicalId);
+          }
+        }
+      },
+    };
     this.parts = [
       this.codeDeploy,
       this.cloudWatch,
@@ -252,6 +273,7 @@ export class RehearsalCloud {
       ssm,
       sts,
       kms,
+      xray,
       front,
     ];
   }
@@ -363,6 +385,11 @@ export class RehearsalCloud {
   /** Calls over the wire so far by `service.Operation`, whatever came of them. */
   calls(): Readonly<Record<string, number>> {
     return this.front.counts();
+  }
+
+  /** Segment documents that functions sent, by trace, oldest first. */
+  traces(): readonly TraceView[] {
+    return this.xray.traces();
   }
 
   /** Calls that named what the rehearsal does not have, with how often. */

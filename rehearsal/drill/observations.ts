@@ -2,6 +2,8 @@ import {
   ControlKey,
   type PromotedItem,
   promotedItemSchema,
+  SORT_KEY,
+  TASK_SORT_KEY,
   type TaskRecord,
   taskRecordSchema,
 } from '../../lib/contract';
@@ -12,10 +14,13 @@ import type { Destruction, DrillHistory } from './history';
 import { countResults } from './observed-metrics';
 import type { OperatorAccess } from './operator-access';
 
-/** Tasks of callers as they stand in the tasks table; probes left out. */
+/** Tasks of callers as they stand in the tasks table, without the steps and judgements beside them; probes left out. */
 export async function liveTasks(cloud: RehearsalCloud, agent: AgentUnderTest): Promise<readonly TaskRecord[]> {
   const items = await cloud.tables.scan(agent.tasksTable);
-  return items.map((item) => taskRecordSchema.parse(item)).filter((task) => task.mode === 'live');
+  return items
+    .filter((item) => item[SORT_KEY] === TASK_SORT_KEY)
+    .map((item) => taskRecordSchema.parse(item))
+    .filter((task) => task.mode === 'live');
 }
 
 /** What the control table says to be promoted. */
@@ -54,16 +59,22 @@ export async function observe(
   };
 }
 
-/** Destroys the stack, and looks what is left. */
+/** Destroys the stack, and looks what is left. Its buckets are emptied first, as their owner would have to. */
 export async function destroyStack(cloud: RehearsalCloud, stackName: string): Promise<Destruction> {
+  cloud.buckets.empty(stackName);
   const { status, retained, failures } = await cloud.destroy(stackName);
   const kept = new Set(retained.map(({ physicalId }) => physicalId));
   const queues = cloud.queues().filter(({ name, arn, url }) => ![name, arn, url].some((id) => kept.has(id)));
   const tables = cloud.tables.names().filter((name) => !kept.has(name));
+  const buckets = cloud.buckets.names().filter((name) => !kept.has(name));
   return {
     completed: status === 'DELETE_COMPLETE',
     failures: failures.map(({ path, reason }) => `${path}: ${reason}`),
-    leftovers: [...queues.map(({ name }) => `queue ${name}`), ...tables.map((name) => `table ${name}`)],
+    leftovers: [
+      ...queues.map(({ name }) => `queue ${name}`),
+      ...tables.map((name) => `table ${name}`),
+      ...buckets.map((name) => `bucket ${name}`),
+    ],
     retained: retained.map(({ path }) => path),
   };
 }

@@ -305,7 +305,7 @@ export class CloudFormation {
 
   resources(stackName: string): readonly StackResourceView[] {
     return [...this.require(stackName).resources.values()].map(
-      ({ logicalId, path, type, physicalId, ref, attributes, properties }) => ({
+      ({ logicalId, path, type, physicalId, ref, attributes, properties, deletionPolicy }) => ({
         logicalId,
         path,
         type,
@@ -313,6 +313,7 @@ export class CloudFormation {
         ref,
         attributes,
         properties,
+        kept: deletionPolicy !== 'Delete',
       }),
     );
   }

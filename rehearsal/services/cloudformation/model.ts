@@ -82,6 +82,8 @@ export interface StackResourceView extends ResourceName {
   readonly ref: string;
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
   readonly properties: Readonly<Record<string, unknown>>;
+  /** Whether its deletion policy leaves it when the stack is deleted. */
+  readonly kept: boolean;
 }
 
 /** A template that uses what the rehearsal does not know, or that CloudFormation would not take. */

@@ -14,6 +14,8 @@ export interface EnvironmentFactoryProps {
   readonly logs: LogsPort;
   readonly metrics: MetricsPort;
   readonly frontUrl: () => string;
+  /** Where segment documents go by UDP: `host:port`. @default nowhere */
+  readonly xrayAddress?: string;
   /** Folder with the modules that the runtime brings along. */
   readonly runtimeModules: string;
   /** @default the bundle in the package's assets */
@@ -134,6 +136,7 @@ export class EnvironmentFactory {
       AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
       AWS_SESSION_TOKEN: credentials.sessionToken,
       AWS_ENDPOINT_URL: props.frontUrl(),
+      ...(props.xrayAddress === undefined ? {} : { AWS_XRAY_DAEMON_ADDRESS: props.xrayAddress }),
       // Nothing of this machine's own AWS settings may reach the function.
       AWS_CONFIG_FILE: '/dev/null',
       AWS_SHARED_CREDENTIALS_FILE: '/dev/null',

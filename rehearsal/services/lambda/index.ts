@@ -30,6 +30,8 @@ export interface LambdaDependencies {
   readonly sqs: LambdaSqsPort;
   /** Where the front listens: the functions' `AWS_ENDPOINT_URL`. */
   readonly frontUrl: () => string;
+  /** The functions' `AWS_XRAY_DAEMON_ADDRESS`. @default none */
+  readonly xrayAddress?: string;
   /** Folder of the asset in the cloud assembly; undefined for one that is not there. */
   readonly assetPath: (bucket: string, key: string) => string | undefined;
   /** Variables that a function gets on top of the template's. @default none */
@@ -74,6 +76,7 @@ export function createLambda(deps: LambdaDependencies): Lambda {
     metrics,
     frontUrl: deps.frontUrl,
     runtimeModules: code.runtimeModules,
+    ...(deps.xrayAddress === undefined ? {} : { xrayAddress: deps.xrayAddress }),
     ...(deps.bootstrap === undefined ? {} : { bootstrap: deps.bootstrap }),
     ...(deps.extraEnvironment === undefined ? {} : { extraEnvironment: deps.extraEnvironment }),
   });

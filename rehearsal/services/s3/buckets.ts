@@ -58,6 +58,15 @@ export class Buckets {
     this.byName.delete(name);
   }
 
+  names(): readonly string[] {
+    return [...this.byName.keys()];
+  }
+
+  /** Deletes every object of a bucket. */
+  empty(name: string): void {
+    this.byName.get(name)?.objects.clear();
+  }
+
   settings(name: string): BucketSettings | undefined {
     return this.byName.get(name)?.settings;
   }

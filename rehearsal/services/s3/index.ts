@@ -32,8 +32,12 @@ export interface S3 {
   registerObject(bucket: string, key: string, file: string): void;
   /** File behind an object: for the services that take their code from assets. */
   fileOf(bucket: string, key: string): string | undefined;
+  /** Buckets of stacks, assets left out. */
+  bucketNames(): readonly string[];
   /** Keys of the objects in a bucket of a stack, in the order in which they were first put. */
   keys(bucket: string): readonly string[];
+  /** Deletes every object of a bucket. */
+  empty(bucket: string): void;
   stop(): Promise<void>;
 }
 
@@ -106,7 +110,9 @@ export function createS3({ clock, iam }: S3Props): S3 {
     handlers: [new BucketHandler(buckets), new BucketPolicyHandler(buckets, iam)],
     registerObject: (bucket, key, file) => assets.register(bucket, key, file),
     fileOf: (bucket, key) => assets.file(bucket, key),
+    bucketNames: () => buckets.names(),
     keys: (bucket) => buckets.keys(bucket),
+    empty: (bucket) => buckets.empty(bucket),
     stop: async () => {},
     service: {
       signingName: 's3',

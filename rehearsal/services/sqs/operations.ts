@@ -217,7 +217,7 @@ export class SqsOperations {
   }
 
   private sendMessage(call: Call, input: z.infer<typeof inputs.SendMessage>): Record<string, unknown> {
-    return sendOne(this.queues.atUrl(input.QueueUrl), input, call.principal.label);
+    return sendOne(this.queues.atUrl(input.QueueUrl), input, senderOf(call));
   }
 
   private sendMessageBatch(call: Call, input: z.infer<typeof inputs.SendMessageBatch>): Record<string, unknown> {
@@ -229,7 +229,7 @@ export class SqsOperations {
         `Batch requests cannot be longer than ${MAX_BYTES} bytes. You have sent ${total} bytes.`,
       );
     }
-    return batch(input.Entries, (entry) => ({ Id: entry.Id, ...sendOne(queue, entry, call.principal.label) }));
+    return batch(input.Entries, (entry) => ({ Id: entry.Id, ...sendOne(queue, entry, senderOf(call)) }));
   }
 
   private async receiveMessage(call: Call, input: z.infer<typeof inputs.ReceiveMessage>): Promise<unknown> {
@@ -283,7 +283,17 @@ function sizeOf(input: MessageInput): number {
   return Buffer.byteLength(input.MessageBody ?? '') + attributesSize(input.MessageAttributes ?? {});
 }
 
-function sendOne(queue: Queue, input: MessageInput, sender: string): Record<string, unknown> {
+interface Sender {
+  readonly label: string;
+  /** Header of the request: clients that run in a traced function send it by themselves. */
+  readonly traceHeader: string | undefined;
+}
+
+function senderOf({ principal, headers }: Call): Sender {
+  return { label: principal.label, traceHeader: headers['x-amzn-trace-id'] };
+}
+
+function sendOne(queue: Queue, input: MessageInput, sender: Sender): Record<string, unknown> {
   const body = input.MessageBody ?? '';
   if (body === '') {
     throw new ServiceError('MissingParameter', 'The request must contain the parameter MessageBody.');
@@ -313,12 +323,13 @@ function sendOne(queue: Queue, input: MessageInput, sender: string): Record<stri
       `Value ${input.MessageGroupId} for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.`,
     );
   }
-  const traceHeader = traceHeaderOf(input);
+  // The attribute names the trace where the header cannot. https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html
+  const traceHeader = traceHeaderOf(input) ?? sender.traceHeader;
   const sent = queue.send(
     {
       body,
       attributes: custom,
-      senderId: `AROAREHEARSAL:${sender}`,
+      senderId: `AROAREHEARSAL:${sender.label}`,
       ...(input.MessageGroupId === undefined ? {} : { groupId: input.MessageGroupId }),
       ...(traceHeader === undefined ? {} : { traceHeader }),
       ...(input.DelaySeconds === undefined

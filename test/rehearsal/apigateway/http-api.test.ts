@@ -282,6 +282,37 @@ describe('HTTP APIs', () => {
     expect((await call('/big', { method: 'POST', body: 'x'.repeat(20_000_000) })).status).toBe(413);
   });
 
+  test('refuses a body that Lambda would not take as an event with 413', async () => {
+    await serve('POST /big', 'exports.handler = async (event) => String(event.body.length);');
+    expect((await call('/big', { method: 'POST', body: 'x'.repeat(5_000_000) })).text).toBe('5000000');
+    const answer = await call('/big', { method: 'POST', body: 'x'.repeat(7_000_000) });
+    expect([answer.status, answer.text]).toEqual([413, '{"message":"Request Entity Too Large"}']);
+  });
+
+  test('routes below one resource are told apart by method and path, with and without a body', async () => {
+    await stage.function('f', ECHO);
+    await defaultStage();
+    for (const [method, path] of [
+      ['GET', '/tasks/{id}'],
+      ['DELETE', '/tasks/{id}'],
+      ['POST', '/tasks/{id}/feedback'],
+    ] as const) {
+      await route(`${method} ${path}`, 'f');
+      await permit('f', path);
+    }
+    const cancelled = (await call('/tasks/t-1', { method: 'DELETE' })).json();
+    expect(cancelled).toMatchObject({ routeKey: 'DELETE /tasks/{id}', pathParameters: { id: 't-1' } });
+    expect(cancelled).not.toHaveProperty('body');
+    const judged = (await call('/tasks/t-1/feedback', { method: 'POST', body: '{"thumb":"up"}' })).json();
+    expect(judged).toMatchObject({
+      routeKey: 'POST /tasks/{id}/feedback',
+      pathParameters: { id: 't-1' },
+      body: '{"thumb":"up"}',
+      isBase64Encoded: false,
+    });
+    expect((await call('/tasks/t-1/feedback', { method: 'DELETE' })).status).toBe(404);
+  });
+
   test('IAM: lets in whom execute-api:Invoke is granted on the path, and tells the function who it is', async () => {
     await stage.function('f', ECHO);
     await defaultStage();

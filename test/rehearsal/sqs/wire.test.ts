@@ -102,6 +102,23 @@ describe('SQS on the wire', () => {
     });
   });
 
+  test("takes the trace from the request's header where no attribute names one", async () => {
+    const trace = 'Root=1-5e3d83c1-e6a0db584850d61342823d4c;Parent=53995c3f42cd8ad8;Sampled=1';
+    const traced = client(stage, OPERATOR_CREDENTIALS);
+    traced.middlewareStack.add(
+      (next) => (args) => {
+        (args.request as { headers: Record<string, string> }).headers['x-amzn-trace-id'] = trace;
+        return next(args);
+      },
+      { step: 'build' },
+    );
+    await traced.send(new SendMessageCommand({ QueueUrl: url, MessageBody: 'x' }));
+    traced.destroy();
+    expect((await one({ MessageSystemAttributeNames: ['AWSTraceHeader'] })).Attributes).toEqual({
+      AWSTraceHeader: trace,
+    });
+  });
+
   test('gives only the attributes that were asked for', async () => {
     await sqs.send(
       new SendMessageCommand({

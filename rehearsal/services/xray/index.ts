@@ -1,0 +1,1 @@
+export { type SegmentDocument, type TraceView, XRayDaemon } from './daemon';
