@@ -73,7 +73,9 @@ function send(
   const request = url.protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((resolve, reject) => {
     // No agent: a connection that was kept would be one to an address that was checked long ago.
-    const outgoing = request(url, { method: 'POST', headers, lookup: checked, agent: false, signal }, (incoming) => {
+    const outgoing = request(url, { method: 'POST', headers, lookup: checked, agent: false, signal });
+    outgoing.on('error', (error) => reject(signal.aborted ? signal.reason : error));
+    outgoing.on('response', (incoming) => {
       const { location } = incoming.headers;
       const retryAfter = incoming.headers['retry-after'];
       const answer = {
@@ -82,12 +84,12 @@ function send(
         ...(location === undefined ? {} : { location }),
         ...(retryAfter === undefined ? {} : { retryAfter }),
       };
-      let bytes = 0;
       // The status has been said: whatever becomes of the rest changes nothing.
       const done = () => {
         resolve(answer);
         incoming.destroy();
       };
+      let bytes = 0;
       incoming.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
         if (bytes >= MAX_ANSWER_BYTES) {
@@ -95,8 +97,8 @@ function send(
         }
       });
       incoming.on('end', done).on('error', done).on('close', done);
+      outgoing.removeAllListeners('error').on('error', done);
     });
-    outgoing.on('error', (error) => reject(signal.aborted ? signal.reason : error));
     outgoing.end(body);
   });
 }
