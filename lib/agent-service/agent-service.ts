@@ -6,6 +6,7 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { laneError } from '../common';
+import { DEFAULT_MAX_ATTEMPTS, SPARE_RECEIVES } from '../contract';
 import { type QualityGate, QualityGates } from '../gates';
 import { Intake, type IntakeOptions } from '../intake';
 import { Lane, LaneName } from '../lanes';
@@ -15,7 +16,7 @@ import { type Behavior, Release } from '../release';
 import type { RolloutConfig } from '../rollout';
 import { Rollout, TrafficShift } from '../rollout';
 import { AgentStore } from '../state';
-import type { AgentWorker, Worker } from '../worker';
+import type { AgentWorker, Transcripts, Worker } from '../worker';
 import { AgentGrants } from './agent-grants';
 import { ALARM_KEY_ACTIONS, ALARM_TOPIC_ACTIONS } from './perms';
 
@@ -48,7 +49,7 @@ export interface AgentServiceProps {
   readonly secrets?: { readonly [name: string]: ISecret };
 
   /**
-   * Tables of this agent alone.
+   * Tables and bucket of this agent alone.
    *
    * @default - created, with `removalPolicy` and `encryptionKey`
    */
@@ -71,7 +72,7 @@ export interface AgentServiceProps {
   readonly topic?: ITopic;
 
   /**
-   * Key that encrypts the tables, the queues and the topic that are created here. The stack then needs a region
+   * Key that encrypts the tables, the bucket, the queues and the topic that are created here. The stack then needs a region
    * (`env: { region }`): a table names the key of each of its regions.
    *
    * @default - keys that AWS owns or manages
@@ -93,14 +94,30 @@ export interface AgentServiceProps {
   readonly taskRetention?: Duration;
 
   /**
-   * Receives after which a message goes to the dead-letter queue, 5 or more.
+   * Attempts that a task gets, 1 to 100, before it fails for good and goes to the dead-letter queue. Not counted are
+   * attempts that a worker handed back, and those in which the provider's limit made the task wait.
    *
    * @default 5
    */
-  readonly maxReceiveCount?: number;
+  readonly maxAttempts?: number;
 
   /**
-   * What becomes of the tables when the stack is deleted.
+   * Tasks of one user that run at once, 1 to 1000; further ones wait in their queue.
+   *
+   * @default - not limited
+   */
+  readonly maxInFlightPerUser?: number;
+
+  /**
+   * Recording of all that is said to the model and by it.
+   *
+   * @default - nothing is recorded
+   */
+  readonly transcripts?: Transcripts;
+
+  /**
+   * What becomes of the tables and of the payload bucket when the stack is deleted. CloudFormation deletes the bucket only
+   * when it is empty; see `AgentStoreProps.removalPolicy`.
    *
    * @default RemovalPolicy.RETAIN
    */
@@ -135,7 +152,7 @@ export class AgentService extends Construct {
     const secrets = { ...props.secrets };
     const keyed = encryptionKey === undefined ? {} : { encryptionKey };
     const removal = props.removalPolicy === undefined ? {} : { removalPolicy: props.removalPolicy };
-    const receives = props.maxReceiveCount === undefined ? {} : { maxReceiveCount: props.maxReceiveCount };
+    const maxAttempts = props.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
     const taskRetention = props.taskRetention ?? Duration.days(30);
 
     this.topic = props.topic ?? this.makeTopic(encryptionKey);
@@ -148,8 +165,11 @@ export class AgentService extends Construct {
       store: this.store,
       secrets,
       taskRetention,
-      ...receives,
+      maxAttempts,
+      ...(props.maxInFlightPerUser === undefined ? {} : { maxInFlightPerUser: props.maxInFlightPerUser }),
+      ...(props.transcripts === undefined ? {} : { transcripts: props.transcripts }),
     });
+    this.store._expirePayloads(taskRetention, props.transcripts?.retention);
 
     const lane = (laneId: string, laneName: LaneName): Lane =>
       new Lane(this, laneId, {
@@ -157,7 +177,7 @@ export class AgentService extends Construct {
         agentName: this.agentName,
         visibilityTimeout: this.worker.visibilityTimeout,
         action,
-        ...receives,
+        maxReceiveCount: maxAttempts + SPARE_RECEIVES,
         ...keyed,
       });
     this.stable = lane('Stable', LaneName.STABLE);
@@ -266,5 +286,6 @@ export class AgentService extends Construct {
     output('TasksTable', this.store.tasks.tableName, 'Table of tasks');
     output('SessionsTable', this.store.sessions.tableName, 'Table of sessions');
     output('ControlTable', this.store.control.tableName, 'Table of releases, routing and audit');
+    output('PayloadBucket', this.store.payloads.bucketName, 'Bucket of large inputs and results, and of transcripts,');
   }
 }

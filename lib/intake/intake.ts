@@ -27,6 +27,7 @@ import { BundledFunction, laneError } from '../common';
 import { Dimension, Env, IntakeMetric, METRIC_NAMESPACE, ROUTER_ALIAS, TASKS_PATH } from '../contract';
 import { grantSend } from '../lanes/grant-send';
 import type { Lane } from '../lanes/lane';
+import { queueUrls } from '../lanes/queue-urls';
 import type { AgentStore } from '../state';
 import { IntakeAuth } from './intake-auth';
 import { INBOX_ACTIONS, INVOKE_API_ACTIONS, ROUTER_ALIAS_ACTIONS } from './perms';
@@ -164,7 +165,7 @@ export class Intake extends Construct {
         [Env.WORKER_VERSION]: props.workerVersion,
         [Env.TASKS_TABLE]: props.store.tasks.tableName,
         [Env.CONTROL_TABLE]: props.store.control.tableName,
-        [Env.QUEUES]: queueUrls(this, props.stable, props.candidate),
+        [Env.QUEUES]: queueUrls(this, [props.stable, props.candidate]),
         [Env.AUTH]: auth.mode,
         [Env.TASK_RETENTION_DAYS]: String(retentionDays),
       },
@@ -338,10 +339,4 @@ export class Intake extends Construct {
     });
     return { inbox, alarm };
   }
-}
-
-/** Value of `Env.QUEUES`. */
-export function queueUrls(scope: Construct, stable: Lane, candidate: Lane): string {
-  const urls = ({ high, normal, low }: Lane) => ({ high: high.queueUrl, normal: normal.queueUrl, low: low.queueUrl });
-  return Stack.of(scope).toJsonString({ stable: urls(stable), candidate: urls(candidate) });
 }

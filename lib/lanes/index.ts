@@ -1,2 +1,3 @@
 export * from './lane';
 export * from './lane-name';
+export * from './lane-queues';

@@ -13,11 +13,11 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { laneError } from '../common/errors';
-import { PlatformLimits } from '../contract';
+import { DEFAULT_MAX_RECEIVES, PlatformLimits } from '../contract';
 import { TaskMetrics } from '../metrics';
-import type { ILaneQueues } from '../worker/lane-queues';
 import { grantSend } from './grant-send';
 import type { LaneName } from './lane-name';
+import type { ILaneQueues } from './lane-queues';
 
 export interface LaneProps {
   readonly laneName: LaneName;
@@ -26,10 +26,11 @@ export interface LaneProps {
   /** How long a message handed to a worker stays invisible to the others; at least the worker's timeout. */
   readonly visibilityTimeout: Duration;
   /**
-   * Receives after which a message goes to the dead-letter queue: 5 or more, for throttled receives of an event source
-   * mapping count too.
+   * Receives after which SQS moves a message to the dead-letter queue: 5 to 1000, for throttled receives of an event
+   * source mapping count too. The attempts that a task gets are the worker's to count; this is the net beneath, for
+   * messages that no worker can read and for outages.
    *
-   * @default 5
+   * @default 20
    */
   readonly maxReceiveCount?: number;
   /**
@@ -48,6 +49,8 @@ export interface LaneProps {
 
 /** Fewest receives before the dead-letter queue; below, AWS warns that throttling alone loses messages to it. */
 const FEWEST_RECEIVES = 5;
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html */
+const MOST_RECEIVES = 1_000;
 
 /** As long as SQS keeps a message at most: a queue that nobody serves loses nothing sooner. */
 const RETENTION = Duration.days(14);
@@ -65,7 +68,7 @@ export class Lane extends Construct implements ILaneQueues {
   readonly normal: IQueue;
   /** Bulk work. */
   readonly low: IQueue;
-  /** Where a message ends that failed `maxReceiveCount` times. */
+  /** Where the worker puts a task that failed at its last attempt, and SQS a message that was received too often. */
   readonly deadLetterQueue: Queue;
   /** In ALARM while the dead-letter queue holds a message. */
   readonly deadLetterAlarm: Alarm;
@@ -77,12 +80,16 @@ export class Lane extends Construct implements ILaneQueues {
     super(scope, id);
     this.laneName = props.laneName;
     this.tasks = TaskMetrics.ofLane(props.agentName, props.laneName);
-    this.maxReceiveCount = props.maxReceiveCount ?? FEWEST_RECEIVES;
-    if (!Number.isInteger(this.maxReceiveCount) || this.maxReceiveCount < FEWEST_RECEIVES) {
+    this.maxReceiveCount = props.maxReceiveCount ?? DEFAULT_MAX_RECEIVES;
+    if (
+      !Number.isInteger(this.maxReceiveCount) ||
+      this.maxReceiveCount < FEWEST_RECEIVES ||
+      this.maxReceiveCount > MOST_RECEIVES
+    ) {
       throw laneError(
         this,
         'LaneMaxReceiveCount',
-        `maxReceiveCount is ${this.maxReceiveCount}, expected a whole number of ${FEWEST_RECEIVES} or more ` +
+        `maxReceiveCount is ${this.maxReceiveCount}, expected a whole number of ${FEWEST_RECEIVES} to ${MOST_RECEIVES} ` +
           '(https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html); ' +
           'throttled receives count too, so fewer send good tasks to the dead-letter queue',
       );
@@ -125,9 +132,9 @@ export class Lane extends Construct implements ILaneQueues {
       evaluationPeriods: 1,
       treatMissingData: TreatMissingData.NOT_BREACHING,
       alarmDescription:
-        `Agent '${props.agentName}', ${props.laneName} lane: tasks failed ${this.maxReceiveCount} times and lie in the ` +
-        'dead-letter queue. What to do: the task records name the error; mend the cause, then move the messages back ' +
-        'to their queue (SQS: start a dead-letter queue redrive).',
+        `Agent '${props.agentName}', ${props.laneName} lane: tasks failed at their last attempt and lie in the ` +
+        'dead-letter queue. What to do: "npx cdk-agent-lanes redrive" lists them with their errors; mend the cause, then ' +
+        'send them back with "npx cdk-agent-lanes redrive --send-back".',
     });
     if (props.action !== undefined) {
       this.deadLetterAlarm.addAlarmAction(props.action);

@@ -5,8 +5,8 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct, type IDependable } from 'constructs';
 import { acknowledgeWildcard, BundledFunction, laneError } from '../common';
 import { CustomResourceType, Env, type PlatformLimit, PlatformLimits } from '../contract';
-import { queueUrls } from '../intake/intake';
 import { grantSend } from '../lanes/grant-send';
+import { queueUrls } from '../lanes/queue-urls';
 import { EVIDENCE_OVERHEAD, Evidence, type EvidenceConfig } from './evidence';
 import { EVIDENCE_ACTIONS, ROLLOUT_CHECK_ACTIONS } from './perms';
 import type { RolloutContext } from './rollout';
@@ -287,7 +287,7 @@ export class CodeDeployRollout extends Construct {
         [Env.AGENT]: props.agentName,
         [Env.RELEASE]: props.release.releaseId,
         [Env.TASKS_TABLE]: props.store.tasks.tableName,
-        [Env.QUEUES]: queueUrls(this, props.stable, props.candidate),
+        [Env.QUEUES]: queueUrls(this, [props.stable, props.candidate]),
         [Env.PREFLIGHT_TIMEOUT_SECONDS]: String(timeout.toSeconds()),
       },
     });

@@ -3,7 +3,8 @@ import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-import type { ILaneQueues, LaneAttachment } from './lane-queues';
+import type { ILaneQueues } from '../lanes';
+import type { LaneAttachment } from './lane-attachment';
 
 /**
  * A worker in a stack, whatever it runs on: grant to it, connect to it, attach lanes to it.

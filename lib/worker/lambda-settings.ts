@@ -2,8 +2,9 @@ import { Duration, Size, type Stack, Token } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { IConstruct } from 'constructs';
 import { laneError } from '../common';
-import { PlatformLimits } from '../contract';
+import { PlatformLimits, type Priority } from '../contract';
 import type { LambdaWorkerProps } from './lambda-worker-props';
+import { shareConcurrency } from './priority-shares';
 
 /** Prefix of the environment variables that are the library's. */
 const RESERVED_PREFIX = 'AGENT_LANES_';
@@ -17,7 +18,8 @@ const MOST_MEMORY_MIB = 10_240;
 export interface LambdaSettings {
   readonly memory: Size;
   readonly timeout: Duration;
-  readonly maxConcurrency: number;
+  /** Of each queue of a lane. */
+  readonly concurrency: Readonly<Record<Priority, number>>;
   readonly runtime: lambda.Runtime;
   readonly architecture: lambda.Architecture;
   readonly environment: { [name: string]: string };
@@ -28,21 +30,17 @@ export function checkLambdaSettings(scope: IConstruct, props: LambdaWorkerProps)
   const settings: LambdaSettings = {
     memory: props.memory ?? Size.mebibytes(1024),
     timeout: props.timeout ?? Duration.minutes(5),
-    maxConcurrency: props.maxConcurrency ?? 50,
+    concurrency: shareConcurrency(scope, props),
     runtime: props.runtime ?? lambda.Runtime.NODEJS_24_X,
     architecture: props.architecture ?? lambda.Architecture.X86_64,
     environment: props.environment ?? {},
   };
   checkSource(scope, props, settings.runtime);
-  if (
-    settings.memory.isUnresolved() ||
-    settings.timeout.isUnresolved() ||
-    Token.isUnresolved(settings.maxConcurrency)
-  ) {
+  if (settings.memory.isUnresolved() || settings.timeout.isUnresolved()) {
     throw laneError(
       scope,
       'UnresolvedWorker',
-      'memory, timeout or maxConcurrency of the worker is a token: expected concrete values, known at synth, for the release is derived from them; write the values into the app',
+      'memory or timeout of the worker is a token: expected concrete values, known at synth, for the release is derived from them; write the values into the app',
     );
   }
   const memory = settings.memory.toMebibytes();
@@ -58,19 +56,7 @@ export function checkLambdaSettings(scope: IConstruct, props: LambdaWorkerProps)
     throw laneError(
       scope,
       'InvalidTimeout',
-      `timeout of the worker is ${timeout} s: expected 1 to ${PlatformLimits.LAMBDA_TIMEOUT.value} s (${PlatformLimits.LAMBDA_TIMEOUT.source}); split tasks that take longer`,
-    );
-  }
-  const most = PlatformLimits.ESM_MAX_CONCURRENCY;
-  if (
-    !Number.isInteger(settings.maxConcurrency) ||
-    settings.maxConcurrency < 2 ||
-    settings.maxConcurrency > most.value
-  ) {
-    throw laneError(
-      scope,
-      'InvalidMaxConcurrency',
-      `maxConcurrency of the worker is ${settings.maxConcurrency}: expected a whole number from 2 to ${most.value} (${most.source})`,
+      `timeout of the worker is ${timeout} s: expected 1 to ${PlatformLimits.LAMBDA_TIMEOUT.value} s (${PlatformLimits.LAMBDA_TIMEOUT.source}); tasks that take longer are handed to the next invocation between two of their steps`,
     );
   }
   checkEnvironment(scope, settings.environment);

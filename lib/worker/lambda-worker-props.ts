@@ -3,6 +3,13 @@ import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 
+/** How the queues of a lane share its concurrency: numbers above 0 that sum to 1. */
+export interface PriorityShares {
+  readonly high: number;
+  readonly normal: number;
+  readonly low: number;
+}
+
 /** A worker on Lambda. Give either `entry` or `code`. */
 export interface LambdaWorkerProps {
   /**
@@ -27,16 +34,30 @@ export interface LambdaWorkerProps {
   /** @default 1024 MiB */
   readonly memory?: Size;
 
-  /** Longest that a task may run, to the point where it is killed; at most 15 minutes. @default 5 minutes */
+  /**
+   * Longest that one invocation may work on a task, at most 15 minutes. A task that takes longer, within the limits of its
+   * release, is handed to the next invocation with the steps that it has finished; a single step must fit in here.
+   *
+   * @default 5 minutes
+   */
   readonly timeout?: Duration;
 
   /**
-   * Tasks that run at once, for each queue of a lane, 2 to 1000. The queues do not share: an urgent task need not wait
-   * until bulk work leaves a place.
+   * Tasks that run at once in each lane, 6 to 1000; the lane's queues share it as `priorityShares` says. No part of the
+   * release.
    *
-   * @default 50
+   * @default 100
    */
   readonly maxConcurrency?: number;
+
+  /**
+   * Share of `maxConcurrency` that the queue of each priority has for itself, at least 2 tasks. An urgent task need not
+   * wait until bulk work leaves a place, and bulk work is never starved; what one queue leaves idle the others do not
+   * get. No part of the release.
+   *
+   * @default half for high, 35 % for normal, 15 % for low
+   */
+  readonly priorityShares?: PriorityShares;
 
   /**
    * Further environment variables; `AGENT_LANES_…` is the library's. A concrete value is part of the release. Of a

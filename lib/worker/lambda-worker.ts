@@ -1,4 +1,4 @@
-import { Annotations, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Annotations, Duration, Lazy, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as iam from 'aws-cdk-lib/aws-iam';
@@ -6,13 +6,16 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { allowNetworkInterfaces, executionRole, laneError, stageFile } from '../common';
-import { DEFAULT_MAX_RECEIVES, Env, PlatformLimits, PRIORITIES } from '../contract';
+import { DEFAULT_MAX_ATTEMPTS, Env, PlatformLimits, PRIORITIES, type Priority, SPARE_RECEIVES } from '../contract';
+import type { ILaneQueues } from '../lanes';
+import { grantSend } from '../lanes/grant-send';
+import { deadLetterUrls, queueUrls } from '../lanes/queue-urls';
 import type { WorkerDescription } from '../release';
 import { bundleAgent } from './agent-bundle';
 import { AgentWorker } from './agent-worker';
 import { checkLambdaSettings, describeSettings, type LambdaSettings, leastEnvironmentBytes } from './lambda-settings';
 import type { LambdaWorkerProps } from './lambda-worker-props';
-import type { ILaneQueues, LaneAttachment } from './lane-queues';
+import type { LaneAttachment } from './lane-attachment';
 import type { WorkerContext } from './worker-context';
 
 /** Id of the construct under which code that was handed in is bound, so that its digest is known before the function. */
@@ -27,6 +30,12 @@ const DEFAULT_HANDLER = 'index.handler';
  * would be tried again at minute 90.
  */
 const VISIBILITY_MARGIN_SECONDS = 60;
+
+/** More attempts would bring a task that fails for good back for days. */
+const MOST_ATTEMPTS = 100;
+
+/** The running tasks of a user are kept in one item. */
+const MOST_IN_FLIGHT_PER_USER = 1_000;
 
 export interface LambdaWorkerBinding {
   readonly worker: LambdaWorkerProps;
@@ -52,23 +61,29 @@ export class LambdaWorker extends AgentWorker {
   readonly version: string;
   readonly visibilityTimeout: Duration;
   private readonly published: lambda.IVersion;
-  private readonly maxConcurrency: number;
-  private readonly maxReceiveCount: number;
+  private readonly concurrency: Readonly<Record<Priority, number>>;
+  private readonly maxAttempts: number;
   private readonly inVpc: boolean;
-  private readonly attached = new Map<string, LaneAttachment>();
+  private readonly lanes: ILaneQueues[] = [];
 
   constructor(scope: Construct, id: string, props: LambdaWorkerBinding) {
     super(scope, id);
     const { worker, context } = props;
     const settings = checkLambdaSettings(this, worker);
-    this.maxConcurrency = settings.maxConcurrency;
-    this.maxReceiveCount = context.maxReceiveCount ?? DEFAULT_MAX_RECEIVES;
+    this.concurrency = settings.concurrency;
+    this.maxAttempts = this.checkedCount('maxAttempts', context.maxAttempts ?? DEFAULT_MAX_ATTEMPTS, MOST_ATTEMPTS);
     this.visibilityTimeout = settings.timeout.plus(Duration.seconds(VISIBILITY_MARGIN_SECONDS));
     this.inVpc = worker.vpc !== undefined;
     context.store._claimFor(this, context.agentName);
     this.function = this.createFunction(worker, settings, context);
     this.grantPrincipal = this.function.grantPrincipal;
     context.store.grantWorker(this.function);
+    if (context.transcripts !== undefined) {
+      context.store.grantWriteTranscripts(this.function);
+    }
+    if (context.webhookQueue !== undefined) {
+      grantSend(context.webhookQueue, this.function);
+    }
     context.release.grantRead(this.function);
     for (const secret of Object.values(context.secrets)) {
       secret.grantRead(this.function);
@@ -91,20 +106,15 @@ export class LambdaWorker extends AgentWorker {
   }
 
   override attachLane(lane: ILaneQueues): LaneAttachment {
-    if (this.attached.has(lane.laneName)) {
+    if (this.lanes.some(({ laneName }) => laneName === lane.laneName)) {
       throw laneError(
         this,
         'LaneAttachedTwice',
         `lane "${lane.laneName}" is already attached to the worker: expected each lane once; use the attachment that the first call returned`,
       );
     }
-    if (lane.maxReceiveCount !== this.maxReceiveCount) {
-      throw laneError(
-        this,
-        'ReceiveCountMismatch',
-        `lane "${lane.laneName}" gives a message up after ${lane.maxReceiveCount} receives, the worker counts on ${this.maxReceiveCount}: expected the same number, for the worker marks a task failed at the last receive; pass maxReceiveCount in the context of the worker`,
-      );
-    }
+    this.checkReceives(lane);
+    this.lanes.push(lane);
     const name = lane.laneName.charAt(0).toUpperCase() + lane.laneName.slice(1);
     const alias = new lambda.Alias(this, `${name}Alias`, { aliasName: lane.laneName, version: this.published });
     const mappings = PRIORITIES.map((priority) => {
@@ -115,12 +125,15 @@ export class LambdaWorker extends AgentWorker {
         eventSourceArn: queue.queueArn,
         batchSize: 1,
         reportBatchItemFailures: true,
-        maxConcurrency: this.maxConcurrency,
+        maxConcurrency: this.concurrency[priority],
       });
     });
-    const attachment = { alias, mappings };
-    this.attached.set(lane.laneName, attachment);
-    return attachment;
+    // A worker sends, too: a fresh copy of a task that it hands back (to the other lane, if its release was revoked) or
+    // whose message has been received too often, and a task that failed at its last attempt.
+    for (const queue of [lane.high, lane.normal, lane.low, lane.deadLetterQueue]) {
+      grantSend(queue, this.function);
+    }
+    return { alias, mappings };
   }
 
   override metricCrashes(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
@@ -190,9 +203,57 @@ export class LambdaWorker extends AgentWorker {
       [Env.BEHAVIOR_KEY]: release.behaviorKey,
       [Env.SECRETS]: Stack.of(this).toJsonString(arns),
       [Env.TASK_RETENTION_DAYS]: String(retention.toDays()),
-      [Env.MAX_RECEIVES]: String(this.maxReceiveCount),
+      [Env.CONTROL_TABLE]: store.control.tableName,
+      [Env.PAYLOAD_BUCKET]: store.payloads.bucketName,
+      [Env.TRANSCRIPTS]: context.transcripts === undefined ? 'off' : 'on',
+      ...(context.webhookQueue === undefined ? {} : { [Env.WEBHOOK_QUEUE]: context.webhookQueue.queueUrl }),
+      [Env.MAX_ATTEMPTS]: String(this.maxAttempts),
+      ...(context.maxInFlightPerUser === undefined
+        ? {}
+        : {
+            [Env.MAX_IN_FLIGHT_PER_USER]: String(
+              this.checkedCount('maxInFlightPerUser', context.maxInFlightPerUser, MOST_IN_FLIGHT_PER_USER),
+            ),
+          }),
+      // Lanes are attached once the worker is there.
+      [Env.QUEUES]: Lazy.string({ produce: () => queueUrls(this, this.lanes) }),
+      [Env.DEAD_LETTER_QUEUES]: Lazy.string({ produce: () => deadLetterUrls(this, this.lanes) }),
+      [Env.MAX_RECEIVES]: Lazy.string({
+        produce: () => String(this.lanes[0]?.maxReceiveCount ?? this.maxAttempts + SPARE_RECEIVES),
+      }),
       [Env.WORKER_TIMEOUT_SECONDS]: String(settings.timeout.toSeconds()),
     };
+  }
+
+  private checkedCount(name: string, count: number, most: number): number {
+    if (!Number.isInteger(count) || count < 1 || count > most) {
+      throw laneError(
+        this,
+        `Invalid${name.charAt(0).toUpperCase()}${name.slice(1)}`,
+        `${name} is ${Token.isUnresolved(count) ? 'a token' : count}: expected a whole number from 1 to ${most}, known at synth`,
+      );
+    }
+    return count;
+  }
+
+  /** What a worker is told of receives holds for all its lanes. */
+  private checkReceives(lane: ILaneQueues): void {
+    const least = this.maxAttempts + SPARE_RECEIVES;
+    if (lane.maxReceiveCount < least) {
+      throw laneError(
+        this,
+        'TooFewReceives',
+        `lane "${lane.laneName}" gives a message up after ${lane.maxReceiveCount} receives, and a task gets ${this.maxAttempts} attempts: expected at least ${least} receives, for throttled and repeated ones use up receives and no attempts; raise maxReceiveCount of the lane or lower maxAttempts`,
+      );
+    }
+    const [other] = this.lanes;
+    if (other !== undefined && other.maxReceiveCount !== lane.maxReceiveCount) {
+      throw laneError(
+        this,
+        'ReceiveCountMismatch',
+        `lane "${lane.laneName}" gives a message up after ${lane.maxReceiveCount} receives, lane "${other.laneName}" after ${other.maxReceiveCount}: expected the same number, for one worker serves both and replaces a message at its last receive; give both lanes the same maxReceiveCount`,
+      );
+    }
   }
 
   /** Variables may be added to the function to the very end, so their size is known at synth only. */

@@ -1,7 +1,9 @@
 import type { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import type { Release } from '../release';
 import type { AgentStore } from '../state';
+import type { Transcripts } from './transcripts';
 
 /** What a worker is built into. */
 export interface WorkerContext {
@@ -12,8 +14,14 @@ export interface WorkerContext {
   readonly secrets: { [name: string]: secretsmanager.ISecret };
   /** How long a finished task is kept, in whole days. @default 30 days */
   readonly taskRetention?: Duration;
-  /** Receives after which a lane gives a message up; the same for all lanes. @default 5 */
-  readonly maxReceiveCount?: number;
+  /** Attempts that a task gets, 1 to 100. The lanes' queues must allow 15 receives more. @default 5 */
+  readonly maxAttempts?: number;
+  /** Tasks of one user that run at once. @default not limited */
+  readonly maxInFlightPerUser?: number;
+  /** Recording of model calls. @default none are recorded */
+  readonly transcripts?: Transcripts;
+  /** Told of the end of tasks with a webhook. @default tasks have no webhooks */
+  readonly webhookQueue?: sqs.IQueue;
   /** What becomes of the log group when the stack is deleted. @default RemovalPolicy.DESTROY */
   readonly removalPolicy?: RemovalPolicy;
 }

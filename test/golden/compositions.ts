@@ -14,6 +14,7 @@ import {
   QualityGate,
   Rollout,
   TrafficShift,
+  Transcripts,
   Worker,
 } from '../../lib';
 import { AGENT_ENTRY, leastProps } from '../support/agent-service';
@@ -74,7 +75,9 @@ export function handedInParts(app: App): Stack {
       }),
     },
     taskRetention: Duration.days(7),
-    maxReceiveCount: 8,
+    maxAttempts: 8,
+    maxInFlightPerUser: 4,
+    transcripts: Transcripts.record({ retention: Duration.days(90) }),
   });
   return stack;
 }

@@ -34,6 +34,7 @@ describe('by default', () => {
     const physical = [
       'QueueName',
       'TableName',
+      'BucketName',
       'FunctionName',
       'TopicName',
       'DashboardName',
@@ -44,6 +45,7 @@ describe('by default', () => {
     const creating = [
       'AWS::SQS::Queue',
       'AWS::DynamoDB::GlobalTable',
+      'AWS::S3::Bucket',
       'AWS::Lambda::Function',
       'AWS::SNS::Topic',
       'AWS::CloudWatch::Dashboard',
@@ -57,7 +59,8 @@ describe('by default', () => {
     expect(given).toEqual([]);
   });
 
-  test('the tables stay when the stack goes, and cannot be deleted by accident', () => {
+  test('tables and bucket stay when the stack goes, and cannot be deleted by accident', () => {
+    expect(resources[named(resources, 'SupportStorePayloads')]?.DeletionPolicy).toBe('Retain');
     const tables = Object.values(resources).filter(({ Type }) => Type === 'AWS::DynamoDB::GlobalTable');
     expect(tables).toHaveLength(3);
     for (const table of tables) {
@@ -79,6 +82,7 @@ describe('by default', () => {
       SupportTasksTable: { Ref: named(resources, 'SupportStoreTasks') },
       SupportSessionsTable: { Ref: named(resources, 'SupportStoreSessions') },
       SupportControlTable: { Ref: named(resources, 'SupportStoreControl') },
+      SupportPayloadBucket: { Ref: named(resources, 'SupportStorePayloads') },
     });
   });
 
@@ -134,15 +138,17 @@ describe('parts handed in', () => {
     expect(Object.keys(resources).filter((id) => id.startsWith('SupportAlerts'))).toEqual([]);
   });
 
-  test('a key encrypts tables, queues and the topic', () => {
+  test('a key encrypts tables, bucket, queues and the topic', () => {
     const stack = stackInRegion();
     supportAgent(stack, { encryptionKey: new Key(stack, 'Key') });
     const resources = resourcesOf(stack);
     const key = named(resources, 'Key');
     const uses = Object.entries(resources)
-      .filter(([, { Type }]) => ['AWS::SQS::Queue', 'AWS::DynamoDB::GlobalTable', 'AWS::SNS::Topic'].includes(Type))
+      .filter(([, { Type }]) =>
+        ['AWS::SQS::Queue', 'AWS::DynamoDB::GlobalTable', 'AWS::S3::Bucket', 'AWS::SNS::Topic'].includes(Type),
+      )
       .filter(([, { Properties }]) => JSON.stringify(Properties).includes(key));
-    expect(uses).toHaveLength(10 + 3 + 1);
+    expect(uses).toHaveLength(10 + 3 + 1 + 1);
   });
 
   test('an imported key, whose policy cannot be changed, gets a warning', () => {
@@ -156,23 +162,28 @@ describe('parts handed in', () => {
     Annotations.fromStack(stack).hasWarning('/Test/Support', Match.stringLikeRegexp('cdk-agent-lanes:topicKey'));
   });
 
-  test('receives, retention and removal reach every part', () => {
+  test('attempts, retention and removal reach every part', () => {
     const stack = testStack();
     supportAgent(stack, {
-      maxReceiveCount: 7,
+      maxAttempts: 7,
       taskRetention: Duration.days(3),
       removalPolicy: RemovalPolicy.DESTROY,
     });
     const resources = resourcesOf(stack);
     expect(resources[named(resources, 'SupportStableLow')]?.Properties).toMatchObject({
-      RedrivePolicy: { maxReceiveCount: 7 },
+      RedrivePolicy: { maxReceiveCount: 22 },
     });
     for (const name of ['SupportWorkerFunction', 'SupportIntakeRouter']) {
       expect(JSON.stringify(resources[named(resources, name)]?.Properties)).toContain(
         '"AGENT_LANES_TASK_RETENTION_DAYS":"3"',
       );
     }
-    expect(resources[named(resources, 'SupportStoreTasks')]?.DeletionPolicy).toBe('Delete');
+    expect(JSON.stringify(resources[named(resources, 'SupportWorkerFunction')]?.Properties)).toContain(
+      '"AGENT_LANES_MAX_ATTEMPTS":"7"',
+    );
+    for (const name of ['SupportStoreTasks', 'SupportStorePayloads']) {
+      expect(resources[named(resources, name)]?.DeletionPolicy).toBe('Delete');
+    }
   });
 });
 

@@ -30,7 +30,7 @@ describe('a lane', () => {
       SqsManagedSseEnabled: true,
       RedrivePolicy: {
         deadLetterTargetArn: { 'Fn::GetAtt': [named(resources, 'LaneDeadLetters'), 'Arn'] },
-        maxReceiveCount: 5,
+        maxReceiveCount: 20,
       },
     });
   });
@@ -52,7 +52,9 @@ describe('a lane', () => {
       ComparisonOperator: 'GreaterThanThreshold',
       TreatMissingData: 'notBreaching',
       AlarmActions: [{ Ref: named(resources, 'Topic') }],
-      AlarmDescription: expect.stringMatching(/candidate lane: tasks failed 5 times .*What to do: /),
+      AlarmDescription: expect.stringMatching(
+        /candidate lane: tasks failed at their last attempt .*What to do: "npx cdk-agent-lanes redrive"/,
+      ),
     });
   });
 
@@ -114,10 +116,10 @@ function expectKey(stack: Stack): string {
 }
 
 describe('limits', () => {
-  test.each([4, 5.5, Number.NaN])('refuses %p receives', (maxReceiveCount) => {
+  test.each([4, 5.5, 1001, Number.NaN])('refuses %p receives', (maxReceiveCount) => {
     expect(() => lane(testStack(), { maxReceiveCount })).toThrow(
       new RegExp(
-        `Test/Lane.*LaneMaxReceiveCount: maxReceiveCount is ${maxReceiveCount}, expected a whole number of 5 or more`,
+        `Test/Lane.*LaneMaxReceiveCount: maxReceiveCount is ${maxReceiveCount}, expected a whole number of 5 to 1000`,
       ),
     );
   });

@@ -1,22 +1,37 @@
-import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import { type IGrantable, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { ControlKey } from '../../../lib/contract';
 import { AgentStore, type AgentStoreProps } from '../../../lib/state';
 import { testApp, testStack } from '../../support/stack';
 
 const TABLE = 'AWS::DynamoDB::GlobalTable';
+const BUCKET = 'AWS::S3::Bucket';
 
 function store(props: AgentStoreProps = {}, stack: Stack = testStack()): AgentStore {
   return new AgentStore(stack, 'Store', props);
 }
 
+interface Arn {
+  readonly 'Fn::GetAtt': [string, string];
+}
+
 interface Statement {
   readonly Action: string | string[];
-  readonly Resource: { readonly 'Fn::GetAtt': [string, string] };
+  readonly Resource: Arn | { readonly 'Fn::Join': [string, [Arn, string]] };
   readonly Condition?: unknown;
+}
+
+/** Kind of the resource, and which part of it: `Tasks`, `Payloads/tasks/*`. */
+function resourceName(resource: Statement['Resource']): string {
+  if ('Fn::Join' in resource) {
+    const [, [arn, rest]] = resource['Fn::Join'];
+    return resourceName(arn) + rest;
+  }
+  return /^(?:Store)?([A-Z][a-z]+)/.exec(resource['Fn::GetAtt'][0])?.[1] ?? '';
 }
 
 /** Statements of a role after a grant: kind of the resource, actions, condition. */
@@ -28,10 +43,10 @@ function statements(grant: (store: AgentStore, grantee: IGrantable) => unknown, 
   return policies
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Statement[])
     .map(({ Action, Resource, Condition }) => ({
-      on: /^(?:Store)?([A-Z][a-z]+)/.exec(Resource['Fn::GetAtt'][0])?.[1],
+      on: resourceName(Resource),
       actions: [Action]
         .flat()
-        .map((action) => action.replace('dynamodb:', ''))
+        .map((action) => action.replace(/^(dynamodb|s3):/, ''))
         .sort(),
       ...(Condition === undefined ? {} : { condition: Condition }),
     }));
@@ -106,19 +121,154 @@ describe('AgentStore', () => {
   });
 });
 
+describe('bucket of payloads', () => {
+  const bucketOf = (props: AgentStoreProps = {}, stack = testStack()) => {
+    const made = store(props, stack);
+    made._expirePayloads(Duration.days(30), Duration.days(365));
+    return Template.fromStack(stack);
+  };
+
+  test('is encrypted, closed to the public, refuses plain HTTP, and keeps no versions', () => {
+    const template = bucketOf();
+    template.hasResource(BUCKET, { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+    template.hasResourceProperties(BUCKET, {
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
+      },
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+      VersioningConfiguration: Match.absent(),
+      BucketName: Match.absent(),
+    });
+    template.hasResourceProperties('AWS::S3::BucketPolicy', {
+      PolicyDocument: {
+        Statement: [Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } })],
+      },
+    });
+  });
+
+  test('loses payloads a day after their tasks, transcripts when they are due, and uploads that nobody finished', () => {
+    bucketOf().hasResourceProperties(BUCKET, {
+      LifecycleConfiguration: {
+        Rules: [
+          { Id: 'unfinished-uploads', Status: 'Enabled', AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } },
+          { Id: 'tasks', Status: 'Enabled', Prefix: 'tasks/', ExpirationInDays: 31 },
+          { Id: 'transcripts', Status: 'Enabled', Prefix: 'transcripts/', ExpirationInDays: 365 },
+        ],
+      },
+    });
+  });
+
+  test('keeps transcripts of which nobody said how long', () => {
+    const stack = testStack();
+    store({}, stack)._expirePayloads(Duration.days(1), undefined);
+    expect(JSON.stringify(Template.fromStack(stack).findResources(BUCKET))).not.toContain('transcripts/');
+  });
+
+  test('goes with the stack when told to: CloudFormation deletes it if it is empty, and no function empties it', () => {
+    const template = bucketOf({ removalPolicy: RemovalPolicy.DESTROY });
+    template.hasResource(BUCKET, { DeletionPolicy: 'Delete' });
+    template.resourceCountIs('AWS::Lambda::Function', 0);
+  });
+
+  test('takes the key that is handed in, one data key for many objects, and grants go along with it', () => {
+    const stack = regionalStack();
+    bucketOf({ encryptionKey: new Key(stack, 'Key') }, stack).hasResourceProperties(BUCKET, {
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [
+          {
+            BucketKeyEnabled: true,
+            ServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: Match.anyValue() },
+          },
+        ],
+      },
+    });
+    expect(statements((s, g) => s.grantWriteTranscripts(g), true)).toEqual([
+      { on: 'Payloads/transcripts/*', actions: ['PutObject'] },
+      { on: 'Key', actions: ['kms:GenerateDataKey'] },
+    ]);
+    expect(statements((s, g) => s.grantReadTranscripts(g), true)).toContainEqual({
+      on: 'Key',
+      actions: ['kms:Decrypt'],
+    });
+  });
+
+  test('is the one that is handed in, with its own expiry', () => {
+    const stack = testStack();
+    const payloads = Bucket.fromBucketName(stack, 'Mine', 'mine');
+    const made = store({ payloads }, stack);
+    made._expirePayloads(Duration.days(30), undefined);
+    expect(made.payloads).toBe(payloads);
+    Template.fromStack(stack).resourceCountIs(BUCKET, 0);
+  });
+});
+
 describe('grants', () => {
   test('intake: tasks, and of the control table the routing only', () => {
     expect(statements((s, g) => s.grantIntake(g))).toEqual([
       { on: 'Tasks', actions: ['DeleteItem', 'GetItem', 'PutItem'] },
       { on: 'Control', actions: ['PutItem', 'Query'], condition: only('ROUTING') },
+      { on: 'Control', actions: ['GetItem', 'PutItem'], condition: only('BACKLOG') },
+      { on: 'Payloads/tasks/*', actions: ['PutObject'] },
     ]);
   });
 
-  test('worker: tasks that exist, and sessions', () => {
-    expect(statements((s, g) => s.grantWorker(g))).toEqual([
-      { on: 'Tasks', actions: ['GetItem', 'UpdateItem'] },
-      { on: 'Sessions', actions: ['GetItem', 'PutItem'] },
+  test('status function: tasks one at a time, the view of the backlog, and large results to read', () => {
+    expect(statements((s, g) => s.grantStatus(g))).toEqual([
+      { on: 'Tasks', actions: ['GetItem', 'PutItem', 'UpdateItem'] },
+      { on: 'Control', actions: ['GetItem', 'PutItem'], condition: only('BACKLOG') },
+      { on: 'Payloads/tasks/*', actions: ['GetObject'] },
+      { on: 'Payloads', actions: ['ListBucket'] },
     ]);
+  });
+
+  test('worker: tasks, their journals and payloads, sessions, and the routing to read', () => {
+    expect(statements((s, g) => s.grantWorker(g))).toEqual([
+      { on: 'Tasks', actions: ['GetItem', 'PutItem', 'Query', 'UpdateItem'] },
+      { on: 'Sessions', actions: ['GetItem', 'PutItem'] },
+      { on: 'Control', actions: ['GetItem'], condition: only('ROUTING') },
+      { on: 'Payloads/tasks/*', actions: ['GetObject', 'PutObject'] },
+      { on: 'Payloads', actions: ['ListBucket'] },
+    ]);
+  });
+
+  test('transcripts: whoever writes them cannot read, whoever reads them sees nothing else', () => {
+    expect(statements((s, g) => s.grantWriteTranscripts(g))).toEqual([
+      { on: 'Payloads/transcripts/*', actions: ['PutObject'] },
+    ]);
+    expect(statements((s, g) => s.grantReadTranscripts(g))).toEqual([
+      { on: 'Payloads/transcripts/*', actions: ['GetObject'] },
+      { on: 'Payloads', actions: ['ListBucket'], condition: { StringLike: { 's3:prefix': 'transcripts/*' } } },
+    ]);
+  });
+
+  test('webhooks: a task to read and to mark', () => {
+    expect(statements((s, g) => s.grantWebhooks(g))).toEqual([{ on: 'Tasks', actions: ['GetItem', 'UpdateItem'] }]);
+  });
+
+  test('redrive: tasks to reopen, the routing to read, the audit trail to append to', () => {
+    expect(statements((s, g) => s.grantRedrive(g))).toEqual([
+      { on: 'Tasks', actions: ['GetItem', 'UpdateItem'] },
+      { on: 'Control', actions: ['Query'], condition: only('ROUTING') },
+      { on: 'Control', actions: ['PutItem'], condition: only('AUDIT') },
+    ]);
+  });
+
+  test('nobody may delete an object', () => {
+    const grants = [
+      (s: AgentStore, g: IGrantable) => s.grantIntake(g),
+      (s: AgentStore, g: IGrantable) => s.grantStatus(g),
+      (s: AgentStore, g: IGrantable) => s.grantWorker(g),
+      (s: AgentStore, g: IGrantable) => s.grantWriteTranscripts(g),
+      (s: AgentStore, g: IGrantable) => s.grantReadTranscripts(g),
+    ];
+    for (const grant of grants) {
+      expect(JSON.stringify(statements(grant))).not.toContain('DeleteObject');
+    }
   });
 
   test('read: one task at a time', () => {

@@ -8,11 +8,19 @@ import { Architecture, Code, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { Queue } from 'aws-cdk-lib/aws-sqs';
+import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Env } from '../../../lib/contract';
+import type { ILaneQueues } from '../../../lib/lanes';
 import { type Behavior, Release } from '../../../lib/release';
 import { AgentStore } from '../../../lib/state';
-import { type AgentWorker, type ILaneQueues, LambdaWorker, type LambdaWorkerProps, Worker } from '../../../lib/worker';
+import {
+  type AgentWorker,
+  LambdaWorker,
+  type LambdaWorkerProps,
+  Transcripts,
+  Worker,
+  type WorkerContext,
+} from '../../../lib/worker';
 import { agentFolder, codeFolder, SMALL_AGENT, testBehavior, writeFiles } from '../../support/agent-folder';
 import { testApp, testStack } from '../../support/stack';
 
@@ -32,8 +40,7 @@ interface Options {
   readonly stack?: Stack;
   readonly behavior?: Behavior;
   readonly secrets?: (stack: Stack) => { [name: string]: ISecret };
-  readonly taskRetention?: Duration;
-  readonly maxReceiveCount?: number;
+  readonly context?: Partial<WorkerContext>;
 }
 
 /** The CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes. */
@@ -60,16 +67,41 @@ function build(props: LambdaWorkerProps = { entry }, options: Options = {}): Bui
     release,
     store,
     secrets,
-    ...(options.taskRetention === undefined ? {} : { taskRetention: options.taskRetention }),
-    ...(options.maxReceiveCount === undefined ? {} : { maxReceiveCount: options.maxReceiveCount }),
+    ...options.context,
   });
   return { stack, release, worker, store };
 }
 
-function lane(stack: Stack, laneName: string, visibilityTimeout: Duration, maxReceiveCount = 5): ILaneQueues {
+function lane(stack: Stack, laneName: string, visibilityTimeout: Duration, maxReceiveCount = 20): ILaneQueues {
   const queue = (name: string) => new Queue(stack, `${laneName}${name}`, { visibilityTimeout });
-  return { laneName, maxReceiveCount, high: queue('High'), normal: queue('Normal'), low: queue('Low') };
+  return {
+    laneName,
+    maxReceiveCount,
+    high: queue('High'),
+    normal: queue('Normal'),
+    low: queue('Low'),
+    deadLetterQueue: queue('DeadLetters'),
+  };
 }
+
+/** JSON with references, as it stands in the template: the references' logical ids instead of what they will be. */
+function parsed(value: { readonly 'Fn::Join': [string, unknown[]] }): unknown {
+  const [, parts] = value['Fn::Join'];
+  return JSON.parse(
+    parts.map((part) => (typeof part === 'string' ? part : String(Object.values(part as object)[0]))).join(''),
+  );
+}
+
+/** Environment of the one function. */
+function environmentOf(stack: Stack): Record<string, never> {
+  const { Properties } = single(Template.fromStack(stack), 'AWS::Lambda::Function') as {
+    Properties?: { Environment?: { Variables?: Record<string, never> } };
+  };
+  return Properties?.Environment?.Variables ?? {};
+}
+
+/** Logical id without its digest. */
+const short = (id: string) => id.slice(0, -8);
 
 function single(template: Template, type: string): { readonly id: string; readonly [key: string]: unknown } {
   const found = Object.entries(template.findResources(type));
@@ -100,7 +132,13 @@ describe('Worker.lambda: function', () => {
           [Env.BEHAVIOR_KEY]: release.behaviorKey,
           [Env.SECRETS]: { 'Fn::Join': ['', ['{"anthropic":"', { Ref: Match.stringLikeRegexp('^Key') }, '"}']] },
           [Env.TASK_RETENTION_DAYS]: '30',
-          [Env.MAX_RECEIVES]: '5',
+          [Env.CONTROL_TABLE]: { Ref: Match.stringLikeRegexp('^StoreControl') },
+          [Env.PAYLOAD_BUCKET]: { Ref: Match.stringLikeRegexp('^StorePayloads') },
+          [Env.TRANSCRIPTS]: 'off',
+          [Env.MAX_ATTEMPTS]: '5',
+          [Env.MAX_RECEIVES]: '20',
+          [Env.MAX_IN_FLIGHT_PER_USER]: Match.absent(),
+          [Env.WEBHOOK_QUEUE]: Match.absent(),
           [Env.WORKER_TIMEOUT_SECONDS]: '300',
         },
       },
@@ -120,7 +158,7 @@ describe('Worker.lambda: function', () => {
         logRetention: RetentionDays.ONE_YEAR,
         environment: { TEAM: 'support' },
       },
-      { taskRetention: Duration.days(7) },
+      { context: { taskRetention: Duration.days(7) } },
     );
     const template = Template.fromStack(stack);
     template.hasResourceProperties('AWS::Lambda::Function', {
@@ -163,10 +201,13 @@ describe('Worker.lambda: function', () => {
     expect([...new Set(granted)].sort()).toEqual([
       'dynamodb:GetItem',
       'dynamodb:PutItem',
+      'dynamodb:Query',
       'dynamodb:UpdateItem',
       'logs:CreateLogStream',
       'logs:PutLogEvents',
       's3:GetObject',
+      's3:ListBucket',
+      's3:PutObject',
       'secretsmanager:DescribeSecret',
       'secretsmanager:GetSecretValue',
       'sqs:ChangeMessageVisibility',
@@ -174,6 +215,7 @@ describe('Worker.lambda: function', () => {
       'sqs:GetQueueAttributes',
       'sqs:GetQueueUrl',
       'sqs:ReceiveMessage',
+      'sqs:SendMessage',
       'xray:PutTelemetryRecords on *',
       'xray:PutTraceSegments on *',
     ]);
@@ -241,7 +283,11 @@ describe('Worker.lambda: release', () => {
   });
 
   test('does not change with what concerns no single task', () => {
-    const other = idOf({ maxConcurrency: 7, logRetention: RetentionDays.ONE_DAY });
+    const other = idOf({
+      maxConcurrency: 7,
+      priorityShares: { high: 0.2, normal: 0.2, low: 0.6 },
+      logRetention: RetentionDays.ONE_DAY,
+    });
     expect(other.releaseId).toBe(idOf({}).releaseId);
   });
 
@@ -303,7 +349,7 @@ describe('Worker.lambda: published version', () => {
 
 describe('Worker.lambda: lanes', () => {
   test('gives each lane an alias, and each of its queues a mapping with partial batch responses', () => {
-    const { stack, worker } = build({ entry, maxConcurrency: 7 });
+    const { stack, worker } = build({ entry, maxConcurrency: 20 });
     worker.attachLane(lane(stack, 'stable', worker.visibilityTimeout));
     worker.attachLane(lane(stack, 'candidate', worker.visibilityTimeout));
     const template = Template.fromStack(stack);
@@ -323,9 +369,9 @@ describe('Worker.lambda: lanes', () => {
         expect(mapping.Properties).toMatchObject({
           BatchSize: 1,
           FunctionResponseTypes: ['ReportBatchItemFailures'],
-          ScalingConfig: { MaximumConcurrency: 7 },
         });
       }
+      expect(mappings.map((mapping) => mapping.Properties.ScalingConfig.MaximumConcurrency)).toEqual([10, 7, 3]);
     }
   });
 
@@ -355,14 +401,78 @@ describe('Worker.lambda: lanes', () => {
     expect(build({ entry, timeout: Duration.minutes(10) }).worker.visibilityTimeout.toSeconds()).toBe(660);
   });
 
-  test('refuses a lane twice, and a lane with another receive count', () => {
-    const { stack, worker } = build({ entry }, { maxReceiveCount: 6 });
-    expect(() => worker.attachLane(lane(stack, 'stable', worker.visibilityTimeout, 5))).toThrow(
-      /\[Test\/Worker\] ReceiveCountMismatch: lane "stable" gives a message up after 5 receives, the worker counts on 6/,
+  test('tells the worker where to send what it hands back or gives up, and lets it', () => {
+    const { stack, worker } = build();
+    for (const name of ['stable', 'candidate']) {
+      worker.attachLane(lane(stack, name, worker.visibilityTimeout));
+    }
+    const environment = environmentOf(stack);
+    const shortened = (value: unknown) => JSON.parse(JSON.stringify(value).replaceAll(/[0-9A-F]{8}"/g, '"'));
+    expect(shortened(parsed(environment[Env.QUEUES] as never))).toEqual({
+      stable: { high: 'stableHigh', normal: 'stableNormal', low: 'stableLow' },
+      candidate: { high: 'candidateHigh', normal: 'candidateNormal', low: 'candidateLow' },
+    });
+    expect(shortened(parsed(environment[Env.DEAD_LETTER_QUEUES] as never))).toEqual({
+      stable: 'stableDeadLetters',
+      candidate: 'candidateDeadLetters',
+    });
+    const policy = single(Template.fromStack(stack), 'AWS::IAM::Policy') as unknown as {
+      Properties: { PolicyDocument: { Statement: { Action: string | string[]; Resource: unknown }[] } };
+    };
+    const sends = policy.Properties.PolicyDocument.Statement.filter(({ Action }) =>
+      [Action].flat().includes('sqs:SendMessage'),
     );
-    const six = lane(stack, 'candidate', worker.visibilityTimeout, 6);
-    worker.attachLane(six);
-    expect(() => worker.attachLane(six)).toThrow(/LaneAttachedTwice: lane "candidate" is already attached/);
+    const queues = sends.flatMap(({ Resource }) => [Resource].flat() as { 'Fn::GetAtt': [string, string] }[]);
+    expect(queues.map((queue) => short(queue['Fn::GetAtt'][0])).sort()).toEqual(
+      ['stable', 'candidate']
+        .flatMap((name) => ['High', 'Normal', 'Low', 'DeadLetters'].map((queue) => `${name}${queue}`))
+        .sort(),
+    );
+  });
+
+  test('refuses a lane twice, one with too few receives, and one with others than its neighbour', () => {
+    const { stack, worker } = build({ entry }, { context: { maxAttempts: 6 } });
+    expect(() => worker.attachLane(lane(stack, 'short', worker.visibilityTimeout, 20))).toThrow(
+      /\[Test\/Worker\] TooFewReceives: lane "short" gives a message up after 20 receives, and a task gets 6 attempts: expected at least 21/,
+    );
+    const candidate = lane(stack, 'candidate', worker.visibilityTimeout, 21);
+    worker.attachLane(candidate);
+    expect(() => worker.attachLane(candidate)).toThrow(/LaneAttachedTwice: lane "candidate" is already attached/);
+    expect(() => worker.attachLane(lane(stack, 'stable', worker.visibilityTimeout, 22))).toThrow(
+      /ReceiveCountMismatch: lane "stable" gives a message up after 22 receives, lane "candidate" after 21/,
+    );
+    expect(environmentOf(stack)).toMatchObject({ [Env.MAX_ATTEMPTS]: '6', [Env.MAX_RECEIVES]: '21' });
+  });
+
+  test.each([0, 2.5, 101, Number.NaN])('refuses %p attempts', (maxAttempts) => {
+    expect(() => build({ entry }, { context: { maxAttempts } })).toThrow(
+      /InvalidMaxAttempts: maxAttempts is .*: expected a whole number from 1 to 100/,
+    );
+  });
+
+  test.each([0, 1.5, 1001])('refuses %p running tasks of a user', (maxInFlightPerUser) => {
+    expect(() => build({ entry }, { context: { maxInFlightPerUser } })).toThrow(
+      /InvalidMaxInFlightPerUser: maxInFlightPerUser is .*: expected a whole number from 1 to 1000/,
+    );
+  });
+
+  test('is told of the limit per user, of transcripts and of the webhook queue where there are any', () => {
+    const stack = testStack();
+    const webhookQueue = new Queue(stack, 'Webhooks') as IQueue;
+    const transcripts = Transcripts.record({ retention: Duration.days(90) });
+    build({ entry }, { stack, context: { maxInFlightPerUser: 3, transcripts, webhookQueue } });
+    expect(environmentOf(stack)).toMatchObject({
+      [Env.MAX_IN_FLIGHT_PER_USER]: '3',
+      [Env.TRANSCRIPTS]: 'on',
+      [Env.WEBHOOK_QUEUE]: { Ref: expect.stringMatching(/^Webhooks/) },
+    });
+    const policy = JSON.stringify(single(Template.fromStack(stack), 'AWS::IAM::Policy'));
+    expect(policy).toContain('"/transcripts/*"');
+    expect(policy).toContain('"sqs:SendMessage"');
+  });
+
+  test('may not write transcripts when there are none', () => {
+    expect(JSON.stringify(single(Template.fromStack(build().stack), 'AWS::IAM::Policy'))).not.toContain('transcripts');
   });
 });
 
@@ -439,15 +549,16 @@ describe('Worker.lambda: refusals', () => {
     [
       'a timeout that is a token',
       () => ({ entry, timeout: Duration.seconds(number()) }),
-      /UnresolvedWorker: memory, timeout or/,
+      /UnresolvedWorker: memory or timeout/,
     ],
     [
-      'no concurrency',
-      () => ({ entry, maxConcurrency: 1 }),
-      /InvalidMaxConcurrency: maxConcurrency of the worker is 1: expected a whole number from 2 to 1000/,
+      'too little concurrency',
+      () => ({ entry, maxConcurrency: 5 }),
+      /InvalidMaxConcurrency: maxConcurrency of the worker is 5: expected a whole number from 6 to 1000/,
     ],
     ['too much concurrency', () => ({ entry, maxConcurrency: 1001 }), /InvalidMaxConcurrency/],
-    ['broken concurrency', () => ({ entry, maxConcurrency: 2.5 }), /InvalidMaxConcurrency/],
+    ['broken concurrency', () => ({ entry, maxConcurrency: 12.5 }), /InvalidMaxConcurrency/],
+    ['concurrency that is a token', () => ({ entry, maxConcurrency: number() }), /is a token: expected a whole number/],
     [
       'a variable of the library',
       () => ({ entry, environment: { AGENT_LANES_RELEASE: 'x' } }),

@@ -1,0 +1,64 @@
+import { Token } from 'aws-cdk-lib';
+import type { IConstruct } from 'constructs';
+import { laneError } from '../common';
+import { DEFAULT_PRIORITY_SHARES, PlatformLimits, PRIORITIES, type Priority } from '../contract';
+import type { LambdaWorkerProps } from './lambda-worker-props';
+
+/** Least that an event source mapping can be limited to (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html). */
+const LEAST_CONCURRENCY = 2;
+
+const DEFAULT_MAX_CONCURRENCY = 100;
+
+/**
+ * Concurrency of each queue of a lane: whole numbers that sum to `maxConcurrency`, as near to the shares as can be.
+ *
+ * @throws LaneError for a concurrency or shares that cannot be had
+ */
+export function shareConcurrency(
+  scope: IConstruct,
+  { maxConcurrency = DEFAULT_MAX_CONCURRENCY, priorityShares = DEFAULT_PRIORITY_SHARES }: LambdaWorkerProps,
+): Record<Priority, number> {
+  const most = PlatformLimits.ESM_MAX_CONCURRENCY;
+  const least = LEAST_CONCURRENCY * PRIORITIES.length;
+  if (
+    Token.isUnresolved(maxConcurrency) ||
+    !Number.isInteger(maxConcurrency) ||
+    maxConcurrency < least ||
+    maxConcurrency > most.value
+  ) {
+    throw laneError(
+      scope,
+      'InvalidMaxConcurrency',
+      `maxConcurrency of the worker is ${Token.isUnresolved(maxConcurrency) ? 'a token' : maxConcurrency}: expected a whole number from ${least} to ${most.value}, known at synth, for each of the ${PRIORITIES.length} queues of a lane takes at least ${LEAST_CONCURRENCY} tasks at once (${most.source})`,
+    );
+  }
+  const shares = PRIORITIES.map((priority) => priorityShares[priority]);
+  const sum = shares.reduce((total, share) => total + share, 0);
+  if (shares.some((share) => !(share > 0)) || Math.abs(sum - 1) > 1e-6) {
+    const given = PRIORITIES.map((priority) => `${priority} ${priorityShares[priority]}`).join(', ');
+    throw laneError(
+      scope,
+      'InvalidPriorityShares',
+      `priorityShares are ${given}, together ${Number(sum.toPrecision(6))}: expected numbers above 0 that sum to 1, like high 0.5, normal 0.35, low 0.15`,
+    );
+  }
+  const exact = shares.map((share) => share * maxConcurrency);
+  const concurrency = exact.map((value) => Math.max(LEAST_CONCURRENCY, Math.round(value)));
+  // Rounding, and the least that each must have, may miss the sum by a few: whoever is farthest off makes up for it.
+  for (let over = total(concurrency) - maxConcurrency; over !== 0; over -= Math.sign(over)) {
+    const [index] = concurrency
+      .map((value, at) => ({ at, value, off: Math.sign(over) * (value - (exact[at] ?? 0)) }))
+      .filter(({ value }) => over < 0 || value > LEAST_CONCURRENCY)
+      .sort((a, b) => b.off - a.off)
+      .map(({ at }) => at);
+    if (index !== undefined) {
+      concurrency[index] = (concurrency[index] ?? 0) - Math.sign(over);
+    }
+  }
+  const [high = 0, normal = 0, low = 0] = concurrency;
+  return { high, normal, low };
+}
+
+function total(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}
