@@ -32,6 +32,7 @@ export interface SegmentDocument {
   readonly error?: true;
   readonly throttle?: true;
   readonly fault?: true;
+  readonly http?: { readonly response: { readonly status: number } };
   readonly cause?: {
     readonly exceptions: readonly { readonly id: string; readonly type: string; readonly message: string }[];
   };
@@ -41,9 +42,8 @@ export interface SegmentDocument {
 export type Annotations = Readonly<Record<string, string | number | boolean>>;
 
 export interface SegmentOptions<T = unknown> {
-  /** What went wrong, for work that gives a failure back instead of throwing it. */
-  readonly failureOf?: (result: T) => unknown;
-
+  /** For work that gives a failure back instead of throwing it, and what is known only afterwards. */
+  readonly outcomeOf?: (result: T) => { readonly failure?: unknown; readonly annotations?: Annotations };
   /** `remote`: a call to something that is not traced itself. */
   readonly namespace?: 'remote';
   readonly annotations?: Annotations;
@@ -115,7 +115,7 @@ async function recorded<T>(
   kind: Pick<SegmentDocument, 'type'>,
   name: string,
   work: (inner: TraceContext | undefined) => Promise<T>,
-  { namespace, annotations, failureOf }: SegmentOptions<T>,
+  { namespace, annotations, outcomeOf }: SegmentOptions<T>,
 ): Promise<T> {
   if (trace === undefined) {
     return work(undefined);
@@ -139,8 +139,11 @@ async function recorded<T>(
     });
   try {
     const result = await work({ ...trace, parent: id });
-    const failure = failureOf?.(result);
-    done(failure === undefined ? {} : describe(failure));
+    const outcome = outcomeOf?.(result);
+    done({
+      ...(outcome?.failure === undefined ? {} : describe(outcome.failure)),
+      ...(outcome?.annotations === undefined ? {} : { annotations: { ...annotations, ...outcome.annotations } }),
+    });
     return result;
   } catch (error) {
     done(describe(error));
@@ -148,16 +151,31 @@ async function recorded<T>(
   }
 }
 
-/** `error`: it was refused; `throttle`: for now; `fault`: it broke. */
+/** By the HTTP status, if the error or what caused it has one: 429 (and 529) a throttle, 4xx an error, the rest a fault. */
 function describe(error: unknown): Partial<SegmentDocument> {
-  const { code, name, message } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>;
-  const type = String(code ?? name ?? 'Error');
+  const { code, name, message, cause } = fieldsOf(error);
+  const status = [fieldsOf(error).status, fieldsOf(cause).status].find((each) => typeof each === 'number');
   return {
-    ...(/throttled$/.test(type) ? { error: true, throttle: true } : { fault: true }),
+    ...(status === 429 || status === 529
+      ? { error: true, throttle: true }
+      : status !== undefined && status < 500
+        ? { error: true }
+        : { fault: true }),
+    ...(status === undefined ? {} : { http: { response: { status } } }),
     cause: {
-      exceptions: [{ id: newSegmentId(), type, message: String(message ?? error).slice(0, LONGEST_MESSAGE) }],
+      exceptions: [
+        {
+          id: newSegmentId(),
+          type: String(code ?? name ?? 'Error'),
+          message: String(message ?? error).slice(0, LONGEST_MESSAGE),
+        },
+      ],
     },
   };
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 /** X-Ray takes letters, digits, white space and some signs, 200 in all. */

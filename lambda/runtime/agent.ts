@@ -43,16 +43,21 @@ export interface ModelAnswer {
 
 export interface AgentModel {
   /**
-   * Calls the release's model.
+   * Calls the release's model. The answer is kept as the value of a step is: another attempt that asks the same gets it
+   * without a call, and without paying for it.
    *
-   * @throws RetryableError when the provider limits, fails, or does not answer in the release's time
+   * @throws ThrottledError when the provider limits its callers or is overloaded: the task waits
+   * @throws RetryableError when the provider fails, or does not answer in the release's time
    * @throws FatalError when the provider refuses the request
    * @throws LimitExceededError when the task's calls, tokens or money are used up
    */
   generate(request: ModelRequest): Promise<ModelAnswer>;
 }
 
-/** State kept between the tasks of one session. A task without a session reads nothing and writes nothing. */
+/**
+ * State kept between the tasks of one session. A task without a session reads nothing and writes nothing. Reading and
+ * writing are no steps: an attempt that is repeated after its write reads what it wrote.
+ */
 export interface AgentSession {
   /** Undefined for a task without a session. */
   readonly id: string | undefined;
@@ -78,9 +83,23 @@ export interface AgentLogger {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
-export interface ToolCall {
+/** What a step gets to work with. */
+export interface StepCall {
   /** Aborts when the task must end. */
   readonly signal: AbortSignal;
+  /**
+   * The same in every attempt of the task, and another for everything else. Hand it to whatever the step changes outside
+   * (a payment, an order): a worker may die after the change and before the journal knows of it.
+   */
+  readonly idempotencyKey: string;
+}
+
+/** What a tool gets to work with. */
+export type ToolCall = StepCall;
+
+export interface StepOptions {
+  /** What the step's value depends on. An attempt that gives another input than the one that finished the step fails. */
+  readonly input?: Json;
 }
 
 /** Everything that an agent does beyond its own thinking goes through here: counted, timed, limited, logged. */
@@ -89,7 +108,24 @@ export interface AgentContext {
   /** `live`, `shadow` (withhold side effects), or `probe` (a health check: the answer reaches nobody). */
   readonly mode: Mode;
   /**
-   * Runs a tool. The release must hold a JSON schema of that name; the input is checked against it.
+   * Does something once per task. What the function gives is kept in the task's journal, and when another attempt comes
+   * to the same name, it gets that value, and the function is not called. The value must be JSON, at most 4 MB; the agent
+   * gets it as it comes out of JSON (a date as text), the first time as well as ever after. An error is not kept: the
+   * step may be tried again.
+   *
+   * Steps may run at the same time and within one another. What is done outside of steps is done again by each attempt:
+   * keep it to what costs nothing and changes nothing. Order, branches and loops must follow from the task's input and
+   * from values of steps; so put the time of day and random numbers into steps as well.
+   *
+   * @param name unique within the task, and kept over releases: a task may be handed from one release to another
+   * @throws FatalError for a name used twice (`step_name`), a value that is not JSON (`invalid_step`) or too large
+   * (`step_too_large`), or another input than the one with which the step was finished (`journal_mismatch`)
+   * @throws LimitExceededError when the task's steps are used up
+   */
+  step<T>(name: string, run: (call: StepCall) => T | Promise<T>, options?: StepOptions): Promise<T>;
+  /**
+   * Runs a tool. The release must hold a JSON schema of that name; the input is checked against it. What the tool gives
+   * is kept as that of a step is: the same tool with the same input is not run again by another attempt.
    *
    * @throws FatalError for a tool that the release does not know, or an input that does not fit its schema
    * @throws LimitExceededError when the task's tool calls are used up
@@ -115,7 +151,7 @@ export interface AgentContext {
    * @throws RangeError outside of 0 to 1
    */
   score(value: number): void;
-  /** What the task used so far in this attempt. */
+  /** What the task used so far, over all its attempts. */
   usage(): Usage;
 }
 
@@ -133,7 +169,15 @@ export interface AgentOptions<I, O> {
   readonly output?: Schema<O>;
   /** How to try the agent as a whole. @default one small call of the model */
   readonly probe?: AgentProbe<NoInfer<I>, NoInfer<O>>;
-  /** Works on one task. Runs again from the start if an attempt is repeated. The result must be JSON. */
+  /**
+   * Takes what must not be kept (names, addresses) out of the transcripts of model calls. Called with every text of a
+   * request and an answer; secrets are taken out already. Should it throw, the transcript is not written.
+   */
+  readonly redact?: (text: string) => string;
+  /**
+   * Works on one task. Runs again from the start if an attempt is repeated; steps, tools and model calls that are finished
+   * by then are not run again. The result must be JSON.
+   */
   readonly run: (task: AgentTask<NoInfer<I>>, ctx: AgentContext) => Promise<O> | O;
 }
 

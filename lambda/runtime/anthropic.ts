@@ -1,8 +1,11 @@
 import type { ModelProvider, ProviderAnswer, ProviderRequest } from './provider';
 import { ProviderError } from './provider';
 
-/** Statuses below 500 that a repetition may overcome: request timeout, conflict, rate limit. */
-const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 409, 429]);
+/** Statuses below 500 that a repetition may overcome: request timeout, conflict. */
+const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 409]);
+
+/** Rate limit, and overloaded (https://docs.anthropic.com/en/api/errors). */
+const THROTTLED_STATUSES: ReadonlySet<number> = new Set([429, 529]);
 
 /**
  * Anthropic's Messages API (https://docs.anthropic.com/en/api/messages) through its SDK. The SDK takes the base URL
@@ -52,12 +55,13 @@ export const anthropicProvider: ModelProvider = {
         });
       }
       if (error instanceof APIError && typeof error.status === 'number') {
+        const retryAfterMs = retryAfterOf(error.headers);
         const said = error.apiMessage ?? error.message;
         throw new ProviderError(
           kindOf(error.status),
           error.status,
           `anthropic answered ${error.status}${error.type === null ? '' : ` ${error.type}`}: ${said}`,
-          { cause: error },
+          { cause: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
         );
       }
       throw error;
@@ -66,8 +70,18 @@ export const anthropicProvider: ModelProvider = {
 };
 
 function kindOf(status: number): ProviderError['kind'] {
+  if (THROTTLED_STATUSES.has(status)) {
+    return 'throttled';
+  }
   if (status >= 500 || PASSING_STATUSES.has(status)) {
     return 'unavailable';
   }
   return status === 401 ? 'unauthorized' : 'refused';
+}
+
+/** The header `Retry-After` in seconds, as the provider sends it. */
+function retryAfterOf(headers: unknown): number | undefined {
+  const text = headers instanceof Headers ? headers.get('retry-after') : null;
+  const seconds = text === null || text.trim() === '' ? Number.NaN : Number(text);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
 }

@@ -1,13 +1,17 @@
 import type { BehaviorDocument, Json, Usage } from '../../lib/contract';
+import type { PayloadStore } from '../common/payload-store';
 import type { TraceContext } from '../common/tracing';
-import type { AgentContext, AgentLogger, TaskInfo, ToolCall } from './agent';
+import type { AgentContext, AgentLogger, StepCall, StepOptions, TaskInfo, ToolCall } from './agent';
 import type { TaskJournal } from './journal';
 import { TaskMeter } from './meter';
 import { TaskModel } from './model';
 import { renderPrompt } from './prompts';
 import type { SecretReader } from './secrets';
 import type { SessionStore } from './sessions';
+import { digestOfInput } from './step-input';
+import { Steps } from './steps';
 import { callTool, type ToolSchemas } from './tools';
+import type { TranscriptWriter } from './transcripts';
 
 /** What the contexts of all tasks of one environment share. Nothing in it belongs to a task. */
 export interface AgentEnvironment {
@@ -15,6 +19,8 @@ export interface AgentEnvironment {
   readonly tools: ToolSchemas;
   readonly secrets: SecretReader;
   readonly sessions: SessionStore;
+  /** Where model calls are recorded; absent: they are not. */
+  readonly transcripts?: PayloadStore | undefined;
 }
 
 export interface ContextOptions {
@@ -24,6 +30,7 @@ export interface ContextOptions {
   readonly controller: AbortController;
   readonly journal?: TaskJournal | undefined;
   readonly trace?: TraceContext | undefined;
+  readonly transcripts?: TranscriptWriter | undefined;
 }
 
 /** Context of one attempt, and what the worker wants to know of it afterwards. */
@@ -36,24 +43,50 @@ export class TaskContext implements AgentContext {
   readonly signal: AbortSignal;
   readonly meter: TaskMeter;
   readonly #environment: AgentEnvironment;
+  readonly #steps: Steps;
+  readonly #trace: TraceContext | undefined;
   #score: number | undefined;
 
-  constructor(environment: AgentEnvironment, { task, logger, controller }: ContextOptions) {
+  constructor(
+    environment: AgentEnvironment,
+    { task, logger, controller, journal, trace, transcripts }: ContextOptions,
+  ) {
+    const { behavior, secrets, sessions } = environment;
+    const { signal } = controller;
+    this.#environment = environment;
+    this.#trace = trace;
     this.task = task;
     this.logger = logger;
-    const { behavior, secrets, sessions } = environment;
-    this.#environment = environment;
     this.mode = task.mode;
-    this.signal = controller.signal;
-    this.meter = new TaskMeter(behavior.limits, behavior.model.price, (error) => controller.abort(error));
+    this.signal = signal;
+    const meter = new TaskMeter(
+      behavior.limits,
+      behavior.model.price,
+      (error) => controller.abort(error),
+      journal && { usage: journal.usage, steps: journal.finishedBefore },
+    );
+    this.meter = meter;
+    const steps = new Steps({
+      taskId: task.id,
+      attempt: task.attempt,
+      release: task.release,
+      journal,
+      meter,
+      logger,
+      controller,
+    });
+    this.#steps = steps;
     this.model = new TaskModel({
       settings: behavior.model,
       secrets,
-      meter: this.meter,
+      steps,
+      meter,
       logger,
-      signal: this.signal,
+      signal,
+      trace,
+      transcripts,
     });
-    this.session = sessions.open(task.session, this.signal);
+    this.session = sessions.open(task.session, signal);
   }
 
   /** Quality as the agent last judged it. */
@@ -61,9 +94,19 @@ export class TaskContext implements AgentContext {
     return this.#score;
   }
 
+  async step<T>(name: string, run: (call: StepCall) => T | Promise<T>, { input }: StepOptions = {}): Promise<T> {
+    this.signal.throwIfAborted();
+    const key = this.#steps.keys.named(name);
+    const inputDigest = input === undefined ? undefined : digestOfInput(`step "${name}"`, input);
+    return this.#steps.run({ key, kind: 'step', name, inputDigest }, async (call) => ({
+      value: await run(call),
+    }));
+  }
+
   tool<I extends Json, O>(name: string, input: I, run: (input: I, call: ToolCall) => O | Promise<O>): Promise<O> {
     const { meter, logger, signal } = this;
-    return callTool({ schemas: this.#environment.tools, meter, logger, signal }, name, input, run);
+    const parts = { schemas: this.#environment.tools, steps: this.#steps, meter, logger, signal, trace: this.#trace };
+    return callTool(parts, name, input, run);
   }
 
   prompt(name: string, variables?: Readonly<Record<string, string | number | boolean>>): string {

@@ -12,15 +12,20 @@ export {
   defineAgent,
   type ModelAnswer,
   type ModelRequest,
+  type StepCall,
+  type StepOptions,
   type TaskInfo,
   type ToolCall,
 } from './agent';
 export {
   AgentError,
+  CancelledError,
   FatalError,
   LimitExceededError,
   RetryableError,
+  type RetryOptions,
   SessionConflictError,
+  ThrottledError,
   TimedOutError,
 } from './errors';
 export type { Schema } from './schema';

@@ -78,6 +78,7 @@ export class TaskJournal {
   readonly #values: StepValues;
   /** Entries of earlier attempts. */
   readonly #former: ReadonlyMap<string, JournalEntry>;
+  readonly #occurrences: ReadonlyMap<string, readonly string[]>;
   readonly #used = new Set<string>();
   readonly #pending = new Set<Promise<unknown>>();
   #order = 0;
@@ -94,6 +95,7 @@ export class TaskJournal {
     this.#options = options;
     this.#values = new StepValues(options);
     this.#former = new Map(entries.map((entry) => [entry.key, entry]));
+    this.#occurrences = occurrencesIn(entries);
   }
 
   get steps(): StepCounts {
@@ -127,9 +129,14 @@ export class TaskJournal {
       .map(({ key }) => key);
   }
 
-  /** Whether an earlier attempt finished it and this one has not used it yet. */
-  isOpen(key: string): boolean {
-    return this.#former.get(key)?.state === 'finished' && !this.#used.has(key);
+  /** Whether this attempt has used the entry already, by itself or within another. */
+  isUsed(key: string): boolean {
+    return this.#used.has(key);
+  }
+
+  /** Keys `<prefix>#<n>` that earlier attempts finished, by their numbers. */
+  occurrencesOf(prefix: string): readonly string[] {
+    return this.#occurrences.get(prefix) ?? [];
   }
 
   /**
@@ -252,4 +259,19 @@ export class TaskJournal {
       ...(parent === undefined ? {} : { parent }),
     };
   }
+}
+
+function occurrencesIn(entries: readonly JournalEntry[]): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, { readonly key: string; readonly number: number }[]>();
+  for (const { key, kind, state } of entries) {
+    const hash = key.lastIndexOf('#');
+    if (kind !== 'step' && state === 'finished' && hash > 0) {
+      const prefix = key.slice(0, hash);
+      const numbered = { key, number: Number(key.slice(hash + 1)) };
+      found.set(prefix, [...(found.get(prefix) ?? []), numbered]);
+    }
+  }
+  return new Map(
+    [...found].map(([prefix, keys]) => [prefix, keys.sort((a, b) => a.number - b.number).map(({ key }) => key)]),
+  );
 }

@@ -4,26 +4,49 @@ import { NOTHING_USED } from './usage';
 
 const TOKENS_PER_PRICE = 1_000_000;
 
+/** What earlier attempts of the task used. */
+export interface UsedBefore {
+  readonly usage: Usage;
+  readonly steps: number;
+}
+
 /**
- * Counts what one attempt of a task uses, against the limits of its release. Once a limit is exceeded every further
+ * Counts what a task uses, over all its attempts, against the limits of its release. Once a limit is exceeded every further
  * call is refused with the same error, so that an agent that catches it cannot go on.
  */
 export class TaskMeter {
   readonly #limits: TaskLimits;
   readonly #price: ModelSettings['price'];
   readonly #onExceeded: (error: LimitExceededError) => void;
-  #usage: Usage = NOTHING_USED;
+  #usage: Usage;
+  #steps: number;
   #exceeded: LimitExceededError | undefined;
 
   /** @param onExceeded called once, with the first limit that was exceeded */
-  constructor(limits: TaskLimits, price: ModelSettings['price'], onExceeded: (error: LimitExceededError) => void) {
+  constructor(
+    limits: TaskLimits,
+    price: ModelSettings['price'],
+    onExceeded: (error: LimitExceededError) => void,
+    { usage, steps }: UsedBefore = { usage: NOTHING_USED, steps: 0 },
+  ) {
     this.#limits = limits;
     this.#price = price;
     this.#onExceeded = onExceeded;
+    this.#usage = usage;
+    this.#steps = steps;
   }
 
   get usage(): Usage {
     return this.#usage;
+  }
+
+  /** To be called before a step, tool or model call that is not replayed. @throws LimitExceededError */
+  countStep(key: string): void {
+    this.#refuseAfterLimit();
+    if (this.#steps >= this.#limits.maxSteps) {
+      this.#exceed('maxSteps', `the task wanted to begin ${key} after ${this.#steps} steps`);
+    }
+    this.#steps += 1;
   }
 
   /** To be called before the tool runs. @throws LimitExceededError */
@@ -44,15 +67,19 @@ export class TaskMeter {
     this.#usage = { ...this.#usage, modelCalls: this.#usage.modelCalls + 1 };
   }
 
-  /** Prices and adds the tokens of a call, which are paid whether or not they exceed a limit. @throws LimitExceededError */
-  countTokens(inputTokens: number, outputTokens: number): { readonly cost: number } {
-    const cost =
-      (inputTokens * this.#price.inputPerMillion + outputTokens * this.#price.outputPerMillion) / TOKENS_PER_PRICE;
+  /** US dollars for the tokens of a call. */
+  costOf(inputTokens: number, outputTokens: number): number {
+    const { inputPerMillion, outputPerMillion } = this.#price;
+    return (inputTokens * inputPerMillion + outputTokens * outputPerMillion) / TOKENS_PER_PRICE;
+  }
+
+  /** Adds the tokens of a call, which are paid whether or not they exceed a limit. @throws LimitExceededError */
+  countTokens(inputTokens: number, outputTokens: number): void {
     this.#usage = {
       ...this.#usage,
       inputTokens: this.#usage.inputTokens + inputTokens,
       outputTokens: this.#usage.outputTokens + outputTokens,
-      cost: this.#usage.cost + cost,
+      cost: this.#usage.cost + this.costOf(inputTokens, outputTokens),
     };
     const tokens = this.#usage.inputTokens + this.#usage.outputTokens;
     if (tokens > this.#limits.maxTokens) {
@@ -61,7 +88,6 @@ export class TaskMeter {
     if (this.#usage.cost > this.#limits.maxCost) {
       this.#exceed('maxCost', `the task has cost ${this.#usage.cost.toFixed(6)} US dollars`);
     }
-    return { cost };
   }
 
   #refuseAfterLimit(): void {

@@ -27,19 +27,22 @@ export interface ModelProvider {
 }
 
 /**
- * `unavailable`: may pass (429, 5xx, timeout, connection). `unauthorized`: the key is not accepted. `refused`: the
+ * `throttled`: the provider limits its callers or is overloaded. `unavailable`: may pass (5xx, timeout, connection). `unauthorized`: the key is not accepted. `refused`: the
  * request itself is not accepted.
  */
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';
+  /** When the provider wants to be asked again, if it says so. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(
-    readonly kind: 'unavailable' | 'unauthorized' | 'refused',
+    readonly kind: 'throttled' | 'unavailable' | 'unauthorized' | 'refused',
     /** HTTP status, or `timeout` or `connection` when there was none. */
     readonly status: number | 'timeout' | 'connection',
     message: string,
-    options?: ErrorOptions,
+    options: ErrorOptions & { readonly retryAfterMs?: number } = {},
   ) {
     super(message, options);
+    this.retryAfterMs = options.retryAfterMs;
   }
 }

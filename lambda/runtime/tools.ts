@@ -1,11 +1,16 @@
 import * as z from 'zod';
 import type { BehaviorDocument } from '../../lib/contract';
 import { stopwatch } from '../common/clock';
+import { subsegment, type TraceContext } from '../common/tracing';
 import type { AgentLogger, ToolCall } from './agent';
 import { FatalError, messageOf } from './errors';
 import type { TaskMeter } from './meter';
 import { check } from './schema';
+import { digestOfInput } from './step-input';
+import { KEY_DIGITS } from './step-keys';
+import type { Steps } from './steps';
 import { untilAborted } from './until-aborted';
+import { NOTHING_USED } from './usage';
 
 /** Compiled input schemas of the release's tools. */
 export type ToolSchemas = ReadonlyMap<string, z.ZodType>;
@@ -31,14 +36,16 @@ export function compileToolSchemas(tools: BehaviorDocument['tools']): ToolSchema
 
 export interface ToolParts {
   readonly schemas: ToolSchemas;
+  readonly steps: Steps;
   readonly meter: TaskMeter;
   readonly logger: AgentLogger;
   readonly signal: AbortSignal;
+  readonly trace?: TraceContext | undefined;
 }
 
-/** Runs one tool: checked, counted, timed, logged, and left behind when the task must end. */
+/** Runs one tool: once per task, checked, counted, timed, logged, traced, and left behind when the task must end. */
 export async function callTool<I, O>(
-  { schemas, meter, logger, signal }: ToolParts,
+  { schemas, steps, meter, logger, signal, trace }: ToolParts,
   name: string,
   input: I,
   run: (input: I, call: ToolCall) => O | Promise<O>,
@@ -52,25 +59,31 @@ export async function callTool<I, O>(
       { code: 'tool_unknown' },
     );
   }
-  meter.countToolCall(name);
-  const checked = await check(schema, input, `${name}.input`);
-  if (!checked.ok) {
-    throw new FatalError(`tool "${name}" was called with a wrong input: ${checked.message}`, { code: 'tool_input' });
-  }
-  const elapsed = stopwatch();
-  const done = (outcome: 'ok' | 'error', reason?: string) => ({
-    component: 'tool',
-    tool: name,
-    outcome,
-    durationMs: Math.round(elapsed()),
-    ...(reason === undefined ? {} : { reason }),
+  const inputDigest = digestOfInput(`tool "${name}"`, input, 'tool_input');
+  const key = steps.keys.numbered(`tool:${name}:${inputDigest.slice(0, KEY_DIGITS)}`);
+  return steps.run<O>({ key, kind: 'tool', name, inputDigest }, async (call) => {
+    meter.countToolCall(name);
+    const checked = await check(schema, input, `${name}.input`);
+    if (!checked.ok) {
+      throw new FatalError(`tool "${name}" was called with a wrong input: ${checked.message}`, { code: 'tool_input' });
+    }
+    const elapsed = stopwatch();
+    const done = (outcome: 'ok' | 'error', reason?: string) => ({
+      component: 'tool',
+      tool: name,
+      outcome,
+      durationMs: Math.round(elapsed()),
+      ...(reason === undefined ? {} : { reason }),
+    });
+    try {
+      const answer = await subsegment(trace, name, () => untilAborted(async () => run(input, call), signal), {
+        annotations: { tool: name },
+      });
+      logger.info('tool answered', done('ok'));
+      return { value: answer, usage: { ...NOTHING_USED, toolCalls: 1 } };
+    } catch (error) {
+      logger.warn('tool failed', done('error', messageOf(error)));
+      throw error;
+    }
   });
-  try {
-    const result = await untilAborted(async () => run(input, { signal }), signal);
-    logger.info('tool answered', done('ok'));
-    return result;
-  } catch (error) {
-    logger.warn('tool failed', done('error', messageOf(error)));
-    throw error;
-  }
 }

@@ -15,6 +15,7 @@ import {
 import type { StepCounts, TaskJournal } from '../runtime/journal';
 import { check } from '../runtime/schema';
 import { untilAborted } from '../runtime/until-aborted';
+import { TranscriptStore } from './transcript-store';
 
 /** What an attempt spent: usage is the task's, over all its attempts. */
 export interface Spent {
@@ -65,6 +66,9 @@ const LONGEST_RESERVE_MS = 3_000;
 /** An attempt that ends waits so long, in real milliseconds, for journal writes under way: what is paid for is not lost. */
 const SETTLE_MS = 1_000;
 
+/** Outcomes that a trace shows as failures. */
+const FAILURES: ReadonlySet<Outcome['kind']> = new Set(['failed', 'timed_out', 'retry', 'wait']);
+
 /**
  * Runs the agent on one task, once. Never throws: whatever the agent does becomes an outcome.
  *
@@ -79,7 +83,10 @@ export async function attempt<I, O>(
   const { task, trace } = options;
   return segment(trace, task.agent, (inner) => runOnce(agent, environment, { ...options, trace: inner }), {
     annotations: { task: task.id, release: task.release, lane: task.lane, attempt: task.attempt },
-    failureOf: (outcome) => (outcome.kind === 'succeeded' ? undefined : outcome.error),
+    outcomeOf: (outcome) => ({
+      annotations: { outcome: outcome.kind },
+      ...('error' in outcome && FAILURES.has(outcome.kind) ? { failure: outcome.error } : {}),
+    }),
   });
 }
 
@@ -89,7 +96,14 @@ async function runOnce<I, O>(
   options: AttemptOptions,
 ): Promise<Outcome> {
   const { task, input, logger, journal, trace, controller = new AbortController() } = options;
-  const context = new TaskContext(environment, { task, logger, controller, journal, trace });
+  const context = new TaskContext(environment, {
+    task,
+    logger,
+    controller,
+    journal,
+    trace,
+    transcripts: transcriptsOf(agent, environment, options),
+  });
   const cancelTimers = keepTime(environment.behavior.limits.maxDurationMs, options, controller);
   const spent = (): Spent => ({ usage: context.usage(), score: context.quality, steps: stepsOf(journal) });
   try {
@@ -194,6 +208,25 @@ function workerEnds(availableMs: number, journal: TaskJournal | undefined): Hand
     : new TimedOutError(
         `the task ran until its worker had to end, after ${Math.round(availableMs)} ms, and finished no step by then: split its work into steps that are shorter`,
       );
+}
+
+/** Probes leave no transcripts: nobody asked them anything. */
+function transcriptsOf<I, O>(
+  { redact }: AgentDefinition<I, O>,
+  { transcripts, behavior, secrets }: AgentEnvironment,
+  { task, clock, logger }: AttemptOptions,
+): TranscriptStore | undefined {
+  if (transcripts === undefined || task.mode === 'probe') {
+    return undefined;
+  }
+  return new TranscriptStore({
+    payloads: transcripts,
+    task,
+    model: behavior.model.id,
+    redactors: [(text) => secrets.redact(text), ...(redact === undefined ? [] : [redact])],
+    clock,
+    logger,
+  });
 }
 
 async function settle(journal: TaskJournal | undefined): Promise<void> {

@@ -1,4 +1,5 @@
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import * as z from 'zod';
 import {
   type JournalEntry,
   journalEntrySchema,
@@ -10,7 +11,7 @@ import {
 } from '../../lib/contract';
 import { isConditionFailure } from '../common/aws-errors';
 import type { Clock } from '../common/clock';
-import { messageOf, RetryableError } from '../runtime/errors';
+import { FatalError, messageOf, RetryableError } from '../runtime/errors';
 import type { JournalStore, Recorded } from '../runtime/journal';
 
 /** The step journal in the tasks table: the entries of a task are in its partition. */
@@ -22,7 +23,7 @@ export class TableJournalStore implements JournalStore {
   ) {}
 
   async load(taskId: string): Promise<readonly JournalEntry[]> {
-    const entries: JournalEntry[] = [];
+    const items: Record<string, unknown>[] = [];
     let from: Record<string, unknown> | undefined;
     try {
       do {
@@ -36,7 +37,7 @@ export class TableJournalStore implements JournalStore {
             ...(from === undefined ? {} : { ExclusiveStartKey: from }),
           }),
         );
-        entries.push(...Items.map((item) => journalEntrySchema.parse(item)));
+        items.push(...Items);
         from = LastEvaluatedKey;
       } while (from !== undefined);
     } catch (error) {
@@ -44,7 +45,7 @@ export class TableJournalStore implements JournalStore {
     }
     // An id may be used again after its task has expired, and DynamoDB deletes what has expired within days.
     const now = this.#seconds();
-    return entries.filter(({ expiresAt }) => expiresAt >= now);
+    return items.map(parse).filter(({ expiresAt }) => expiresAt >= now);
   }
 
   async record(taskId: string, entry: JournalEntry): Promise<Recorded> {
@@ -74,19 +75,32 @@ export class TableJournalStore implements JournalStore {
   }
 
   async #read(taskId: string, key: string): Promise<JournalEntry | undefined> {
+    let item: Record<string, unknown> | undefined;
     try {
       const { Item } = await this.client.send(
         new GetCommand({ TableName: this.table, Key: TaskKey.step(taskId, key), ConsistentRead: true }),
       );
-      return Item === undefined ? undefined : journalEntrySchema.parse(Item);
+      item = Item;
     } catch (error) {
       throw unavailable(`could not be asked for ${key}`, error);
     }
+    return item === undefined ? undefined : parse(item);
   }
 
   #seconds(): number {
     return Math.floor(this.clock.now() / 1000);
   }
+}
+
+function parse(item: Record<string, unknown>): JournalEntry {
+  const parsed = journalEntrySchema.safeParse(item);
+  if (!parsed.success) {
+    throw new FatalError(
+      `${String(item[SORT_KEY])} of the step journal is not an entry that this release can read: ${z.prettifyError(parsed.error)}`,
+      { code: 'journal_unreadable' },
+    );
+  }
+  return parsed.data;
 }
 
 function unavailable(what: string, error: unknown): RetryableError {

@@ -1,4 +1,5 @@
 import { TaskMeter } from '../../../lambda/runtime/meter';
+import { Steps } from '../../../lambda/runtime/steps';
 import { callTool, compileToolSchemas, type ToolParts } from '../../../lambda/runtime/tools';
 
 const limits = { maxToolCalls: 3, maxModelCalls: 1, maxSteps: 200, maxTokens: 1, maxCost: 1, maxDurationMs: 1 };
@@ -14,10 +15,14 @@ const tools = {
 function parts(controller = new AbortController()): ToolParts & { readonly lines: [string, unknown][] } {
   const lines: [string, unknown][] = [];
   const log = (message: string, fields?: unknown) => lines.push([message, fields]);
+  const logger = { debug: log, info: log, warn: log, error: log };
+  const meter = new TaskMeter(limits, { inputPerMillion: 1, outputPerMillion: 1 }, () => {});
+  const task = { taskId: `t-${'0'.repeat(32)}`, attempt: 1, release: 'r-0123456789ab' };
   return {
     schemas: compileToolSchemas(tools),
-    meter: new TaskMeter(limits, { inputPerMillion: 1, outputPerMillion: 1 }, () => {}),
-    logger: { debug: log, info: log, warn: log, error: log },
+    steps: new Steps({ ...task, journal: undefined, meter, logger, controller }),
+    meter,
+    logger,
     signal: controller.signal,
     lines,
   };

@@ -1,0 +1,53 @@
+import { PayloadKey } from '../../lib/contract';
+import type { Clock } from '../common/clock';
+import type { PayloadStore } from '../common/payload-store';
+import type { AgentLogger, TaskInfo } from '../runtime/agent';
+import { messageOf } from '../runtime/errors';
+import type { ModelTranscript, TranscriptWriter } from '../runtime/transcripts';
+
+export interface TranscriptOptions {
+  readonly payloads: PayloadStore;
+  readonly task: TaskInfo;
+  /** Pinned model id. */
+  readonly model: string;
+  /** Applied to every text, one after the other: secrets first, then whatever the agent's author takes out. */
+  readonly redactors: readonly ((text: string) => string)[];
+  readonly clock: Clock;
+  readonly logger: AgentLogger;
+}
+
+/** Transcripts of one attempt in the payload bucket: one object per model call. */
+export class TranscriptStore implements TranscriptWriter {
+  constructor(private readonly options: TranscriptOptions) {}
+
+  async write({ call, ...said }: ModelTranscript): Promise<void> {
+    const { payloads, task, model, clock, logger } = this.options;
+    const key = PayloadKey.transcript(task.id, task.attempt, call);
+    try {
+      const transcript = {
+        task: task.id,
+        attempt: task.attempt,
+        call,
+        at: new Date(clock.now()).toISOString(),
+        release: task.release,
+        model,
+        ...said,
+      };
+      await payloads.put(
+        key,
+        JSON.stringify(transcript, (_, value: unknown) => (typeof value === 'string' ? this.#redact(value) : value)),
+      );
+    } catch (error) {
+      logger.warn('the transcript of a model call was not written', {
+        component: 'transcripts',
+        outcome: 'error',
+        object: key,
+        reason: messageOf(error),
+      });
+    }
+  }
+
+  #redact(text: string): string {
+    return this.options.redactors.reduce((redacted, redact) => redact(redacted), text);
+  }
+}
