@@ -3,6 +3,8 @@ import * as z from 'zod';
 /** A message as an event source mapping hands it over; members that the worker does not use are left out. */
 export const sqsRecordSchema = z.object({
   messageId: z.string(),
+  /** By which the queue is told what to do with the message. */
+  receiptHandle: z.string(),
   body: z.string(),
   attributes: z.object({
     /** How often the message was received, this time included. */

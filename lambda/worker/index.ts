@@ -1,8 +1,13 @@
 import { documentClient } from '../common/clients/dynamodb';
 import { s3Client } from '../common/clients/s3';
+import { sqsClient } from '../common/clients/sqs';
 import { systemClock } from '../common/clock';
 import { createLogger } from '../common/logger';
 import { once, onceAsync } from '../common/once';
+import { PayloadStore } from '../common/payload-store';
+import { TaskQueues } from '../common/task-queues';
+import { Tracer } from '../common/tracing';
+import { WebhookOutbox } from '../common/webhook-outbox';
 import { type AgentDefinition, isAgentDefinition } from '../runtime/agent';
 import type { AgentEnvironment } from '../runtime/context';
 import { messageOf } from '../runtime/errors';
@@ -10,7 +15,11 @@ import { SecretReader } from '../runtime/secrets';
 import { SessionStore } from '../runtime/sessions';
 import { compileToolSchemas } from '../runtime/tools';
 import { loadBehavior } from './behavior';
+import { DeadLetters } from './dead-letters';
 import { type BatchResponse, type LambdaContext, sqsEventSchema } from './events';
+import { InFlight } from './in-flight';
+import { TableJournalStore } from './journal-store';
+import { Revocation } from './revocation';
 import { readWorkerSettings } from './settings';
 import { TaskStore } from './task-store';
 import { Worker } from './worker';
@@ -64,6 +73,7 @@ function createWorker<I, O>(agent: AgentDefinition<I, O>) {
   const clock = systemClock();
   const client = documentClient();
   const s3 = s3Client();
+  const sqs = sqsClient();
   const logger = createLogger({ component: 'worker', agent: settings.agent, release: settings.release });
   const secrets = new SecretReader(settings.secrets, clock);
   const environment = onceAsync(async (): Promise<AgentEnvironment> => {
@@ -82,21 +92,26 @@ function createWorker<I, O>(agent: AgentDefinition<I, O>) {
       }),
     };
   });
-  const store = new TaskStore({
-    client,
-    table: settings.tasksTable,
-    release: settings.release,
-    timeoutSeconds: settings.timeoutSeconds,
-    retentionDays: settings.retentionDays,
-    clock,
-  });
+  const { tasksTable, controlTable, release, retentionDays, timeoutSeconds, maxInFlightPerUser } = settings;
   const worker = new Worker({
     agent,
     settings,
-    store,
+    store: new TaskStore({ client, table: tasksTable, release, retentionDays, clock }),
+    journal: new TableJournalStore(client, tasksTable, clock),
+    payloads: new PayloadStore(s3, settings.payloadBucket),
+    queues: new TaskQueues(sqs, settings.queues),
+    deadLetters: new DeadLetters(sqs, settings.deadLetterQueues),
+    webhooks: settings.webhookQueue === undefined ? undefined : new WebhookOutbox(sqs, settings.webhookQueue),
+    inFlight:
+      maxInFlightPerUser === undefined
+        ? undefined
+        : new InFlight({ client, table: tasksTable, max: maxInFlightPerUser, timeoutSeconds, clock }),
+    revocation: new Revocation({ client, table: controlTable, release, clock }),
     environment,
     redact: (text) => secrets.redact(text),
     clock,
+    random: Math.random,
+    tracer: new Tracer(clock),
     logger,
   });
   return { process: worker.process.bind(worker), logger };

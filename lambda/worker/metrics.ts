@@ -1,4 +1,12 @@
-import { DIMENSION_SETS, Dimension, type LaneName, TaskMetric, type TaskStatus, type Usage } from '../../lib/contract';
+import {
+  DIMENSION_SETS,
+  Dimension,
+  type LaneName,
+  TaskMetric,
+  type TaskStatus,
+  type Usage,
+  type WorkerMetric,
+} from '../../lib/contract';
 import { emitMetrics, type MetricSink, type MetricValue } from '../common/emf';
 
 /** A task that reached its final status, as the metrics see it. */
@@ -8,7 +16,9 @@ export interface FinishedTask {
   readonly lane: LaneName;
   readonly release: string;
   readonly status: TaskStatus;
-  /** Of the attempt that ended the task. Unknown for one whose worker went away without a word. */
+  /** Timed out, or a limit exceeded. */
+  readonly cutOff: boolean;
+  /** Of the attempt that ended the task. Unknown for one that was ended without being run. */
   readonly durationMs: number | undefined;
   readonly queueWaitMs: number;
   readonly usage: Usage;
@@ -31,6 +41,7 @@ export function emitTaskMetrics(task: FinishedTask, sink?: MetricSink): void {
         count(TaskMetric.FINISHED, 1),
         count(TaskMetric.SUCCEEDED, status === 'succeeded' ? 1 : 0),
         count(TaskMetric.FAILED, status === 'failed' || status === 'timed_out' ? 1 : 0),
+        count(TaskMetric.CUT_OFF, task.cutOff ? 1 : 0),
         ...(task.durationMs === undefined
           ? []
           : [{ name: TaskMetric.DURATION, value: task.durationMs, unit: 'Milliseconds' } as const]),
@@ -41,6 +52,32 @@ export function emitTaskMetrics(task: FinishedTask, sink?: MetricSink): void {
         count(TaskMetric.OUTPUT_TOKENS, usage.outputTokens),
         ...(task.score === undefined ? [] : [{ name: TaskMetric.QUALITY, value: task.score, unit: 'None' } as const]),
       ],
+    },
+    sink,
+  );
+}
+
+/** Something that happened to a task on its way, as the metrics see it. */
+export interface WorkerEvent {
+  readonly task: string;
+  readonly agent: string;
+  readonly lane: LaneName;
+  readonly release: string;
+  readonly metric: (typeof WorkerMetric)[keyof typeof WorkerMetric];
+  /** @default 1 */
+  readonly value?: number;
+  /** Milliseconds since 1970, cloud time. */
+  readonly at: number;
+}
+
+export function emitWorkerMetric(event: WorkerEvent, sink?: MetricSink): void {
+  emitMetrics(
+    {
+      timestamp: event.at,
+      dimensions: { [Dimension.AGENT]: event.agent, [Dimension.LANE]: event.lane, [Dimension.RELEASE]: event.release },
+      dimensionSets: DIMENSION_SETS,
+      properties: { task: event.task },
+      metrics: [{ name: event.metric, value: event.value ?? 1, unit: 'Count' }],
     },
     sink,
   );

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import {
   FINAL_STATUSES,
   type Json,
+  type LaneName,
+  LEASE_MS,
+  type PayloadRef,
   type TaskError,
   TaskKey,
   type TaskRecord,
@@ -11,22 +13,15 @@ import {
   taskRecordSchema,
   type Usage,
 } from '../../lib/contract';
+import { isConditionFailure } from '../common/aws-errors';
 import type { Clock } from '../common/clock';
 
 const DAY_SECONDS = 86_400;
-
-/**
- * A lease outlives the function that holds it by so many milliseconds, and ends well before the queue hands the message
- * out again (its visibility timeout is the function's timeout and a minute).
- */
-const LEASE_MARGIN_MS = 10_000;
 
 export interface TaskStoreOptions {
   readonly client: DynamoDBDocumentClient;
   readonly table: string;
   readonly release: string;
-  /** Timeout of the worker function. */
-  readonly timeoutSeconds: number;
   /** Days that a finished task is kept. */
   readonly retentionDays: number;
   readonly clock: Clock;
@@ -35,32 +30,65 @@ export interface TaskStoreOptions {
 export interface Lease {
   readonly taskId: string;
   readonly token: string;
+  /** By the clock of the worker that holds it. Milliseconds since 1970. */
+  readonly expiresAt: number;
 }
 
 export type Claim =
-  | { readonly kind: 'claimed'; readonly lease: Lease; readonly task: TaskRecord; readonly claimedAt: number }
-  /** Not this worker's: finished, unknown, or in the hands of another worker. `expired`: that worker is gone. */
-  | { readonly kind: 'final'; readonly status: TaskStatus }
+  | { readonly kind: 'claimed'; readonly lease: Lease; readonly task: TaskRecord }
+  /** Not this worker's: no record, finished, of another lane by now, or in the hands of another worker. */
   | { readonly kind: 'unknown' }
-  | { readonly kind: 'held'; readonly expired: boolean }
-  /** Claimed, but the record cannot be read. */
-  | { readonly kind: 'unreadable'; readonly lease: Lease; readonly reason: string };
+  | { readonly kind: 'final'; readonly task: TaskRecord }
+  | { readonly kind: 'moved'; readonly task: TaskRecord }
+  | { readonly kind: 'held'; readonly leaseExpiresAt: number }
+  /** The record cannot be read. With a lease: claimed all the same. */
+  | { readonly kind: 'unreadable'; readonly lease: Lease | undefined; readonly reason: string };
 
 /** How a task ended. */
 export interface TaskEnd {
-  readonly status: Extract<TaskStatus, 'succeeded' | 'failed' | 'timed_out'>;
+  readonly status: Extract<TaskStatus, 'succeeded' | 'failed' | 'timed_out' | 'cancelled'>;
+  /** Of all attempts. */
   readonly usage: Usage;
+  /** Milliseconds that this attempt ran. */
+  readonly ranMs: number;
   readonly result?: Json;
+  readonly resultRef?: PayloadRef;
   readonly error?: TaskError;
   readonly score?: number;
+  /** Failed after its last attempt. */
+  readonly exhausted?: boolean;
 }
 
-/** What became of a write under a lease: done, or refused because the lease is another's or the task is final. */
-export type Written = { readonly kind: 'written' } | { readonly kind: 'lost'; readonly status: TaskStatus | undefined };
+/** How a task goes back to its queue. */
+export interface Return {
+  readonly usage: Usage;
+  readonly ranMs: number;
+  /** The attempt does not count. */
+  readonly uncounted?: boolean;
+  /** It does not because a provider's limit made it wait. */
+  readonly waited?: boolean;
+  /** Lane in which the task goes on. @default the one it is in */
+  readonly lane?: LaneName;
+}
+
+/** What became of a write under a lease. */
+export type Written =
+  | { readonly kind: 'written'; readonly task: TaskRecord | undefined }
+  /** Refused: the lease is another's, or the task is final or gone. */
+  | { readonly kind: 'lost'; readonly task: TaskRecord | undefined }
+  /** A task that was to go back is to be cancelled instead. Nothing was written, the lease still counts. */
+  | { readonly kind: 'cancelled' };
+
+export type Renewal =
+  | { readonly kind: 'renewed'; readonly lease: Lease; readonly cancelRequested: boolean }
+  | { readonly kind: 'lost' };
 
 /**
  * The worker's writes to the tasks table. Each is one conditional update: of any number of workers that work on one
  * task, at whatever times, one alone writes its end.
+ *
+ * The SDK repeats a call whose answer was lost, and the repetition is refused because the first had arrived. So after
+ * a refusal the record is read: what it says under the own token is the own write.
  */
 export class TaskStore {
   readonly #options: TaskStoreOptions;
@@ -69,106 +97,128 @@ export class TaskStore {
     this.#options = options;
   }
 
-  /**
-   * Takes the task if it is queued, or if the worker that had it is gone.
-   *
-   * @param takeOver whether a task whose lease has run out may be taken
-   */
-  async claim(taskId: string, trace: string | undefined, takeOver = true): Promise<Claim> {
-    const { release, timeoutSeconds, clock } = this.#options;
-    const now = Math.floor(clock.now());
-    const lease: Lease = { taskId, token: randomUUID() };
+  /** Takes the task if it is queued in this lane, or if the worker that had it there is gone. */
+  async claim(taskId: string, lane: LaneName, trace: string | undefined): Promise<Claim> {
+    const now = this.#now();
+    const lease: Lease = { taskId, token: randomUUID(), expiresAt: now + LEASE_MS };
     const written = await this.#update({
       taskId,
       set: {
         status: 'running',
-        release,
-        lease: { token: lease.token, expiresAt: now + timeoutSeconds * 1000 + LEASE_MARGIN_MS },
+        release: this.#options.release,
+        lease: { token: lease.token, expiresAt: lease.expiresAt },
         ...(trace === undefined ? {} : { trace }),
       },
       // The first claim's time stays, so that the time spent waiting can be told from that of further attempts.
       setOnce: { startedAt: now },
       add: { attempts: 1 },
-      condition: `#status = :queued${takeOver ? ' OR (#status = :running AND #lease.#leaseExpiry < :now)' : ''}`,
-      names: takeOver ? { '#lease': 'lease', '#leaseExpiry': 'expiresAt' } : {},
-      values: { ':queued': 'queued', ...(takeOver ? { ':running': 'running', ':now': now } : {}) },
+      condition: '(#status = :queued OR (#status = :running AND #lease.#leaseExpiry < :now)) AND #lane = :lane',
+      names: { '#leaseExpiry': 'expiresAt', '#lane': 'lane' },
+      values: { ':queued': 'queued', ':running': 'running', ':now': now, ':lane': lane },
     });
-    if (written.ok) {
-      const parsed = taskRecordSchema.safeParse(written.item);
-      return parsed.success
-        ? { kind: 'claimed', lease, task: parsed.data, claimedAt: now }
-        : { kind: 'unreadable', lease, reason: parsed.error.issues.map(({ path }) => path.join('.')).join(', ') };
-    }
-    const found = written.item;
-    if (found === undefined) {
+    if (written.item === undefined) {
       return { kind: 'unknown' };
     }
-    const status = statusOf(found);
-    if (status !== undefined && FINAL_STATUSES.includes(status)) {
-      return { kind: 'final', status };
+    const parsed = taskRecordSchema.safeParse(written.item);
+    const own = written.ok || (isRunning(written.item) && tokenOf(written.item) === lease.token);
+    if (!parsed.success) {
+      const reason = parsed.error.issues.map(({ path }) => path.join('.')).join(', ');
+      return { kind: 'unreadable', lease: own ? lease : undefined, reason };
     }
-    return { kind: 'held', expired: leaseExpiry(found) < now };
+    const task = parsed.data;
+    if (own) {
+      return { kind: 'claimed', lease, task };
+    }
+    if (FINAL_STATUSES.includes(task.status)) {
+      return { kind: 'final', task };
+    }
+    if (task.lane !== lane) {
+      return { kind: 'moved', task };
+    }
+    return { kind: 'held', leaseExpiresAt: task.status === 'running' ? (task.lease?.expiresAt ?? now) : now };
+  }
+
+  /** Makes the lease last longer, from now on. It may have run out, as long as nobody has taken the task. */
+  async renew(lease: Lease, abortSignal?: AbortSignal): Promise<Renewal> {
+    const expiresAt = this.#now() + LEASE_MS;
+    const written = await this.#update(
+      {
+        taskId: lease.taskId,
+        set: { lease: { token: lease.token, expiresAt } },
+        ...underLease(lease),
+      },
+      abortSignal,
+    );
+    return written.ok
+      ? {
+          kind: 'renewed',
+          lease: { ...lease, expiresAt },
+          cancelRequested: written.item?.cancelRequestedAt !== undefined,
+        }
+      : { kind: 'lost' };
   }
 
   /** Writes the end of a task, under the lease. */
   async finish(lease: Lease, end: TaskEnd): Promise<Written> {
-    const now = Math.floor(this.#options.clock.now());
-    return this.#underLease(lease, {
+    const now = this.#now();
+    const { status, usage, ranMs, result, resultRef, error, score, exhausted } = end;
+    const written = await this.#update({
+      taskId: lease.taskId,
       set: {
-        status: end.status,
+        status,
         finishedAt: now,
-        usage: end.usage,
+        endedBy: lease.token,
+        usage,
         expiresAt: Math.ceil(now / 1000) + this.#options.retentionDays * DAY_SECONDS,
-        ...(end.result === undefined ? {} : { result: end.result }),
-        ...(end.error === undefined ? {} : { error: end.error }),
-        ...(end.score === undefined ? {} : { score: end.score }),
+        ...(result === undefined ? {} : { result }),
+        ...(resultRef === undefined ? {} : { resultRef }),
+        ...(error === undefined ? {} : { error }),
+        ...(score === undefined ? {} : { score }),
+        ...(exhausted === true ? { exhausted } : {}),
       },
+      add: { ranMs },
       remove: ['lease'],
+      ...underLease(lease),
     });
-  }
-
-  /** Hands the task back, so that the next attempt can claim it at once. */
-  async giveBack(lease: Lease, usage: Usage): Promise<Written> {
-    return this.#underLease(lease, { set: { status: 'queued', usage }, remove: ['lease'] });
+    return outcomeOf(written, written.item?.endedBy === lease.token);
   }
 
   /**
-   * Fails a task whose last worker went away without a word and whose lease has run out.
-   *
-   * @returns the record as it is now; undefined if the task came to life or to an end in the meantime
+   * Hands the task back, so that the next attempt can claim it at once. The lease stays in the record, run out: it says
+   * whose write this was. A task that is to be cancelled is not handed back.
    */
-  async failAbandoned(taskId: string, error: TaskError): Promise<TaskRecord | undefined> {
-    const now = Math.floor(this.#options.clock.now());
-    const written = await this.#update({
-      taskId,
-      set: {
-        status: 'failed',
-        finishedAt: now,
-        error,
-        expiresAt: Math.ceil(now / 1000) + this.#options.retentionDays * DAY_SECONDS,
-      },
-      remove: ['lease'],
-      condition: '#status = :running AND #lease.#leaseExpiry < :now',
-      names: { '#lease': 'lease', '#leaseExpiry': 'expiresAt' },
-      values: { ':running': 'running', ':now': now },
-    });
-    return written.ok ? taskRecordSchema.parse(written.item) : undefined;
-  }
-
-  async #underLease(lease: Lease, change: Pick<Change, 'set' | 'remove'>): Promise<Written> {
+  async giveBack(lease: Lease, { usage, ranMs, uncounted, waited, lane }: Return): Promise<Written> {
+    const under = underLease(lease);
     const written = await this.#update({
       taskId: lease.taskId,
-      ...change,
-      condition: '#status = :running AND #lease.#token = :token',
-      names: { '#lease': 'lease', '#token': 'token' },
-      values: { ':running': 'running', ':token': lease.token },
+      set: {
+        status: 'queued',
+        usage,
+        lease: { token: lease.token, expiresAt: this.#now() },
+        ...(lane === undefined ? {} : { lane }),
+      },
+      add: { ranMs, ...(uncounted === true ? { uncounted: 1 } : {}), ...(waited === true ? { waits: 1 } : {}) },
+      ...under,
+      condition: `${under.condition} AND attribute_not_exists(#cancel)`,
+      names: { ...under.names, '#cancel': 'cancelRequestedAt' },
     });
-    return written.ok ? { kind: 'written' } : { kind: 'lost', status: written.item && statusOf(written.item) };
+    const own = written.item !== undefined && tokenOf(written.item) === lease.token;
+    if (!written.ok && own && written.item !== undefined && isRunning(written.item)) {
+      return { kind: 'cancelled' };
+    }
+    return outcomeOf(written, own && written.item?.status === 'queued');
   }
 
-  async #update(change: Change): Promise<{ readonly ok: boolean; readonly item: Item | undefined }> {
+  #now(): number {
+    return Math.floor(this.#options.clock.now());
+  }
+
+  async #update(
+    change: Change,
+    abortSignal?: AbortSignal,
+  ): Promise<{ readonly ok: boolean; readonly item: Item | undefined }> {
     const { taskId, set, setOnce = {}, add = {}, remove = [], condition } = change;
-    const names: Record<string, string> = { '#status': 'status', ...change.names };
+    const names: Record<string, string> = { '#status': 'status', '#lease': 'lease', ...change.names };
     const values: Record<string, unknown> = { ...change.values };
     const name = (attribute: string): string => {
       names[`#${attribute}`] = attribute;
@@ -201,10 +251,11 @@ export class TaskStore {
           ExpressionAttributeValues: values,
           ReturnValues: 'ALL_NEW',
         }),
+        abortSignal === undefined ? {} : { abortSignal },
       );
       return { ok: true, item: Attributes };
     } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) {
+      if (isConditionFailure(error)) {
         return { ok: false, item: await this.#read(taskId) };
       }
       throw error;
@@ -228,17 +279,29 @@ interface Change {
   readonly add?: Readonly<Record<string, number>>;
   readonly remove?: readonly string[];
   readonly condition: string;
-  readonly names: Readonly<Record<string, string>>;
+  readonly names?: Readonly<Record<string, string>>;
   readonly values: Readonly<Record<string, unknown>>;
 }
 
-function statusOf(item: Item): TaskStatus | undefined {
-  const parsed = taskRecordSchema.shape.status.safeParse(item.status);
-  return parsed.success ? parsed.data : undefined;
+/** What every write under a lease asks for. */
+function underLease(lease: Lease) {
+  return {
+    condition: '#status = :running AND #lease.#token = :token',
+    names: { '#token': 'token' },
+    values: { ':running': 'running', ':token': lease.token },
+  };
 }
 
-/** @default 0: a running task without a lease is nobody's */
-function leaseExpiry(item: Item): number {
+function outcomeOf(written: { readonly ok: boolean; readonly item: Item | undefined }, own: boolean): Written {
+  const parsed = taskRecordSchema.safeParse(written.item);
+  return { kind: written.ok || own ? 'written' : 'lost', task: parsed.success ? parsed.data : undefined };
+}
+
+function isRunning(item: Item): boolean {
+  return item.status === 'running';
+}
+
+function tokenOf(item: Item): string | undefined {
   const parsed = taskRecordSchema.shape.lease.safeParse(item.lease);
-  return parsed.success ? (parsed.data?.expiresAt ?? 0) : 0;
+  return parsed.success ? parsed.data?.token : undefined;
 }

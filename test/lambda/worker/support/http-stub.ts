@@ -1,13 +1,16 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { json } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
 
 export interface StubRequest {
   readonly path: string;
   readonly headers: IncomingMessage['headers'];
+  readonly method: string;
   /** Parsed JSON; undefined for a request without a body. */
   readonly body: unknown;
+  /** As it was sent. */
+  readonly text: string;
 }
 
 /** `hang`: never answered. */
@@ -23,11 +26,13 @@ export interface HttpStub {
 export async function startStub(answer: (request: StubRequest) => StubAnswer | Promise<StubAnswer>): Promise<HttpStub> {
   const requests: StubRequest[] = [];
   const server = createServer(async (incoming, response) => {
-    const hasBody = incoming.method !== 'GET' && incoming.headers['content-length'] !== '0';
+    const sent = await text(incoming);
     const request = {
+      method: incoming.method ?? 'GET',
       path: incoming.url ?? '/',
       headers: incoming.headers,
-      body: hasBody ? await json(incoming) : undefined,
+      body: sent === '' ? undefined : JSON.parse(sent),
+      text: sent,
     };
     requests.push(request);
     const answered = await answer(request);

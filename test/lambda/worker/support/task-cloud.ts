@@ -1,10 +1,15 @@
+import { createHash } from 'node:crypto';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { documentClient } from '../../../../lambda/common/clients/dynamodb';
 import {
   type BehaviorDocument,
+  ControlKey,
   Env,
   type Envelope,
+  LANES,
   type LaneName,
+  PRIORITIES,
+  type RolloutItem,
   SessionKey,
   TaskKey,
   type TaskRecord,
@@ -17,6 +22,9 @@ export const AGENT = 'support';
 export const RELEASE = 'r-0123456789ab';
 export const TASKS = 'tasks';
 export const SESSIONS = 'sessions';
+export const CONTROL = 'control';
+export const PAYLOADS = 'payloads';
+export const WEBHOOKS = 'webhooks';
 export const KEY_ARN = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:key-AbCdEf';
 export const KEY = 'sk-stub-0123456789';
 
@@ -73,21 +81,51 @@ export function modelError(status: number, type: string, message: string): StubA
 
 let sequence = 0;
 
-/** What a worker speaks to: DynamoDB, S3, Secrets Manager and the model provider, all on the wire, all in this process. */
+/** A call of SQS, as the worker made it. */
+export interface QueueCall {
+  readonly operation: 'SendMessage' | 'ChangeMessageVisibility';
+  /** Last part of the queue's URL: `<lane>-<priority>`, `<lane>-dead` or {@link WEBHOOKS}. */
+  readonly queue: string;
+  readonly input: {
+    readonly MessageBody?: string;
+    readonly MessageGroupId?: string;
+    readonly MessageAttributes?: Record<string, { readonly StringValue?: string }>;
+    readonly MessageSystemAttributes?: Record<string, { readonly StringValue?: string }>;
+    readonly ReceiptHandle?: string;
+    readonly VisibilityTimeout?: number;
+  };
+}
+
+/**
+ * What a worker speaks to: DynamoDB, S3, SQS, Secrets Manager and the model provider, all on the wire, all in this
+ * process.
+ */
 export class TaskCloud {
-  /** Answers that tests replace. */
+  /** Objects of the payload bucket by key. */
+  readonly payloads = new Map<string, string>();
+  /** What the payload bucket answers instead, if it is away. */
+  payloadRefusal: StubAnswer | undefined;
+  /** Calls of SQS that were answered with success. */
+  readonly queueCalls: QueueCall[] = [];
+  /** Answers that tests replace; `sqs` gives undefined for success. */
+  sqs: (call: QueueCall) => StubAnswer | undefined = () => undefined;
   s3: (request: StubRequest) => StubAnswer | Promise<StubAnswer> = () => ({ body: behaviorDocument() });
   secrets: (request: StubRequest) => StubAnswer = () => ({ body: { ARN: KEY_ARN, SecretString: KEY } });
   model: (request: StubRequest) => StubAnswer | Promise<StubAnswer> = () => ({ body: modelMessage('fine') });
 
   private constructor(
     readonly documents: DynamoDBDocumentClient,
-    readonly stubs: { readonly s3: HttpStub; readonly secrets: HttpStub; readonly model: HttpStub },
-    private readonly dynamoDb: Awaited<ReturnType<typeof startDynamoDb>>,
+    readonly stubs: {
+      readonly s3: HttpStub;
+      readonly sqs: HttpStub;
+      readonly secrets: HttpStub;
+      readonly model: HttpStub;
+    },
+    readonly dynamoDb: Awaited<ReturnType<typeof startDynamoDb>>,
   ) {}
 
   static async start(): Promise<TaskCloud> {
-    const dynamoDb = await startDynamoDb([TASKS, SESSIONS]);
+    const dynamoDb = await startDynamoDb([TASKS, SESSIONS, CONTROL]);
     const answers: { cloud?: TaskCloud } = {};
     const ready = () => {
       if (answers.cloud === undefined) {
@@ -98,7 +136,8 @@ export class TaskCloud {
     const cloud = new TaskCloud(
       documentClient(dynamoDb.client),
       {
-        s3: await startStub((request) => ready().s3(request)),
+        s3: await startStub((request) => ready().#object(request)),
+        sqs: await startStub((request) => ready().#queue(request)),
         secrets: await startStub((request) => ready().secrets(request)),
         model: await startStub((request) => ready().model(request)),
       },
@@ -113,6 +152,10 @@ export class TaskCloud {
     this.s3 = () => ({ body: behaviorDocument() });
     this.secrets = () => ({ body: { ARN: KEY_ARN, SecretString: KEY } });
     this.model = () => ({ body: modelMessage('fine') });
+    this.sqs = () => undefined;
+    this.queueCalls.length = 0;
+    this.payloads.clear();
+    this.payloadRefusal = undefined;
     for (const stub of Object.values(this.stubs)) {
       stub.requests.length = 0;
     }
@@ -129,12 +172,23 @@ export class TaskCloud {
       [Env.BEHAVIOR_KEY]: 'behavior.json',
       [Env.SECRETS]: JSON.stringify({ anthropic: KEY_ARN }),
       [Env.TASK_RETENTION_DAYS]: '7',
-      [Env.MAX_RECEIVES]: '3',
+      [Env.CONTROL_TABLE]: CONTROL,
+      [Env.PAYLOAD_BUCKET]: PAYLOADS,
+      [Env.QUEUES]: JSON.stringify(
+        this.#urls((lane) =>
+          Object.fromEntries(PRIORITIES.map((priority) => [priority, this.#url(`${lane}-${priority}`)])),
+        ),
+      ),
+      [Env.DEAD_LETTER_QUEUES]: JSON.stringify(this.#urls((lane) => this.#url(`${lane}-dead`))),
+      [Env.WEBHOOK_QUEUE]: this.#url(WEBHOOKS),
+      [Env.MAX_ATTEMPTS]: '3',
+      [Env.MAX_RECEIVES]: '20',
       [Env.WORKER_TIMEOUT_SECONDS]: '60',
       AWS_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: 'local',
       AWS_SECRET_ACCESS_KEY: 'local',
       AWS_ENDPOINT_URL_DYNAMODB: this.dynamoDb.endpoint,
+      AWS_ENDPOINT_URL_SQS: this.stubs.sqs.endpoint,
       AWS_ENDPOINT_URL_S3: this.stubs.s3.endpoint,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: this.stubs.secrets.endpoint,
       ANTHROPIC_BASE_URL: this.stubs.model.endpoint,
@@ -171,11 +225,76 @@ export class TaskCloud {
     return taskRecordSchema.parse(Item);
   }
 
+  /** Says what the rollout is. */
+  async putRollout(rollout: RolloutItem): Promise<void> {
+    await this.documents.send(new PutCommand({ TableName: CONTROL, Item: { ...ControlKey.rollout, ...rollout } }));
+  }
+
+  /** Bodies of the messages that were sent to the queue. */
+  sentTo(queue: string): unknown[] {
+    return this.queueCalls.flatMap(({ operation, queue: to, input }) =>
+      operation === 'SendMessage' && to === queue ? [JSON.parse(input.MessageBody ?? 'null')] : [],
+    );
+  }
+
+  /** Times, in seconds, for which messages were hidden. */
+  hidden(): number[] {
+    return this.queueCalls.flatMap(({ operation, input }) =>
+      operation === 'ChangeMessageVisibility' ? [input.VisibilityTimeout ?? Number.NaN] : [],
+    );
+  }
+
   async session(session: string): Promise<Record<string, unknown> | undefined> {
     const { Item } = await this.documents.send(
       new GetCommand({ TableName: SESSIONS, Key: SessionKey.state(AGENT, session), ConsistentRead: true }),
     );
     return Item;
+  }
+
+  /** Objects of the payload bucket are kept here; what else is asked for the test answers. */
+  #object(request: StubRequest): StubAnswer | Promise<StubAnswer> {
+    const key = /^\/payloads\/([^?]+)/.exec(request.path)?.[1];
+    if (key === undefined) {
+      return this.s3(request);
+    }
+    if (this.payloadRefusal !== undefined) {
+      return this.payloadRefusal;
+    }
+    if (request.method === 'PUT') {
+      this.payloads.set(key, request.text);
+      return { body: '' };
+    }
+    const text = this.payloads.get(key);
+    return text === undefined
+      ? { status: 404, body: '<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>' }
+      : { body: text };
+  }
+
+  #queue({ headers, body, text }: StubRequest): StubAnswer {
+    const operation = String(headers['x-amz-target']).replace('AmazonSQS.', '') as QueueCall['operation'];
+    const input = body as QueueCall['input'] & { readonly QueueUrl: string };
+    const call: QueueCall = { operation, queue: input.QueueUrl.split('/').at(-1) ?? text, input };
+    const answer = this.sqs(call);
+    if (answer !== undefined) {
+      return answer;
+    }
+    this.queueCalls.push(call);
+    return {
+      body: {
+        MessageId: 'm',
+        MD5OfMessageBody: createHash('md5')
+          .update(input.MessageBody ?? '')
+          .digest('hex'),
+      },
+    };
+  }
+
+  #urls<T>(of: (lane: LaneName) => T): Record<string, T> {
+    return Object.fromEntries(LANES.map((lane) => [lane, of(lane)]));
+  }
+
+  #url(queue: string): string {
+    return `${this.stubs.sqs.endpoint}/123456789012/${queue}`;
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,157 @@
+import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import * as z from 'zod';
+import { LEASE_MS, PARTITION_KEY, sha256, type TableKey, TaskKey, TTL_ATTRIBUTE } from '../../lib/contract';
+import { isConditionFailure } from '../common/aws-errors';
+import type { Clock } from '../common/clock';
+
+const DAY_SECONDS = 86_400;
+
+/** Others may take and leave slots while one is looked for. After so many rounds the task waits like any other. */
+const ROUNDS = 5;
+
+const itemSchema = z.object({ running: z.record(z.string(), z.number()) });
+
+export interface InFlightOptions {
+  readonly client: DynamoDBDocumentClient;
+  readonly table: string;
+  /** Tasks of one user that may run at once. */
+  readonly max: number;
+  /** Timeout of the worker function. */
+  readonly timeoutSeconds: number;
+  readonly clock: Clock;
+}
+
+/** Right of a task to run. `fresh`: it did not have it before. */
+export interface Slot {
+  readonly user: string;
+  readonly taskId: string;
+  /** Tells this slot from a later one of the same task. */
+  readonly expiresAt: number;
+  readonly fresh: boolean;
+}
+
+/**
+ * Limits how many tasks of one user run at once. A slot ends when its worker gives it back, or when no worker can still
+ * live that took it; and a task that comes back after a crash takes its own slot again.
+ */
+export class InFlight {
+  readonly #options: InFlightOptions;
+
+  constructor(options: InFlightOptions) {
+    this.#options = options;
+  }
+
+  /** @returns undefined if all of the user's slots are taken */
+  async take(user: string, taskId: string): Promise<Slot | undefined> {
+    const { clock, timeoutSeconds } = this.#options;
+    const now = Math.floor(clock.now());
+    const expiresAt = now + timeoutSeconds * 1000 + LEASE_MS;
+    const key = TaskKey.inFlight(sha256(user));
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const before = await this.#set(key, taskId, expiresAt);
+      if (before !== undefined) {
+        const own = before[taskId];
+        // A repetition of the call finds what the first one wrote, when its answer was lost.
+        return { user, taskId, expiresAt, fresh: own === undefined || own === expiresAt };
+      }
+      const running = await this.#read(key);
+      if (running === undefined) {
+        if (await this.#create(key, taskId, expiresAt)) {
+          return { user, taskId, expiresAt, fresh: true };
+        }
+        continue;
+      }
+      const over = Object.entries(running).filter(([, expiry]) => expiry < now);
+      if (over.length === 0) {
+        return undefined;
+      }
+      await this.#remove(key, over);
+    }
+    return undefined;
+  }
+
+  async leave({ user, taskId, expiresAt }: Slot): Promise<void> {
+    await this.#remove(TaskKey.inFlight(sha256(user)), [[taskId, expiresAt]]);
+  }
+
+  /** @returns the slots before; undefined if there is no item, or no room in it */
+  async #set(key: TableKey, taskId: string, expiresAt: number): Promise<Record<string, number> | undefined> {
+    const { client, table, max } = this.#options;
+    try {
+      const { Attributes } = await client.send(
+        new UpdateCommand({
+          TableName: table,
+          Key: key,
+          UpdateExpression: 'SET #running.#task = :expiry, #ttl = :ttl',
+          ConditionExpression:
+            'attribute_exists(#running) AND (attribute_exists(#running.#task) OR size(#running) < :max)',
+          ExpressionAttributeNames: { '#running': 'running', '#task': taskId, '#ttl': TTL_ATTRIBUTE },
+          ExpressionAttributeValues: { ':expiry': expiresAt, ':ttl': ttlOf(expiresAt), ':max': max },
+          ReturnValues: 'ALL_OLD',
+        }),
+      );
+      return itemSchema.parse(Attributes).running;
+    } catch (error) {
+      if (isConditionFailure(error)) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  async #read(key: TableKey): Promise<Record<string, number> | undefined> {
+    const { client, table } = this.#options;
+    const { Item } = await client.send(new GetCommand({ TableName: table, Key: key, ConsistentRead: true }));
+    return Item === undefined ? undefined : itemSchema.parse(Item).running;
+  }
+
+  async #create(key: TableKey, taskId: string, expiresAt: number): Promise<boolean> {
+    const { client, table } = this.#options;
+    try {
+      await client.send(
+        new PutCommand({
+          TableName: table,
+          Item: { ...key, running: { [taskId]: expiresAt }, [TTL_ATTRIBUTE]: ttlOf(expiresAt) },
+          ConditionExpression: 'attribute_not_exists(#pk)',
+          ExpressionAttributeNames: { '#pk': PARTITION_KEY },
+        }),
+      );
+      return true;
+    } catch (error) {
+      if (isConditionFailure(error)) {
+        return false;
+      }
+      throw error;
+    }
+  }
+
+  /** Takes out slots that are still what they were when they were seen. */
+  async #remove(key: TableKey, slots: readonly (readonly [string, number])[]): Promise<void> {
+    const { client, table } = this.#options;
+    await Promise.all(
+      slots.map(async ([taskId, expiresAt]) => {
+        try {
+          await client.send(
+            new UpdateCommand({
+              TableName: table,
+              Key: key,
+              UpdateExpression: 'REMOVE #running.#task',
+              ConditionExpression: '#running.#task = :expiry',
+              ExpressionAttributeNames: { '#running': 'running', '#task': taskId },
+              ExpressionAttributeValues: { ':expiry': expiresAt },
+            }),
+          );
+        } catch (error) {
+          if (!isConditionFailure(error)) {
+            throw error;
+          }
+        }
+      }),
+    );
+  }
+}
+
+/** The item goes some time after its last slot. */
+function ttlOf(expiresAt: number): number {
+  return Math.ceil(expiresAt / 1000) + DAY_SECONDS;
+}
