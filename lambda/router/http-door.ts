@@ -1,21 +1,24 @@
 import { type SubmitResponse, TASKS_PATH } from '../../lib/contract';
 import { errorResponse, type HttpEvent, type HttpResponse, jsonResponse, Refusal } from '../common/http';
 import type { Log } from '../common/logger';
-import { type Auth, parseHttpRequest } from './http-request';
+import { refusalOf, report } from '../common/refusals';
+import { type HttpRequestRules, parseHttpRequest } from './http-request';
 import type { Intake } from './intake';
 import type { IntakeMetrics } from './intake-metrics';
-import { refusalOf, report } from './refusals';
+import type { WebhookPolicy } from './webhook-url';
 
 export interface DoorProps {
   readonly intake: Pick<Intake, 'submit'>;
   readonly logger: Log;
   readonly metrics: IntakeMetrics;
+  /** Undefined: the agent was deployed without webhooks. */
+  readonly webhooks: WebhookPolicy | undefined;
 }
 
 /** Answers one request to the HTTP API. Does not reject: whatever happens becomes a response. */
 export async function answerHttp(
   event: HttpEvent,
-  { intake, logger, metrics, auth }: DoorProps & { readonly auth: Auth },
+  { intake, logger, metrics, ...rules }: DoorProps & HttpRequestRules,
   traceHeader: string | undefined,
 ): Promise<HttpResponse> {
   try {
@@ -26,7 +29,7 @@ export async function answerHttp(
         `no such operation: ${method} ${event.rawPath}; tasks are sent by POST ${TASKS_PATH}`,
       );
     }
-    const { id, status } = await intake.submit(parseHttpRequest(event, auth, traceHeader));
+    const { id, status } = await intake.submit(parseHttpRequest(event, rules, traceHeader));
     const self = `${TASKS_PATH}/${id}`;
     const body: SubmitResponse = { id, status, links: { self } };
     return jsonResponse(202, body, { location: self });

@@ -1,11 +1,20 @@
 import { IDEMPOTENCY_HEADER, submitRequestSchema } from '../../lib/contract';
-import { type HttpEvent, Refusal, subjectOf } from '../common/http';
+import { bodyTextOf, type HttpEvent, Refusal, subjectOf } from '../common/http';
+import { invalid } from '../common/json-body';
 import { traceHeaderOf } from '../common/trace';
-import { invalid, parseRequestBody } from './request-body';
+import { commonFieldsOf, parseRequestBody } from './request-body';
 import type { Submission } from './submission';
+import type { WebhookPolicy } from './webhook-url';
 
 /** How callers are told apart; see `Env.AUTH`. */
 export type Auth = 'iam' | 'jwt';
+
+/** What a request may ask for and on whose behalf. */
+export interface HttpRequestRules {
+  readonly auth: Auth;
+  /** Undefined: the agent was deployed without webhooks. */
+  readonly webhooks: WebhookPolicy | undefined;
+}
 
 /**
  * Reads `POST /tasks`.
@@ -13,11 +22,15 @@ export type Auth = 'iam' | 'jwt';
  * @param traceHeader the invocation's own trace header, which continues the caller's
  * @throws Refusal invalid_request, forbidden or too_large
  */
-export function parseHttpRequest(event: HttpEvent, auth: Auth, traceHeader: string | undefined): Submission {
+export function parseHttpRequest(
+  event: HttpEvent,
+  { auth, webhooks }: HttpRequestRules,
+  traceHeader: string | undefined,
+): Submission {
   // A token without a subject is refused before the body is looked at: it says nothing about whose task this is.
   const subject = auth === 'jwt' ? requireSubject(event) : undefined;
-  const text = event.isBase64Encoded ? Buffer.from(event.body ?? '', 'base64').toString('utf8') : (event.body ?? '');
-  const { input, user: givenUser, session, priority = 'normal', idempotencyKey: field } = parseRequestBody(text);
+  const request = parseRequestBody(bodyTextOf(event), webhooks);
+  const { user: givenUser } = request;
   const user = subject ?? givenUser;
   if (user === undefined) {
     throw invalid([
@@ -27,13 +40,11 @@ export function parseHttpRequest(event: HttpEvent, auth: Auth, traceHeader: stri
   if (givenUser !== undefined && givenUser !== user) {
     throw new Refusal('forbidden', 'field user is not the subject of the token; leave it out or give the same');
   }
-  const idempotencyKey = chooseKey(event.headers?.[IDEMPOTENCY_HEADER], field);
+  const idempotencyKey = chooseKey(event.headers?.[IDEMPOTENCY_HEADER], request.idempotencyKey);
   const trace = traceHeaderOf(traceHeader) ?? traceHeaderOf(event.headers?.['x-amzn-trace-id']);
   return {
-    input,
+    ...commonFieldsOf(request),
     user,
-    priority,
-    ...(session === undefined ? {} : { session }),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(trace === undefined ? {} : { traceHeader: trace }),
   };

@@ -1,28 +1,42 @@
-import type { SqsBatchResponse, SqsEvent } from '../common/sqs-event';
+import { refusalOf, report } from '../common/refusals';
+import type { SqsBatchResponse, SqsEvent, SqsRecord } from '../common/sqs-event';
 import type { DoorProps } from './http-door';
 import { parseInboxRequest } from './inbox-request';
-import { refusalOf, report } from './refusals';
+
+/**
+ * Receives after which a message of the inbox is taken in although too much waits. Until then it waits in the inbox; but
+ * with more receives it would end among the senders' mistakes in the dead-letter queue, from the fifth on.
+ */
+const MOST_DEFERRALS = 3;
 
 /**
  * Takes in messages of the inbox queue. A message that was refused for what it says, and one that could not be taken in
- * for now, both stay in the queue: SQS hands them out again until they go to the inbox's dead-letter queue, where the
+ * for now (too much waits, or something is away), both stay in the queue: SQS hands them out again until they go to the inbox's dead-letter queue, where the
  * sender's mistake can be seen, and from where what was merely unlucky can be sent back.
  */
 export async function takeFromInbox(
   event: SqsEvent,
-  { intake, logger, metrics }: DoorProps,
+  { intake, logger, metrics, webhooks }: DoorProps,
 ): Promise<SqsBatchResponse> {
   const outcomes = await Promise.all(
     event.Records.map(async (record) => {
       try {
-        await intake.submit(parseInboxRequest(record));
+        await intake.submit(parseInboxRequest(record, webhooks), { despiteOverload: hasWaited(record) });
         return undefined;
       } catch (error) {
-        report(refusalOf(error), logger, { inboxMessage: record.messageId });
-        metrics.refused();
+        const refusal = refusalOf(error);
+        report(refusal, logger, { inboxMessage: record.messageId });
+        // What waits for better times is not refused.
+        if (refusal.code !== 'overloaded') {
+          metrics.refused();
+        }
         return { itemIdentifier: record.messageId };
       }
     }),
   );
   return { batchItemFailures: outcomes.filter((outcome) => outcome !== undefined) };
+}
+
+function hasWaited({ attributes }: SqsRecord): boolean {
+  return Number(attributes.ApproximateReceiveCount ?? 1) > MOST_DEFERRALS;
 }

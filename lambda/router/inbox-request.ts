@@ -1,7 +1,9 @@
+import { invalid } from '../common/json-body';
 import type { SqsRecord } from '../common/sqs-event';
 import { traceHeaderOf } from '../common/trace';
-import { invalid, parseRequestBody } from './request-body';
+import { commonFieldsOf, parseRequestBody } from './request-body';
 import type { Submission } from './submission';
+import type { WebhookPolicy } from './webhook-url';
 
 /**
  * Reads a message of the inbox queue: the same text as the body of `POST /tasks`, always with `user`. A message without
@@ -9,18 +11,20 @@ import type { Submission } from './submission';
  *
  * @throws Refusal invalid_request or too_large
  */
-export function parseInboxRequest({ messageId, body, attributes }: SqsRecord): Submission {
-  const { input, user, session, priority = 'normal', idempotencyKey = `inbox:${messageId}` } = parseRequestBody(body);
+export function parseInboxRequest(
+  { messageId, body, attributes }: SqsRecord,
+  webhooks: WebhookPolicy | undefined,
+): Submission {
+  const request = parseRequestBody(body, webhooks);
+  const { user, idempotencyKey = `inbox:${messageId}` } = request;
   if (user === undefined) {
     throw invalid([{ path: '$.user', message: 'is required: a message in the inbox says whose task it is' }]);
   }
   const traceHeader = traceHeaderOf(attributes.AWSTraceHeader);
   return {
-    input,
+    ...commonFieldsOf(request),
     user,
-    priority,
     idempotencyKey,
-    ...(session === undefined ? {} : { session }),
     ...(traceHeader === undefined ? {} : { traceHeader }),
   };
 }

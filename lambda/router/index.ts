@@ -3,19 +3,26 @@
  * lane. Its alias `live` is what CodeDeploy shifts; see decision.ts for how the alias's weights become lanes.
  */
 import * as z from 'zod';
-import { Env } from '../../lib/contract';
+import { backlogLimitsSchema, Env } from '../../lib/contract';
 import { readAlias } from '../common/alias';
+import { BacklogCount } from '../common/backlog-count';
+import { ControlTableBacklog } from '../common/backlog-store';
+import { BacklogView } from '../common/backlog-view';
+import { cloudWatchClient } from '../common/clients/cloudwatch';
 import { documentClient } from '../common/clients/dynamodb';
 import { lambdaClient } from '../common/clients/lambda';
+import { s3Client } from '../common/clients/s3';
 import { sqsClient } from '../common/clients/sqs';
 import { systemClock } from '../common/clock';
 import type { HttpEvent, HttpResponse } from '../common/http';
 import { createLogger } from '../common/logger';
 import { once } from '../common/once';
+import { PayloadStore } from '../common/payload-store';
 import { queueUrlsSchema, readSettings, setting } from '../common/settings';
 import type { SqsBatchResponse, SqsEvent } from '../common/sqs-event';
 import { TaskQueues } from '../common/task-queues';
 import { TaskTable } from '../common/task-table';
+import { Backpressure } from './backpressure';
 import { answerHttp } from './http-door';
 import { takeFromInbox } from './inbox-door';
 import { Intake } from './intake';
@@ -31,6 +38,10 @@ const settingsSchema = z.object({
   [Env.CONTROL_TABLE]: setting.text,
   [Env.QUEUES]: setting.json(queueUrlsSchema),
   [Env.TASK_RETENTION_DAYS]: setting.count,
+  [Env.PAYLOAD_BUCKET]: setting.text,
+  [Env.BACKLOG_LIMITS]: setting.json(backlogLimitsSchema),
+  [Env.WEBHOOK_QUEUE]: z.url().optional(),
+  [Env.WEBHOOK_PRIVATE_HOSTS]: setting.json(z.array(z.string().min(1).toLowerCase())).default([]),
   AWS_LAMBDA_FUNCTION_NAME: setting.text,
 });
 
@@ -40,6 +51,7 @@ const dependencies = once(() => {
   const clock = systemClock();
   const logger = createLogger({ component: 'router', agent, release: settings[Env.RELEASE] }, clock);
   const metrics = new IntakeMetrics(agent, clock);
+  const onProblem = (message: string, error: unknown) => logger.warn(message, { error: error as Error });
   const dynamodb = documentClient();
   // One attempt: the view tries again by itself, and a caller waits meanwhile.
   const lambda = lambdaClient({ requestTimeout: 2_000, maxAttempts: 1 });
@@ -47,7 +59,21 @@ const dependencies = once(() => {
     store: new ControlTableRouting(dynamodb, settings[Env.CONTROL_TABLE]),
     alias: () => readAlias(lambda, settings.AWS_LAMBDA_FUNCTION_NAME),
     clock,
-    onProblem: (message, error) => logger.warn(message, { error: error as Error }),
+    onProblem,
+  });
+  // A caller waits while the queues are counted: what does not answer at once is asked again later.
+  const hasty = { requestTimeout: 1_500, maxAttempts: 1 };
+  const count = new BacklogCount({
+    sqs: sqsClient(hasty),
+    cloudwatch: cloudWatchClient(hasty),
+    urls: settings[Env.QUEUES],
+    clock,
+  });
+  const backlog = new BacklogView({
+    store: new ControlTableBacklog(dynamodb, settings[Env.CONTROL_TABLE]),
+    count: (before) => count.take(before),
+    clock,
+    onProblem,
   });
   const intake = new Intake({
     agent,
@@ -55,11 +81,16 @@ const dependencies = once(() => {
     routing,
     tasks: new TaskTable(dynamodb, settings[Env.TASKS_TABLE]),
     queues: new TaskQueues(sqsClient(), settings[Env.QUEUES]),
+    // Four megabytes may take their time, but two attempts have to fit into the function's.
+    payloads: new PayloadStore(s3Client({ requestTimeout: 6_000, maxAttempts: 2 }), settings[Env.PAYLOAD_BUCKET]),
+    backpressure: new Backpressure({ backlog, limits: settings[Env.BACKLOG_LIMITS] }),
     clock,
     logger,
     metrics,
   });
-  return { intake, logger, metrics, auth: settings[Env.AUTH] };
+  const webhooks =
+    settings[Env.WEBHOOK_QUEUE] === undefined ? undefined : { privateHosts: settings[Env.WEBHOOK_PRIVATE_HOSTS] };
+  return { intake, logger, metrics, auth: settings[Env.AUTH], webhooks };
 });
 
 export async function handler(event: HttpEvent | SqsEvent): Promise<HttpResponse | SqsBatchResponse> {

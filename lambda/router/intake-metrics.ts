@@ -11,25 +11,26 @@ export class IntakeMetrics {
   ) {}
 
   accepted(lane: LaneName): void {
-    emitMetrics(
-      {
-        timestamp: this.clock.now(),
-        dimensions: { [Dimension.AGENT]: this.agent, [Dimension.LANE]: lane },
-        dimensionSets: [[Dimension.AGENT], [Dimension.AGENT, Dimension.LANE]],
-        metrics: [{ name: IntakeMetric.ACCEPTED, value: 1, unit: 'Count' }],
-      },
-      this.sink,
-    );
+    this.count(IntakeMetric.ACCEPTED, lane);
   }
 
   /** A refused request has no lane: most are refused before one is chosen. */
   refused(): void {
+    this.count(IntakeMetric.REFUSED);
+  }
+
+  /** Beside being refused: it was for what waits in the lane. */
+  shed(lane: LaneName): void {
+    this.count(IntakeMetric.SHED, lane);
+  }
+
+  private count(name: string, lane?: LaneName): void {
     emitMetrics(
       {
         timestamp: this.clock.now(),
-        dimensions: { [Dimension.AGENT]: this.agent },
-        dimensionSets: [[Dimension.AGENT]],
-        metrics: [{ name: IntakeMetric.REFUSED, value: 1, unit: 'Count' }],
+        dimensions: { [Dimension.AGENT]: this.agent, ...(lane === undefined ? {} : { [Dimension.LANE]: lane }) },
+        dimensionSets: [[Dimension.AGENT], ...(lane === undefined ? [] : [[Dimension.AGENT, Dimension.LANE]])],
+        metrics: [{ name, value: 1, unit: 'Count' }],
       },
       this.sink,
     );

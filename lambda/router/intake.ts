@@ -1,12 +1,22 @@
-import type { TaskRecord, TaskStatus } from '../../lib/contract';
+import {
+  type LaneName,
+  MAX_INLINE_BYTES,
+  PayloadKey,
+  type PayloadRef,
+  type Priority,
+  sha256,
+  type TaskRecord,
+  type TaskStatus,
+} from '../../lib/contract';
 import { isUnavailable } from '../common/aws-errors';
 import type { Clock } from '../common/clock';
 import { Refusal } from '../common/http';
 import type { Log } from '../common/logger';
 import { chooseLane, type RoutingState } from './decision';
 import type { IntakeMetrics } from './intake-metrics';
+import type { Overload } from './overload';
 import type { Submission } from './submission';
-import { newTask } from './task-of';
+import { newTask, requestDigestOf, type StoredInput, taskIdOf } from './task-of';
 
 /** Where tasks are recorded. */
 export interface TaskRecords {
@@ -20,12 +30,19 @@ export interface TaskSender {
   send(task: TaskRecord, traceHeader: string | undefined): Promise<void>;
 }
 
+/** Where inputs go that are too large for a record. */
+export interface PayloadWriter {
+  put(key: string, text: string): Promise<PayloadRef>;
+}
+
 export interface IntakeProps {
   readonly agent: string;
   readonly retentionDays: number;
   readonly routing: { current(): Promise<RoutingState | undefined> };
   readonly tasks: TaskRecords;
   readonly queues: TaskSender;
+  readonly payloads: PayloadWriter;
+  readonly backpressure: { overload(lane: LaneName, priority: Priority): Promise<Overload | undefined> };
   readonly clock: Clock;
   readonly logger: Log;
   readonly metrics: IntakeMetrics;
@@ -36,29 +53,56 @@ export interface Accepted {
   readonly status: TaskStatus;
 }
 
+export interface SubmitOptions {
+  /** Lets the task in even while too much waits. @default false */
+  readonly despiteOverload?: boolean;
+}
+
 /**
- * Accepts tasks: chooses the lane, records the task, sends it to the lane's queue, in this order, so that nothing is ever
- * in a queue without its record. One write and one message for a task that comes once.
+ * Accepts tasks: chooses the lane, stores the input if it is large, records the task, sends it to the lane's queue, in this
+ * order, so that nothing is ever in a queue without its record, nor a record without its input. One write and one message
+ * for a task that comes once.
  *
  * What may go wrong between record and message:
  * - the message could not be sent, and the request has an idempotency key: the record stays, the caller is told to repeat
  *   with the same key, and the repeat sends the message;
  * - without a key a repeat would make another task, so the record is taken back. If a worker has claimed it by then, the
  *   message did arrive (only its receipt was lost), and the task is accepted after all.
+ *
+ * An input that no record refers to expires with the rest of the bucket.
  */
 export class Intake {
   constructor(private readonly props: IntakeProps) {}
 
-  /** @throws Refusal idempotency_conflict, unavailable or internal */
-  async submit(submission: Submission): Promise<Accepted> {
-    const { agent, clock, logger, metrics, retentionDays, routing, tasks } = this.props;
+  /** @throws Refusal idempotency_conflict, overloaded, unavailable or internal */
+  async submit(submission: Submission, { despiteOverload = false }: SubmitOptions = {}): Promise<Accepted> {
+    const { agent, backpressure, clock, logger, metrics, retentionDays, routing, tasks } = this.props;
+    const id = taskIdOf(agent, submission);
+    const requestDigest = requestDigestOf(submission);
     const state = await routing.current();
     const now = clock.now();
     const decision = chooseLane(state, now, agent, submission.user);
-    const task = newTask(agent, submission, decision.lane, now, retentionDays);
+    const { lane } = decision;
+    const overload = despiteOverload ? undefined : await backpressure.overload(lane, submission.priority);
+    const text = JSON.stringify(submission.input);
+    const isLarge = Buffer.byteLength(text) > MAX_INLINE_BYTES;
+    if (submission.idempotencyKey !== undefined && (overload !== undefined || isLarge)) {
+      // A repeat is not to be turned away, nor to send megabytes once more. Other repeats are met by the write below.
+      const present = await this.orRefuse('the task could not be read', () => tasks.get(id));
+      if (present !== undefined && present.expiresAt >= Math.floor(now / 1000)) {
+        return await this.repeat(present, requestDigest, submission);
+      }
+    }
+    if (overload !== undefined) {
+      metrics.shed(lane);
+      throw overloaded(overload, submission.priority);
+    }
+    const stored = isLarge ? await this.store(id, text) : { input: submission.input as TaskRecord['input'] };
+    const task = newTask({ id, agent, submission, requestDigest, stored, lane, now, retentionDays });
     const created = await this.orRefuse('the task could not be recorded', () => tasks.create(task));
     if (!created) {
-      return await this.repeat(task, submission);
+      const present = await this.orRefuse('the task could not be read', () => tasks.get(id));
+      return await this.repeat(present, requestDigest, submission);
     }
     try {
       await this.send(task, submission);
@@ -75,14 +119,16 @@ export class Intake {
   }
 
   /** The id is taken: by the same request, or by another one with the same key. */
-  private async repeat(task: TaskRecord, submission: Submission): Promise<Accepted> {
-    const { logger, tasks } = this.props;
-    const present = await this.orRefuse('the task could not be read', () => tasks.get(task.id));
+  private async repeat(
+    present: TaskRecord | undefined,
+    requestDigest: string,
+    submission: Submission,
+  ): Promise<Accepted> {
     if (present === undefined) {
       // Taken back by the first request, or expired, between the write and the read.
       throw new Refusal('unavailable', 'the task was just removed; send the request again');
     }
-    if (present.requestDigest !== task.requestDigest) {
+    if (present.requestDigest !== requestDigest) {
       throw new Refusal(
         'idempotency_conflict',
         `the idempotency key was used for another request (task ${present.id}): use a key of its own for each request`,
@@ -92,8 +138,15 @@ export class Intake {
       // The first request may have failed to send. If it did not, the lease lets one worker run.
       await this.send(present, submission);
     }
-    logger.info('task repeated', { task: present.id, lane: present.lane, status: present.status });
+    this.props.logger.info('task repeated', { task: present.id, lane: present.lane, status: present.status });
     return { id: present.id, status: present.status };
+  }
+
+  private async store(taskId: string, text: string): Promise<StoredInput> {
+    const key = PayloadKey.input(taskId, sha256(text));
+    return {
+      inputRef: await this.orRefuse('the input could not be stored', () => this.props.payloads.put(key, text)),
+    };
   }
 
   private async send(task: TaskRecord, { traceHeader, idempotencyKey }: Submission): Promise<void> {
@@ -122,4 +175,14 @@ export class Intake {
       throw new Refusal(isUnavailable(error) ? 'unavailable' : 'internal', message, undefined, { cause: error });
     }
   }
+}
+
+function overloaded({ queue, ageSeconds, limitSeconds, retryAfterSeconds }: Overload, priority: Priority): Refusal {
+  return new Refusal(
+    'overloaded',
+    `too much waits for another task of priority ${priority}: the oldest of priority ${queue} has waited ${ageSeconds} s, ` +
+      `and past ${limitSeconds} s none is let in; try again in ${retryAfterSeconds} s`,
+    undefined,
+    { retryAfterSeconds },
+  );
 }

@@ -1,56 +1,50 @@
-import { type Json, MAX_REQUEST_BYTES, type SubmitRequest, submitRequestSchema } from '../../lib/contract';
-import { type ErrorDetail, Refusal } from '../common/http';
-import { childPath, findUnstorable } from '../common/storable';
+import { MAX_REQUEST_BYTES, type SubmitRequest, submitRequestSchema } from '../../lib/contract';
+import { invalid, parseJsonBody } from '../common/json-body';
+import type { Submission } from './submission';
+import { type WebhookPolicy, webhookProblem } from './webhook-url';
 
 /**
  * Reads the text of a request, as `POST /tasks` and the inbox queue carry it.
  *
+ * @param webhooks undefined: the agent was deployed without
  * @throws Refusal too_large, or invalid_request with the path of each wrong field
  */
-export function parseRequestBody(text: string): SubmitRequest {
-  const size = Buffer.byteLength(text);
-  if (size > MAX_REQUEST_BYTES) {
-    throw new Refusal(
-      'too_large',
-      `the request has ${size} bytes, at most ${MAX_REQUEST_BYTES} are accepted; put large input elsewhere and send its location`,
-    );
+export function parseRequestBody(text: string, webhooks: WebhookPolicy | undefined): SubmitRequest {
+  const request = parseJsonBody(text, {
+    schema: submitRequestSchema,
+    maxBytes: MAX_REQUEST_BYTES,
+    advice: 'put larger input where the agent can read it and send its location',
+  });
+  if (request.webhook !== undefined) {
+    if (webhooks === undefined) {
+      throw invalid([
+        {
+          path: '$.webhook',
+          message: 'this agent was deployed without webhooks: leave it out, and ask for the task by GET instead',
+        },
+      ]);
+    }
+    const problem = webhookProblem(request.webhook.url, webhooks);
+    if (problem !== undefined) {
+      throw invalid([{ path: '$.webhook.url', message: problem }]);
+    }
   }
-  const value = parseJson(text);
-  const unstorable = findUnstorable(value);
-  if (unstorable !== undefined) {
-    throw invalid([{ ...unstorable }]);
-  }
-  const result = submitRequestSchema.safeParse(value);
-  if (!result.success) {
-    throw invalid(
-      result.error.issues.flatMap((issue) => {
-        const path = issue.path.reduce<string>(
-          (parent, key) => childPath(parent, typeof key === 'number' ? key : String(key)),
-          '$',
-        );
-        return issue.code === 'unrecognized_keys'
-          ? issue.keys.map((key) => ({ path: childPath(path, key), message: 'is not a field of a request' }))
-          : [{ path, message: issue.message }];
-      }),
-    );
-  }
-  return result.data;
+  return request;
 }
 
-/** A refusal that names the first wrong field in its message and all of them in its details. */
-export function invalid(details: readonly ErrorDetail[]): Refusal {
-  const [first] = details;
-  const more = details.length > 1 ? ` (and ${details.length - 1} more)` : '';
-  return new Refusal('invalid_request', `the request is not valid: ${first?.path}: ${first?.message}${more}`, details);
-}
-
-function parseJson(text: string): Json {
-  if (text.trim() === '') {
-    throw invalid([{ path: '$', message: 'expected a JSON object, got nothing' }]);
-  }
-  try {
-    return JSON.parse(text) as Json;
-  } catch (error) {
-    throw invalid([{ path: '$', message: `expected JSON: ${error instanceof Error ? error.message : error}` }]);
-  }
+/** What of a request is the same through whichever door it came. */
+export function commonFieldsOf({
+  input,
+  session,
+  priority = 'normal',
+  timeoutSeconds,
+  webhook,
+}: SubmitRequest): Pick<Submission, 'input' | 'session' | 'priority' | 'timeoutSeconds' | 'webhook'> {
+  return {
+    input,
+    priority,
+    ...(session === undefined ? {} : { session }),
+    ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+    ...(webhook === undefined ? {} : { webhook }),
+  };
 }

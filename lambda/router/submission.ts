@@ -6,6 +6,9 @@ export interface Submission {
   readonly user: string;
   readonly session?: string;
   readonly priority: Priority;
+  /** Seconds from acceptance by which the task must have ended. */
+  readonly timeoutSeconds?: number;
+  readonly webhook?: { readonly url: string };
   readonly idempotencyKey?: string;
   /** X-Ray trace header to hand on. */
   readonly traceHeader?: string;

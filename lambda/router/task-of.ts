@@ -15,21 +15,40 @@ export function taskIdOf(agent: string, { user, idempotencyKey }: Submission): s
 }
 
 /** Digest of what was asked for. How it was asked (key, trace) is not part of it. */
-export function requestDigestOf({ input, user, session, priority }: Submission): string {
-  return digestOf({ input, user, session, priority });
+export function requestDigestOf({ input, user, session, priority, timeoutSeconds, webhook }: Submission): string {
+  return digestOf({ input, user, session, priority, timeoutSeconds, webhook });
 }
 
-/** The record of a new task. `now` in milliseconds since 1970. */
-export function newTask(
-  agent: string,
-  submission: Submission,
-  lane: LaneName,
-  now: number,
-  retentionDays: number,
-): TaskRecord {
-  const { input, user, session, priority } = submission;
+/** Where the input of a task is: in its record, or in the payload bucket. */
+export type StoredInput = Pick<TaskRecord, 'input'> | Required<Pick<TaskRecord, 'inputRef'>>;
+
+export interface NewTaskProps {
+  readonly id: string;
+  readonly agent: string;
+  readonly submission: Submission;
+  /** See {@link requestDigestOf}. */
+  readonly requestDigest: string;
+  readonly stored: StoredInput;
+  readonly lane: LaneName;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly retentionDays: number;
+}
+
+/** The record of a new task. */
+export function newTask({
+  id,
+  agent,
+  submission: { user, session, priority, timeoutSeconds, webhook },
+  requestDigest,
+  stored,
+  lane,
+  now,
+  retentionDays,
+}: NewTaskProps): TaskRecord {
+  const deadlineAt = timeoutSeconds === undefined ? undefined : now + timeoutSeconds * 1000;
   return {
-    id: taskIdOf(agent, submission),
+    id,
     agent,
     status: 'queued',
     mode: 'live',
@@ -37,10 +56,13 @@ export function newTask(
     priority,
     user,
     ...(session === undefined ? {} : { session }),
-    requestDigest: requestDigestOf(submission),
-    input: input as TaskRecord['input'],
+    requestDigest,
+    ...stored,
     createdAt: now,
+    ...(deadlineAt === undefined ? {} : { deadlineAt }),
+    ...(webhook === undefined ? {} : { webhook }),
     attempts: 0,
-    expiresAt: Math.ceil(now / 1000) + retentionDays * DAY_SECONDS,
+    // A task may wait until its deadline: its record must not go before it.
+    expiresAt: Math.ceil((deadlineAt ?? now) / 1000) + retentionDays * DAY_SECONDS,
   };
 }

@@ -12,7 +12,8 @@ async function answer(submit: () => Promise<Accepted>, { method = 'POST', body =
   const logger = new CapturedLog();
   const metricLines: string[] = [];
   const metrics = new IntakeMetrics('support', new FakeClock(), (line) => metricLines.push(line));
-  const response = await answerHttp(event, { intake: { submit }, logger, metrics, auth: 'iam' }, undefined);
+  const props = { intake: { submit }, logger, metrics, auth: 'iam', webhooks: undefined } as const;
+  const response = await answerHttp(event, props, undefined);
   return { response, body: JSON.parse(response.body), logger, metricLines };
 }
 
@@ -41,6 +42,13 @@ test.each<[ErrorCode, number]>([
   expect(errorResponseSchema.parse(body)).toEqual({ error: { code, message: 'why', details } });
   expect(response.headers['retry-after']).toBe(status === 503 ? '5' : undefined);
   expect(metricLines.map((line) => JSON.parse(line))).toMatchObject([{ Agent: 'support', TasksRefused: 1 }]);
+});
+
+test('refuses what has to wait with the time after which to try again', async () => {
+  const refusal = new Refusal('overloaded', 'too much waits', undefined, { retryAfterSeconds: 90 });
+  const { response, body } = await answer(() => Promise.reject(refusal));
+  expect(response).toMatchObject({ statusCode: 429, headers: { 'retry-after': '90' } });
+  expect(errorResponseSchema.parse(body)).toEqual({ error: { code: 'overloaded', message: 'too much waits' } });
 });
 
 test('refuses without telling the caller what broke inside; the log has it', async () => {

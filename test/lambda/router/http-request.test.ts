@@ -1,5 +1,6 @@
 import type { HttpEvent, Refusal } from '../../../lambda/common/http';
 import { type Auth, parseHttpRequest } from '../../../lambda/router/http-request';
+import type { WebhookPolicy } from '../../../lambda/router/webhook-url';
 import { MAX_REQUEST_BYTES } from '../../../lib/contract';
 
 const TRACE = 'Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1';
@@ -25,10 +26,16 @@ function event({ body, text = JSON.stringify(body), headers = {}, subject, base6
   };
 }
 
-const parse = (given: Given, auth: Auth = 'iam', trace?: string) => parseHttpRequest(event(given), auth, trace);
+const WEBHOOKS: WebhookPolicy = { privateHosts: ['hooks.corp'] };
 
-function refusalOf(given: Given, auth?: Auth): Refusal {
+const parse = (given: Given, auth: Auth = 'iam', trace?: string, webhooks: WebhookPolicy | undefined = WEBHOOKS) =>
+  parseHttpRequest(event(given), { auth, webhooks }, trace);
+
+function refusalOf(given: Given, auth?: Auth, webhooks?: WebhookPolicy | 'none'): Refusal {
   try {
+    if (webhooks === 'none') {
+      parseHttpRequest(event(given), { auth: 'iam', webhooks: undefined }, undefined);
+    }
     parse(given, auth);
   } catch (error) {
     return error as Refusal;
@@ -41,7 +48,15 @@ test('a request with the least there must be', () => {
 });
 
 test('a request with everything', () => {
-  const body = { input: { q: 'ü' }, user: 'u', session: 's', priority: 'high', idempotencyKey: 'k' };
+  const body = {
+    input: { q: 'ü' },
+    user: 'u',
+    session: 's',
+    priority: 'high',
+    timeoutSeconds: 60,
+    webhook: { url: 'https://example.com/hook?a=b' },
+    idempotencyKey: 'k',
+  };
   expect(parse({ body, headers: { 'idempotency-key': 'k' }, base64: true })).toEqual(body);
 });
 
@@ -87,6 +102,13 @@ test.each<[string, Given, string]>([
     { body: { input: 1, user: 'u', idempotencyKey: 'a' }, headers: { 'idempotency-key': 'b' } },
     '$.idempotencyKey',
   ],
+  ['no time at all', { body: { input: 1, user: 'u', timeoutSeconds: 0 } }, '$.timeoutSeconds'],
+  ['more than a week', { body: { input: 1, user: 'u', timeoutSeconds: 604_801 } }, '$.timeoutSeconds'],
+  ['half a second', { body: { input: 1, user: 'u', timeoutSeconds: 1.5 } }, '$.timeoutSeconds'],
+  ['a webhook that is no URL', { body: { input: 1, user: 'u', webhook: { url: 'here' } } }, '$.webhook.url'],
+  ['a webhook over ftp', { body: { input: 1, user: 'u', webhook: { url: 'ftp://x.org/' } } }, '$.webhook.url'],
+  ['a webhook over http', { body: { input: 1, user: 'u', webhook: { url: 'http://x.org/' } } }, '$.webhook.url'],
+  ['a webhook within', { body: { input: 1, user: 'u', webhook: { url: 'https://10.0.0.1/' } } }, '$.webhook.url'],
   ['a number that cannot be kept', { text: '{"input":{"n":[12345678901234567890]},"user":"u"}' }, '$.input.n[0]'],
   ['nesting that cannot be kept', { text: `{"user":"u","input":${'['.repeat(60)}${']'.repeat(60)}}` }, '$.input[0]'],
 ])('refuses a request with %s, naming the field', (_, given, path) => {
@@ -94,6 +116,13 @@ test.each<[string, Given, string]>([
   expect(refusal).toMatchObject({ code: 'invalid_request', status: 400 });
   expect(refusal.details?.[0]?.path).toContain(path);
   expect(refusal.message).toContain(path);
+});
+
+test('refuses a webhook where the agent has none, saying what to do', () => {
+  const given = { body: { input: 1, user: 'u', webhook: { url: 'https://example.com/' } } };
+  const refusal = refusalOf(given, 'iam', 'none');
+  expect(refusal.details).toMatchObject([{ path: '$.webhook' }]);
+  expect(refusal.message).toContain('deployed without webhooks');
 });
 
 test('refuses naming every wrong field', () => {

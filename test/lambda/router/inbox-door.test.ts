@@ -1,6 +1,7 @@
 import { Refusal } from '../../../lambda/common/http';
 import type { SqsRecord } from '../../../lambda/common/sqs-event';
 import { takeFromInbox } from '../../../lambda/router/inbox-door';
+import type { SubmitOptions } from '../../../lambda/router/intake';
 import { IntakeMetrics } from '../../../lambda/router/intake-metrics';
 import type { Submission } from '../../../lambda/router/submission';
 import { CapturedLog, FakeClock } from '../common/support/fakes';
@@ -11,7 +12,10 @@ function record(messageId: string, body: unknown, attributes: Record<string, str
   return { messageId, body: typeof body === 'string' ? body : JSON.stringify(body), attributes };
 }
 
-async function take(records: readonly SqsRecord[], submit = async (_: Submission) => {}) {
+async function take(
+  records: readonly SqsRecord[],
+  submit: (submission: Submission, options?: SubmitOptions) => Promise<void> = async () => {},
+) {
   const submissions: Submission[] = [];
   const metricLines: string[] = [];
   const logger = new CapturedLog();
@@ -19,14 +23,15 @@ async function take(records: readonly SqsRecord[], submit = async (_: Submission
     { Records: records },
     {
       intake: {
-        submit: async (submission) => {
+        submit: async (submission, options) => {
           submissions.push(submission);
-          await submit(submission);
+          await submit(submission, options);
           return { id: 't-1', status: 'queued' };
         },
       },
       logger,
       metrics: new IntakeMetrics('support', new FakeClock(), (line) => metricLines.push(line)),
+      webhooks: undefined,
     },
   );
   return { response, submissions, metricLines, logger };
@@ -64,4 +69,18 @@ test.each([
   const { response, logger } = await take([record('m-1', { input: 1, user: 'u' })], () => Promise.reject(error));
   expect(response).toEqual({ batchItemFailures: [{ itemIdentifier: 'm-1' }] });
   expect(logger.find('request refused').level).toBe(level);
+});
+
+test('a message waits in the inbox while too much waits, but not until it would be taken for a mistake', async () => {
+  const crowded = async (_: Submission, options: SubmitOptions = {}) => {
+    if (options.despiteOverload !== true) {
+      throw new Refusal('overloaded', 'too much waits');
+    }
+  };
+  const received = (times: number) =>
+    record(`m-${times}`, { input: 1, user: 'u' }, { ApproximateReceiveCount: String(times) });
+  const { response, metricLines } = await take([1, 2, 3, 4].map(received), crowded);
+  expect(response.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)).toEqual(['m-1', 'm-2', 'm-3']);
+  // Nothing was refused.
+  expect(metricLines).toEqual([]);
 });

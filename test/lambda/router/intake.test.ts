@@ -1,10 +1,11 @@
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { documentClient } from '../../../lambda/common/clients/dynamodb';
 import { TaskTable } from '../../../lambda/common/task-table';
-import { Intake, type TaskRecords } from '../../../lambda/router/intake';
+import { Intake, type PayloadWriter, type TaskRecords } from '../../../lambda/router/intake';
 import { IntakeMetrics } from '../../../lambda/router/intake-metrics';
+import type { Overload } from '../../../lambda/router/overload';
 import type { Submission } from '../../../lambda/router/submission';
-import { TASK_ID_PATTERN, TaskKey, type TaskRecord } from '../../../lib/contract';
+import { MAX_INLINE_BYTES, sha256, TASK_ID_PATTERN, TaskKey, type TaskRecord } from '../../../lib/contract';
 import { type LocalDynamoDb, startDynamoDb } from '../../support/local-dynamodb';
 import { awsError, CapturedLog, FakeClock, OUTAGES, START } from '../common/support/fakes';
 import { AGENT, UNDER_WAY } from './support';
@@ -24,13 +25,30 @@ interface Sent {
   readonly record: TaskRecord | undefined;
 }
 
+/** A payload bucket in memory. */
+class Bucket implements PayloadWriter {
+  readonly objects = new Map<string, string>();
+  failure: Error | undefined;
+
+  async put(key: string, text: string) {
+    if (this.failure !== undefined) {
+      throw this.failure;
+    }
+    this.objects.set(key, text);
+    return { key, bytes: Buffer.byteLength(text), sha256: sha256(text) };
+  }
+}
+
 function setUp({
   tasks = table as TaskRecords,
   onSend = async () => {},
+  overload,
 }: {
   tasks?: TaskRecords;
   onSend?: () => Promise<void>;
+  overload?: Overload;
 } = {}) {
+  const bucket = new Bucket();
   const sent: Sent[] = [];
   const calls: string[] = [];
   const clock = new FakeClock();
@@ -61,11 +79,18 @@ function setUp({
         await onSend();
       },
     },
+    payloads: {
+      put: async (key, text) => {
+        calls.push('put');
+        return await bucket.put(key, text);
+      },
+    },
+    backpressure: { overload: async () => overload },
     clock,
     logger,
     metrics: new IntakeMetrics(AGENT, clock, (line) => metricLines.push(line)),
   });
-  return { calls, clock, intake, logger, metricLines, sent };
+  return { bucket, calls, clock, intake, logger, metricLines, sent };
 }
 
 let count = 0;
@@ -112,6 +137,107 @@ test('a task is one write and one message, in this order', async () => {
   ]);
 });
 
+test('a deadline and a webhook go into the record, which outlasts the deadline', async () => {
+  const { intake, sent } = setUp();
+  const week = 7 * 24 * 60 * 60;
+  await intake.submit(submission({ timeoutSeconds: week, webhook: { url: 'https://example.com/' } }));
+  expect(sent[0]?.record).toMatchObject({
+    deadlineAt: START + week * 1000,
+    webhook: { url: 'https://example.com/' },
+    expiresAt: START / 1000 + 2 * week,
+  });
+});
+
+describe('a large input', () => {
+  /** So that its JSON has so many bytes. */
+  const input = (bytes: number) => 'x'.repeat(bytes - 2);
+  const large = (fill = 'x') => fill.repeat(MAX_INLINE_BYTES);
+
+  test('stays in the record as long as it fits', async () => {
+    const { calls, intake, sent } = setUp();
+    await intake.submit(submission({ input: input(MAX_INLINE_BYTES) }));
+    expect(calls).toEqual(['create', 'send']);
+    expect(sent[0]?.record).toMatchObject({ input: input(MAX_INLINE_BYTES) });
+  });
+
+  test('goes to the bucket before the record that refers to it', async () => {
+    const { bucket, calls, intake, sent } = setUp();
+    const { id } = await intake.submit(submission({ input: input(MAX_INLINE_BYTES + 1) }));
+    expect(calls).toEqual(['put', 'create', 'send']);
+    const text = JSON.stringify(input(MAX_INLINE_BYTES + 1));
+    const key = `tasks/${id}/input-${sha256(text)}.json`;
+    expect(sent[0]?.record).toMatchObject({ inputRef: { key, bytes: MAX_INLINE_BYTES + 1, sha256: sha256(text) } });
+    expect(sent[0]?.record?.input).toBeUndefined();
+    expect([...bucket.objects]).toEqual([[key, text]]);
+  });
+
+  test('is not sent to the bucket again by a repeat', async () => {
+    const { calls, intake } = setUp();
+    const one = submission({ input: large(), idempotencyKey: 'large' });
+    const { id } = await intake.submit(one);
+    await expect(intake.submit(one)).resolves.toEqual({ id, status: 'queued' });
+    expect(calls).toEqual(['get', 'put', 'create', 'send', 'get', 'send']);
+  });
+
+  test('of two requests at the same moment, under one key, stays that of the one that was accepted', async () => {
+    const { bucket, intake, sent } = setUp();
+    const outcomes = await Promise.allSettled(
+      ['a', 'b'].map((fill) => intake.submit(submission({ input: large(fill), idempotencyKey: 'both' }))),
+    );
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const ref = sent[0]?.record?.inputRef;
+    expect(sha256(bucket.objects.get(ref?.key ?? '') ?? '')).toBe(ref?.sha256);
+  });
+
+  test.each(OUTAGES)('refuses as unavailable when the bucket has %s, and nothing is recorded', async (_, outage) => {
+    const { bucket, calls, intake } = setUp();
+    bucket.failure = outage;
+    await expect(intake.submit(submission({ input: large() }))).rejects.toMatchObject({
+      code: 'unavailable',
+      retryAfterSeconds: 5,
+      cause: outage,
+    });
+    expect(calls).toEqual(['put']);
+  });
+});
+
+describe('while too much waits', () => {
+  const overload: Overload = { queue: 'high', ageSeconds: 1_000, limitSeconds: 900, retryAfterSeconds: 100 };
+
+  test('refuses, says why and when to try again, counts it, and records nothing', async () => {
+    const { calls, intake, metricLines } = setUp({ overload });
+    await expect(intake.submit(submission({ input: 'x'.repeat(MAX_INLINE_BYTES) }))).rejects.toMatchObject({
+      code: 'overloaded',
+      status: 429,
+      retryAfterSeconds: 100,
+      message: expect.stringMatching(/priority normal.*priority high has waited 1000 s.*past 900 s.*again in 100 s/),
+    });
+    expect(calls).toEqual([]);
+    expect(metricLines.map((line) => JSON.parse(line))).toMatchObject([
+      {
+        Lane: 'stable',
+        TasksShed: 1,
+        _aws: { CloudWatchMetrics: [{ Dimensions: [['Agent'], ['Agent', 'Lane']] }] },
+      },
+    ]);
+  });
+
+  test('a repeat of what was accepted before is answered as ever', async () => {
+    const one = submission({ idempotencyKey: 'before-the-flood' });
+    const { id } = await setUp().intake.submit(one);
+    await expect(setUp({ overload }).intake.submit(one)).resolves.toEqual({ id, status: 'queued' });
+    await expect(setUp({ overload }).intake.submit({ ...one, idempotencyKey: 'later' })).rejects.toMatchObject({
+      code: 'overloaded',
+    });
+  });
+
+  test('a task is let in that must not stay outside any longer', async () => {
+    const { intake, sent } = setUp({ overload });
+    await intake.submit(submission(), { despiteOverload: true });
+    expect(sent).toHaveLength(1);
+  });
+});
+
 test('without a key the same request makes another task', async () => {
   const { intake } = setUp();
   const one = submission();
@@ -153,6 +279,8 @@ test.each<[string, Partial<Submission>]>([
   ['input', { input: 'other' }],
   ['session', { session: 'other' }],
   ['priority', { priority: 'low' }],
+  ['deadline', { timeoutSeconds: 60 }],
+  ['webhook', { webhook: { url: 'https://example.com/' } }],
 ])('refuses the same key with another %s', async (name, changes) => {
   const { intake, sent } = setUp();
   const one = submission({ idempotencyKey: `conflict-${name}` });

@@ -41,6 +41,8 @@ export class LocalCloud {
       [Env.CONTROL_TABLE]: 'control',
       [Env.QUEUES]: JSON.stringify({ stable: queues, candidate: queues }),
       [Env.TASK_RETENTION_DAYS]: '7',
+      [Env.PAYLOAD_BUCKET]: 'payloads',
+      [Env.BACKLOG_LIMITS]: JSON.stringify({ high: 3_600, normal: 900, low: 300 }),
       // Cloud time runs fast: waits of minutes are over in a moment.
       [Env.CLOCK]: JSON.stringify({ realEpochMs: Date.now(), cloudEpochMs: Date.now(), speed: 600 }),
       ...settings,

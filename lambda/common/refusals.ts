@@ -1,5 +1,5 @@
-import { Refusal } from '../common/http';
-import type { Log } from '../common/logger';
+import { Refusal } from './http';
+import type { Log } from './logger';
 
 /** Whatever was thrown, as what the caller is told. */
 export function refusalOf(error: unknown): Refusal {
