@@ -1,4 +1,5 @@
 import { chooseStack, readAssembly } from './assembly';
+import { FaultPlan } from './chaos';
 import type { RehearsalClock } from './core/clock';
 import { OPERATOR_CREDENTIALS } from './core/operator';
 import type { AlarmView, AliasView, Credentials, IamPort, LambdaPort, MetricsPort } from './core/ports';
@@ -26,7 +27,7 @@ import {
   deploymentConfigHandler,
   deploymentGroupHandler,
 } from './services/codedeploy';
-import { createDynamoDb } from './services/dynamodb';
+import { createDynamoDb, type ObservedWrite } from './services/dynamodb';
 import { createIam } from './services/iam';
 import { createKms } from './services/kms';
 import { createLambda } from './services/lambda';
@@ -42,11 +43,12 @@ import { type TraceView, XRayDaemon } from './services/xray';
 export type { DeployResult, DestroyResult, StackResourceView } from './services/cloudformation';
 export { NotRehearsable } from './services/cloudformation';
 export type { DeploymentView } from './services/codedeploy';
+export type { ObservedWrite } from './services/dynamodb';
 
 export interface RehearsalCloudOptions {
   /** Cloud seconds per real second. */
   readonly speed: number;
-  /** Seed of the random draws: which version a weighted alias picks. */
+  /** Seed of the random draws: which version a weighted alias picks, what goes wrong when faults are asked for. */
   readonly seed: number;
   /** Environment variables that every function gets on top of the template's. @default none */
   readonly extraEnvironment?: Readonly<Record<string, string>>;
@@ -98,8 +100,9 @@ export class RehearsalCloud {
   static async start(options: RehearsalCloudOptions): Promise<RehearsalCloud> {
     const clock = new ScaledClock({ speed: options.speed });
     const { iam, handlers: iamHandlers } = createIam();
-    const front = await Front.start({ iam });
-    return new RehearsalCloud(options, clock, front, await XRayDaemon.start(), iam, iamHandlers);
+    const faults = new FaultPlan(clock, options.seed);
+    const front = await Front.start({ iam, faults });
+    return new RehearsalCloud(options, clock, faults, front, await XRayDaemon.start(), iam, iamHandlers);
   }
 
   readonly frontUrl: string;
@@ -111,6 +114,8 @@ export class RehearsalCloud {
     names(): readonly string[];
     /** Items as plain values. */
     scan(tableName: string): Promise<readonly Record<string, unknown>[]>;
+    /** Tells of every write of a single item, in the order in which they happen. @returns ends it */
+    observe(tableName: string, observer: (write: ObservedWrite) => void): () => void;
   };
   readonly buckets: {
     names(): readonly string[];
@@ -133,6 +138,8 @@ export class RehearsalCloud {
   private constructor(
     options: RehearsalCloudOptions,
     readonly clock: RehearsalClock,
+    /** What goes wrong on purpose: nothing before it is told to begin. */
+    readonly faults: FaultPlan,
     private readonly front: Front,
     private readonly xray: XRayDaemon,
     readonly iam: IamPort & ReturnType<typeof createIam>['iam'],
@@ -181,6 +188,7 @@ export class RehearsalCloud {
       assetPath: (bucket, key) => this.s3.fileOf(bucket, key),
       extraEnvironment: () => options.extraEnvironment ?? {},
       random: seededRandom(`alias ${options.seed}`),
+      faults,
     });
     const lambda = this.lambdaService;
     this.lambda = lambda.port;
@@ -247,6 +255,7 @@ export class RehearsalCloud {
     this.tables = {
       names: () => this.physicalIds('AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable'),
       scan: (tableName) => dynamoDb.scan(tableName),
+      observe: (tableName, observer) => dynamoDb.observe(tableName, observer),
     };
     this.buckets = {
       names: () => this.s3.bucketNames(),

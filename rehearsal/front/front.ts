@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { AnswerLost, type FaultsPort, NO_FAULTS } from '../core/faults';
 import type { IamPort } from '../core/ports';
 import type { Principal } from '../core/principal';
 import { type Call, type RehearsalService, ServiceError, type WireProtocol } from '../core/service';
@@ -30,7 +31,12 @@ export interface FrontProps {
    * @default printed to stderr
    */
   readonly onFault?: (error: unknown, where: string) => void;
+  /** What goes wrong on purpose. @default nothing */
+  readonly faults?: FaultsPort;
 }
+
+/** For a caller that is gone. */
+const NO_ANSWER: Answer = { status: 499, headers: {}, body: '' };
 
 interface Decoded {
   readonly operation: string;
@@ -168,10 +174,16 @@ export class Front {
         headers: request.headers as Readonly<Record<string, string | undefined>>,
       };
       this.authorise(service, call, principal);
-      return successAnswer(service, decoded.operation, await service.handle(call), requestId);
+      const faults = this.props.faults ?? NO_FAULTS;
+      const output = await faults.around(service.signingName, call, () => service.handle(call));
+      return successAnswer(service, decoded.operation, output, requestId);
     } catch (error) {
+      if (error instanceof AnswerLost) {
+        request.socket.destroy();
+        return NO_ANSWER;
+      }
       if (error instanceof ServiceError) return errorAnswer(service, error, requestId);
-      if (response.destroyed) return { status: 499, headers: {}, body: '' };
+      if (response.destroyed) return NO_ANSWER;
       this.report(error, `${service.signingName} ${request.headers['x-amz-target'] ?? path}`);
       return errorAnswer(
         service,
@@ -280,7 +292,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
 }
 
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
-  if (response.destroyed) return;
+  if (response.destroyed || request.socket.destroyed) return;
   const headers = { 'content-length': String(Buffer.byteLength(answer.body)), ...answer.headers };
   response.writeHead(answer.status, headers);
   response.end(request.method === 'HEAD' ? undefined : answer.body);

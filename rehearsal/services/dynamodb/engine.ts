@@ -61,6 +61,15 @@ interface ExpressionNode {
   readonly args?: readonly unknown[];
 }
 
+/** A write that succeeded, with the item as it was before and is now; undefined where there is none. */
+export interface ObservedWrite {
+  readonly table: string;
+  readonly before: Output | undefined;
+  readonly after: Output | undefined;
+}
+
+export type WriteObserver = (write: ObservedWrite) => void;
+
 /**
  * Dynalite without its HTTP server: the store, its validation and its actions in this process. What dynalite would
  * silently ignore or judge wrongly is emulated here or refused by name.
@@ -71,6 +80,7 @@ export class Engine {
   private readonly keyNames = new Map<string, readonly string[]>();
   /** Last write of each item that is being written. */
   private readonly writes = new Map<string, Promise<unknown>>();
+  private readonly observers = new Map<string, Set<WriteObserver>>();
 
   constructor() {
     this.store.tableDb.awsAccountId = REHEARSAL_ACCOUNT;
@@ -126,6 +136,17 @@ export class Engine {
   }
 
   /**
+   * Tells of every write of a single item in a table, in the order in which they happen, before their callers hear of
+   * them. Batch writes are not told of.
+   * @returns ends it
+   */
+  observe(table: string, observer: WriteObserver): () => void {
+    const observers = this.observers.get(table) ?? new Set();
+    this.observers.set(table, observers.add(observer));
+    return () => observers.delete(observer);
+  }
+
+  /**
    * Writes of one item run one after the other, so that a failed condition can be answered with the item that it was
    * judged on: dynalite does not know `ReturnValuesOnConditionCheckFailure`. Batch writes are not kept apart.
    */
@@ -153,13 +174,26 @@ export class Engine {
       );
     }
     try {
-      return await this.run(name, rest);
+      return await this.observed(name, rest, key);
     } catch (error) {
       const failed = error instanceof ServiceError && error.code === 'ConditionalCheckFailedException';
       if (!failed || returned === 'NONE') throw error;
       const { Item } = await this.run('GetItem', { TableName: input.TableName, Key: key, ConsistentRead: true });
       throw Item === undefined ? error : new ServiceError(error.code, error.message, error.status, { Item });
     }
+  }
+
+  private async observed(name: EngineOperation, input: Input, key: unknown): Promise<Output> {
+    const table = String(input.TableName);
+    const observers = this.observers.get(table);
+    if (observers === undefined || observers.size === 0) return this.run(name, input);
+    const item = async () =>
+      (await this.run('GetItem', { TableName: table, Key: key, ConsistentRead: true })).Item as Output | undefined;
+    const before = await item();
+    const output = await this.run(name, input);
+    const after = await item();
+    for (const observer of observers) observer({ table, before, after });
+    return output;
   }
 
   private run(name: EngineOperation, input: Input): Promise<Output> {

@@ -2,16 +2,24 @@ import type { RehearsalClock } from '../../core/clock';
 import type { ResourceHandler } from '../../core/resource';
 import type { RehearsalService } from '../../core/service';
 import { plainItem } from './attributes';
-import { Engine } from './engine';
+import { Engine, type ObservedWrite } from './engine';
 import { globalTableHandler, tableHandler } from './handlers';
 import { dynamoDbService } from './service';
 import { scanPages, Tables } from './tables';
+
+export type { ObservedWrite } from './engine';
 
 export interface DynamoDb {
   readonly service: RehearsalService;
   readonly handlers: readonly ResourceHandler[];
   /** Every item of a table as plain values: for the drill, beside the wire and its permissions. */
   scan(table: string): Promise<Record<string, unknown>[]>;
+  /**
+   * Tells of every write of a single item in a table, as plain values, in the order in which they happen and before
+   * their callers hear of them.
+   * @returns ends it
+   */
+  observe(table: string, observer: (write: ObservedWrite) => void): () => void;
   /** Deletes expired items now; otherwise it happens once an hour of cloud time. */
   sweep(): Promise<void>;
   stop(): Promise<void>;
@@ -29,6 +37,10 @@ export function createDynamoDb({ clock }: { readonly clock: RehearsalClock }): D
       for await (const item of scanPages(engine, table)) items.push(plainItem(item));
       return items;
     },
+    observe: (table, observer) =>
+      engine.observe(table, ({ before, after, ...rest }) =>
+        observer({ ...rest, before: before && plainItem(before), after: after && plainItem(after) }),
+      ),
     sweep: () => tables.sweep(),
     stop: async () => {
       tables.stop();

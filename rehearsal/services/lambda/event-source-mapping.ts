@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { RehearsalClock } from '../../core/clock';
+import type { FaultsPort } from '../../core/faults';
 import type { ReceivedMessage, SqsPort } from '../../core/ports';
 import { REHEARSAL_REGION } from '../../core/resource';
 import type { Run, RunResult } from './invoker';
@@ -21,6 +22,8 @@ export interface MappingDependencies {
   readonly run: (run: Run) => Promise<RunResult>;
   /** Told of what should not happen: a mapping whose function is gone. */
   readonly onFault: (error: unknown) => void;
+  /** What goes wrong on purpose. @default nothing */
+  readonly faults?: FaultsPort;
 }
 
 /**
@@ -101,10 +104,21 @@ export class EventSourceMapping {
       if (signal.aborted) {
         this.releaseAll(messages);
       } else if (messages.length > 0) {
-        this.inFlight += 1;
-        this.waiting += 1;
-        this.process(messages, signal).catch(this.deps.onFault);
+        this.deliver(messages, signal);
       }
+    }
+  }
+
+  private deliver(messages: readonly ReceivedMessage[], signal: AbortSignal): void {
+    const fault = this.deps.faults?.delivery(this.current.functionName);
+    if (fault === 'dropped') {
+      this.releaseAll(messages);
+      return;
+    }
+    for (let times = fault === 'duplicated' ? 2 : 1; times > 0; times--) {
+      this.inFlight += 1;
+      this.waiting += 1;
+      this.process(messages, signal).catch(this.deps.onFault);
     }
   }
 
@@ -162,6 +176,8 @@ export class EventSourceMapping {
         traceHeader: undefined,
         source: this.id,
         onStart,
+        // Whoever gets the message next finds it as on AWS, where nothing waits for an invocation that stands still.
+        onSuspended: () => this.releaseAll(messages),
       });
       this.settle(messages, result);
     } catch (error) {

@@ -60,6 +60,7 @@ export class ExecutionEnvironment {
   private readonly marks = new Set<'stdout' | 'stderr'>();
   private frozen = false;
   private freezing: NodeJS.Timeout | undefined;
+  private suspended: NodeJS.Timeout | undefined;
   private ended = false;
   private killReason: string | undefined;
 
@@ -154,6 +155,25 @@ export class ExecutionEnvironment {
     this.child.kill('SIGKILL');
   }
 
+  /**
+   * Lets the process stand still in the middle of its invocation for so many real milliseconds. False when it has none,
+   * or stands still already.
+   */
+  suspend(milliseconds: number): boolean {
+    if (this.current === undefined || this.ended || this.suspended !== undefined || !this.child.kill('SIGSTOP')) {
+      return false;
+    }
+    this.suspended = setTimeout(() => {
+      this.suspended = undefined;
+      // An invocation that had just ended leaves the process frozen, as it should be then.
+      if (!this.frozen) {
+        this.child.kill('SIGCONT');
+      }
+    }, milliseconds);
+    this.suspended.unref();
+    return true;
+  }
+
   private read(stream: Readable, name: 'stdout' | 'stderr'): void {
     let rest = '';
     stream.setEncoding('utf8');
@@ -193,6 +213,7 @@ export class ExecutionEnvironment {
     }
     this.ended = true;
     clearTimeout(this.freezing);
+    clearTimeout(this.suspended);
     // What the process wrote last may still be on its way.
     const finish = () => {
       clearTimeout(timer);

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RehearsalClock } from '../../core/clock';
+import type { FaultsPort } from '../../core/faults';
 import type { IamPort, LambdaPort, LogsPort, MetricsPort } from '../../core/ports';
 import type { ResourceHandler } from '../../core/resource';
 import type { RehearsalService } from '../../core/service';
@@ -48,6 +49,8 @@ export interface LambdaDependencies {
   readonly idleSeconds?: number;
   /** Told of faults of the rehearsal and of mappings whose function is gone. @default printed to stderr */
   readonly onFault?: (error: unknown, where: string) => void;
+  /** What goes wrong on purpose. @default nothing */
+  readonly faults?: FaultsPort;
 }
 
 export interface Lambda {
@@ -100,13 +103,22 @@ export function createLambda(deps: LambdaDependencies): Lambda {
     (error) => onFault(error, 'a dead-letter queue of Lambda'),
   );
   const invoker = new Invoker(
-    { clock, iam, metrics, functions, fleet, log: (environment, line) => factory.log(environment, line) },
+    {
+      clock,
+      iam,
+      metrics,
+      functions,
+      fleet,
+      log: (environment, line) => factory.log(environment, line),
+      ...(deps.faults === undefined ? {} : { faults: deps.faults }),
+    },
     asyncQueue,
   );
   const mappings = new EventSourceMappingHandler(functions, sqs, iam, {
     clock,
     sqs,
     run: (run) => invoker.run(run),
+    ...(deps.faults === undefined ? {} : { faults: deps.faults }),
     onFault: (error) => onFault(error, 'an event source mapping'),
   });
   // Processes that stand still do not notice that the rehearsal is gone.

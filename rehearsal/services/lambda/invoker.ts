@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { RehearsalClock } from '../../core/clock';
+import type { FaultsPort } from '../../core/faults';
 import type { IamPort, InvokeRequest, InvokeResult, MetricsPort } from '../../core/ports';
 import { REHEARSAL_ACCOUNT } from '../../core/resource';
 import { ServiceError } from '../../core/service';
@@ -25,6 +26,8 @@ export interface Run {
   /** Event source mapping that asks. */
   readonly source?: string;
   readonly onStart?: () => void;
+  /** Its process stands still from now on, and for longer than anybody should wait. */
+  readonly onSuspended?: () => void;
 }
 
 export type RunResult =
@@ -39,6 +42,8 @@ export interface InvokerDependencies {
   readonly fleet: Fleet;
   /** Writes a line to the function's log as the environment's log stream. */
   readonly log: (environment: ExecutionEnvironment, line: string) => void;
+  /** What goes wrong on purpose. @default nothing */
+  readonly faults?: FaultsPort;
 }
 
 /**
@@ -124,6 +129,7 @@ export class Invoker {
           report.environment = environment;
           report.cold = cold;
           this.logStart(environment, requestId, resolved);
+          this.disturb(environment, requestId, run);
           run.onStart?.();
         },
       });
@@ -140,6 +146,28 @@ export class Invoker {
     } finally {
       this.running.set(run.name, (this.running.get(run.name) ?? 1) - 1);
     }
+  }
+
+  /** Kills or freezes the process while it runs this invocation, if the plan says so. */
+  private disturb(environment: ExecutionEnvironment, requestId: string, run: Run): void {
+    const { faults } = this.deps;
+    const fault = faults?.process(run.name);
+    if (faults === undefined || fault === undefined) {
+      return;
+    }
+    const timer = setTimeout(() => {
+      if (environment.busyWith !== requestId) {
+        return;
+      }
+      if (fault.kind === 'killed') {
+        environment.kill('Error: Runtime exited with error: signal: killed');
+        faults.happened(fault, run.name);
+      } else if (environment.suspend(fault.forMs)) {
+        run.onSuspended?.();
+        faults.happened(fault, run.name);
+      }
+    }, fault.afterMs);
+    timer.unref();
   }
 
   private authorise(request: InvokeRequest, resolved: Resolved): void {

@@ -349,3 +349,31 @@ describe('tables', () => {
     );
   });
 });
+
+describe('an observer', () => {
+  test('is told of every write that succeeded, in order, with the item before and after', async () => {
+    const seen: unknown[] = [];
+    const end = db.observe('tasks', ({ before, after }) => seen.push([before?.status, after?.status]));
+    await client.send(new PutCommand(item('t-1', 'TASK', { status: 'queued' })));
+    const to = (status: string, from: string) =>
+      new UpdateCommand({
+        ...key('t-1'),
+        UpdateExpression: 'SET #s = :to',
+        ConditionExpression: '#s = :from',
+        ExpressionAttributeNames: { '#s': 'status' },
+        ExpressionAttributeValues: { ':to': status, ':from': from },
+      });
+    await client.send(to('running', 'queued'));
+    await expect(client.send(to('running', 'queued'))).rejects.toThrow('conditional request failed');
+    await Promise.all([client.send(to('succeeded', 'running')), client.send(new GetCommand(key('t-1')))]);
+    await client.send(new DeleteCommand(key('t-1')));
+    end();
+    await client.send(new PutCommand(item('t-2')));
+    expect(seen).toEqual([
+      [undefined, 'queued'],
+      ['queued', 'running'],
+      ['running', 'succeeded'],
+      ['succeeded', undefined],
+    ]);
+  });
+});

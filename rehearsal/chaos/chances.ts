@@ -1,0 +1,26 @@
+import { type Random, seededRandom } from '../core/random';
+
+/**
+ * Draws by place: the n-th draw at one place is the same for the same seed, whatever is drawn at others in between.
+ * What meets the n-th draw is the machine's business, so two runs of one seed have the same plan and not the same course.
+ */
+export class Chances {
+  private readonly streams = new Map<string, Random>();
+
+  constructor(private readonly seed: number) {}
+
+  /** 0 inclusive to 1 exclusive. */
+  draw(place: string): number {
+    let stream = this.streams.get(place);
+    if (stream === undefined) {
+      stream = seededRandom(`chaos/${this.seed}/${place}`);
+      this.streams.set(place, stream);
+    }
+    return stream();
+  }
+
+  /** `from` inclusive to `to` exclusive. */
+  between(place: string, from: number, to: number): number {
+    return from + this.draw(place) * (to - from);
+  }
+}

@@ -1,0 +1,171 @@
+import type { RehearsalClock } from '../core/clock';
+import { AnswerLost, type DeliveryFault, type FaultsPort, type ProcessFault } from '../core/faults';
+import type { Call } from '../core/service';
+import { Chances } from './chances';
+import type { FaultKind, FaultRates } from './fault-rates';
+import { failed, throttled } from './service-errors';
+
+/** Whom the faults meet, and how often. */
+export interface FaultSettings {
+  readonly rates: FaultRates;
+  /** Names of the functions whose calls and deliveries go wrong. */
+  readonly functions: ReadonlySet<string>;
+  /** Of these, the ones whose processes are killed and frozen. */
+  readonly workers: ReadonlySet<string>;
+  /** How long a lease lasts, in cloud milliseconds: what freezing and holding back have to outlast. */
+  readonly leaseMs: number;
+  /** Whether a call renews a lease. */
+  readonly isHeartbeat: (service: string, call: Call) => boolean;
+}
+
+export interface FaultReport {
+  readonly injected: number;
+  readonly byKind: Readonly<Partial<Record<FaultKind, number>>>;
+  /** Kind → what it met (`dynamodb.UpdateItem`, a function) → how often. */
+  readonly byTarget: Readonly<Partial<Record<FaultKind, Readonly<Record<string, number>>>>>;
+}
+
+/** A throttled service stays so for up to so many calls: more than a client tries by itself. */
+const LONGEST_THROTTLING = 6;
+
+/** Cloud milliseconds. */
+const LONGEST_DELAY_MS = 10_000;
+
+/** Of a lease: how much longer than it something stands still. */
+const BEYOND_LEASE = { from: 1.1, to: 1.6 } as const;
+
+/** Invocations are killed and frozen within so many real milliseconds from their start. */
+const WITHIN_MS = 400;
+
+/**
+ * Decides what goes wrong, from one seed; see {@link Chances} for what repeats. Nothing does before {@link begin} and after
+ * {@link end}.
+ */
+export class FaultPlan implements FaultsPort {
+  private readonly chances: Chances;
+  private readonly counted = new Map<FaultKind, Map<string, number>>();
+  /** Place → calls that will be throttled there because one was. */
+  private readonly stillThrottled = new Map<string, number>();
+  private settings: FaultSettings | undefined;
+
+  constructor(
+    private readonly clock: RehearsalClock,
+    seed: number,
+  ) {
+    this.chances = new Chances(seed);
+  }
+
+  begin(settings: FaultSettings): void {
+    this.settings = settings;
+  }
+
+  end(): void {
+    this.settings = undefined;
+    this.stillThrottled.clear();
+  }
+
+  report(): FaultReport {
+    const byTarget = Object.fromEntries(
+      [...this.counted].map(([kind, targets]) => [kind, Object.fromEntries([...targets].sort((a, b) => b[1] - a[1]))]),
+    );
+    const byKind = Object.fromEntries(
+      [...this.counted].map(([kind, targets]) => [kind, [...targets.values()].reduce((sum, count) => sum + count, 0)]),
+    );
+    return { injected: Object.values(byKind).reduce((sum, count) => sum + count, 0), byKind, byTarget };
+  }
+
+  async around<T>(service: string, call: Call, run: () => Promise<T>): Promise<T> {
+    const { settings } = this;
+    const { label, kind } = call.principal;
+    if (settings === undefined || kind !== 'role' || !settings.functions.has(label)) {
+      return run();
+    }
+    const target = `${service}.${call.operation}`;
+    const place = `${target} by ${label}`;
+    if (settings.isHeartbeat(service, call) && this.strikes('heartbeatsHeld', place)) {
+      this.count('heartbeatsHeld', target);
+      await this.clock.sleep(settings.leaseMs * this.chances.between(place, BEYOND_LEASE.from, BEYOND_LEASE.to));
+      return run();
+    }
+    if (this.throttles(place)) {
+      this.count('throttled', target);
+      throw throttled(service, this.chances.draw(place));
+    }
+    if (this.strikes('delayed', place)) {
+      this.count('delayed', target);
+      await this.clock.sleep(this.chances.between(place, 0, LONGEST_DELAY_MS));
+    }
+    if (this.strikes('failed', place)) {
+      this.count('failed', target);
+      if (this.chances.draw(place) < 0.5) {
+        await run();
+      }
+      throw failed(service);
+    }
+    const result = await run();
+    if (this.strikes('answersLost', place)) {
+      this.count('answersLost', target);
+      throw new AnswerLost(`rehearsed fault: the answer to ${target} got lost`);
+    }
+    return result;
+  }
+
+  delivery(functionName: string): DeliveryFault | undefined {
+    if (!this.settings?.functions.has(functionName)) {
+      return undefined;
+    }
+    for (const [kind, fault] of [
+      ['deliveriesDropped', 'dropped'],
+      ['deliveriesDuplicated', 'duplicated'],
+    ] as const) {
+      if (this.strikes(kind, functionName)) {
+        this.count(kind, functionName);
+        return fault;
+      }
+    }
+    return undefined;
+  }
+
+  process(functionName: string): ProcessFault | undefined {
+    const { settings, clock } = this;
+    if (!settings?.workers.has(functionName)) {
+      return undefined;
+    }
+    const afterMs = () => this.chances.between(`${functionName} after`, 0, WITHIN_MS);
+    if (this.strikes('workersKilled', functionName)) {
+      return { kind: 'killed', afterMs: afterMs() };
+    }
+    if (this.strikes('workersFrozen', functionName)) {
+      const beyond = this.chances.between(`${functionName} for`, BEYOND_LEASE.from, BEYOND_LEASE.to);
+      return { kind: 'frozen', afterMs: afterMs(), forMs: (settings.leaseMs * beyond) / clock.speed };
+    }
+    return undefined;
+  }
+
+  happened(fault: ProcessFault, functionName: string): void {
+    this.count(fault.kind === 'killed' ? 'workersKilled' : 'workersFrozen', functionName);
+  }
+
+  private throttles(place: string): boolean {
+    const still = this.stillThrottled.get(place) ?? 0;
+    if (still > 0) {
+      this.stillThrottled.set(place, still - 1);
+      return true;
+    }
+    const begins = this.strikes('throttled', place);
+    if (begins) {
+      this.stillThrottled.set(place, Math.floor(this.chances.between(place, 0, LONGEST_THROTTLING)));
+    }
+    return begins;
+  }
+
+  /** Always draws, so that another rate moves no other draw. */
+  private strikes(kind: FaultKind, place: string): boolean {
+    return this.chances.draw(`${kind} ${place}`) < (this.settings?.rates[kind] ?? 0);
+  }
+
+  private count(kind: FaultKind, target: string): void {
+    const targets = this.counted.get(kind) ?? new Map<string, number>();
+    this.counted.set(kind, targets.set(target, (targets.get(target) ?? 0) + 1));
+  }
+}

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+
+const rate = (what: string) => z.number().min(0).max(1).optional().describe(`share, 0 to 1, of ${what}; default 0`);
+
+/** How often what goes wrong. */
+export const faultRatesSchema = z.strictObject({
+  throttled: rate('the calls that a service refuses as too many, before it applies them; often several in a row'),
+  failed: rate('the calls that a service answers with an internal error, half of them after it has applied them'),
+  answersLost: rate('the calls that a service applies and whose connection is cut before the answer'),
+  delayed: rate('the calls that a service answers up to ten seconds late'),
+  deliveriesDropped: rate('the batches of messages that are received and given to nobody'),
+  deliveriesDuplicated: rate('the batches of messages that two invocations get at the same time'),
+  workersKilled: rate('the invocations of workers whose process is killed'),
+  workersFrozen: rate('the invocations of workers whose process stands still for longer than a lease'),
+  heartbeatsHeld: rate('the renewals of leases that the service holds back for longer than a lease'),
+});
+export type FaultRates = z.infer<typeof faultRatesSchema>;
+export type FaultKind = keyof FaultRates;
+
+/** What each kind of fault does, for people. */
+export const FAULT_KINDS: Readonly<Record<FaultKind, string>> = {
+  throttled: 'calls refused as too many',
+  failed: 'calls answered with an internal error, applied or not',
+  answersLost: 'calls applied whose answer got lost',
+  delayed: 'calls answered late',
+  deliveriesDropped: 'deliveries received and given to nobody',
+  deliveriesDuplicated: 'deliveries given to two invocations at once',
+  workersKilled: 'workers killed at work',
+  workersFrozen: 'workers that stood still for longer than a lease',
+  heartbeatsHeld: 'heartbeats held back for longer than a lease',
+};

@@ -1,0 +1,39 @@
+import type { Call } from './service';
+
+/** The answer to a call got lost: the connection is to be cut. What the call does has been done. */
+export class AnswerLost extends Error {
+  override readonly name = 'AnswerLost';
+}
+
+/** What is to become of a batch that an event source mapping received. */
+export type DeliveryFault =
+  /** Nobody is invoked with it: its messages come back when their invisibility is over. */
+  | 'dropped'
+  /** Two invocations get it at the same time. */
+  | 'duplicated';
+
+/** What is to happen to a process while it runs an invocation. Real milliseconds from its start. */
+export type ProcessFault =
+  | { readonly kind: 'killed'; readonly afterMs: number }
+  | { readonly kind: 'frozen'; readonly afterMs: number; readonly forMs: number };
+
+/** What goes wrong on purpose. The services ask at the places where AWS, too, gives no guarantee. */
+export interface FaultsPort {
+  /**
+   * Runs a call that was authorised, or not, or makes its answer another.
+   * @throws ServiceError, AnswerLost
+   */
+  around<T>(service: string, call: Call, run: () => Promise<T>): Promise<T>;
+  delivery(functionName: string): DeliveryFault | undefined;
+  process(functionName: string): ProcessFault | undefined;
+  /** The process fault has happened: one for an invocation that was over before does not count. */
+  happened(fault: ProcessFault, functionName: string): void;
+}
+
+/** Nothing goes wrong. */
+export const NO_FAULTS: FaultsPort = {
+  around: (_service, _call, run) => run(),
+  delivery: () => undefined,
+  process: () => undefined,
+  happened: () => undefined,
+};
