@@ -1,11 +1,8 @@
-import { HEARTBEAT_MS, LEASE_MS, LEASE_SAFETY_MS, VISIBILITY_BEYOND_LEASE_MS } from '../../lib/contract';
 import type { Clock } from '../common/clock';
 import type { Log } from '../common/logger';
 import { CancelledError, HandBackError, LeaseLostError, messageOf } from '../runtime/errors';
+import type { LeaseTimes } from './lease-times';
 import type { Lease, Renewal } from './task-store';
-
-/** After a heartbeat that did not come through the next one is tried so much later. Milliseconds of the cloud's time. */
-const REPEAT_MS = 5_000;
 
 export interface HeartbeatParts {
   readonly renew: (lease: Lease, signal: AbortSignal) => Promise<Renewal>;
@@ -13,6 +10,7 @@ export interface HeartbeatParts {
   readonly hide: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   /** Whether the worker's release was taken back, and its tasks are to go on elsewhere. */
   readonly revoked: () => Promise<boolean>;
+  readonly times: LeaseTimes;
   readonly clock: Clock;
   readonly logger: Log;
 }
@@ -55,7 +53,7 @@ export class Heartbeat {
 
   /** Milliseconds until the lease counts as lost. */
   #left(): number {
-    return this.#lease.expiresAt - LEASE_SAFETY_MS - this.#parts.clock.now();
+    return this.#lease.expiresAt - this.#parts.times.safetyMs - this.#parts.clock.now();
   }
 
   async #watch(): Promise<void> {
@@ -65,20 +63,21 @@ export class Heartbeat {
   }
 
   async #beat(): Promise<void> {
-    let pause = HEARTBEAT_MS;
+    const { heartbeatMs, repeatMs } = this.#parts.times;
+    let pause = heartbeatMs;
     for (;;) {
       await this.#pause(pause);
       if (!this.#going() || !this.held()) {
         return;
       }
       const [renewed] = await Promise.all([this.#renew(), this.#checkRelease()]);
-      pause = renewed ? HEARTBEAT_MS : REPEAT_MS;
+      pause = renewed ? heartbeatMs : repeatMs;
     }
   }
 
   /** @returns whether the next renewal has time */
   async #renew(): Promise<boolean> {
-    const { renew, hide, logger } = this.#parts;
+    const { renew, hide, times, logger } = this.#parts;
     try {
       const renewal = await renew(this.#lease, this.#stop.signal);
       if (renewal.kind === 'lost') {
@@ -94,7 +93,7 @@ export class Heartbeat {
       return false;
     }
     try {
-      await hide(LEASE_MS + VISIBILITY_BEYOND_LEASE_MS, this.#stop.signal);
+      await hide(times.leaseMs + times.beyondLeaseMs, this.#stop.signal);
       return true;
     } catch (error) {
       // Should the message come back too early, whoever gets it finds the task held and hides it again.

@@ -1,6 +1,6 @@
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
-import { LEASE_MS, PARTITION_KEY, sha256, type TableKey, TaskKey, TTL_ATTRIBUTE } from '../../lib/contract';
+import { PARTITION_KEY, sha256, type TableKey, TaskKey, TTL_ATTRIBUTE } from '../../lib/contract';
 import { isConditionFailure } from '../common/aws-errors';
 import type { Clock } from '../common/clock';
 
@@ -18,6 +18,8 @@ export interface InFlightOptions {
   readonly max: number;
   /** Timeout of the worker function. */
   readonly timeoutSeconds: number;
+  /** Milliseconds that a lease lasts. */
+  readonly leaseMs: number;
   readonly clock: Clock;
 }
 
@@ -43,9 +45,9 @@ export class InFlight {
 
   /** @returns undefined if all of the user's slots are taken */
   async take(user: string, taskId: string): Promise<Slot | undefined> {
-    const { clock, timeoutSeconds } = this.#options;
+    const { clock, timeoutSeconds, leaseMs } = this.#options;
     const now = Math.floor(clock.now());
-    const expiresAt = now + timeoutSeconds * 1000 + LEASE_MS;
+    const expiresAt = now + timeoutSeconds * 1000 + leaseMs;
     const key = TaskKey.inFlight(sha256(user));
     for (let round = 0; round < ROUNDS; round += 1) {
       const before = await this.#set(key, taskId, expiresAt);

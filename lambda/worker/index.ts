@@ -19,6 +19,7 @@ import { DeadLetters } from './dead-letters';
 import { type BatchResponse, type LambdaContext, sqsEventSchema } from './events';
 import { InFlight } from './in-flight';
 import { TableJournalStore } from './journal-store';
+import { leaseTimes } from './lease-times';
 import { Revocation } from './revocation';
 import { readWorkerSettings } from './settings';
 import { TaskStore } from './task-store';
@@ -74,6 +75,8 @@ function createWorker<I, O>(agent: AgentDefinition<I, O>) {
   const client = documentClient();
   const s3 = s3Client();
   const sqs = sqsClient();
+  const times = leaseTimes();
+  const payloads = new PayloadStore(s3, settings.payloadBucket);
   const logger = createLogger({ component: 'worker', agent: settings.agent, release: settings.release });
   const secrets = new SecretReader(settings.secrets, clock);
   const environment = onceAsync(async (): Promise<AgentEnvironment> => {
@@ -82,6 +85,7 @@ function createWorker<I, O>(agent: AgentDefinition<I, O>) {
       behavior,
       tools: compileToolSchemas(behavior.tools),
       secrets,
+      transcripts: settings.transcripts ? payloads : undefined,
       sessions: new SessionStore({
         client,
         table: settings.sessionsTable,
@@ -96,19 +100,27 @@ function createWorker<I, O>(agent: AgentDefinition<I, O>) {
   const worker = new Worker({
     agent,
     settings,
-    store: new TaskStore({ client, table: tasksTable, release, retentionDays, clock }),
+    store: new TaskStore({ client, table: tasksTable, release, retentionDays, leaseMs: times.leaseMs, clock }),
     journal: new TableJournalStore(client, tasksTable, clock),
-    payloads: new PayloadStore(s3, settings.payloadBucket),
+    payloads,
     queues: new TaskQueues(sqs, settings.queues),
     deadLetters: new DeadLetters(sqs, settings.deadLetterQueues),
     webhooks: settings.webhookQueue === undefined ? undefined : new WebhookOutbox(sqs, settings.webhookQueue),
     inFlight:
       maxInFlightPerUser === undefined
         ? undefined
-        : new InFlight({ client, table: tasksTable, max: maxInFlightPerUser, timeoutSeconds, clock }),
+        : new InFlight({
+            client,
+            table: tasksTable,
+            max: maxInFlightPerUser,
+            timeoutSeconds,
+            leaseMs: times.leaseMs,
+            clock,
+          }),
     revocation: new Revocation({ client, table: controlTable, release, clock }),
     environment,
     redact: (text) => secrets.redact(text),
+    times,
     clock,
     random: Math.random,
     tracer: new Tracer(clock),

@@ -4,7 +4,6 @@ import {
   FINAL_STATUSES,
   type Json,
   type LaneName,
-  LEASE_MS,
   type PayloadRef,
   type TaskError,
   TaskKey,
@@ -24,6 +23,8 @@ export interface TaskStoreOptions {
   readonly release: string;
   /** Days that a finished task is kept. */
   readonly retentionDays: number;
+  /** Milliseconds that a lease lasts. */
+  readonly leaseMs: number;
   readonly clock: Clock;
 }
 
@@ -100,7 +101,7 @@ export class TaskStore {
   /** Takes the task if it is queued in this lane, or if the worker that had it there is gone. */
   async claim(taskId: string, lane: LaneName, trace: string | undefined): Promise<Claim> {
     const now = this.#now();
-    const lease: Lease = { taskId, token: randomUUID(), expiresAt: now + LEASE_MS };
+    const lease: Lease = { taskId, token: randomUUID(), expiresAt: now + this.#options.leaseMs };
     const written = await this.#update({
       taskId,
       set: {
@@ -140,7 +141,7 @@ export class TaskStore {
 
   /** Makes the lease last longer, from now on. It may have run out, as long as nobody has taken the task. */
   async renew(lease: Lease, abortSignal?: AbortSignal): Promise<Renewal> {
-    const expiresAt = this.#now() + LEASE_MS;
+    const expiresAt = this.#now() + this.#options.leaseMs;
     const written = await this.#update(
       {
         taskId: lease.taskId,

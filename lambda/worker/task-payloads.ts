@@ -1,0 +1,49 @@
+import { type Json, MAX_INLINE_BYTES, PayloadKey, type PayloadRef, type TaskRecord } from '../../lib/contract';
+import { PayloadLostError, type PayloadStore } from '../common/payload-store';
+import { FatalError, messageOf, RetryableError } from '../runtime/errors';
+
+/** Inputs and results of tasks: in the task's item, or in the payload bucket when they are too large for it. */
+export class TaskPayloads {
+  constructor(private readonly payloads: PayloadStore) {}
+
+  /**
+   * @throws FatalError (`input_lost`) when it is gone
+   * @throws RetryableError (`payload_unavailable`) when it cannot be read for now
+   */
+  async input({ input, inputRef }: TaskRecord): Promise<Json | undefined> {
+    if (inputRef === undefined) {
+      return input;
+    }
+    try {
+      return await this.payloads.get(inputRef);
+    } catch (error) {
+      if (error instanceof PayloadLostError) {
+        throw new FatalError(`the task's input is lost: ${error.message}`, { code: 'input_lost', cause: error });
+      }
+      throw unavailable('the input of the task could not be read', error);
+    }
+  }
+
+  /**
+   * Puts a result that is too large for the task's item into the bucket.
+   *
+   * @returns undefined for one that is not
+   * @throws RetryableError (`payload_unavailable`) when it cannot be written for now
+   */
+  async keepLarge(task: TaskRecord, result: Json): Promise<PayloadRef | undefined> {
+    return Buffer.byteLength(JSON.stringify(result)) <= MAX_INLINE_BYTES ? undefined : this.keep(task, result);
+  }
+
+  /** Puts a result into the bucket. Each attempt writes its own: a late one must not replace what was recorded. */
+  async keep({ id, attempts }: TaskRecord, result: Json): Promise<PayloadRef> {
+    try {
+      return await this.payloads.put(PayloadKey.result(id, attempts), JSON.stringify(result));
+    } catch (error) {
+      throw unavailable('the result of the task could not be written', error);
+    }
+  }
+}
+
+function unavailable(what: string, cause: unknown): RetryableError {
+  return new RetryableError(`${what}: ${messageOf(cause)}`, { code: 'payload_unavailable', cause });
+}

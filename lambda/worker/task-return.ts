@@ -1,0 +1,130 @@
+import { type TaskRecord, type Usage, WorkerMetric } from '../../lib/contract';
+import type { Clock } from '../common/clock';
+import { CancelledError, messageOf } from '../runtime/errors';
+import type { Outcome } from './attempt';
+import { backoffMs } from './backoff';
+import type { Verdict } from './delivery';
+import type { TaskMetrics } from './metrics';
+import type { TaskEnding } from './task-ending';
+import type { Return, TaskStore } from './task-store';
+import type { Work } from './work';
+
+/** A task goes on past its deadline only to be ended, so soon after. */
+const AFTER_DEADLINE_MS = 1_000;
+
+export interface TaskReturnParts {
+  readonly store: TaskStore;
+  readonly ending: TaskEnding;
+  readonly metrics: TaskMetrics;
+  readonly clock: Clock;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+}
+
+type Failure = Exclude<Outcome, { kind: 'succeeded' }>;
+
+/**
+ * Gives tasks back to their queue, unfinished. The record first, then the message: whoever gets the message too early
+ * may claim the task, and who gets it too late loses no more than time.
+ */
+export class TaskReturn {
+  readonly #parts: TaskReturnParts;
+
+  constructor(parts: TaskReturnParts) {
+    this.#parts = parts;
+  }
+
+  /** To be tried again, some time later. */
+  async retry(work: Work, { error, usage, retryAfterMs }: Failure): Promise<Verdict> {
+    const refused = await this.#giveBack(work, usage);
+    if (refused !== undefined) {
+      return refused;
+    }
+    work.delivery.logger.warn('the attempt failed, the task goes back to its queue', {
+      outcome: 'retry',
+      code: error.code,
+      reason: error.message,
+      attempt: work.task.attempts,
+      receives: work.delivery.receives,
+      durationMs: Math.round(work.elapsed()),
+    });
+    this.#parts.metrics.count(work.task, WorkerMetric.RETRIED);
+    return this.#postpone(work, backoffMs(work.tries, this.#parts.random(), retryAfterMs));
+  }
+
+  /** A provider's limit stands in the way: as a retry, but for the count of attempts. */
+  async wait(work: Work, { error, usage, retryAfterMs }: Failure): Promise<Verdict> {
+    const waits = (work.task.waits ?? 0) + 1;
+    const refused = await this.#giveBack(work, usage, { uncounted: true, waited: true });
+    if (refused !== undefined) {
+      return refused;
+    }
+    work.delivery.logger.info('a provider limits its callers, the task waits in its queue', {
+      outcome: 'wait',
+      code: error.code,
+      reason: error.message,
+      waits,
+      durationMs: Math.round(work.elapsed()),
+    });
+    return this.#postpone(work, backoffMs(waits, this.#parts.random(), retryAfterMs));
+  }
+
+  /** Another worker goes on at once: with a message of its own, so that the hand-over costs no receive. */
+  async handBack(work: Work, { error, usage, handBack }: Failure): Promise<Verdict> {
+    const { delivery, task } = work;
+    const lane = handBack === 'revoked' ? 'stable' : task.lane;
+    const refused = await this.#giveBack(work, usage, { uncounted: true, lane });
+    if (refused !== undefined) {
+      return refused;
+    }
+    delivery.logger.info('the task was handed back, another worker goes on', {
+      outcome: 'handed_back',
+      code: handBack,
+      reason: error.message,
+      to: lane,
+      durationMs: Math.round(work.elapsed()),
+    });
+    this.#parts.metrics.count(task, WorkerMetric.HANDED_BACK);
+    try {
+      await delivery.sendAnew({ ...task, lane });
+      return 'delete';
+    } catch (failure) {
+      delivery.logger.warn('the message for the next worker was not sent, this one comes back instead', {
+        outcome: 'error',
+        reason: messageOf(failure),
+      });
+      return delivery.postpone(0);
+    }
+  }
+
+  /** @returns what becomes of the message if the task cannot be given back; undefined if it was */
+  async #giveBack(
+    work: Work,
+    usage: Usage,
+    how: Pick<Return, 'uncounted' | 'waited' | 'lane'> = {},
+  ): Promise<Verdict | undefined> {
+    const { store, ending } = this.#parts;
+    const written = await store.giveBack(work.lease, { usage, ranMs: Math.round(work.elapsed()), ...how });
+    switch (written.kind) {
+      case 'written':
+        return undefined;
+      case 'cancelled': {
+        const { code, message } = new CancelledError();
+        return ending.end(work, { status: 'cancelled', error: { code, message }, usage });
+      }
+      case 'lost':
+        return ending.lost(work, 'given back', written.task);
+    }
+  }
+
+  /** Makes the message come back after so long; for a task with a deadline not long after that. */
+  #postpone({ delivery, task }: Work, milliseconds: number): Promise<Verdict> {
+    return delivery.postpone(Math.min(milliseconds, this.#untilDeadline(task)));
+  }
+
+  #untilDeadline({ deadlineAt }: TaskRecord): number {
+    return deadlineAt === undefined
+      ? Number.POSITIVE_INFINITY
+      : Math.max(0, deadlineAt - this.#parts.clock.now()) + AFTER_DEADLINE_MS;
+  }
+}
