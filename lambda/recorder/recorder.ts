@@ -53,7 +53,12 @@ async function recordRelease(event: CustomResourceEvent, props: RecorderProps): 
   const document = parseBehaviorDocument(text, Release, `s3://${BehaviorBucket}/${BehaviorKey}`);
   const actor = actorOf(event, GitAuthor);
   await props.archive.record(document, properties, actor);
-  const rollout = await props.ledger.name(targetOf(properties), { requestId: event.RequestId, actor });
+  const revokes = revokedBy(event);
+  const rollout = await props.ledger.name(targetOf(properties), {
+    requestId: event.RequestId,
+    actor,
+    ...(revokes === undefined ? {} : { revokes }),
+  });
   return { Release, Rollout: rollout?.status ?? 'none' };
 }
 
@@ -61,6 +66,15 @@ async function recordPromotion(event: CustomResourceEvent, props: RecorderProps)
   const properties = propertiesOf(event, promotedRecordPropertiesSchema);
   await props.ledger.promote(targetOf(properties), { requestId: event.RequestId, actor: actorOf(event) });
   return { Release: properties.Release };
+}
+
+/**
+ * What the record named before this event, if its tasks are to be handed back should it turn out to be a rollback: then
+ * the old properties are those of the deployment that failed.
+ */
+function revokedBy({ OldResourceProperties }: CustomResourceEvent): RolloutTarget | undefined {
+  const before = releaseRecordPropertiesSchema.safeParse(OldResourceProperties);
+  return before.success && before.data.OnRollback === 'hand_back' ? targetOf(before.data) : undefined;
 }
 
 function targetOf(properties: {

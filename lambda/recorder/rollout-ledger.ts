@@ -17,6 +17,10 @@ export interface Operation {
   /** Same for every delivery of one event. */
   readonly requestId: string;
   readonly actor: string;
+  /**
+   * Target whose running tasks are to be handed back to the stable lane, should this operation put its rollout back.
+   */
+  readonly revokes?: RolloutTarget;
 }
 
 export interface LedgerProps {
@@ -100,18 +104,27 @@ export class RolloutLedger {
     }
     // An event delivered again finds the rollout put back already, and only makes sure of the audit entry.
     const ended: RolloutItem =
-      rollout.status === 'put_back' ? rollout : { ...rollout, status: 'put_back', endedAt: clock.now() };
+      rollout.status === 'put_back'
+        ? rollout
+        : {
+            ...rollout,
+            status: 'put_back',
+            endedAt: clock.now(),
+            ...(sameTarget(operation.revokes, rollout.target) ? { revoked: true } : {}),
+          };
     if (ended !== rollout) {
       await table.replace(ControlKey.rollout, { ...ended });
     }
+    const revoked = ended.revoked === true;
+    const tasks = revoked ? 'its running tasks are handed back to the stable lane' : 'its running tasks may finish';
     await audit.append({
       at: ended.endedAt ?? ended.startedAt,
       id: ended.id,
       action: 'rollout_put_back',
       release: ended.target.release,
       actor: operation.actor,
-      reason: `the deployment of ${ended.target.release} failed: back to release ${target.release}`,
-      details: { rollout: ended.id, target: ended.target, backTo: target },
+      reason: `the deployment of ${ended.target.release} failed: back to release ${target.release}; ${tasks}`,
+      details: { rollout: ended.id, target: ended.target, backTo: target, revoked },
     });
     return ended;
   }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Json, LANES, type LaneName, type TaskRecord } from '../../lib/contract';
+import { LANES, type LaneName, type TaskRecord } from '../../lib/contract';
 import { messageOf } from '../common/aws-errors';
 import type { Clock } from '../common/clock';
 import type { Log } from '../common/logger';
@@ -286,7 +286,7 @@ export class Redrive {
         sentBack,
         removed,
         failed,
-        filter: JSON.parse(JSON.stringify(filter)) as Json,
+        filter: JSON.parse(JSON.stringify(filter)),
       },
     });
   }

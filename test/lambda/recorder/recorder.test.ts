@@ -180,6 +180,55 @@ test('a failed deployment is put back when the record gets its old properties', 
   await expect(table.get(ControlKey.release(two.release))).resolves.toBeDefined();
 });
 
+describe('tasks that run when a rollout is put back', () => {
+  const props = (document: BehaviorDocument, version: string, more: object = {}) => ({
+    ...releaseRecord(document, version).ResourceProperties,
+    ...more,
+  });
+  const putBack = (failed: object) => releaseRecord(one, '1', { OldResourceProperties: { ...failed } });
+  const reason = async () => {
+    const entries = await everything();
+    return (entries as { action?: string; reason?: string }[]).find(({ action }) => action === 'rollout_put_back')
+      ?.reason;
+  };
+
+  test('are handed back if the deployment that failed said so', async () => {
+    await secondUnderWay();
+    const given = putBack(props(two, '2', { OnRollback: 'hand_back' }));
+    await handle(given);
+    await expect(table.get(ControlKey.rollout)).resolves.toMatchObject({
+      target: target(two, '2'),
+      status: 'put_back',
+      revoked: true,
+    });
+    await expect(reason()).resolves.toMatch(/; its running tasks are handed back to the stable lane$/);
+    const before = await everything();
+    await handle(given);
+    await expect(everything()).resolves.toEqual(before);
+  });
+
+  test.each([
+    ['it did not say', () => props(two, '2')],
+    ['it said that they may finish', () => props(two, '2', { OnRollback: 'finish' })],
+    ['another one said so', () => props(two, '3', { OnRollback: 'hand_back' })],
+    ['its properties cannot be read', () => ({ OnRollback: 'hand_back' })],
+  ])('may finish if %s', async (_, failed) => {
+    await secondUnderWay();
+    await handle(putBack(failed()));
+    const rollout = await table.get(ControlKey.rollout);
+    expect(rollout).toMatchObject({ status: 'put_back' });
+    expect(rollout).not.toHaveProperty('revoked');
+    await expect(reason()).resolves.toMatch(/; its running tasks may finish$/);
+  });
+
+  test('are not looked at while a rollout goes forward', async () => {
+    await handle(releaseRecord(one, '1', { RequestType: 'Create' }));
+    await handle(promotedRecord(one, '1', { RequestType: 'Create' }));
+    await handle(releaseRecord(two, '2', { OldResourceProperties: props(one, '1', { OnRollback: 'hand_back' }) }));
+    expect(await table.get(ControlKey.rollout)).not.toHaveProperty('revoked');
+  });
+});
+
 test('the same release tried again is another rollout', async () => {
   await secondUnderWay();
   const first = await table.get(ControlKey.rollout);
