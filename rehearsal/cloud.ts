@@ -90,6 +90,8 @@ export interface QueueView {
   readonly visible: number;
   readonly inFlight: number;
   readonly delayed: number;
+  /** Where messages go that were received too often. */
+  readonly deadLetterArn: string | undefined;
 }
 
 /**
@@ -363,14 +365,12 @@ export class RehearsalCloud {
   }
 
   queues(): readonly QueueView[] {
-    return this.sqs.queues().map(({ name, arn, url, visible, notVisible, delayed }) => ({
-      name,
-      arn,
-      url,
-      visible,
-      inFlight: notVisible,
-      delayed,
-    }));
+    return this.sqs.queues().map(({ notVisible, ...queue }) => ({ ...queue, inFlight: notVisible }));
+  }
+
+  /** Bodies of all messages in a queue, be they visible or not. */
+  messagesIn(queueName: string): readonly string[] {
+    return this.sqs.bodies(queueName);
   }
 
   alarms(): readonly AlarmView[] {

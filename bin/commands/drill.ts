@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { Scenario } from '../../rehearsal/drill';
 import { DRILLS } from '../../rehearsal/drills';
 import { packageRoot } from '../../rehearsal/drills/package-root';
 import { EXIT_CODE_HELP, ExitCode } from './exit-codes';
@@ -9,6 +10,7 @@ interface Options {
   readonly list?: boolean;
   readonly seed?: number;
   readonly speed?: number;
+  readonly tasks?: number;
   readonly json?: string;
   readonly keep?: string;
 }
@@ -21,6 +23,7 @@ Examples:
   $ npm run drill -- --list
   $ npm run drill -- gate-cost
   $ npm run drill -- default --seed 7 --json report.json
+  $ npm run drill -- chaos --seed 3 --tasks 5000
 
 ${EXIT_CODE_HELP}`;
 
@@ -37,6 +40,11 @@ export function drillCommand(terminal: Terminal = TERMINAL): Command {
       numberBetween(0, 2 ** 53 - 1, true),
     )
     .option('--speed <number>', "cloud seconds per real second, 1 to 600 (default: the drill's)", numberBetween(1, 600))
+    .option(
+      '--tasks <number>',
+      "tasks to send at least, for a drill that has traffic (default: the drill's)",
+      numberBetween(1, 1_000_000, true),
+    )
     .option('--json <file>', 'where to write the report, - for standard output')
     .option('--keep <folder>', 'leave assemblies, events, tables and report there for inspection')
     .addHelpText('after', HELP)
@@ -61,9 +69,14 @@ async function drill(name: string | undefined, options: Options, terminal: Termi
     );
     return ExitCode.USAGE;
   }
+  const scenario = await found.scenario();
+  if (options.tasks !== undefined && scenario.traffic === undefined) {
+    terminal.err(`--tasks: drill ${found.name} has no traffic: leave --tasks out`);
+    return ExitCode.USAGE;
+  }
   return await runAndReport(
     {
-      scenario: await found.scenario(),
+      scenario: withTasks(scenario, options.tasks),
       directory: packageRoot(),
       ...(options.seed === undefined ? {} : { seed: options.seed }),
       ...(options.speed === undefined ? {} : { speed: options.speed }),
@@ -72,4 +85,10 @@ async function drill(name: string | undefined, options: Options, terminal: Termi
     },
     terminal,
   );
+}
+
+function withTasks(scenario: Scenario, tasks: number | undefined): Scenario {
+  return scenario.traffic === undefined || tasks === undefined
+    ? scenario
+    : { ...scenario, traffic: { ...scenario.traffic, tasks } };
 }

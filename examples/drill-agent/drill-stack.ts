@@ -1,5 +1,3 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { ComparisonOperator, Stats } from 'aws-cdk-lib/aws-cloudwatch';
@@ -16,6 +14,7 @@ import {
   Worker,
 } from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
+import { behaviorOf } from './behavior-of';
 
 export interface DrillStackProps extends StackProps {
   /** Put into the prompt: another variant is another release. */
@@ -61,14 +60,4 @@ export class DrillStack extends Stack {
       },
     });
   }
-}
-
-/** The behaviour with the variant's name in its prompt. */
-function behaviorOf(variant: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'drill-behavior-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  cpSync(join(__dirname, 'behavior'), folder, { recursive: true });
-  const prompt = join(folder, 'prompts', 'task.md');
-  writeFileSync(prompt, readFileSync(prompt, 'utf8').replace('VARIANT', variant));
-  return folder;
 }

@@ -31,7 +31,12 @@ export class ApiClient {
   ) {}
 
   /** Sends one request; never throws for what the other side does. */
-  send(method: 'GET' | 'POST', path: string, body?: unknown, headers: Record<string, string> = {}): Promise<ApiAnswer> {
+  send(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<ApiAnswer> {
     const url = new URL(`${this.endpoint.replace(/\/$/, '')}${path}`);
     const text = body === undefined ? '' : JSON.stringify(body);
     const plain = { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { bucketOf } from '../../lambda/router/valve';
-import type { TaskRecord } from '../../lib/contract';
+import { LEASE_MS, type TaskRecord, WorkerMetric } from '../../lib/contract';
 import { type CloudEvent, RehearsalCloud } from '../cloud';
 import { REHEARSAL_REGION } from '../core/resource';
 import { ScriptedProvider } from '../provider';
@@ -10,13 +10,17 @@ import { chooseAgentStack, DrillError, type StackInAssembly, stacksOf } from './
 import { type AgentUnderTest, findAgent } from './agent-under-test';
 import { callerCredentials } from './caller';
 import { CloudWatcher } from './cloud-watcher';
+import { dataPlaneOf, isHeartbeat } from './data-plane';
 import { gatesOf } from './gates';
-import type { DrillHistory, ReleaseHistory } from './history';
+import type { DrillHistory, ReleaseHistory, StepHistory } from './history';
 import { hookFinding } from './hook-finding';
 import { isFinal } from './invariants/tasks';
 import { messagesIn } from './lane-queues';
+import { Ledger } from './ledger';
 import { destroyStack, liveTasks, observe, promotedItem } from './observations';
+import { sumOf } from './observed-metrics';
 import type { OperatorAccess } from './operator-access';
+import { PATIENT } from './patient-caller';
 import { sendProbe } from './probe';
 import type { Progress } from './progress';
 import { refusedAtSynth, releaseHistory } from './release-history';
@@ -25,6 +29,7 @@ import { DEFAULT_SEED, DEFAULT_SPEED, type Scenario, type ScenarioRelease } from
 import { createSecrets, fillSecrets } from './secrets';
 import { SynthesisError, Synthesizer } from './synthesizer';
 import { abortable, POLL_MS, pause, until } from './wait';
+import { Witness } from './witness';
 import { Workload } from './workload';
 
 export interface DrillOptions {
@@ -89,16 +94,21 @@ async function runIn(workspace: string, options: DrillOptions): Promise<DrillRep
     signal: AbortSignal.any([signal, ended.signal]),
   });
   progress.say('', `${scenario.name}: ${scenario.releases.map(({ name }) => name).join(', ')}`);
-  const provider = await ScriptedProvider.start({ rules: scenario.provider?.rules ?? [{ name: 'ok' }], seed });
+  const ledger = new Ledger(join(workspace, 'ledger.jsonl'));
+  const provider = await ScriptedProvider.start({
+    rules: scenario.provider?.rules ?? [{ name: 'ok' }],
+    seed,
+    onPrompt: ledger.onPrompt,
+  });
   const cloud = await RehearsalCloud.start({
     speed: options.speed ?? scenario.speed ?? DEFAULT_SPEED,
     seed,
-    extraEnvironment: { ANTHROPIC_BASE_URL: provider.url },
+    extraEnvironment: { ANTHROPIC_BASE_URL: provider.url, ...ledger.environment },
     onEvent: watcher.onEvent,
     ...(keep === undefined ? {} : { logDirectory: join(workspace, 'logs') }),
   });
   watcher.attach(cloud);
-  const run = new DrillRun(options, seed, cloud, provider, synthesizer, watcher);
+  const run = new DrillRun(options, seed, cloud, provider, synthesizer, watcher, ledger);
   try {
     const history = await run.run();
     const wallSeconds = (performance.now() - started) / 1000;
@@ -136,6 +146,7 @@ class DrillRun {
   private readonly progress: Progress;
   private readonly access: OperatorAccess;
   private readonly releases: ReleaseHistory[] = [];
+  private readonly witness = new Witness();
   private workload: Workload | undefined;
   private agent: AgentUnderTest | undefined;
   private stackName = '';
@@ -147,6 +158,7 @@ class DrillRun {
     private readonly provider: ScriptedProvider,
     private readonly synthesizer: Synthesizer,
     private readonly watcher: CloudWatcher,
+    private readonly ledger: Ledger,
   ) {
     this.scenario = options.scenario;
     this.signal = options.signal;
@@ -173,12 +185,30 @@ class DrillRun {
       agent,
       speed: cloud.clock.speed,
       submissions: this.workload?.submissions ?? [],
-      tasks,
+      cancellations: this.workload?.cancellations ?? [],
+      tasks: tasks.map((task) => ({ ...task, lane: this.witness.laneAtAcceptance(task.id) ?? task.lane })),
+      ends: this.witness.ends,
       releases: this.releases,
       reads,
+      faults: scenario.chaos === undefined ? undefined : cloud.faults.report(),
+      steps: await this.steps(since),
       destruction: await this.destroy(),
       bucketOf: (routerVersion, user) => bucketOf(agent, routerVersion, user),
       ...observed,
+    };
+  }
+
+  /** What the agents did, if they wrote it down. */
+  private async steps(since: number): Promise<StepHistory | undefined> {
+    const { agent, cloud, access } = this;
+    const executions = this.ledger.executions();
+    if (agent === undefined || executions.length === 0) {
+      return undefined;
+    }
+    return {
+      executed: executions.length,
+      replayed: (await sumOf(WorkerMetric.REPLAYED_STEPS, access, agent.name, since, cloud.clock.now())) ?? 0,
+      executedAfterFinish: this.witness.doneAgain(executions),
     };
   }
 
@@ -303,7 +333,14 @@ class DrillRun {
     const { traffic } = scenario;
     if (traffic !== undefined) {
       const caller = callerCredentials(cloud, stackName, traffic.caller);
-      this.workload = new Workload({ cloud, agent, traffic, caller, seed: this.seed, progress, signal });
+      const patience = scenario.chaos === undefined ? {} : { patience: PATIENT };
+      this.workload = new Workload({ cloud, agent, traffic, caller, seed: this.seed, progress, signal, ...patience });
+    }
+    cloud.tables.observe(agent.tasksTable, this.witness.onWrite);
+    if (scenario.chaos !== undefined) {
+      const { functions, workers } = dataPlaneOf(resources, agent.queues);
+      cloud.faults.begin({ rates: scenario.chaos, functions, workers, leaseMs: LEASE_MS, isHeartbeat });
+      progress.say('', `from now on things go wrong, by the plan of seed ${this.seed}`);
     }
   }
 
@@ -322,6 +359,8 @@ class DrillRun {
   private async drain(): Promise<readonly TaskRecord[]> {
     const { agent, cloud, signal } = this;
     await this.workload?.pause();
+    // What went wrong must mend by itself, and what still waits be done.
+    cloud.faults.end();
     if (agent === undefined) {
       return [];
     }

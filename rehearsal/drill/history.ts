@@ -1,4 +1,5 @@
 import type { TaskRecord } from '../../lib/contract';
+import type { FaultReport } from '../chaos';
 import type { DeniedCall } from '../core/ports';
 import type { Verdict } from './scenario';
 
@@ -24,6 +25,15 @@ export interface DrillHistory {
   readonly provider: { readonly requests: number; readonly unmatched: number };
   readonly malformedMetricLines: { readonly count: number; readonly examples: readonly string[] };
   readonly destruction: Destruction | undefined;
+  readonly cancellations: readonly Cancellation[];
+  /** Ends of tasks, as the store saw them being written. */
+  readonly ends: readonly TaskEnds[];
+  /** Ids of tasks whose messages are in the dead-letter queues at the end. */
+  readonly deadLetters: readonly string[];
+  /** What went wrong on purpose; undefined for a scenario without chaos. */
+  readonly faults: FaultReport | undefined;
+  /** What the agents really did; undefined for agents that write nothing down. */
+  readonly steps: StepHistory | undefined;
   /** Bucket of the valve that a user falls into when the shift goes to this router version; see the router. */
   bucketOf(routerVersion: string, user: string): number;
 }
@@ -36,10 +46,37 @@ export interface Submission {
   /** HTTP status of the last attempt; 0 when no answer came. */
   readonly status: number;
   readonly taskId?: string;
+  /** Times that it was sent, if more than once. */
+  readonly tries?: number;
   /** Sequence of the submission that this one repeats under the same idempotency key. */
   readonly repeats?: number;
   /** What the answer said when it was not 202. */
   readonly problem?: string;
+}
+
+/** A caller's wish to cancel a task, and the HTTP status of its answer. */
+export interface Cancellation {
+  readonly taskId: string;
+  readonly status: number;
+}
+
+/** How often a task came to an end. */
+export interface TaskEnds {
+  readonly taskId: string;
+  /** Writes that made it final, or changed what it ended with. */
+  readonly ends: number;
+  /** Times that an operator sent it back: each allows one more end. */
+  readonly redrives: number;
+}
+
+/** Things that agents did: steps, tools, model calls. */
+export interface StepHistory {
+  /** Times that something was begun. */
+  readonly executed: number;
+  /** Times that the journal gave what was done before, as the workers counted it. */
+  readonly replayed: number;
+  /** Things that were begun once more after the journal had them as finished. */
+  readonly executedAfterFinish: readonly string[];
 }
 
 /** A task read back through `GET /tasks/{id}` at the end. */

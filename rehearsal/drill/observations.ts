@@ -1,9 +1,11 @@
 import {
   ControlKey,
+  envelopeSchema,
   type PromotedItem,
   promotedItemSchema,
   SORT_KEY,
   TASK_SORT_KEY,
+  TaskMetric,
   type TaskRecord,
   taskRecordSchema,
 } from '../../lib/contract';
@@ -11,7 +13,7 @@ import type { RehearsalCloud } from '../cloud';
 import type { ScriptedProvider } from '../provider';
 import type { AgentUnderTest } from './agent-under-test';
 import type { Destruction, DrillHistory } from './history';
-import { countResults } from './observed-metrics';
+import { sumOf } from './observed-metrics';
 import type { OperatorAccess } from './operator-access';
 
 /** Tasks of callers as they stand in the tasks table, without the steps and judgements beside them; probes left out. */
@@ -32,7 +34,13 @@ export async function promotedItem(cloud: RehearsalCloud, agent: AgentUnderTest)
 
 type Observed = Pick<
   DrillHistory,
-  'resultsWritten' | 'recordedReleases' | 'authorisation' | 'alarms' | 'provider' | 'malformedMetricLines'
+  | 'resultsWritten'
+  | 'deadLetters'
+  | 'recordedReleases'
+  | 'authorisation'
+  | 'alarms'
+  | 'provider'
+  | 'malformedMetricLines'
 >;
 
 /** What can be asked only while the stack is there. */
@@ -47,7 +55,9 @@ export async function observe(
   const answered = provider.counts().reduce((sum, { requests }) => sum + requests, 0);
   const unmatched = provider.unmatched();
   return {
-    resultsWritten: agent === undefined ? undefined : await countResults(access, agent.name, since, cloud.clock.now()),
+    resultsWritten:
+      agent === undefined ? undefined : await sumOf(TaskMetric.FINISHED, access, agent.name, since, cloud.clock.now()),
+    deadLetters: agent === undefined ? [] : deadTasks(cloud, agent),
     recordedReleases: control.flatMap(({ pk, sk }) => {
       const id = /^RELEASE#(.+)$/.exec(String(pk))?.[1];
       return id !== undefined && sk === ControlKey.release(id).sk ? [id] : [];
@@ -57,6 +67,20 @@ export async function observe(
     provider: { requests: answered + unmatched, unmatched },
     malformedMetricLines: cloud.malformedMetricLines(),
   };
+}
+
+/** Tasks in the dead-letter queues behind the lanes' queues. What no worker could read is told by its text. */
+function deadTasks(cloud: RehearsalCloud, { queues }: AgentUnderTest): readonly string[] {
+  const lanes = new Set(Object.values(queues).flatMap((urls) => Object.values(urls)));
+  const dead = new Set(cloud.queues().flatMap(({ url, deadLetterArn }) => (lanes.has(url) ? [deadLetterArn] : [])));
+  return cloud
+    .queues()
+    .filter(({ arn }) => dead.has(arn))
+    .flatMap(({ name }) => cloud.messagesIn(name))
+    .map((body) => {
+      const envelope = envelopeSchema.safeParse(JSON.parse(body));
+      return envelope.success ? envelope.data.taskId : `unreadable: ${body.slice(0, 80)}`;
+    });
 }
 
 /** Destroys the stack, and looks what is left. Its buckets are emptied first, as their owner would have to. */

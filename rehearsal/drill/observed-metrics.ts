@@ -1,11 +1,12 @@
 import { CloudWatchClient, GetMetricDataCommand } from '@aws-sdk/client-cloudwatch';
-import { Dimension, METRIC_NAMESPACE, TaskMetric } from '../../lib/contract';
+import { Dimension, METRIC_NAMESPACE } from '../../lib/contract';
 import type { OperatorAccess } from './operator-access';
 
 const DAY_SECONDS = 86_400;
 
-/** Final results that workers counted, over the whole run; undefined when none was counted. */
-export async function countResults(
+/** Sum of one of the agent's metrics over the whole run; undefined when it has no data. */
+export async function sumOf(
+  metric: string,
   access: OperatorAccess,
   agent: string,
   from: number,
@@ -19,11 +20,11 @@ export async function countResults(
         EndTime: new Date(to + DAY_SECONDS * 1000),
         MetricDataQueries: [
           {
-            Id: 'results',
+            Id: 'sum',
             MetricStat: {
               Metric: {
                 Namespace: METRIC_NAMESPACE,
-                MetricName: TaskMetric.FINISHED,
+                MetricName: metric,
                 Dimensions: [{ Name: Dimension.AGENT, Value: agent }],
               },
               Period: DAY_SECONDS,

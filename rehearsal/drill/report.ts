@@ -26,6 +26,15 @@ export interface DrillReport {
     readonly lost: number;
     readonly duplicateResults: number;
   };
+  /** What went wrong on purpose; absent for a scenario without chaos. */
+  readonly faults?: {
+    readonly injected: number;
+    readonly byKind: Readonly<Record<string, number>>;
+    /** Kind → what it met → how often. */
+    readonly byTarget: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  };
+  /** Steps, tools and model calls; absent for an agent that does not write down what it does. */
+  readonly steps?: { readonly executed: number; readonly replayed: number; readonly executedAfterFinish: number };
   readonly routing: { readonly violations: number; readonly examples: readonly string[] };
   readonly authorisation: { readonly calls: number; readonly denied: DrillHistory['authorisation']['denied'] };
   readonly alarmsWithoutData: readonly string[];
@@ -81,6 +90,10 @@ export function buildReport(history: DrillHistory, run: RunFacts): DrillReport {
       lost: lostIds(history).length,
       duplicateResults: duplicateResults(history),
     },
+    ...(history.faults === undefined ? {} : { faults: history.faults }),
+    ...(history.steps === undefined
+      ? {}
+      : { steps: { ...history.steps, executedAfterFinish: history.steps.executedAfterFinish.length } }),
     routing: { violations: violations.length, examples: violations.slice(0, 10) },
     authorisation: history.authorisation,
     alarmsWithoutData: alarmsWithoutData(history),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { PRIORITIES } from '../../lib/contract';
+import { MAX_TIMEOUT_SECONDS, PRIORITIES } from '../../lib/contract';
+import { faultRatesSchema } from '../chaos';
 import { providerRuleSchema } from '../provider';
 
 /** What may become of a release. */
@@ -54,6 +55,18 @@ export const trafficSchema = z.strictObject({
   idempotentRepeats: share
     .optional()
     .describe('share of the tasks, 0 to 1, that are sent a second time under the same idempotency key; default 0'),
+  cancels: share
+    .optional()
+    .describe('share of the tasks, 0 to 1, that their callers cancel a moment after they were accepted; default 0'),
+  deadlines: z
+    .strictObject({
+      share: share.describe('share of the tasks, 0 to 1, that get a deadline'),
+      seconds: z
+        .strictObject({ min: z.number().int().min(1), max: z.number().int().min(1).max(MAX_TIMEOUT_SECONDS) })
+        .describe('bounds of the seconds of the cloud that such a task gets, for example { "min": 30, "max": 600 }'),
+    })
+    .optional()
+    .describe('tasks that must have ended by a time; default: none'),
   reads: share
     .optional()
     .describe('share of the tasks, 0 to 1, that are read back through GET /tasks/{id} at the end; default 0.02'),
@@ -141,6 +154,11 @@ export const scenarioSchema = z
       )
       .optional()
       .describe('values of secrets; a name without * is created if the template does not create it'),
+    chaos: faultRatesSchema
+      .optional()
+      .describe(
+        'what goes wrong while there is traffic, besides the faults of single resources: in the cloud, not in the app; callers then repeat requests that were not answered; default: nothing',
+      ),
     releases: z.array(releaseSchema).min(1).describe('releases in the order of their deployment'),
   })
   .superRefine((scenario, context) => {

@@ -1,3 +1,4 @@
+import { FAULT_KINDS } from '../chaos';
 import type { DrillReport, ReleaseReport } from './report';
 import type { Style } from './style';
 
@@ -18,6 +19,8 @@ export function renderReport(report: DrillReport, style: Style): string {
     ...renderReleases(report.releases, style),
     '',
     `tasks       ${counts.join(', ')}`,
+    ...renderSteps(report),
+    ...renderFaults(report, style),
     `routing     ${report.routing.violations} violations`,
     `permissions ${report.authorisation.calls} calls judged, ${report.authorisation.denied.length} denied`,
     `invariants  ${report.invariants.length - broken.length} of ${report.invariants.length} held`,
@@ -27,6 +30,29 @@ export function renderReport(report: DrillReport, style: Style): string {
     '',
     `${report.passed ? style.good('PASSED') : style.bad('FAILED')}  ${report.scenario}, seed ${report.seed}, ${report.wallSeconds} s at speed ${report.speed}`,
   ].join('\n');
+}
+
+function renderSteps({ steps }: DrillReport): readonly string[] {
+  return steps === undefined
+    ? []
+    : [
+        `steps       ${steps.executed} executed, ${steps.replayed} replayed, ${steps.executedAfterFinish} executed again after they were finished`,
+      ];
+}
+
+/** A line per kind of fault: how often it struck, what it did, what it met most often. */
+function renderFaults({ faults }: DrillReport, style: Style): readonly string[] {
+  if (faults === undefined) {
+    return [];
+  }
+  const lines = Object.entries(FAULT_KINDS).flatMap(([kind, what]) => {
+    const count = faults.byKind[kind] ?? 0;
+    const targets = Object.entries(faults.byTarget[kind] ?? {});
+    const most = targets.slice(0, 3).map(([target, times]) => `${target} ${times}`);
+    const more = targets.length > most.length ? ', …' : '';
+    return count === 0 ? [] : [`  ${String(count).padStart(5)}  ${what}${style.dim(`  ${most.join(', ')}${more}`)}`];
+  });
+  return [`faults      ${faults.injected} injected`, ...lines];
 }
 
 function renderReleases(releases: readonly ReleaseReport[], style: Style): readonly string[] {

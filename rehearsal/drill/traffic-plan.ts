@@ -10,7 +10,12 @@ export interface PlannedRequest {
   readonly idempotencyKey?: string;
   /** Sequence of the request that this one repeats. */
   readonly repeats?: number;
+  /** Real milliseconds after its acceptance at which the caller cancels the task. */
+  readonly cancelAfterMs?: number;
 }
+
+/** A caller changes its mind within so many real milliseconds: while the task waits, runs, or has ended. */
+const CANCEL_WITHIN_MS = 1_500;
 
 /** Requests between a request and its repeat: short ones meet the task while it waits, long ones when it is done. */
 const REPEAT_DISTANCE = [1, 5, 50] as const;
@@ -21,6 +26,7 @@ const REPEAT_DISTANCE = [1, 5, 50] as const;
  */
 export class TrafficPlan {
   private readonly random: Random;
+  private readonly streams = new Map<string, Random>();
   private readonly users: readonly string[];
   /** Repeats by the sequence at which they are due. */
   private readonly repeats = new Map<number, PlannedRequest>();
@@ -30,6 +36,8 @@ export class TrafficPlan {
   constructor(
     private readonly traffic: Traffic,
     private readonly seed: number,
+    /** Whether every request gets an idempotency key, so that its caller may repeat it. */
+    private readonly repeatable = false,
   ) {
     this.random = seededRandom(`traffic/${seed}`);
     const digits = String(traffic.users).length;
@@ -62,16 +70,20 @@ export class TrafficPlan {
     const priority = pickPriority(traffic, random);
     const session = traffic.sessions === undefined ? undefined : `${user}/${Math.floor(random() * traffic.sessions)}`;
     const repeated = random() < (traffic.idempotentRepeats ?? 0);
+    const cancelAfterMs = this.drawFrom('cancels') < (traffic.cancels ?? 0) ? this.cancelAfter() : undefined;
+    const timeoutSeconds = this.timeoutSeconds();
     const planned: PlannedRequest = {
       sequence,
       user,
+      ...(cancelAfterMs === undefined ? {} : { cancelAfterMs }),
       body: {
         input: fill(input as Json, { user, task: String(task + 1) }) as SubmitRequest['input'],
         user,
         ...(session === undefined ? {} : { session }),
         ...(priority === undefined ? {} : { priority }),
+        ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
       },
-      ...(repeated ? { idempotencyKey: `${this.seed}-${sequence}` } : {}),
+      ...(repeated || this.repeatable ? { idempotencyKey: `${this.seed}-${sequence}` } : {}),
     };
     if (repeated) {
       const distance = REPEAT_DISTANCE[Math.floor(random() * REPEAT_DISTANCE.length)] ?? 1;
@@ -82,6 +94,26 @@ export class TrafficPlan {
       this.repeats.set(due, planned);
     }
     return planned;
+  }
+
+  private cancelAfter(): number {
+    return this.drawFrom('cancels') * CANCEL_WITHIN_MS;
+  }
+
+  private timeoutSeconds(): number | undefined {
+    const { deadlines } = this.traffic;
+    if (deadlines === undefined || this.drawFrom('deadlines') >= deadlines.share) {
+      return undefined;
+    }
+    const { min, max } = deadlines.seconds;
+    return min + Math.floor(this.drawFrom('deadlines') * (Math.max(min, max) - min + 1));
+  }
+
+  /** Draws of what came later: apart, so that the requests of a seed stay what they were without it. */
+  private drawFrom(stream: string): number {
+    const random = this.streams.get(stream) ?? seededRandom(`traffic/${this.seed}/${stream}`);
+    this.streams.set(stream, random);
+    return random();
   }
 }
 

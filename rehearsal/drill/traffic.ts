@@ -1,6 +1,7 @@
 import { errorResponseSchema, IDEMPOTENCY_HEADER, submitResponseSchema, TASKS_PATH } from '../../lib/contract';
 import type { ApiClient } from './api-client';
-import type { Submission } from './history';
+import type { Cancellation, Submission } from './history';
+import { type Patience, sendPatiently } from './patient-caller';
 import type { PlannedRequest, TrafficPlan } from './traffic-plan';
 
 /** How often requests that are due are sent, in real milliseconds. */
@@ -18,6 +19,7 @@ const CATCH_UP_MS = 200;
 /** Sends the requests of a plan at an even rate over real HTTP, and keeps what became of each. */
 export class TrafficGenerator {
   private readonly sent: Submission[] = [];
+  private readonly cancelled: Cancellation[] = [];
   private readonly waiting = new Set<Promise<void>>();
   private readonly answers = new Map<number, Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
@@ -35,10 +37,16 @@ export class TrafficGenerator {
     private readonly now: () => number,
     /** Whether enough tasks wait: nothing more is sent then, so that a slow machine is slow and not overrun. */
     private readonly enoughWaiting: () => boolean,
+    /** How callers repeat what was not answered. @default they do not */
+    private readonly patience?: Patience,
   ) {}
 
   get submissions(): readonly Submission[] {
     return this.sent;
+  }
+
+  get cancellations(): readonly Cancellation[] {
+    return this.cancelled;
   }
 
   /** Tasks sent so far, repeats not counted. */
@@ -92,7 +100,11 @@ export class TrafficGenerator {
     const before = planned.repeats === undefined ? undefined : this.answers.get(planned.repeats);
     const answer = (async () => {
       await before;
-      this.sent.push(await this.submit(planned));
+      const submission = await this.submit(planned);
+      this.sent.push(submission);
+      if (planned.cancelAfterMs !== undefined && submission.taskId !== undefined) {
+        this.cancelLater(submission.taskId, planned.cancelAfterMs);
+      }
     })();
     if (planned.idempotencyKey !== undefined) {
       this.answers.set(planned.sequence, answer);
@@ -100,10 +112,27 @@ export class TrafficGenerator {
     return answer;
   }
 
+  private cancelLater(taskId: string, afterMs: number): void {
+    const cancelling = (async () => {
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      const { status } = await sendPatiently(this.client, this.patience, 'DELETE', `${TASKS_PATH}/${taskId}`);
+      this.cancelled.push({ taskId, status });
+    })();
+    this.waiting.add(cancelling);
+    cancelling.finally(() => this.waiting.delete(cancelling));
+  }
+
   private async submit(planned: PlannedRequest): Promise<Submission> {
     const at = this.now();
     const headers = planned.idempotencyKey === undefined ? {} : { [IDEMPOTENCY_HEADER]: planned.idempotencyKey };
-    const { status, body, text } = await this.client.send('POST', TASKS_PATH, planned.body, headers);
+    const { status, body, text, tries } = await sendPatiently(
+      this.client,
+      this.patience,
+      'POST',
+      TASKS_PATH,
+      planned.body,
+      headers,
+    );
     const accepted = status === 202 ? submitResponseSchema.safeParse(body) : undefined;
     const refused = errorResponseSchema.safeParse(body);
     const problem = accepted?.success
@@ -118,6 +147,7 @@ export class TrafficGenerator {
       user: planned.user,
       at,
       status: problem !== undefined && status === 202 ? 0 : status,
+      ...(tries === 1 ? {} : { tries }),
       ...(accepted?.success ? { taskId: accepted.data.id } : {}),
       ...(planned.repeats === undefined ? {} : { repeats: planned.repeats }),
       ...(problem === undefined ? {} : { problem }),

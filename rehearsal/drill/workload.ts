@@ -4,8 +4,9 @@ import type { Credentials } from '../core/ports';
 import { seededRandom } from '../core/random';
 import type { AgentUnderTest } from './agent-under-test';
 import { ApiClient } from './api-client';
-import type { Read, Submission } from './history';
+import type { Cancellation, Read, Submission } from './history';
 import { messagesIn } from './lane-queues';
+import type { Patience } from './patient-caller';
 import type { Progress } from './progress';
 import type { ScenarioRelease, Traffic } from './scenario';
 import { TrafficGenerator } from './traffic';
@@ -20,6 +21,8 @@ export interface WorkloadProps {
   readonly seed: number;
   readonly progress: Progress;
   readonly signal: AbortSignal;
+  /** How callers repeat what was not answered. @default they do not */
+  readonly patience?: Patience;
 }
 
 /** Real milliseconds between two lines about the traffic. */
@@ -39,16 +42,21 @@ export class Workload {
     const maxWaiting = traffic.maxWaiting ?? Math.max(LEAST_WAITING, Math.ceil(traffic.ratePerSecond));
     this.client = new ApiClient(agent.endpoint, caller, now);
     this.generator = new TrafficGenerator(
-      new TrafficPlan(traffic, seed),
+      new TrafficPlan(traffic, seed, props.patience !== undefined),
       this.client,
       traffic.ratePerSecond,
       now,
       () => messagesIn(cloud, agent.queues) >= maxWaiting,
+      props.patience,
     );
   }
 
   get submissions(): readonly Submission[] {
     return this.generator.submissions;
+  }
+
+  get cancellations(): readonly Cancellation[] {
+    return this.generator.cancellations;
   }
 
   /** Tasks sent so far, repeats not counted. */

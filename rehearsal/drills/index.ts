@@ -1,3 +1,4 @@
+import { chaos } from './chaos';
 import { defaultDrill } from './default';
 import type { NamedDrill } from './drill-app';
 import { GATE_DRILLS } from './gates';
@@ -14,4 +15,5 @@ export const DRILLS: readonly NamedDrill[] = [
   updateFailsAfterShift,
   twoInARow,
   noChange,
+  chaos,
 ];

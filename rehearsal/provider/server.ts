@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import { sha256 } from '../../lib/contract';
-import { messagesRequestSchema } from './request';
+import { messagesRequestSchema, textsOf } from './request';
 import type { ErrorStatus, ProviderRule } from './rules';
 import { type Outcome, ProviderScript, type RuleCount } from './script';
 
@@ -11,6 +11,8 @@ export interface ProviderOptions {
   readonly rules: readonly ProviderRule[];
   /** The same seed gives the same answers. */
   readonly seed: number;
+  /** Told of the text of every request that a rule is looked for. @default nobody is */
+  readonly onPrompt?: (text: string) => void;
 }
 
 /** Largest request that is read, in bytes: the Messages API takes no more than 32 MB. */
@@ -38,11 +40,12 @@ export class ScriptedProvider {
   private constructor(
     private readonly server: Server,
     private readonly script: ProviderScript,
+    private readonly onPrompt: ((text: string) => void) | undefined,
   ) {}
 
   static async start(options: ProviderOptions): Promise<ScriptedProvider> {
     const server = createServer();
-    const provider = new ScriptedProvider(server, new ProviderScript(options.rules, options.seed));
+    const provider = new ScriptedProvider(server, new ProviderScript(options.rules, options.seed), options.onPrompt);
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       provider.serve(request, response).catch((error: unknown) => {
         sendError(response, 500, 'api_error', error instanceof Error ? error.message : String(error));
@@ -120,6 +123,7 @@ export class ScriptedProvider {
       );
       return;
     }
+    this.onPrompt?.(textsOf(parsed.request).messages);
     await play(this.script.decide(parsed.request), `msg_${id}`, parsed.request.model, response);
   }
 }

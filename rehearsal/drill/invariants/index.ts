@@ -7,6 +7,7 @@ import {
   nothingLeft,
   stackSettled,
 } from './cloud';
+import { cancellationsHold, deadLettersAreExhausted, finishedStepsStay, oneEnd } from './durability';
 import { expectedVerdicts } from './expected-verdicts';
 import type { Finding, Invariant } from './invariant';
 import {
@@ -29,6 +30,10 @@ export const INVARIANTS: readonly Invariant[] = [
   noTaskLost,
   oneFinalStatus,
   oneResult,
+  oneEnd,
+  finishedStepsStay,
+  deadLettersAreExhausted,
+  cancellationsHold,
   sameKeySameTask,
   readsAgree,
   oneReleasePerUser,

@@ -1,5 +1,6 @@
 import { FINAL_STATUSES, type TaskRecord } from '../../../lib/contract';
 import type { DrillHistory } from '../history';
+import { endsTooMany } from './durability';
 import { type Invariant, judge, plural } from './invariant';
 
 /** Ids that intake accepted, each once. */
@@ -13,9 +14,17 @@ export function lostIds(history: Pick<DrillHistory, 'submissions' | 'tasks'>): r
   return [...acceptedIds(history)].filter((id) => !final.has(id));
 }
 
-/** Results written beyond one per task. */
-export function duplicateResults(history: Pick<DrillHistory, 'tasks' | 'resultsWritten'>): number {
-  return Math.max(0, (history.resultsWritten ?? 0) - history.tasks.filter(isFinal).length);
+/** Results written beyond one per task: as the store saw them, or as workers counted them, whichever is more. */
+export function duplicateResults(history: Pick<DrillHistory, 'tasks' | 'resultsWritten' | 'ends'>): number {
+  return Math.max(
+    countedTwice(history),
+    endsTooMany(history).reduce((sum, [, more]) => sum + more, 0),
+  );
+}
+
+/** Results that workers counted beyond one per task. */
+function countedTwice({ tasks, resultsWritten }: Pick<DrillHistory, 'tasks' | 'resultsWritten'>): number {
+  return Math.max(0, (resultsWritten ?? 0) - tasks.filter(isFinal).length);
 }
 
 export function isFinal(task: TaskRecord): boolean {
@@ -77,7 +86,7 @@ export const oneResult: Invariant = {
   name: 'one-result',
   promise: 'no task is run to a result twice and no result is overwritten',
   check: (history) => {
-    const duplicates = duplicateResults(history);
+    const duplicates = countedTwice(history);
     const final = history.tasks.filter(isFinal).length;
     return judge(
       duplicates === 0 ? [] : [`${history.resultsWritten} results were written for ${plural(final, 'task')}`],

@@ -27,6 +27,8 @@ export interface QueueView {
   readonly visible: number;
   readonly notVisible: number;
   readonly delayed: number;
+  /** Where messages go that were received too often. */
+  readonly deadLetterArn: string | undefined;
 }
 
 export interface Sqs {
@@ -35,6 +37,8 @@ export interface Sqs {
   readonly port: LambdaSqsPort;
   /** Every queue with its exact counts. */
   queues(): readonly QueueView[];
+  /** Bodies of all messages in a queue, be they visible or not. */
+  bodies(queueName: string): readonly string[];
   stop(): Promise<void>;
 }
 
@@ -77,7 +81,9 @@ export function createSqs({ clock, metrics, iam, frontUrl }: SqsDependencies): S
         arn: queue.arn,
         url: queues.urlOf(queue),
         ...queue.sizes(),
+        deadLetterArn: queue.settings.redrive?.deadLetterTargetArn,
       })),
+    bodies: (name) => queues.named(name).bodies(),
     stop: async () => {
       publisher.stop();
       moves.stop();

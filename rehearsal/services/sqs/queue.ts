@@ -155,6 +155,11 @@ export class Queue {
     return { visible: this.line.size, notVisible: this.invisible, delayed: this.delayed };
   }
 
+  /** Of all messages, be they visible or not. */
+  bodies(): readonly string[] {
+    return [...this.messages.values()].map(({ body }) => body);
+  }
+
   /** Cloud milliseconds that the oldest message has been here; 0 when there is none. */
   ageOfOldest(): number {
     const oldest = this.ages.first;

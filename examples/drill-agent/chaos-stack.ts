@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import {
+  AgentService,
+  Behavior,
+  Evidence,
+  Model,
+  QualityGate,
+  Rollout,
+  RunningTasks,
+  TrafficShift,
+  Worker,
+} from 'cdk-agent-lanes';
+import type { Construct } from 'constructs';
+import { behaviorOf } from './behavior-of';
+
+export interface ChaosStackProps extends StackProps {
+  /** Put into the prompt: another variant is another release. */
+  readonly variant: string;
+}
+
+/**
+ * An agent whose tasks must come to their ends whatever goes wrong around them. It has one gate: faults make tasks late
+ * and repeat what was not finished, but they must not make them fail.
+ */
+export class ChaosStack extends Stack {
+  constructor(scope: Construct, id: string, props: ChaosStackProps) {
+    super(scope, id, props);
+    const key = new Secret(this, 'ProviderKey') as ISecret;
+    new AgentService(this, 'Agent', {
+      agentName: 'chaos',
+      behavior: Behavior.fromDirectory(behaviorOf(props.variant), {
+        model: Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } }),
+        limits: { maxDuration: Duration.minutes(5), maxToolCalls: 20 },
+      }),
+      worker: Worker.lambda({ entry: join(__dirname, 'chaos-agent.ts'), timeout: Duration.minutes(1) }),
+      secrets: { anthropic: key },
+      removalPolicy: RemovalPolicy.DESTROY,
+      rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 50, bake: Duration.minutes(5) }), {
+        evidence: Evidence.atLeast(20, { wait: Duration.minutes(2) }),
+        preflightTimeout: Duration.minutes(14),
+        onRollback: RunningTasks.HAND_BACK,
+      }),
+      gates: {
+        errors: QualityGate.errorRate({
+          max: 0.3,
+          period: Duration.minutes(1),
+          evaluationPeriods: 2,
+          datapointsToAlarm: 1,
+          minSamples: 5,
+        }),
+      },
+    });
+  }
+}

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import type { Call } from '../core/service';
+import type { DeployedResource, QueueUrls } from './agent-under-test';
+
+const mappingSchema = z.looseObject({ EventSourceArn: z.string(), FunctionName: z.string() });
+const integrationSchema = z.looseObject({ IntegrationUri: z.string() });
+
+/** The functions through whose hands tasks go. */
+export interface DataPlane {
+  /** Functions that queues and the HTTP API invoke: not those that only a deployment does. */
+  readonly functions: ReadonlySet<string>;
+  /** Of these, the ones behind the lanes' queues. */
+  readonly workers: ReadonlySet<string>;
+}
+
+export function dataPlaneOf(resources: readonly DeployedResource[], queues: QueueUrls): DataPlane {
+  const functions = new Set<string>();
+  const workers = new Set<string>();
+  const laneQueues = new Set(
+    Object.values(queues).flatMap((lane) => Object.values(lane).map((url) => url.slice(url.lastIndexOf('/') + 1))),
+  );
+  for (const { type, properties } of resources) {
+    if (type === 'AWS::Lambda::EventSourceMapping') {
+      const { EventSourceArn, FunctionName } = mappingSchema.parse(properties);
+      const name = functionNameOf(FunctionName);
+      functions.add(name);
+      if (laneQueues.has(EventSourceArn.slice(EventSourceArn.lastIndexOf(':') + 1))) {
+        workers.add(name);
+      }
+    } else if (type === 'AWS::ApiGatewayV2::Integration') {
+      functions.add(functionNameOf(integrationSchema.parse(properties).IntegrationUri));
+    }
+  }
+  return { functions, workers };
+}
+
+/** Of a name, an ARN, an ARN of a version or alias, or an ARN of API Gateway around one. */
+function functionNameOf(reference: string): string {
+  return /:function:([\w-]+)/.exec(reference)?.[1] ?? reference.split(':')[0] ?? reference;
+}
+
+/** Whether a call renews the lease of a task: it sets the lease and leaves the status as it is. */
+export function isHeartbeat(service: string, { operation, input }: Call): boolean {
+  if (service !== 'dynamodb' || operation !== 'UpdateItem') {
+    return false;
+  }
+  const names = (input.ExpressionAttributeNames ?? {}) as Readonly<Record<string, string>>;
+  const set = [...String(input.UpdateExpression ?? '').matchAll(/(#?\w+)(?:\.[#\w]+)*\s*=/g)].map(
+    ([, name = '']) => names[name] ?? name,
+  );
+  return set.includes('lease') && !set.includes('status');
+}
