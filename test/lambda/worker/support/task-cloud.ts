@@ -17,6 +17,7 @@ import {
 } from '../../../../lib/contract';
 import { startDynamoDb } from '../../../support/local-dynamodb';
 import { type HttpStub, type StubAnswer, type StubRequest, startStub } from './http-stub';
+import { Wire } from './wire';
 
 export const AGENT = 'support';
 export const RELEASE = 'r-0123456789ab';
@@ -121,7 +122,9 @@ export class TaskCloud {
       readonly secrets: HttpStub;
       readonly model: HttpStub;
     },
-    readonly dynamoDb: Awaited<ReturnType<typeof startDynamoDb>>,
+    private readonly dynamoDb: Awaited<ReturnType<typeof startDynamoDb>>,
+    /** Between the workers and DynamoDB. */
+    readonly wire: Wire,
   ) {}
 
   static async start(): Promise<TaskCloud> {
@@ -142,6 +145,7 @@ export class TaskCloud {
         model: await startStub((request) => ready().model(request)),
       },
       dynamoDb,
+      await Wire.to(dynamoDb.endpoint),
     );
     answers.cloud = cloud;
     return cloud;
@@ -155,6 +159,8 @@ export class TaskCloud {
     this.sqs = () => undefined;
     this.queueCalls.length = 0;
     this.payloads.clear();
+    this.wire.calls.length = 0;
+    this.wire.fault = () => undefined;
     this.payloadRefusal = undefined;
     for (const stub of Object.values(this.stubs)) {
       stub.requests.length = 0;
@@ -187,7 +193,7 @@ export class TaskCloud {
       AWS_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: 'local',
       AWS_SECRET_ACCESS_KEY: 'local',
-      AWS_ENDPOINT_URL_DYNAMODB: this.dynamoDb.endpoint,
+      AWS_ENDPOINT_URL_DYNAMODB: this.wire.endpoint,
       AWS_ENDPOINT_URL_SQS: this.stubs.sqs.endpoint,
       AWS_ENDPOINT_URL_S3: this.stubs.s3.endpoint,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: this.stubs.secrets.endpoint,
@@ -298,7 +304,11 @@ export class TaskCloud {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...Object.values(this.stubs).map((stub) => stub.close()), this.dynamoDb.close()]);
+    await Promise.all([
+      ...Object.values(this.stubs).map((stub) => stub.close()),
+      this.wire.close(),
+      this.dynamoDb.close(),
+    ]);
   }
 }
 
