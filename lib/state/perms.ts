@@ -27,8 +27,8 @@ export const READ_TASK_ACTIONS = ['dynamodb:GetItem'];
 /** Tasks table, webhook function: read what to tell, write that it was told or given up. */
 export const WEBHOOK_TASK_ACTIONS = ['dynamodb:GetItem', 'dynamodb:UpdateItem'];
 
-/** Tasks table, redrive function: look at a dead task, reopen it. */
-export const REDRIVE_TASK_ACTIONS = ['dynamodb:GetItem', 'dynamodb:UpdateItem'];
+/** Tasks table, redrive function: look at a dead task, reopen it, and let its journal last as long. */
+export const REDRIVE_TASK_ACTIONS = ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'];
 /** Control table, redrive function, partition ROUTING only: it routes a task as the router would, and writes no valve. */
 export const REDRIVE_ROUTING_ACTIONS = ['dynamodb:Query'];
 /** Control table, redrive function, partition AUDIT only. */
