@@ -1,64 +1,35 @@
-import { TASK_ID_PATTERN, TASKS_PATH, type TaskRecord } from '../../lib/contract';
-import { isUnavailable } from '../common/aws-errors';
-import { errorResponse, type HttpEvent, type HttpResponse, jsonResponse, Refusal, subjectOf } from '../common/http';
-import type { Log } from '../common/logger';
-import { taskResponseOf } from './task-response';
+import type { BacklogItem, Json, PayloadRef, TaskRecord, TaskResponse } from '../../lib/contract';
+import { type HttpEvent, type HttpResponse, jsonResponse } from '../common/http';
+import { type OwnTaskProps, orRefuse, ownTask } from './own-task';
+import { iso, type TaskExtras, taskResponseOf } from './task-response';
 
-export interface GetTaskProps {
-  readonly tasks: { get(taskId: string): Promise<TaskRecord | undefined> };
-  /** `jwt`: a task is shown to its owner only. `iam`: whoever may call the API acts for all users. */
-  readonly auth: 'iam' | 'jwt';
-  readonly logger: Log;
+export interface GetTaskProps extends OwnTaskProps {
+  readonly payloads: { get(ref: PayloadRef): Promise<Json> };
+  readonly backlog: { current(): Promise<BacklogItem | undefined> };
 }
 
-/** Answers `GET /tasks/{id}`. Does not reject: whatever happens becomes a response. */
-export async function getTask(event: HttpEvent, { tasks, auth, logger }: GetTaskProps): Promise<HttpResponse> {
-  try {
-    const id = taskIdIn(event);
-    const task = await tasks.get(id).catch((cause: unknown) => {
-      throw new Refusal(
-        isUnavailable(cause) ? 'unavailable' : 'internal',
-        'the task could not be read; ask again later',
-        undefined,
-        { cause },
-      );
-    });
-    // Other users' tasks are not found, like ids that do not exist: an answer must not tell the two apart. Probes and
-    // shadows are nobody's.
-    if (task === undefined || task.mode !== 'live' || (auth === 'jwt' && task.user !== subjectOf(event))) {
-      throw notFound(id);
-    }
-    return jsonResponse(200, taskResponseOf(task), { 'cache-control': 'no-store' });
-  } catch (error) {
-    const refusal =
-      error instanceof Refusal
-        ? error
-        : new Refusal('internal', 'the request could not be handled', undefined, { cause: error });
-    const line = { code: refusal.code, reason: refusal.message };
-    if (refusal.cause instanceof Error) {
-      logger.error('request refused', { ...line, error: refusal.cause });
-    } else {
-      logger.info('request refused', line);
-    }
-    return errorResponse(refusal);
-  }
+/** Answers `GET /tasks/{id}`. */
+export async function getTask(event: HttpEvent, props: GetTaskProps): Promise<HttpResponse> {
+  const task = await ownTask(event, props);
+  return jsonResponse(200, taskResponseOf(task, await extrasOf(task, props)), { 'cache-control': 'no-store' });
 }
 
-function taskIdIn(event: HttpEvent): string {
-  const { method } = event.requestContext.http;
-  const id = event.pathParameters?.id;
-  if (method !== 'GET' || id === undefined) {
-    throw new Refusal(
-      'not_found',
-      `no such operation: ${method} ${event.rawPath}; tasks are read by GET ${TASKS_PATH}/{id}`,
-    );
+async function extrasOf(task: TaskRecord, { payloads, backlog }: GetTaskProps): Promise<TaskExtras> {
+  const { status, resultRef } = task;
+  if (resultRef !== undefined) {
+    const result = await orRefuse('the result could not be read; ask again later', () => payloads.get(resultRef));
+    return { result: result as NonNullable<TaskResponse['result']> };
   }
-  if (!TASK_ID_PATTERN.test(id)) {
-    throw notFound(id);
-  }
-  return id;
+  const snapshot = status === 'queued' ? await backlog.current() : undefined;
+  return snapshot === undefined ? {} : { queue: placeInLine(task, snapshot) };
 }
 
-function notFound(id: string): Refusal {
-  return new Refusal('not_found', `no such task: ${id.slice(0, 64)}`);
+function placeInLine({ lane, priority }: TaskRecord, { queues, takenAt }: BacklogItem): TaskResponse['queue'] {
+  const { waiting, oldestSeconds } = queues[lane][priority];
+  return {
+    // The task may have come after the count.
+    backlog: Math.max(1, waiting),
+    ...(oldestSeconds === undefined ? {} : { oldestSeconds }),
+    asOf: iso(takenAt),
+  };
 }

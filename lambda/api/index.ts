@@ -1,29 +1,73 @@
-/** The status API: `GET /tasks/{id}`. */
+/** The status API: `GET` and `DELETE /tasks/{id}`, `POST /tasks/{id}/feedback`. */
 import * as z from 'zod';
 import { Env } from '../../lib/contract';
+import { BacklogCount } from '../common/backlog-count';
+import { ControlTableBacklog } from '../common/backlog-store';
+import { BacklogView } from '../common/backlog-view';
+import { cloudWatchClient } from '../common/clients/cloudwatch';
 import { documentClient } from '../common/clients/dynamodb';
+import { s3Client } from '../common/clients/s3';
+import { sqsClient } from '../common/clients/sqs';
+import { systemClock } from '../common/clock';
 import type { HttpEvent, HttpResponse } from '../common/http';
 import { createLogger } from '../common/logger';
 import { once } from '../common/once';
-import { readSettings, setting } from '../common/settings';
+import { PayloadStore } from '../common/payload-store';
+import { queueUrlsSchema, readSettings, setting } from '../common/settings';
 import { TaskTable } from '../common/task-table';
-import { type GetTaskProps, getTask } from './get-task';
+import { WebhookOutbox } from '../common/webhook-outbox';
+import { ApiMetrics } from './api-metrics';
+import { FeedbackStore } from './feedback-store';
+import { answerStatusApi, type StatusApiProps } from './status-api';
+import { TaskCancellations } from './task-cancellations';
 
 const settingsSchema = z.object({
   [Env.AGENT]: setting.text,
   [Env.AUTH]: z.enum(['iam', 'jwt']),
   [Env.TASKS_TABLE]: setting.text,
+  [Env.CONTROL_TABLE]: setting.text,
+  [Env.QUEUES]: setting.json(queueUrlsSchema),
+  [Env.PAYLOAD_BUCKET]: setting.text,
+  [Env.TASK_RETENTION_DAYS]: setting.count,
+  [Env.WEBHOOK_QUEUE]: z.url().optional(),
 });
 
-const dependencies = once((): GetTaskProps => {
+const dependencies = once((): StatusApiProps => {
   const settings = readSettings(settingsSchema);
+  const agent = settings[Env.AGENT];
+  const clock = systemClock();
+  const logger = createLogger({ component: 'api', agent }, clock);
+  const dynamodb = documentClient();
+  const tasksTable = settings[Env.TASKS_TABLE];
+  const webhookQueue = settings[Env.WEBHOOK_QUEUE];
+  // The place in line is worth no long wait.
+  const hasty = { requestTimeout: 1_500, maxAttempts: 1 };
+  const count = new BacklogCount({
+    sqs: sqsClient(hasty),
+    cloudwatch: cloudWatchClient(hasty),
+    urls: settings[Env.QUEUES],
+    clock,
+  });
   return {
-    tasks: new TaskTable(documentClient(), settings[Env.TASKS_TABLE]),
+    tasks: new TaskTable(dynamodb, tasksTable),
+    cancellations: new TaskCancellations(dynamodb, tasksTable),
+    feedback: new FeedbackStore(dynamodb, tasksTable),
+    payloads: new PayloadStore(s3Client(), settings[Env.PAYLOAD_BUCKET]),
+    backlog: new BacklogView({
+      store: new ControlTableBacklog(dynamodb, settings[Env.CONTROL_TABLE]),
+      count: (before) => count.take(before),
+      clock,
+      onProblem: (message, error) => logger.warn(message, { error: error as Error }),
+    }),
+    webhooks: webhookQueue === undefined ? undefined : new WebhookOutbox(sqsClient(), webhookQueue),
+    retentionDays: settings[Env.TASK_RETENTION_DAYS],
     auth: settings[Env.AUTH],
-    logger: createLogger({ component: 'api', agent: settings[Env.AGENT] }),
+    clock,
+    logger,
+    metrics: new ApiMetrics(agent, clock),
   };
 });
 
 export async function handler(event: HttpEvent): Promise<HttpResponse> {
-  return await getTask(event, dependencies());
+  return await answerStatusApi(event, dependencies());
 }

@@ -1,8 +1,12 @@
 import { TASKS_PATH, type TaskRecord, type TaskResponse } from '../../lib/contract';
 
-/** What a caller may see of a task. Lane, lease, attempts and trace are ours. */
-export function taskResponseOf(task: TaskRecord): TaskResponse {
-  const { id, status, priority, release, createdAt, attempts, startedAt, finishedAt, result, error, usage } = task;
+/** What is not in the record. */
+export type TaskExtras = Partial<Pick<TaskResponse, 'result' | 'queue'>>;
+
+/** What a caller may see of a task. Lane, lease and trace are ours. */
+export function taskResponseOf(task: TaskRecord, extras: TaskExtras = {}): TaskResponse {
+  const { id, status, priority, release, createdAt, attempts, startedAt, finishedAt, deadlineAt } = task;
+  const { result = extras.result, error, usage, cancelRequestedAt } = task;
   return {
     id,
     status,
@@ -12,13 +16,20 @@ export function taskResponseOf(task: TaskRecord): TaskResponse {
     attempts,
     ...(startedAt === undefined ? {} : { startedAt: iso(startedAt) }),
     ...(finishedAt === undefined ? {} : { finishedAt: iso(finishedAt) }),
+    ...(deadlineAt === undefined ? {} : { deadline: iso(deadlineAt) }),
+    ...(cancelRequestedAt === undefined ? {} : { cancelRequested: true }),
+    ...(extras.queue === undefined ? {} : { queue: extras.queue }),
     ...(result === undefined ? {} : { result }),
     ...(error === undefined ? {} : { error }),
     ...(usage === undefined ? {} : { usage }),
-    links: { self: `${TASKS_PATH}/${id}` },
+    links: linksOf(id),
   };
 }
 
-function iso(time: number): string {
+export function linksOf(id: string): { self: string } {
+  return { self: `${TASKS_PATH}/${id}` };
+}
+
+export function iso(time: number): string {
   return new Date(time).toISOString();
 }

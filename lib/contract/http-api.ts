@@ -23,26 +23,48 @@ const key = z
 
 /** Body of `POST /tasks`, and of a message in the inbox queue. */
 export const submitRequestSchema = z.strictObject({
-  /** What the agent gets. Checked against the agent's own schema by the worker. */
-  input: z.json(),
-  /**
-   * Whose task it is: rollouts are sticky per user. With a JWT authorizer the token's `sub` is the user and this field
-   * may be left out; if given it must be the same.
-   */
-  user: z.string().min(1).max(256).optional(),
-  /** Conversation that the task belongs to: the agent's session state is kept under it. */
-  session: z.string().min(1).max(256).optional(),
-  priority: z.enum(PRIORITIES).optional(),
-  /** Seconds from acceptance after which the task ends as timed_out, wherever it is by then. */
-  timeoutSeconds: z.number().int().min(1).max(MAX_TIMEOUT_SECONDS).optional(),
-  /** Told, signed, when the task has ended. Only for agents that were deployed with webhooks. */
-  webhook: z.strictObject({ url: z.url({ protocol: /^https?$/ }).max(2048) }).optional(),
-  /** Same key, same task. Over HTTP the header `Idempotency-Key` says the same. */
-  idempotencyKey: key.optional(),
+  input: z.json().describe("What the agent gets. Checked against the agent's own schema by the worker."),
+  user: z
+    .string()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe(
+      'Whose task it is: rollouts are sticky per user. With a token, its `sub` is the user and this field may be left out; if given it must be the same. With signed requests it is required.',
+    ),
+  session: z
+    .string()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe("Conversation that the task belongs to: the agent's session state is kept under it."),
+  priority: z.enum(PRIORITIES).optional().describe('How urgent it is. Default: normal.'),
+  timeoutSeconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_TIMEOUT_SECONDS)
+    .optional()
+    .describe('Seconds from acceptance after which the task ends as timed_out, wherever it is by then.'),
+  webhook: z
+    .strictObject({
+      url: z
+        .url({ protocol: /^https?$/ })
+        .max(2048)
+        .describe('https, at a public address, without user name and password.'),
+    })
+    .optional()
+    .describe('Told, signed, when the task has ended. Only for agents that were deployed with webhooks.'),
+  idempotencyKey: key
+    .optional()
+    .describe('Same key of the same user, same task. The header `Idempotency-Key` says the same.'),
 });
 export type SubmitRequest = z.infer<typeof submitRequestSchema>;
 
-const links = z.strictObject({ self: z.string() });
+const links = z.strictObject({ self: z.string().describe('Path of the task.') });
+
+/** ISO 8601 in UTC. */
+const time = z.iso.datetime();
 
 /** `202 Accepted`. */
 export const submitResponseSchema = z.strictObject({
@@ -57,28 +79,24 @@ export const taskResponseSchema = z.strictObject({
   id: z.string().regex(TASK_ID_PATTERN),
   status: z.enum(TASK_STATUSES),
   priority: z.enum(PRIORITIES),
-  release: z.string().optional(),
-  createdAt: z.string(),
-  startedAt: z.string().optional(),
-  finishedAt: z.string().optional(),
-  deadline: z.string().optional(),
-  /** Attempts so far. */
-  attempts: z.number().int().nonnegative(),
-  /** True once cancellation of the running task was asked for. */
-  cancelRequested: z.literal(true).optional(),
-  /** Place in line of a queued task. Approximate. */
+  release: z.string().optional().describe('Release of the agent that ran it, or runs it now.'),
+  createdAt: time,
+  startedAt: time.optional(),
+  finishedAt: time.optional(),
+  deadline: time.optional().describe('Moment by which the task must have ended.'),
+  attempts: z.number().int().nonnegative().describe('Attempts so far.'),
+  cancelRequested: z.literal(true).optional().describe('Cancellation of the running task was asked for.'),
   queue: z
     .strictObject({
-      /** Messages that wait in the task's queue, this one included. */
-      backlog: z.number().int().nonnegative(),
-      /** Age of the oldest of them, in seconds. */
-      oldestSeconds: z.number().nonnegative().optional(),
-      asOf: z.string(),
+      backlog: z.number().int().nonnegative().describe("Tasks that wait in the task's queue, this one included."),
+      oldestSeconds: z.number().nonnegative().optional().describe('Age of the oldest of them, in seconds.'),
+      asOf: time,
     })
-    .optional(),
-  result: z.json().optional(),
-  error: taskErrorSchema.optional(),
-  usage: usageSchema.optional(),
+    .optional()
+    .describe('Place in line of a queued task. Approximate; absent when it is not known.'),
+  result: z.json().optional().describe('What the agent answered; there once the task has succeeded.'),
+  error: taskErrorSchema.optional().describe('Why the task did not succeed: a stable code, and a sentence to read.'),
+  usage: usageSchema.optional().describe('What all attempts together used up. Cost in US dollars.'),
   links,
 });
 export type TaskResponse = z.infer<typeof taskResponseSchema>;
@@ -98,7 +116,10 @@ export const errorResponseSchema = z.strictObject({
       'internal',
     ]),
     message: z.string(),
-    details: z.array(z.strictObject({ path: z.string(), message: z.string() })).optional(),
+    details: z
+      .array(z.strictObject({ path: z.string(), message: z.string() }))
+      .optional()
+      .describe('The wrong fields, each by its JSON path.'),
   }),
 });
 export type ErrorResponse = z.infer<typeof errorResponseSchema>;
@@ -114,11 +135,15 @@ export type CancelResponse = z.infer<typeof cancelResponseSchema>;
 /** Body of `POST /tasks/{id}/feedback`: at least one of thumb and score. Thumb up counts as score 1, down as 0. */
 export const feedbackRequestSchema = z
   .strictObject({
-    thumb: z.enum(['up', 'down']).optional(),
-    score: z.number().min(0).max(1).optional(),
+    thumb: z.enum(['up', 'down']).optional().describe('Up counts as score 1, down as 0.'),
+    score: z.number().min(0).max(1).optional().describe('How good the result is. Counts more than the thumb.'),
     comment: z.string().max(MAX_COMMENT_LENGTH).optional(),
-    /** With IAM authorisation: who judges. With a JWT authorizer the token's `sub` does. @default the task's user */
-    user: z.string().min(1).max(256).optional(),
+    user: z
+      .string()
+      .min(1)
+      .max(256)
+      .optional()
+      .describe("Who judges. Default: the task's user. With a token, its `sub` judges."),
   })
   .refine(({ thumb, score }) => thumb !== undefined || score !== undefined, 'must have thumb or score');
 export type FeedbackRequest = z.infer<typeof feedbackRequestSchema>;
@@ -126,8 +151,7 @@ export type FeedbackRequest = z.infer<typeof feedbackRequestSchema>;
 /** `200 OK` of `POST /tasks/{id}/feedback`. */
 export const feedbackResponseSchema = z.strictObject({
   id: z.string().regex(TASK_ID_PATTERN),
-  /** As it counts: the score if given, else the thumb's. */
-  score: z.number().min(0).max(1),
+  score: z.number().min(0).max(1).describe("As it counts: the score if given, else the thumb's."),
   links,
 });
 export type FeedbackResponse = z.infer<typeof feedbackResponseSchema>;
@@ -140,5 +164,9 @@ export const feedbackItemSchema = z.object({
   at: z.number(),
   expiresAt: z.number().int(),
 });
+export type FeedbackItem = z.infer<typeof feedbackItemSchema>;
 
 export const TASKS_PATH = '/tasks';
+
+/** Below a task's path. */
+export const FEEDBACK_PATH = '/feedback';
