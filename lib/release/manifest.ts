@@ -14,10 +14,10 @@ import type { Behavior } from './behavior';
 import type { TaskLimits } from './task-limits';
 import type { WorkerDescription } from './worker-description';
 
-/** Seconds of the worker's timeout that are left, at least, for writing down that a task ran out of time. */
-const LEAST_MARGIN_SECONDS = 5;
-/** Seconds that are left if the user says nothing. */
+/** Seconds of the worker's timeout that are left, if the user says nothing, for writing down that a task ran out of time. */
 const DEFAULT_MARGIN_SECONDS = 10;
+/** A task may outlast one invocation of its worker, for it is handed to the next. Somewhere it must end. */
+const MOST_DURATION_HOURS = 12;
 
 /** Largest document: the recorder reads and compresses it, a worker loads it at its first task. */
 export const MAX_DOCUMENT_BYTES = 1024 * 1024;
@@ -84,11 +84,11 @@ function resolveLimits(scope: IConstruct, limits: TaskLimits, worker: WorkerDesc
     );
   }
   const maxDurationMs = limits.maxDuration?.toMilliseconds() ?? timeoutMs - DEFAULT_MARGIN_SECONDS * 1000;
-  if (maxDurationMs > timeoutMs - LEAST_MARGIN_SECONDS * 1000) {
+  if (maxDurationMs > MOST_DURATION_HOURS * 3_600_000) {
     throw laneError(
       scope,
-      'LimitBeyondTimeout',
-      `limits.maxDuration is ${maxDurationMs / 1000} s and the worker's timeout ${timeoutMs / 1000} s: expected at least ${LEAST_MARGIN_SECONDS} s between them, else the worker is killed before it can write down that the task timed out; lower maxDuration to ${timeoutMs / 1000 - LEAST_MARGIN_SECONDS} s or raise the timeout`,
+      'LimitTooLong',
+      `limits.maxDuration is ${limits.maxDuration?.toHumanString()}: expected at most ${MOST_DURATION_HOURS} hours of work on one task, for it is to be cut off when it runs away; split the work into several tasks`,
     );
   }
   const parsed = limitsSchema.safeParse({

@@ -1,9 +1,13 @@
 import type { Duration } from 'aws-cdk-lib';
 
-/** Budget of one task. A task that exceeds it is ended with a clear error and counted as failed. */
+/**
+ * Budget of one task, over all its attempts. A task that exceeds it is ended with a clear error and counted as cut off and
+ * failed.
+ */
 export interface TaskLimits {
   /**
-   * From claim to end; must leave the worker 5 seconds of its timeout to write down the end.
+   * Time of work on the task, without waiting in queues; at most 12 hours. It may exceed the worker's timeout: a task is
+   * handed to the next invocation with the steps that it has finished. One step must fit in one invocation.
    *
    * @default the worker's timeout less 10 seconds
    */

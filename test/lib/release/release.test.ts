@@ -25,7 +25,7 @@ function release(behavior = testBehavior(), description = worker, stack = testSt
 describe('release id', () => {
   test('is r- and 12 hexadecimal digits, and stays what it is', () => {
     // A change of this literal gives every agent a new release at the next upgrade of the library.
-    expect(release().releaseId).toBe('r-1ffc167ab6da');
+    expect(release().releaseId).toBe('r-4674e9157e77');
   });
 
   test('does not depend on the folder, the stack, tags, or neighbours', () => {
@@ -174,6 +174,7 @@ describe('behavior document', () => {
     expect(document.limits).toEqual({
       maxToolCalls: 100,
       maxModelCalls: 50,
+      maxSteps: 200,
       maxTokens: 500_000,
       maxCost: 1,
       maxDurationMs: 290_000,
@@ -211,17 +212,23 @@ describe('behavior document', () => {
 });
 
 describe('limits', () => {
-  test('leave the worker 5 seconds at least', () => {
-    const at = (seconds: number) => release(testBehavior(SMALL_AGENT, { maxDuration: Duration.seconds(seconds) }));
-    expect(at(295).releaseId).toMatch(/^r-/);
-    expect(() => at(296)).toThrow(
-      /LimitBeyondTimeout: limits\.maxDuration is 296 s and the worker's timeout 300 s: .* lower maxDuration to 295 s/,
+  test('may exceed what one invocation of the worker has, up to 12 hours', () => {
+    const at = (maxDuration: Duration) => release(testBehavior(SMALL_AGENT, { maxDuration }));
+    expect(at(Duration.hours(12)).releaseId).not.toBe(at(Duration.seconds(290)).releaseId);
+    expect(() => at(Duration.minutes(721))).toThrow(
+      /LimitTooLong: limits\.maxDuration is 12 hours 1 minute: expected at most 12 hours/,
     );
+  });
+
+  test('leave, by default, the worker 10 seconds of its timeout', () => {
+    const explicit = testBehavior(SMALL_AGENT, { maxDuration: Duration.seconds(290) });
+    expect(release(testBehavior(SMALL_AGENT)).releaseId).toBe(release(explicit).releaseId);
   });
 
   test.each([
     [{ maxToolCalls: 0 }, 'maxToolCalls'],
     [{ maxModelCalls: 1.5 }, 'maxModelCalls'],
+    [{ maxSteps: 0 }, 'maxSteps'],
     [{ maxTokens: -1 }, 'maxTokens'],
     [{ maxCost: 0 }, 'maxCost'],
     [{ maxDuration: Duration.seconds(0) }, 'maxDurationMs'],
