@@ -1,5 +1,12 @@
 import type { Duration } from 'aws-cdk-lib';
-import { ComparisonOperator, type IMetric, MathExpression, type Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import {
+  ComparisonOperator,
+  type IMetric,
+  MathExpression,
+  type Metric,
+  type MetricOptions,
+  Stats,
+} from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import { laneError } from '../common/errors';
 import type { TaskMetrics } from '../metrics';
@@ -79,7 +86,7 @@ export interface ToolCallsGateProps extends GateOptions {
 }
 
 export interface QualityScoreGateProps extends GateOptions {
-  /** Lowest tolerated mean score, 0 to 1. Only tasks that the agent scored (`ctx.score`) count. */
+  /** Lowest tolerated mean score, 0 to 1. Only tasks that were scored count: by the agent (`ctx.score`), by feedback. */
   readonly min: number;
 }
 
@@ -104,7 +111,12 @@ export interface CustomGateProps extends AlarmGateOptions {
 export abstract class QualityGate {
   /** Mean cost of a task, compared with the stable lane. */
   static cost(props: CostGateProps = {}): QualityGate {
-    return new CostGate(props);
+    return new IncreaseGate(props, {
+      what: 'mean cost of a task',
+      maxIncrease: props.maxIncrease ?? 0.2,
+      pick: (metrics, options) => metrics.cost(options),
+      hint: 'compare tokens and tool calls per task of the two releases; a prompt that grew or a loop are the usual causes',
+    });
   }
 
   /** 99th percentile of a task's duration: absolute, or compared with the stable lane. */
@@ -119,10 +131,15 @@ export abstract class QualityGate {
 
   /** Mean tool calls of a task, compared with the stable lane: an agent that goes round in circles. */
   static toolCalls(props: ToolCallsGateProps = {}): QualityGate {
-    return new ToolCallsGate(props);
+    return new IncreaseGate(props, {
+      what: 'mean tool calls of a task',
+      maxIncrease: props.maxIncrease ?? 0.5,
+      pick: (metrics, options) => metrics.toolCalls(options),
+      hint: 'read the log of a few tasks: a tool that answers with an error, or a prompt that no longer says when to stop',
+    });
   }
 
-  /** Mean score that the agent gave its results. */
+  /** Mean score that results were given, by the agent itself and by users' feedback. */
   static qualityScore(props: QualityScoreGateProps): QualityGate {
     return new QualityScoreGate(props);
   }
@@ -140,20 +157,32 @@ export abstract class QualityGate {
   abstract bind(scope: Construct, context: GateContext): GateConfig;
 }
 
-class CostGate extends QualityGate {
-  constructor(private readonly props: CostGateProps) {
+/** A mean of a task that may not rise too far above the stable lane's. */
+interface ComparedMean {
+  readonly what: string;
+  readonly maxIncrease: number;
+  readonly pick: (metrics: TaskMetrics, options: MetricOptions) => Metric;
+  readonly hint: string;
+}
+
+class IncreaseGate extends QualityGate {
+  constructor(
+    private readonly props: GateOptions,
+    private readonly mean: ComparedMean,
+  ) {
     super();
   }
 
-  bind(scope: Construct, context: GateContext): GateConfig {
+  bind(scope: Construct, { candidate, stable }: GateContext): GateConfig {
     const judgement = judgementOf(scope, this.props);
     const { period } = judgement;
+    const { what, maxIncrease, pick, hint } = this.mean;
     return increaseGate(scope, judgement, {
-      what: 'mean cost of a task (percent above the stable lane)',
-      maxIncrease: this.props.maxIncrease ?? 0.2,
-      candidate: context.candidate.cost({ period }),
-      stable: context.stable.cost({ period }),
-      hint: 'compare tokens and tool calls per task of the two releases; a prompt that grew or a loop are the usual causes',
+      what: `${what} (percent above the stable lane)`,
+      maxIncrease,
+      candidate: pick(candidate, { period }),
+      stable: pick(stable, { period }),
+      hint,
     });
   }
 }
@@ -235,24 +264,6 @@ class ErrorRateGate extends QualityGate {
   }
 }
 
-class ToolCallsGate extends QualityGate {
-  constructor(private readonly props: ToolCallsGateProps) {
-    super();
-  }
-
-  bind(scope: Construct, context: GateContext): GateConfig {
-    const judgement = judgementOf(scope, this.props);
-    const { period } = judgement;
-    return increaseGate(scope, judgement, {
-      what: 'mean tool calls of a task (percent above the stable lane)',
-      maxIncrease: this.props.maxIncrease ?? 0.5,
-      candidate: context.candidate.toolCalls({ period }),
-      stable: context.stable.toolCalls({ period }),
-      hint: 'read the log of a few tasks: a tool that answers with an error, or a prompt that no longer says when to stop',
-    });
-  }
-}
-
 class QualityScoreGate extends QualityGate {
   constructor(private readonly props: QualityScoreGateProps) {
     super();
@@ -265,7 +276,7 @@ class QualityScoreGate extends QualityGate {
     return {
       ...common(
         judgement,
-        `mean score that the agent gave its results, tolerated down to ${min}`,
+        `mean score of the results, tolerated down to ${min}`,
         'read the results with the lowest scores of both releases side by side',
       ),
       metric: enoughSamples(judgement, {
