@@ -12,10 +12,12 @@ import { Intake, type IntakeOptions } from '../intake';
 import { Lane, LaneName } from '../lanes';
 import { TaskMetrics } from '../metrics';
 import { AgentDashboard } from '../observability/agent-dashboard';
+import { Redrive } from '../redrive';
 import { type Behavior, Release } from '../release';
 import type { RolloutConfig } from '../rollout';
 import { Rollout, TrafficShift } from '../rollout';
 import { AgentStore } from '../state';
+import type { WebhookDelivery, Webhooks } from '../webhooks';
 import type { AgentWorker, Transcripts, Worker } from '../worker';
 import { AgentGrants } from './agent-grants';
 import { ALARM_KEY_ACTIONS, ALARM_TOPIC_ACTIONS } from './perms';
@@ -109,6 +111,13 @@ export interface AgentServiceProps {
   readonly maxInFlightPerUser?: number;
 
   /**
+   * Telling callers that their tasks have ended.
+   *
+   * @default - tasks with a webhook are refused; callers ask for the status
+   */
+  readonly webhooks?: Webhooks;
+
+  /**
    * Recording of all that is said to the model and by it.
    *
    * @default - nothing is recorded
@@ -134,11 +143,15 @@ export class AgentService extends Construct {
   readonly stable: Lane;
   readonly candidate: Lane;
   readonly intake: Intake;
+  /** Undefined for an agent without webhooks. */
+  readonly webhooks: WebhookDelivery | undefined;
+  /** Lists dead tasks and sends them back. */
+  readonly redrive: Redrive;
   readonly gates: QualityGates;
   readonly rollout: RolloutConfig;
   readonly topic: ITopic;
   readonly dashboard: AgentDashboard;
-  /** Who may submit and read tasks. */
+  /** Who may submit, read, cancel, judge, redrive. */
   readonly grants: AgentGrants;
   /** Metrics of the agent over all lanes and releases. */
   readonly metrics: TaskMetrics;
@@ -158,6 +171,12 @@ export class AgentService extends Construct {
     this.topic = props.topic ?? this.makeTopic(encryptionKey);
     const action = new SnsAction(this.topic);
     this.store = props.store ?? new AgentStore(this, 'Store', { ...keyed, ...removal });
+    this.webhooks = props.webhooks?.bind(this, 'Webhooks', {
+      agentName: this.agentName,
+      store: this.store,
+      action,
+      ...keyed,
+    });
     this.release = new Release(this, 'Release', { behavior: props.behavior, worker: props.worker.describe(this) });
     this.worker = props.worker.bind(this, 'Worker', {
       agentName: this.agentName,
@@ -168,6 +187,7 @@ export class AgentService extends Construct {
       maxAttempts,
       ...(props.maxInFlightPerUser === undefined ? {} : { maxInFlightPerUser: props.maxInFlightPerUser }),
       ...(props.transcripts === undefined ? {} : { transcripts: props.transcripts }),
+      ...(this.webhooks === undefined ? {} : { webhookQueue: this.webhooks.queue }),
     });
     this.store._expirePayloads(taskRetention, props.transcripts?.retention);
 
@@ -194,6 +214,14 @@ export class AgentService extends Construct {
       candidate: this.candidate,
       taskRetention,
       action,
+      ...(this.webhooks === undefined ? {} : { webhooks: this.webhooks }),
+    });
+    this.redrive = new Redrive(this, 'Redrive', {
+      agentName: this.agentName,
+      store: this.store,
+      stable: this.stable,
+      candidate: this.candidate,
+      taskRetention,
     });
     this.gates = new QualityGates(this, 'Gates', {
       agentName: this.agentName,
@@ -224,8 +252,9 @@ export class AgentService extends Construct {
       candidate: this.candidate,
       intake: this.intake,
       gates: this.gates,
+      ...(this.webhooks === undefined ? {} : { webhooks: this.webhooks }),
     });
-    this.grants = new AgentGrants(this.intake);
+    this.grants = new AgentGrants(this.intake, this.redrive, this.store);
     this.outputs();
   }
 
@@ -286,6 +315,10 @@ export class AgentService extends Construct {
     output('TasksTable', this.store.tasks.tableName, 'Table of tasks');
     output('SessionsTable', this.store.sessions.tableName, 'Table of sessions');
     output('ControlTable', this.store.control.tableName, 'Table of releases, routing and audit');
+    output('RedriveFunction', this.redrive.function.functionName, 'Function that sends dead tasks back,');
+    if (this.webhooks !== undefined) {
+      output('WebhookSecret', this.webhooks.secret.secretArn, 'Secret that signs the webhooks');
+    }
     output('PayloadBucket', this.store.payloads.bucketName, 'Bucket of large inputs and results, and of transcripts,');
   }
 }

@@ -1,12 +1,13 @@
 import { Duration, RemovalPolicy, Size } from 'aws-cdk-lib';
+import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import { executionRole } from './execution-role';
+import { allowNetworkInterfaces, executionRole } from './execution-role';
 import { bundleDirectory } from './package-root';
 
 export interface BundledFunctionProps {
-  /** Folder under `assets/`: router, api, preflight, evidence, recorder, rollout-check. */
+  /** Folder under `assets/`: router, api, webhook and so on. */
   readonly bundle: string;
   /** One line for the console. */
   readonly description: string;
@@ -19,6 +20,12 @@ export interface BundledFunctionProps {
   readonly logRetention?: logs.RetentionDays;
   /** What becomes of the log group when the stack is deleted. @default RemovalPolicy.DESTROY */
   readonly removalPolicy?: RemovalPolicy;
+  /** @default no VPC */
+  readonly vpc?: ec2.IVpc;
+  /** @default private subnets */
+  readonly vpcSubnets?: ec2.SubnetSelection;
+  /** @default one of its own, when in a VPC */
+  readonly securityGroups?: ec2.ISecurityGroup[];
 }
 
 /**
@@ -32,6 +39,10 @@ export class BundledFunction extends lambda.Function {
       retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
       removalPolicy: props.removalPolicy ?? RemovalPolicy.DESTROY,
     });
+    const role = executionRole(scope, `${id}Role`, logGroup);
+    if (props.vpc !== undefined) {
+      allowNetworkInterfaces(role);
+    }
     super(scope, id, {
       description: props.description,
       runtime: lambda.Runtime.NODEJS_24_X,
@@ -42,7 +53,10 @@ export class BundledFunction extends lambda.Function {
       environment: props.environment ?? {},
       tracing: lambda.Tracing.ACTIVE,
       logGroup,
-      role: executionRole(scope, `${id}Role`, logGroup),
+      role,
+      ...(props.vpc === undefined ? {} : { vpc: props.vpc }),
+      ...(props.vpcSubnets === undefined ? {} : { vpcSubnets: props.vpcSubnets }),
+      ...(props.securityGroups === undefined ? {} : { securityGroups: props.securityGroups }),
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
     });
   }

@@ -1,2 +1,3 @@
-export { Intake, type IntakeOptions, type IntakeProps } from './intake';
+export type { BacklogLimits } from './backlog-limits';
+export { Intake, type IntakeOptions, type IntakeProps, type IntakeWebhooks } from './intake';
 export * from './intake-auth';

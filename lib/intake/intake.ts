@@ -1,4 +1,4 @@
-import { Annotations, ArnFormat, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Annotations, ArnFormat, Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
@@ -23,14 +23,21 @@ import {
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { BundledFunction, laneError } from '../common';
+import { acknowledgeWildcard, BundledFunction, laneError } from '../common';
 import { Dimension, Env, IntakeMetric, METRIC_NAMESPACE, ROUTER_ALIAS, TASKS_PATH } from '../contract';
 import { grantSend } from '../lanes/grant-send';
 import type { Lane } from '../lanes/lane';
 import { queueUrls } from '../lanes/queue-urls';
 import type { AgentStore } from '../state';
+import { type BacklogLimits, backlogLimitsOf } from './backlog-limits';
 import { IntakeAuth } from './intake-auth';
-import { INBOX_ACTIONS, INVOKE_API_ACTIONS, ROUTER_ALIAS_ACTIONS } from './perms';
+import {
+  INBOX_ACTIONS,
+  INVOKE_API_ACTIONS,
+  QUEUE_AGE_ACTIONS,
+  QUEUE_LENGTH_ACTIONS,
+  ROUTER_ALIAS_ACTIONS,
+} from './perms';
 
 /** What a user of the library may choose about the intake. */
 export interface IntakeOptions {
@@ -48,6 +55,13 @@ export interface IntakeOptions {
    * @default - a queue with a dead-letter queue and an alarm
    */
   readonly inbox?: IQueue;
+
+  /**
+   * When to answer 429 with `Retry-After` instead of accepting more. Messages in the inbox are not refused: they wait.
+   *
+   * @default - low priority past 5 minutes of waiting, normal past 15, high past 60
+   */
+  readonly backpressure?: BacklogLimits;
 
   /**
    * Requests per second that the HTTP API takes on average.
@@ -71,6 +85,13 @@ export interface IntakeOptions {
   readonly logRetention?: RetentionDays;
 }
 
+/** What the intake needs to know of webhooks. */
+export interface IntakeWebhooks {
+  readonly queue: IQueue;
+  /** Host names to which webhooks may go although their addresses are private. */
+  readonly privateHosts: string[];
+}
+
 export interface IntakeProps extends IntakeOptions {
   readonly agentName: string;
   /** Release that the template names. */
@@ -82,6 +103,12 @@ export interface IntakeProps extends IntakeOptions {
   readonly candidate: Lane;
   /** How long a finished task is kept, in whole days. */
   readonly taskRetention: Duration;
+  /**
+   * Told of the end of tasks with a webhook.
+   *
+   * @default - tasks with a webhook are refused
+   */
+  readonly webhooks?: IntakeWebhooks;
   /**
    * Key that encrypts the inbox.
    *
@@ -99,11 +126,20 @@ export interface IntakeProps extends IntakeOptions {
 /** Below the 30 seconds after which an HTTP API gives up; leaves the caller time for an answer of ours. */
 const ROUTER_TIMEOUT = Duration.seconds(20);
 
+/** A body of 4 MiB is held several times over: as text, as value, as bytes for S3. */
+const ROUTER_MEMORY = Size.mebibytes(1024);
+
+/** Reading a result of 4 MiB from S3, twice if need be. */
+const STATUS_TIMEOUT = Duration.seconds(20);
+
 /** AWS advises six times the function's timeout for a queue whose messages come in batches. */
 const INBOX_VISIBILITY = Duration.seconds(6 * ROUTER_TIMEOUT.toSeconds());
 
 /** Invocations that work on the inbox at once: a flood of events shall not take all the concurrency of the account. */
 const INBOX_CONCURRENCY = 10;
+
+/** Below a task's path. */
+const FEEDBACK_PATH = '/feedback';
 
 /** Time that SQS keeps what nobody fetches, at most. */
 const INBOX_RETENTION = Duration.days(14);
@@ -122,7 +158,14 @@ const ACCESS_LOG_FIELDS = {
   integrationError: '$context.integrationErrorMessage',
 };
 
-/** Where tasks come in: HTTP API and inbox queue, both through the router, and the status of a task. */
+/**
+ * Where tasks come in: HTTP API and inbox queue, both through the router; and where their callers look at them, cancel
+ * them, and say what they think of the results.
+ *
+ * A request may be 4 MiB large, and so may a result: an HTTP API takes 10 MB, but the event and the answer of a function
+ * 6 MB with everything around them (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html,
+ * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). A message in the inbox may be 1 MiB large.
+ */
 export class Intake extends Construct {
   readonly api: HttpApi;
   readonly stage: HttpStage;
@@ -136,7 +179,7 @@ export class Intake extends Construct {
   readonly live: Alias;
   /** Lets the router read its own aliases. Not among the router's own dependencies: that would be a cycle. */
   readonly aliasPolicy: Policy;
-  /** Answers `GET /tasks/{id}`. */
+  /** Tells of a task, cancels it, takes feedback. */
   readonly status: LambdaFunction;
   private readonly agentName: string;
 
@@ -153,11 +196,13 @@ export class Intake extends Construct {
     }
     const logRetention = props.logRetention ?? RetentionDays.ONE_MONTH;
     const auth = (props.auth ?? IntakeAuth.iam()).bind(this);
+    const lanes = [props.stable, props.candidate];
 
     this.router = new BundledFunction(this, 'Router', {
       bundle: 'router',
       description: 'Accepts tasks, records them and puts them into the queue of the right lane',
       timeout: ROUTER_TIMEOUT,
+      memory: ROUTER_MEMORY,
       logRetention,
       environment: {
         [Env.AGENT]: props.agentName,
@@ -165,14 +210,19 @@ export class Intake extends Construct {
         [Env.WORKER_VERSION]: props.workerVersion,
         [Env.TASKS_TABLE]: props.store.tasks.tableName,
         [Env.CONTROL_TABLE]: props.store.control.tableName,
-        [Env.QUEUES]: queueUrls(this, [props.stable, props.candidate]),
+        [Env.PAYLOAD_BUCKET]: props.store.payloads.bucketName,
+        [Env.QUEUES]: queueUrls(this, lanes),
+        [Env.BACKLOG_LIMITS]: JSON.stringify(backlogLimitsOf(this, props.backpressure)),
         [Env.AUTH]: auth.mode,
         [Env.TASK_RETENTION_DAYS]: String(retentionDays),
+        ...webhookEnvironment(props.webhooks),
       },
     });
     props.store.grantIntake(this.router);
-    props.stable.grantSend(this.router);
-    props.candidate.grantSend(this.router);
+    for (const lane of lanes) {
+      lane.grantSend(this.router);
+    }
+    grantSeeBacklog(lanes, this.router);
     // The CDK's classes and interfaces disagree about undefined under exactOptionalPropertyTypes; hence the casts.
     this.routerVersion = this.router.currentVersion as IVersion;
     this.live = new Alias(this, 'Live', {
@@ -193,16 +243,24 @@ export class Intake extends Construct {
 
     this.status = new BundledFunction(this, 'Status', {
       bundle: 'api',
-      description: 'Tells the status and the result of a task',
-      timeout: Duration.seconds(10),
+      description: 'Tells of a task, cancels it, takes what users think of its result',
+      timeout: STATUS_TIMEOUT,
       logRetention,
       environment: {
         [Env.AGENT]: props.agentName,
         [Env.TASKS_TABLE]: props.store.tasks.tableName,
+        [Env.CONTROL_TABLE]: props.store.control.tableName,
+        [Env.PAYLOAD_BUCKET]: props.store.payloads.bucketName,
+        [Env.QUEUES]: queueUrls(this, lanes),
         [Env.AUTH]: auth.mode,
+        ...(props.webhooks === undefined ? {} : { [Env.WEBHOOK_QUEUE]: props.webhooks.queue.queueUrl }),
       },
     });
-    props.store.grantRead(this.status);
+    props.store.grantStatus(this.status);
+    grantSeeBacklog(lanes, this.status);
+    if (props.webhooks !== undefined) {
+      grantSend(props.webhooks.queue, this.status);
+    }
 
     this.api = new HttpApi(this, 'Api', {
       createDefaultStage: false,
@@ -228,10 +286,17 @@ export class Intake extends Construct {
       integration: new HttpLambdaIntegration('Submit', live),
       authorizer: auth.authorizer,
     });
+    const aboutTasks = new HttpLambdaIntegration('Read', this.status);
     this.api.addRoutes({
       path: `${TASKS_PATH}/{id}`,
-      methods: [HttpMethod.GET],
-      integration: new HttpLambdaIntegration('Read', this.status),
+      methods: [HttpMethod.GET, HttpMethod.DELETE],
+      integration: aboutTasks,
+      authorizer: auth.authorizer,
+    });
+    this.api.addRoutes({
+      path: `${TASKS_PATH}/{id}${FEEDBACK_PATH}`,
+      methods: [HttpMethod.POST],
+      integration: aboutTasks,
       authorizer: auth.authorizer,
     });
 
@@ -279,14 +344,39 @@ export class Intake extends Construct {
     return this.grantInvoke(grantee, HttpMethod.GET, `${TASKS_PATH}/*`);
   }
 
+  /** Lets somebody cancel tasks over HTTP (with IAM authorization). */
+  grantCancel(grantee: IGrantable): Grant {
+    return this.grantInvoke(grantee, HttpMethod.DELETE, `${TASKS_PATH}/*`);
+  }
+
+  /** Lets somebody say over HTTP (with IAM authorization) what a user thinks of a result. */
+  grantFeedback(grantee: IGrantable): Grant {
+    return this.grantInvoke(grantee, HttpMethod.POST, `${TASKS_PATH}/*${FEEDBACK_PATH}`);
+  }
+
   /** Tasks accepted by the router. Count; sum by default. */
   metricAccepted(options: MetricOptions = {}): Metric {
     return this.metric(IntakeMetric.ACCEPTED, options);
   }
 
-  /** Requests refused by the router: invalid, in conflict, too large. Count; sum by default. */
+  /** Requests refused by the router: invalid, in conflict, too large, too many. Count; sum by default. */
   metricRefused(options: MetricOptions = {}): Metric {
     return this.metric(IntakeMetric.REFUSED, options);
+  }
+
+  /** Of the refused: those answered 429 because too much waits. Count; sum by default. */
+  metricShed(options: MetricOptions = {}): Metric {
+    return this.metric(IntakeMetric.SHED, options);
+  }
+
+  /** Tasks cancelled while they were queued. Count; sum by default. */
+  metricCancelled(options: MetricOptions = {}): Metric {
+    return this.metric(IntakeMetric.CANCELLED, options);
+  }
+
+  /** Judgements by users. Count; sum by default. */
+  metricFeedback(options: MetricOptions = {}): Metric {
+    return this.metric(IntakeMetric.FEEDBACK, options);
   }
 
   private metric(metricName: string, options: MetricOptions): Metric {
@@ -306,6 +396,13 @@ export class Intake extends Construct {
       resourceName: `${this.stage.stageName}/${method}${path}`,
       arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
     });
+    if (path.includes('*') && Construct.isConstruct(grantee.grantPrincipal)) {
+      acknowledgeWildcard(
+        grantee.grantPrincipal,
+        arn,
+        `The wildcard stands for the ids of tasks, which are not known at synth, behind one method of one route (${method})`,
+      );
+    }
     return Grant.addToPrincipal({ grantee, actions: INVOKE_API_ACTIONS, resourceArns: [arn] });
   }
 
@@ -339,4 +436,34 @@ export class Intake extends Construct {
     });
     return { inbox, alarm };
   }
+}
+
+/** What the router is told of webhooks: whether there are any, and which private hosts they may go to. */
+function webhookEnvironment(webhooks: IntakeWebhooks | undefined): { [name: string]: string } {
+  return webhooks === undefined
+    ? {}
+    : {
+        [Env.WEBHOOK_QUEUE]: webhooks.queue.queueUrl,
+        ...(webhooks.privateHosts.length === 0
+          ? {}
+          : { [Env.WEBHOOK_PRIVATE_HOSTS]: JSON.stringify(webhooks.privateHosts) }),
+      };
+}
+
+/** Lets a function see how much waits in the lanes, and for how long. */
+function grantSeeBacklog(lanes: readonly Lane[], { role }: LambdaFunction): void {
+  if (role === undefined) {
+    return;
+  }
+  Grant.addToPrincipal({
+    grantee: role,
+    actions: QUEUE_LENGTH_ACTIONS,
+    resourceArns: lanes.flatMap(({ queues }) => queues.map(({ queueArn }) => queueArn)),
+  });
+  Grant.addToPrincipal({ grantee: role, actions: QUEUE_AGE_ACTIONS, resourceArns: ['*'] });
+  acknowledgeWildcard(
+    role,
+    '*',
+    'CloudWatch knows no resource for cloudwatch:GetMetricData (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html)',
+  );
 }

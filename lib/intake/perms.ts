@@ -12,5 +12,10 @@ export const ROUTER_ALIAS_ACTIONS = ['lambda:GetAlias'];
  */
 export const INBOX_ACTIONS = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
 
+/** Router and status function, on the lanes' queues: how many messages wait. */
+export const QUEUE_LENGTH_ACTIONS = ['sqs:GetQueueAttributes'];
+/** The same, for how long they have waited. CloudWatch knows no resource for it. */
+export const QUEUE_AGE_ACTIONS = ['cloudwatch:GetMetricData'];
+
 /** Callers of the HTTP API, on exact methods and paths. */
 export const INVOKE_API_ACTIONS = ['execute-api:Invoke'];

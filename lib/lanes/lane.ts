@@ -69,7 +69,7 @@ export class Lane extends Construct implements ILaneQueues {
   /** Bulk work. */
   readonly low: IQueue;
   /** Where the worker puts a task that failed at its last attempt, and SQS a message that was received too often. */
-  readonly deadLetterQueue: Queue;
+  readonly deadLetterQueue: IQueue;
   /** In ALARM while the dead-letter queue holds a message. */
   readonly deadLetterAlarm: Alarm;
   readonly maxReceiveCount: number;
@@ -114,7 +114,7 @@ export class Lane extends Construct implements ILaneQueues {
       retentionPeriod: RETENTION,
       removalPolicy: RemovalPolicy.DESTROY,
     };
-    this.deadLetterQueue = new Queue(this, 'DeadLetters', common);
+    this.deadLetterQueue = new Queue(this, 'DeadLetters', common) as IQueue;
     const queue = (name: string): Queue =>
       new Queue(this, name, {
         ...common,

@@ -1,10 +1,10 @@
 import { type DimensionsMap, Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
-import { Dimension, METRIC_NAMESPACE, TaskMetric, type TaskMetricName } from '../contract';
+import { Dimension, METRIC_NAMESPACE, TaskMetric, WorkerMetric } from '../contract';
 
 /**
- * The task metrics of one dimension set: of an agent as a whole, of one of its lanes, or of one release.
+ * The metrics of one dimension set: of an agent as a whole, of one of its lanes, or of one release.
  *
- * Emitted once per finished task by the worker. Probe tasks emit none.
+ * Emitted by the worker, most of them once per finished task. Probe tasks emit none.
  */
 export class TaskMetrics {
   /** Metrics over all lanes and releases. */
@@ -43,6 +43,11 @@ export class TaskMetrics {
     return this.metric(TaskMetric.FAILED, Stats.SUM, options);
   }
 
+  /** Tasks that were cut off: timed out, or a limit of their release exceeded. Count; sum by default. */
+  cutOff(options?: MetricOptions): Metric {
+    return this.metric(TaskMetric.CUT_OFF, Stats.SUM, options);
+  }
+
   /** From claim to final status. Milliseconds; p99 by default. */
   duration(options?: MetricOptions): Metric {
     return this.metric(TaskMetric.DURATION, Stats.p(99), options);
@@ -73,12 +78,37 @@ export class TaskMetrics {
     return this.metric(TaskMetric.OUTPUT_TOKENS, Stats.SUM, options);
   }
 
-  /** Score that the agent gave its own result, 0 to 1; only of tasks that were scored. Average by default. */
+  /** Scores, 0 to 1, that agents gave their own results and users gave by feedback. Average by default. */
   qualityScore(options?: MetricOptions): Metric {
     return this.metric(TaskMetric.QUALITY, Stats.AVERAGE, options);
   }
 
-  private metric(metricName: TaskMetricName, statistic: string, options: MetricOptions = {}): Metric {
+  /** Attempts that failed and put the task back into its queue. Count; sum by default. */
+  retries(options?: MetricOptions): Metric {
+    return this.metric(WorkerMetric.RETRIED, Stats.SUM, options);
+  }
+
+  /** Results that came after their lease was lost, and were not written. Count; sum by default. */
+  lateResults(options?: MetricOptions): Metric {
+    return this.metric(WorkerMetric.LATE, Stats.SUM, options);
+  }
+
+  /** Tasks handed back because their worker had to end or their release was revoked. Count; sum by default. */
+  handedBack(options?: MetricOptions): Metric {
+    return this.metric(WorkerMetric.HANDED_BACK, Stats.SUM, options);
+  }
+
+  /** Tasks that went to the dead-letter queue after their last attempt. Count; sum by default. */
+  exhausted(options?: MetricOptions): Metric {
+    return this.metric(WorkerMetric.EXHAUSTED, Stats.SUM, options);
+  }
+
+  /** Steps whose journaled result was used instead of running them again. Count; sum by default. */
+  replayedSteps(options?: MetricOptions): Metric {
+    return this.metric(WorkerMetric.REPLAYED_STEPS, Stats.SUM, options);
+  }
+
+  private metric(metricName: string, statistic: string, options: MetricOptions = {}): Metric {
     return new Metric({
       namespace: METRIC_NAMESPACE,
       metricName,

@@ -14,6 +14,7 @@ import type { QualityGates } from '../gates/quality-gates';
 import type { Intake } from '../intake/intake';
 import type { Lane } from '../lanes/lane';
 import { TaskMetrics } from '../metrics';
+import type { WebhookDelivery } from '../webhooks';
 import type { AgentWorker } from '../worker';
 
 export interface AgentDashboardProps {
@@ -24,6 +25,8 @@ export interface AgentDashboardProps {
   readonly candidate: Lane;
   readonly intake: Intake;
   readonly gates: QualityGates;
+  /** @default - the agent has no webhooks */
+  readonly webhooks?: WebhookDelivery;
 }
 
 /** A metric of a set, by which the two lanes and the release are shown side by side. */
@@ -35,7 +38,7 @@ export class AgentDashboard extends Construct {
 
   constructor(scope: Construct, id: string, props: AgentDashboardProps) {
     super(scope, id);
-    const { agentName, releaseId, stable, candidate, intake, gates, worker } = props;
+    const { agentName, releaseId, stable, candidate, intake, gates, webhooks, worker } = props;
     const release = TaskMetrics.ofRelease(agentName, releaseId);
     const compared = (title: string, pick: Pick): IWidget =>
       new GraphWidget({
@@ -71,6 +74,7 @@ export class AgentDashboard extends Construct {
               stable.deadLetterAlarm,
               candidate.deadLetterAlarm,
               ...(intake.inboxDeadLetterAlarm === undefined ? [] : [intake.inboxDeadLetterAlarm]),
+              ...(webhooks === undefined ? [] : [webhooks.deadLetterAlarm]),
             ],
           }),
         ],
@@ -88,6 +92,18 @@ export class AgentDashboard extends Construct {
           compared('Wait in the queue, p99 (ms)', (metrics, options) => metrics.queueWait({ ...options, period })),
           compared('Input tokens', (metrics, options) => metrics.inputTokens({ ...options, period })),
           compared('Output tokens', (metrics, options) => metrics.outputTokens({ ...options, period })),
+        ],
+        [
+          compared('Tasks cut off', (metrics, options) => metrics.cutOff({ ...options, period })),
+          compared('Attempts tried again', (metrics, options) => metrics.retries({ ...options, period })),
+          compared('Tasks given up after their last attempt', (metrics, options) =>
+            metrics.exhausted({ ...options, period }),
+          ),
+        ],
+        [
+          compared('Tasks handed back', (metrics, options) => metrics.handedBack({ ...options, period })),
+          compared('Steps replayed', (metrics, options) => metrics.replayedSteps({ ...options, period })),
+          compared('Late results, not written', (metrics, options) => metrics.lateResults({ ...options, period })),
         ],
         [
           queues('Messages waiting', (lane) => [
@@ -108,6 +124,9 @@ export class AgentDashboard extends Construct {
             left: [
               intake.metricAccepted({ period, label: 'accepted' }),
               intake.metricRefused({ period, label: 'refused' }),
+              intake.metricShed({ period, label: 'refused: too much waits' }),
+              intake.metricCancelled({ period, label: 'cancelled in the queue' }),
+              intake.metricFeedback({ period, label: 'feedback' }),
             ],
           }),
           new GraphWidget({
@@ -120,7 +139,20 @@ export class AgentDashboard extends Construct {
             ],
           }),
         ],
+        ...(webhooks === undefined ? [] : [[webhookGraph(webhooks, period)]]),
       ],
     });
   }
+}
+
+function webhookGraph(webhooks: WebhookDelivery, period: Duration): IWidget {
+  return new GraphWidget({
+    title: 'Webhooks',
+    width: 24,
+    left: [
+      webhooks.metricDelivered({ period, label: 'delivered' }),
+      webhooks.metricFailed({ period, label: 'failed, to be tried again' }),
+      webhooks.metricGivenUp({ period, label: 'given up' }),
+    ],
+  });
 }

@@ -10,6 +10,7 @@ import { queueUrls } from '../lanes/queue-urls';
 import { EVIDENCE_OVERHEAD, Evidence, type EvidenceConfig } from './evidence';
 import { EVIDENCE_ACTIONS, ROLLOUT_CHECK_ACTIONS } from './perms';
 import type { RolloutContext } from './rollout';
+import { RunningTasks } from './running-tasks';
 import type { TrafficShift } from './traffic-shift';
 
 /** How a rollout by CodeDeploy is to go, besides its traffic shift. */
@@ -27,6 +28,13 @@ export interface CodeDeployRolloutProps {
    * @default Evidence.atLeast(20)
    */
   readonly evidence?: Evidence;
+
+  /**
+   * What becomes of the tasks that the release runs when the rollout is put back.
+   *
+   * @default RunningTasks.FINISH
+   */
+  readonly onRollback?: RunningTasks;
 
   /**
    * Deploy although a gate is in ALARM: CodeDeploy fails a deployment at once if an alarm is in ALARM when it starts,
@@ -105,6 +113,7 @@ export class CodeDeployRollout extends Construct {
         ...target,
         BehaviorBucket: release.behaviorBucket,
         BehaviorKey: release.behaviorKey,
+        OnRollback: props.onRollback ?? RunningTasks.FINISH,
         ...(revision === undefined ? {} : { GitRevision: revision }),
         ...(author === undefined ? {} : { GitAuthor: author }),
         ...(time === undefined ? {} : { GitTime: time }),

@@ -5,4 +5,5 @@ export {
 } from './code-deploy-rollout';
 export { Evidence, type EvidenceConfig, type EvidenceOptions } from './evidence';
 export * from './rollout';
+export * from './running-tasks';
 export * from './traffic-shift';

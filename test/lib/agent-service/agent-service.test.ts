@@ -82,6 +82,7 @@ describe('by default', () => {
       SupportTasksTable: { Ref: named(resources, 'SupportStoreTasks') },
       SupportSessionsTable: { Ref: named(resources, 'SupportStoreSessions') },
       SupportControlTable: { Ref: named(resources, 'SupportStoreControl') },
+      SupportRedriveFunction: { Ref: named(resources, 'SupportRedriveFunction') },
       SupportPayloadBucket: { Ref: named(resources, 'SupportStorePayloads') },
     });
   });

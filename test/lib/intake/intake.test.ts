@@ -19,10 +19,12 @@ const ofType = (resources: Resources, type: string) => Object.values(resources).
 describe('HTTP API', () => {
   const resources = synthesize();
 
-  test('has two routes, both for signed requests', () => {
+  test('has four routes, all for signed requests', () => {
     expect(ofType(resources, 'AWS::ApiGatewayV2::Route').map(({ Properties }) => Properties)).toEqual([
       expect.objectContaining({ RouteKey: 'POST /tasks', AuthorizationType: 'AWS_IAM' }),
       expect.objectContaining({ RouteKey: 'GET /tasks/{id}', AuthorizationType: 'AWS_IAM' }),
+      expect.objectContaining({ RouteKey: 'DELETE /tasks/{id}', AuthorizationType: 'AWS_IAM' }),
+      expect.objectContaining({ RouteKey: 'POST /tasks/{id}/feedback', AuthorizationType: 'AWS_IAM' }),
     ]);
   });
 

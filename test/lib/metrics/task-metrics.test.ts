@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import { LaneName, TaskMetrics } from '../../../lib';
-import { METRIC_NAMESPACE, TaskMetric } from '../../../lib/contract';
+import { METRIC_NAMESPACE, TaskMetric, WorkerMetric } from '../../../lib/contract';
 
 describe('metric helpers', () => {
   test('of the agent, a lane and a release have the dimensions of the contract', () => {
@@ -10,12 +10,13 @@ describe('metric helpers', () => {
     expect(dimensions(TaskMetrics.ofRelease('a', 'r-0'))).toEqual({ Agent: 'a', Release: 'r-0' });
   });
 
-  test('there is one for every task metric', () => {
+  test('there is one for every metric of tasks and workers', () => {
     const metrics = TaskMetrics.ofAgent('a');
     const all = [
       metrics.finished(),
       metrics.succeeded(),
       metrics.failed(),
+      metrics.cutOff(),
       metrics.duration(),
       metrics.queueWait(),
       metrics.cost(),
@@ -23,8 +24,15 @@ describe('metric helpers', () => {
       metrics.inputTokens(),
       metrics.outputTokens(),
       metrics.qualityScore(),
+      metrics.retries(),
+      metrics.lateResults(),
+      metrics.handedBack(),
+      metrics.exhausted(),
+      metrics.replayedSteps(),
     ];
-    expect(all.map(({ metricName }) => metricName).sort()).toEqual(Object.values(TaskMetric).sort());
+    expect(all.map(({ metricName }) => metricName).sort()).toEqual(
+      [...Object.values(TaskMetric), ...Object.values(WorkerMetric)].sort(),
+    );
     expect(new Set(all.map(({ namespace }) => namespace))).toEqual(new Set([METRIC_NAMESPACE]));
   });
 

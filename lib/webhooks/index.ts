@@ -1,0 +1,3 @@
+export * from './webhook-delivery';
+export * from './webhook-options';
+export * from './webhooks';

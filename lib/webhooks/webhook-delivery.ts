@@ -1,0 +1,171 @@
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import {
+  Alarm,
+  ComparisonOperator,
+  Metric,
+  type MetricOptions,
+  Stats,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { EventSourceMapping, type IFunction, type Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { BundledFunction } from '../common';
+import { Dimension, Env, METRIC_NAMESPACE, WEBHOOK_MAX_RECEIVES, WebhookMetric } from '../contract';
+import { grantSend } from '../lanes/grant-send';
+import type { WebhookContext, WebhookSenderOptions } from './webhook-options';
+
+export interface WebhookDeliveryProps extends WebhookSenderOptions, WebhookContext {
+  /** How long after a task's end its webhook is tried. */
+  readonly retryFor: Duration;
+  /** Host names to which webhooks may go although their addresses are private. */
+  readonly privateHosts: string[];
+}
+
+/** A batch is delivered at once, and each receiver has 10 seconds to answer. */
+const TIMEOUT = Duration.seconds(60);
+
+/** As AWS advises, six times the timeout; the function itself says when a webhook is tried again. */
+const VISIBILITY = Duration.seconds(6 * TIMEOUT.toSeconds());
+
+/** Batches that are delivered at once: slow receivers shall not take all the concurrency of the account. */
+const CONCURRENCY = 10;
+const BATCH_SIZE = 10;
+
+/** As long as SQS keeps a message at most. */
+const RETENTION = Duration.days(14);
+
+/** Characters of the key that is made here; letters and digits, about 380 bits. */
+const KEY_LENGTH = 64;
+
+/** Tells callers that their tasks have ended: a queue, and a function that signs and sends. */
+export class WebhookDelivery extends Construct {
+  /** Where whoever ends a task says so. */
+  readonly queue: IQueue;
+  /** Where webhooks end that were given up. */
+  readonly deadLetterQueue: IQueue;
+  /** In ALARM while the dead-letter queue holds a message. */
+  readonly deadLetterAlarm: Alarm;
+  readonly function: LambdaFunction;
+  /** The key that signs. Receivers are given its value. */
+  readonly secret: ISecret;
+  /** Host names to which webhooks may go although their addresses are private. */
+  readonly privateHosts: string[];
+  private readonly agentName: string;
+
+  constructor(scope: Construct, id: string, props: WebhookDeliveryProps) {
+    super(scope, id);
+    const { agentName, encryptionKey, privateHosts, retryFor, store } = props;
+    this.agentName = agentName;
+    this.privateHosts = privateHosts;
+    this.secret = props.secret ?? this.makeSecret(props);
+
+    const common = {
+      ...(encryptionKey === undefined
+        ? { encryption: QueueEncryption.SQS_MANAGED }
+        : { encryption: QueueEncryption.KMS, encryptionMasterKey: encryptionKey }),
+      enforceSSL: true,
+      retentionPeriod: RETENTION,
+      removalPolicy: RemovalPolicy.DESTROY,
+    };
+    this.deadLetterQueue = new Queue(this, 'DeadLetters', common) as IQueue;
+    this.queue = new Queue(this, 'Queue', {
+      ...common,
+      visibilityTimeout: VISIBILITY,
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: WEBHOOK_MAX_RECEIVES },
+    }) as IQueue;
+
+    this.function = new BundledFunction(this, 'Function', {
+      bundle: 'webhook',
+      description: 'Tells callers, signed, that their tasks have ended',
+      timeout: TIMEOUT,
+      environment: {
+        [Env.AGENT]: agentName,
+        [Env.TASKS_TABLE]: store.tasks.tableName,
+        [Env.WEBHOOK_QUEUE]: this.queue.queueUrl,
+        [Env.WEBHOOK_DEAD_LETTER_QUEUE]: this.deadLetterQueue.queueUrl,
+        [Env.WEBHOOK_SECRET]: this.secret.secretArn,
+        [Env.WEBHOOK_RETRY_SECONDS]: String(retryFor.toSeconds()),
+        ...(privateHosts.length === 0 ? {} : { [Env.WEBHOOK_PRIVATE_HOSTS]: JSON.stringify(privateHosts) }),
+      },
+      ...(props.vpc === undefined ? {} : { vpc: props.vpc }),
+      ...(props.vpcSubnets === undefined ? {} : { vpcSubnets: props.vpcSubnets }),
+      ...(props.securityGroups === undefined ? {} : { securityGroups: props.securityGroups }),
+    });
+    store.grantWebhooks(this.function);
+    this.secret.grantRead(this.function);
+    grantSend(this.deadLetterQueue, this.function);
+    const receive = this.queue.grantConsumeMessages(this.function);
+    const mapping = new EventSourceMapping(this, 'Mapping', {
+      target: this.function as IFunction,
+      eventSourceArn: this.queue.queueArn,
+      batchSize: BATCH_SIZE,
+      reportBatchItemFailures: true,
+      maxConcurrency: CONCURRENCY,
+    });
+    receive.applyBefore(mapping);
+    this.deadLetterAlarm = this.makeAlarm(props);
+  }
+
+  /** Webhooks that their receivers accepted. Count; sum by default. */
+  metricDelivered(options: MetricOptions = {}): Metric {
+    return this.metric(WebhookMetric.DELIVERED, options);
+  }
+
+  /** Deliveries that did not succeed; each is tried again. Count; sum by default. */
+  metricFailed(options: MetricOptions = {}): Metric {
+    return this.metric(WebhookMetric.FAILED, options);
+  }
+
+  /** Webhooks that were given up. Count; sum by default. */
+  metricGivenUp(options: MetricOptions = {}): Metric {
+    return this.metric(WebhookMetric.GIVEN_UP, options);
+  }
+
+  private metric(metricName: string, options: MetricOptions): Metric {
+    return new Metric({
+      namespace: METRIC_NAMESPACE,
+      metricName,
+      dimensionsMap: { [Dimension.AGENT]: this.agentName },
+      statistic: Stats.SUM,
+      ...options,
+    });
+  }
+
+  private makeSecret({ agentName, encryptionKey }: WebhookDeliveryProps): ISecret {
+    const secret = new Secret(this, 'Secret', {
+      description: `Signs the webhooks of agent ${agentName}`,
+      generateSecretString: { passwordLength: KEY_LENGTH, excludePunctuation: true },
+      ...(encryptionKey === undefined ? {} : { encryptionKey }),
+    });
+    Validations.of(secret).acknowledge({
+      id: 'AwsSolutions-SMG4',
+      reason:
+        'The receivers of webhooks must be given a new key by hand, so no function can rotate it; a person puts a new value, and webhooks are signed with the previous one as well until the receivers have changed over',
+    });
+    return secret as ISecret;
+  }
+
+  private makeAlarm({ action, agentName, retryFor }: WebhookDeliveryProps): Alarm {
+    const alarm = new Alarm(this, 'DeadLetterAlarm', {
+      metric: this.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
+        period: Duration.minutes(1),
+        statistic: Stats.MAXIMUM,
+      }),
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      threshold: 0,
+      evaluationPeriods: 1,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+      alarmDescription:
+        `Agent '${agentName}': webhooks were given up, after ${retryFor.toHumanString()} or because the receiver is gone ` +
+        "or not allowed, and lie in their dead-letter queue. What to do: the webhook function's log names host and " +
+        'status of each delivery; the results are kept with the tasks. Once the receiver is well again, move the messages ' +
+        'back to their queue (SQS: start a dead-letter queue redrive).',
+    });
+    if (action !== undefined) {
+      alarm.addAlarmAction(action);
+    }
+    return alarm;
+  }
+}
