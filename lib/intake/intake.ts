@@ -253,6 +253,7 @@ export class Intake extends Construct {
         [Env.PAYLOAD_BUCKET]: props.store.payloads.bucketName,
         [Env.QUEUES]: queueUrls(this, lanes),
         [Env.AUTH]: auth.mode,
+        [Env.TASK_RETENTION_DAYS]: String(retentionDays),
         ...(props.webhooks === undefined ? {} : { [Env.WEBHOOK_QUEUE]: props.webhooks.queue.queueUrl }),
       },
     });

@@ -250,9 +250,9 @@ describe('grants', () => {
     expect(statements((s, g) => s.grantWebhooks(g))).toEqual([{ on: 'Tasks', actions: ['GetItem', 'UpdateItem'] }]);
   });
 
-  test('redrive: tasks to reopen, the routing to read, the audit trail to append to', () => {
+  test('redrive: tasks to reopen with their steps, the routing to read, the audit trail to append to', () => {
     expect(statements((s, g) => s.grantRedrive(g))).toEqual([
-      { on: 'Tasks', actions: ['GetItem', 'UpdateItem'] },
+      { on: 'Tasks', actions: ['GetItem', 'Query', 'UpdateItem'] },
       { on: 'Control', actions: ['Query'], condition: only('ROUTING') },
       { on: 'Control', actions: ['PutItem'], condition: only('AUDIT') },
     ]);
