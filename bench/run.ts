@@ -4,24 +4,47 @@
 import '../bin/commands/quiet-sdk';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { callsPerTask } from './calls-per-task';
+import { costsPage } from './costs';
 import type { Comparison } from './measure';
+import { inRehearsal } from './rehearsed-stack';
 import { routerBundle } from './router-bundle';
+import { standingParts } from './standing-parts';
 import { synthTime } from './synth';
 import { rehearsalThroughput } from './throughput';
+import { workerOverhead } from './worker-overhead';
+
+/** Small figures with a digit more. */
+function figure(value: number): string {
+  return value.toFixed(value < 20 ? 1 : 0);
+}
 
 function line(result: Comparison): string {
   const target =
     result.atMost === undefined ? '' : `  target ≤ ${result.atMost}${result.ratio <= result.atMost ? '' : '  MISSED'}`;
-  const figures = `${result.ours.toFixed(0)} ${result.unit} against ${result.theirs.toFixed(0)} ${result.unit}`;
+  const figures = `${figure(result.ours)} ${result.unit} against ${figure(result.theirs)} ${result.unit}`;
   return `${result.name.padEnd(28)} ${result.ratio.toFixed(2)}×  (${figures}, ${result.peer}, ${result.rounds} rounds)${target}`;
+}
+
+function callsText(calls: Readonly<Record<string, number>>): string {
+  return Object.entries(calls)
+    .map(([call, count]) => `${call} ${count.toFixed(2)}`)
+    .join(', ');
 }
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { json: { type: 'string' }, rounds: { type: 'string', default: '9' }, help: { type: 'boolean' } },
+    options: {
+      json: { type: 'string' },
+      costs: { type: 'string' },
+      rounds: { type: 'string', default: '9' },
+      help: { type: 'boolean' },
+    },
   });
   if (values.help) {
-    console.log('npm run bench -- [--rounds N] [--json FILE]\n\nMeasures synth, the router bundle and the rehearsal.');
+    console.log(
+      'npm run bench -- [--rounds N] [--json FILE] [--costs docs/costs.md]\n\nMeasures synth, the router bundle, the worker and the rehearsal; writes the page of costs if asked to.',
+    );
     return;
   }
   const rounds = Number(values.rounds);
@@ -35,12 +58,24 @@ async function main(): Promise<void> {
       console.log(line(result));
     }
   }
+  const { overhead, calls, standing } = await inRehearsal('bench/overhead/app.ts', async (stack) => ({
+    calls: await callsPerTask(stack),
+    overhead: await workerOverhead(stack, rounds),
+    standing: standingParts(stack),
+  }));
+  comparisons.push(overhead);
+  console.log(line(overhead));
+  console.log(`AWS calls of a task           ${callsText(calls.wire)}`);
+  console.log(`and for each step             ${callsText(calls.perStep)}`);
+  if (values.costs !== undefined) {
+    writeFileSync(values.costs, costsPage(calls, standing));
+  }
   const throughput = await rehearsalThroughput();
   console.log(
     `tasks through the rehearsal   ${throughput.tasksPerSecond.toFixed(1)} per second (${throughput.tasks} tasks, ${throughput.seconds.toFixed(1)} s)`,
   );
   if (values.json !== undefined) {
-    writeFileSync(values.json, `${JSON.stringify({ comparisons, throughput }, null, 2)}\n`);
+    writeFileSync(values.json, `${JSON.stringify({ comparisons, calls, throughput }, null, 2)}\n`);
   }
 }
 
