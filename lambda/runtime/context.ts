@@ -12,6 +12,7 @@ import { digestOfInput } from './step-input';
 import { Steps } from './steps';
 import { callTool, type ToolSchemas } from './tools';
 import type { TranscriptWriter } from './transcripts';
+import { refuseIfAborted } from './until-aborted';
 
 /** What the contexts of all tasks of one environment share. Nothing in it belongs to a task. */
 export interface AgentEnvironment {
@@ -95,8 +96,8 @@ export class TaskContext implements AgentContext {
   }
 
   async step<T>(name: string, run: (call: StepCall) => T | Promise<T>, { input }: StepOptions = {}): Promise<T> {
-    this.signal.throwIfAborted();
-    const key = this.#steps.keys.named(name);
+    await refuseIfAborted(this.signal);
+    const key = this.#steps.named(name);
     const inputDigest = input === undefined ? undefined : digestOfInput(`step "${name}"`, input);
     return this.#steps.run({ key, kind: 'step', name, inputDigest }, async (call) => ({
       value: await run(call),
@@ -114,7 +115,7 @@ export class TaskContext implements AgentContext {
   }
 
   async secret(name: string): Promise<string> {
-    this.signal.throwIfAborted();
+    await refuseIfAborted(this.signal);
     return this.#environment.secrets.get(name);
   }
 

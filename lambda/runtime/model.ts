@@ -10,6 +10,7 @@ import type { SecretReader } from './secrets';
 import { KEY_DIGITS } from './step-keys';
 import type { Steps } from './steps';
 import type { TranscriptWriter } from './transcripts';
+import { refuseIfAborted } from './until-aborted';
 import { NOTHING_USED } from './usage';
 
 const PROVIDERS: Readonly<Record<ModelSettings['provider'], ModelProvider>> = { anthropic: anthropicProvider };
@@ -42,9 +43,9 @@ export class TaskModel implements AgentModel {
 
   async generate(request: ModelRequest): Promise<ModelAnswer> {
     const { settings, steps, signal, trace } = this.#parts;
-    signal.throwIfAborted();
+    await refuseIfAborted(signal);
     const inputDigest = digestOf({ prompt: request.prompt, system: request.system, maxTokens: request.maxTokens });
-    const key = steps.keys.numbered(`model:${inputDigest.slice(0, KEY_DIGITS)}`);
+    const key = steps.numbered(`model:${inputDigest.slice(0, KEY_DIGITS)}`);
     const step = { key, kind: 'model', name: settings.id, inputDigest } as const;
     return steps.run(step, async () => {
       const answer = await subsegment(trace, settings.provider, () => this.#generate(request), {

@@ -27,8 +27,8 @@ export interface ModelProvider {
 }
 
 /**
- * `throttled`: the provider limits its callers or is overloaded. `unavailable`: may pass (5xx, timeout, connection). `unauthorized`: the key is not accepted. `refused`: the
- * request itself is not accepted.
+ * `throttled`: the provider limits its callers or is overloaded. `unavailable`: may pass (5xx, timeout, connection).
+ * `unauthorized`: the key is not accepted. `refused`: the request itself is not accepted.
  */
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';

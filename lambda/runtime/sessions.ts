@@ -6,6 +6,7 @@ import type { Clock } from '../common/clock';
 import type { AgentSession } from './agent';
 import { FatalError, messageOf, RetryableError, SessionConflictError } from './errors';
 import { check, type Schema } from './schema';
+import { refuseIfAborted } from './until-aborted';
 
 /** Largest state, in bytes of JSON: with its keys it must fit in a DynamoDB item of 400 KB. */
 export const MAX_SESSION_BYTES = 350 * 1024;
@@ -124,7 +125,7 @@ class TaskSession implements AgentSession {
   get(): Promise<Json | undefined>;
   get<T>(schema: Schema<T>): Promise<T | undefined>;
   async get<T>(schema?: Schema<T>): Promise<Json | T | undefined> {
-    this.signal.throwIfAborted();
+    await refuseIfAborted(this.signal);
     if (this.id === undefined) {
       return undefined;
     }
@@ -153,7 +154,7 @@ class TaskSession implements AgentSession {
   }
 
   async put(state: Json): Promise<void> {
-    this.signal.throwIfAborted();
+    await refuseIfAborted(this.signal);
     if (this.id === undefined) {
       return;
     }

@@ -7,7 +7,7 @@ import type { Step, TaskJournal } from './journal';
 import { toJsonText } from './json-text';
 import type { TaskMeter } from './meter';
 import { StepKeys } from './step-keys';
-import { untilAborted } from './until-aborted';
+import { refuseIfAborted, untilAborted } from './until-aborted';
 
 export interface StepsParts {
   readonly taskId: string;
@@ -31,22 +31,36 @@ export interface Executed<T> {
  * written. Any number may be under way at once, and one within another.
  */
 export class Steps {
-  readonly keys: StepKeys;
+  readonly #keys: StepKeys;
   readonly #parts: StepsParts;
   /** Key of the step that the running code is part of. */
   readonly #within = new AsyncLocalStorage<string>();
 
   constructor(parts: StepsParts) {
     this.#parts = parts;
-    this.keys = new StepKeys(parts.journal);
+    this.#keys = new StepKeys(parts.journal);
   }
 
-  /** @param step its key must come from {@link keys} */
+  /** Key of what the agent names itself. @throws FatalError (`step_name`), which ends the attempt */
+  named(name: string): string {
+    try {
+      return this.#keys.named(name);
+    } catch (error) {
+      throw this.#end(error);
+    }
+  }
+
+  /** Key of what is known by its content. */
+  numbered(prefix: string): string {
+    return this.#keys.numbered(prefix);
+  }
+
+  /** @param step its key must come from {@link named} or {@link numbered} */
   async run<T>(step: Omit<Step, 'parent'>, execute: (call: StepCall) => Promise<Executed<T>>): Promise<T> {
     try {
       return await this.#run({ ...step, parent: this.#within.getStore() }, execute);
     } catch (error) {
-      this.keys.release(step.key);
+      this.#keys.release(step.key);
       throw error;
     }
   }
@@ -54,7 +68,7 @@ export class Steps {
   async #run<T>(step: Step, execute: (call: StepCall) => Promise<Executed<T>>): Promise<T> {
     const { journal, meter, attempt, controller } = this.#parts;
     const { signal } = controller;
-    signal.throwIfAborted();
+    await refuseIfAborted(signal);
     const former = await this.#journaled(() => journal?.replay(step));
     if (former !== undefined) {
       return this.#replayed(step, former);
@@ -64,7 +78,7 @@ export class Steps {
     if (begun !== undefined && 'entry' in begun) {
       return this.#replayed(step, begun);
     }
-    signal.throwIfAborted();
+    await refuseIfAborted(signal);
     const elapsed = stopwatch();
     this.#log('step begun', step, { outcome: 'begun' });
     const call = { signal, idempotencyKey: sha256(`${this.#parts.taskId}\n${step.key}`) };

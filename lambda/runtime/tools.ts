@@ -9,7 +9,7 @@ import { check } from './schema';
 import { digestOfInput } from './step-input';
 import { KEY_DIGITS } from './step-keys';
 import type { Steps } from './steps';
-import { untilAborted } from './until-aborted';
+import { refuseIfAborted, untilAborted } from './until-aborted';
 import { NOTHING_USED } from './usage';
 
 /** Compiled input schemas of the release's tools. */
@@ -50,7 +50,7 @@ export async function callTool<I, O>(
   input: I,
   run: (input: I, call: ToolCall) => O | Promise<O>,
 ): Promise<O> {
-  signal.throwIfAborted();
+  await refuseIfAborted(signal);
   const schema = schemas.get(name);
   if (schema === undefined) {
     const known = [...schemas.keys()].map((each) => `"${each}"`).join(', ') || 'none';
@@ -60,7 +60,7 @@ export async function callTool<I, O>(
     );
   }
   const inputDigest = digestOfInput(`tool "${name}"`, input, 'tool_input');
-  const key = steps.keys.numbered(`tool:${name}:${inputDigest.slice(0, KEY_DIGITS)}`);
+  const key = steps.numbered(`tool:${name}:${inputDigest.slice(0, KEY_DIGITS)}`);
   return steps.run<O>({ key, kind: 'tool', name, inputDigest }, async (call) => {
     meter.countToolCall(name);
     const checked = await check(schema, input, `${name}.input`);
