@@ -8,10 +8,13 @@ import {
 import type { LaneName } from '../../lib/contract';
 
 /**
- * A message that was read stays hidden from others for so long (cloud time), unless it is released before. Long enough
- * for an invocation; whatever becomes of that, the message is there again afterwards.
+ * A message that was read stays hidden from others for so long, unless it is released before: as long as an invocation
+ * may take. Whatever becomes of that, the message is there again afterwards.
  */
-export const HIDE_SECONDS = 300;
+export const HIDE_MS = 5 * 60_000;
+
+/** Real milliseconds that it is hidden at least; see `patienceFor`. */
+export const LEAST_REAL_HIDE_MS = 10_000;
 
 /** SQS asks all of its servers only when it may wait: without, messages would be overlooked. */
 const WAIT_SECONDS = 2;
@@ -31,6 +34,8 @@ export class DeadLetters {
   constructor(
     private readonly client: SQSClient,
     private readonly urls: Readonly<Record<LaneName, string>>,
+    /** Cloud time. */
+    private readonly hideMs: number = HIDE_MS,
   ) {}
 
   /** Up to 10 messages, hidden from now on. Empty: there are no more. */
@@ -39,7 +44,7 @@ export class DeadLetters {
       new ReceiveMessageCommand({
         QueueUrl: this.urls[lane],
         MaxNumberOfMessages: BATCH,
-        VisibilityTimeout: HIDE_SECONDS,
+        VisibilityTimeout: Math.ceil(this.hideMs / 1_000),
         WaitTimeSeconds: WAIT_SECONDS,
       }),
     );

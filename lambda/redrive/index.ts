@@ -5,7 +5,7 @@
 import { Env } from '../../lib/contract';
 import { documentClient } from '../common/clients/dynamodb';
 import { sqsClient } from '../common/clients/sqs';
-import { systemClock } from '../common/clock';
+import { patienceFor, systemClock } from '../common/clock';
 import type { InvocationContext } from '../common/deadline';
 import { createLogger } from '../common/logger';
 import { once } from '../common/once';
@@ -15,7 +15,7 @@ import { TaskTable } from '../common/task-table';
 import { AuditTrail } from '../recorder/audit-trail';
 import { ControlTable } from '../recorder/control-table';
 import { ControlTableRouting } from '../router/routing-store';
-import { DeadLetters } from './dead-letters';
+import { DeadLetters, HIDE_MS, LEAST_REAL_HIDE_MS } from './dead-letters';
 import { DeadTasks } from './dead-tasks';
 import type { RedriveAnswer } from './protocol';
 import { Redrive, type RedriveProps } from './redrive';
@@ -35,7 +35,7 @@ const dependencies = once((): Omit<RedriveProps, 'isOver' | 'requestId'> => {
   const control = settings[Env.CONTROL_TABLE];
   return {
     agent,
-    letters: new DeadLetters(sqs, settings[Env.DEAD_LETTER_QUEUES]),
+    letters: new DeadLetters(sqs, settings[Env.DEAD_LETTER_QUEUES], patienceFor(HIDE_MS, LEAST_REAL_HIDE_MS)),
     records: new TaskTable(dynamodb, settings[Env.TASKS_TABLE]),
     tasks: new DeadTasks(dynamodb, settings[Env.TASKS_TABLE], settings[Env.TASK_RETENTION_DAYS]),
     queues: new TaskQueues(sqs, settings[Env.QUEUES]),

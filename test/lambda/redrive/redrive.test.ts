@@ -3,7 +3,7 @@ import { TaskQueues } from '../../../lambda/common/task-queues';
 import { TaskTable } from '../../../lambda/common/task-table';
 import { AuditTrail } from '../../../lambda/recorder/audit-trail';
 import { ControlTable } from '../../../lambda/recorder/control-table';
-import { DeadLetters, HIDE_SECONDS } from '../../../lambda/redrive/dead-letters';
+import { DeadLetters, HIDE_MS } from '../../../lambda/redrive/dead-letters';
 import { DeadTasks } from '../../../lambda/redrive/dead-tasks';
 import { type RedriveAnswer, type RedriveRequest, redriveAnswerSchema } from '../../../lambda/redrive/protocol';
 import { Redrive, type RedriveProps } from '../../../lambda/redrive/redrive';
@@ -419,7 +419,7 @@ describe('too much for one call', () => {
     }
     expect(calls).toBeGreaterThan(2);
     expect(found.sort()).toEqual(meant.map(({ id }) => id).sort());
-    await cloud.clock.advance(HIDE_SECONDS * 1_000);
+    await cloud.clock.advance(HIDE_MS);
     await expect(cloud.counts('stable-dead')).resolves.toEqual([30, 0]);
   });
 });
@@ -473,7 +473,7 @@ describe('interrupted', () => {
       });
       // Each task is queued with a message in its queue, or still in the dead-letter queue.
       const waiting = new Set((await queued('stable')).map(({ taskId }) => taskId));
-      await cloud.clock.advance(HIDE_SECONDS * 1_000);
+      await cloud.clock.advance(HIDE_MS);
       const dead = new Set(
         (await cloud.receive('stable-dead', 0)).map(({ Body }) => (JSON.parse(Body ?? '') as Envelope).taskId),
       );

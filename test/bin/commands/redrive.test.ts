@@ -1,0 +1,306 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { type RedriveTerminal, redriveCommand } from '../../../bin/commands/redrive';
+import { documentClient } from '../../../lambda/common/clients/dynamodb';
+import { envelopeOf } from '../../../lambda/common/task-queues';
+import { Env, LANES, PRIORITIES, TaskKey, type TaskRecord } from '../../../lib/contract';
+import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
+import { ScaledClock } from '../../../rehearsal/core/scaled-clock';
+import { createDynamoDb, type DynamoDb } from '../../../rehearsal/services/dynamodb';
+import { Stage } from '../../rehearsal/lambda/stage';
+
+const AGENT = 'support';
+const RELEASE = 'r-0123456789ab';
+const BUNDLE = join(__dirname, '../../../assets/redrive/index.js');
+
+/** The command against the bundled function in the local cloud, as against AWS: by the SDK's own environment. */
+describe('cdk-agent-lanes redrive', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'redrive-'));
+  const outputs = join(folder, 'outputs.json');
+  const before = process.env;
+  const clock = new ScaledClock({ speed: 60 });
+  const urls: Record<string, string> = {};
+  let stage: Stage;
+  let db: DynamoDb;
+  let sqs: SQSClient;
+  let documents: ReturnType<typeof documentClient>;
+  let lines: string[];
+  let errors: string[];
+  let asked: string[];
+  let answer: string | undefined;
+  let sequence = 0;
+
+  const table = (TableName: string) => {
+    const handler = db.handlers.find(({ type }) => type === 'AWS::DynamoDB::Table');
+    const names = ['pk', 'sk'];
+    return handler?.create({
+      stack: stage.stack,
+      logicalId: TableName,
+      path: TableName,
+      report: () => {},
+      properties: {
+        TableName,
+        BillingMode: 'PAY_PER_REQUEST',
+        AttributeDefinitions: names.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
+        KeySchema: names.map((AttributeName, index) => ({ AttributeName, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
+      },
+    });
+  };
+
+  beforeAll(async () => {
+    stage = await Stage.open({ clock });
+    db = createDynamoDb({ clock });
+    stage.front.add(db.service);
+    const settings = {
+      endpoint: stage.front.url,
+      region: 'us-east-1',
+      credentials: OPERATOR_CREDENTIALS,
+    };
+    sqs = new SQSClient(settings);
+    documents = documentClient(new DynamoDBClient(settings));
+    await table('tasks');
+    await table('control');
+    for (const lane of LANES) {
+      for (const name of ['dead', ...PRIORITIES]) {
+        urls[`${lane}-${name}`] = (await stage.queue(`${lane}-${name}`)).url;
+      }
+    }
+    await stage.role();
+    const queues = Object.fromEntries(
+      LANES.map((lane) => [lane, Object.fromEntries(PRIORITIES.map((one) => [one, urls[`${lane}-${one}`]]))]),
+    );
+    const variables = {
+      [Env.AGENT]: AGENT,
+      [Env.TASKS_TABLE]: 'tasks',
+      [Env.CONTROL_TABLE]: 'control',
+      [Env.QUEUES]: JSON.stringify(queues),
+      [Env.DEAD_LETTER_QUEUES]: JSON.stringify({ stable: urls['stable-dead'], candidate: urls['candidate-dead'] }),
+      [Env.TASK_RETENTION_DAYS]: '7',
+    };
+    await stage.function('support-redrive', readFileSync(BUNDLE, 'utf8'), {
+      Timeout: 300,
+      Environment: { Variables: variables },
+    });
+    await stage.function('broken-redrive', readFileSync(BUNDLE, 'utf8'), { Timeout: 60 });
+    await stage.function('no-redrive', 'exports.handler = async () => ({ hello: 1 });');
+    process.env = {
+      ...before,
+      AWS_ENDPOINT_URL: stage.front.url,
+      AWS_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: OPERATOR_CREDENTIALS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: OPERATOR_CREDENTIALS.secretAccessKey,
+      AWS_SESSION_TOKEN: OPERATOR_CREDENTIALS.sessionToken ?? '',
+    };
+    writeFileSync(
+      outputs,
+      JSON.stringify({
+        Other: { Url: 'https://example.com' },
+        Support: { SupportEndpoint1234ABCD: 'https://…', SupportRedriveFunction0A1B2C3D: 'support-redrive' },
+      }),
+    );
+  });
+
+  afterAll(async () => {
+    process.env = before;
+    sqs.destroy();
+    documents.destroy();
+    await stage.close();
+    await db.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  beforeEach(() => {
+    lines = [];
+    errors = [];
+    asked = [];
+    answer = undefined;
+  });
+  afterEach(() => {
+    process.exitCode = 0;
+  });
+
+  const terminal: RedriveTerminal = {
+    out: (line) => lines.push(line),
+    err: (line) => errors.push(line),
+    isTTY: false,
+    get canAsk() {
+      return answer !== undefined;
+    },
+    ask: async (question) => {
+      asked.push(question);
+      return answer ?? '';
+    },
+  };
+
+  async function run(...args: string[]): Promise<number | string> {
+    process.exitCode = 0;
+    const command = redriveCommand(terminal)
+      .exitOverride()
+      .configureOutput({ writeErr: (text) => errors.push(text), writeOut: (text) => lines.push(text) });
+    try {
+      await command.parseAsync(args, { from: 'user' });
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+    return Number(process.exitCode ?? 0);
+  }
+
+  async function dead(changes: Partial<TaskRecord> = {}): Promise<TaskRecord> {
+    sequence += 1;
+    const now = Math.floor(clock.now());
+    const task: TaskRecord = {
+      id: `t-${sequence.toString(16).padStart(32, '0')}`,
+      agent: AGENT,
+      status: 'failed',
+      mode: 'live',
+      lane: 'stable',
+      priority: 'normal',
+      user: 'user-1',
+      requestDigest: 'd',
+      createdAt: now - 60_000,
+      finishedAt: now - 1_000,
+      exhausted: true,
+      release: RELEASE,
+      attempts: 5,
+      error: { code: 'provider_error', message: 'the provider answered 500' },
+      expiresAt: Math.ceil(now / 1_000) + 86_400,
+      ...changes,
+    };
+    await documents.send(new PutCommand({ TableName: 'tasks', Item: { ...TaskKey.task(task.id), ...task } }));
+    await sqs.send(
+      new SendMessageCommand({ QueueUrl: urls[`${task.lane}-dead`], MessageBody: JSON.stringify(envelopeOf(task)) }),
+    );
+    return task;
+  }
+
+  async function statusOf(task: TaskRecord): Promise<unknown> {
+    const { Item } = await documents.send(new GetCommand({ TableName: 'tasks', Key: TaskKey.task(task.id) }));
+    return Item?.status;
+  }
+
+  test('lists what is dead, for people and for programs', async () => {
+    const one = await dead({ user: 'ann\u001b[31m\nb', error: { code: 'odd', message: 'x' } });
+    const two = await dead({ lane: 'candidate', status: 'succeeded', error: undefined as never });
+    expect(await run('--outputs', outputs)).toBe(0);
+    const text = lines.join('\n');
+    expect(text).toMatch(
+      new RegExp(`${one.id}  stable +normal +ann \\[31m b +failed +${RELEASE} +5 .* odd: x +can be sent back`),
+    );
+    expect(text).toMatch(
+      new RegExp(`${two.id}  candidate .*only its message is left\n  the task has ended: succeeded`),
+    );
+    expect(text).toContain('2 entries, 1 can be sent back');
+    expect(text).not.toContain('\u001b');
+
+    lines = [];
+    expect(await run('--function', 'support-redrive', '--user', one.user, '--json')).toBe(0);
+    expect(JSON.parse(lines.join('\n'))).toMatchObject({
+      entries: [{ task: one.id, user: one.user, fate: 'send_back', done: false }],
+      complete: true,
+    });
+    expect(errors.join('\n')).toContain('1 entry, 1 can be sent back');
+  });
+
+  test('a dry run changes nothing; --yes sends back; a second time there is nothing', async () => {
+    const task = await dead({ error: { code: 'worker_lost', message: '' } });
+    const args = ['--outputs', outputs, '--stack', 'Support', '--code', 'worker_lost', '--send-back'];
+    expect(await run(...args, '--dry-run')).toBe(0);
+    expect(lines.join('\n')).toContain('can be sent back');
+    expect(await statusOf(task)).toBe('failed');
+    lines = [];
+    expect(await run(...args, '--yes')).toBe(0);
+    expect(lines.join('\n')).toContain('sent back to candidate');
+    expect(lines.join('\n')).toContain('1 task sent back, 0 messages of others removed, 0 not done');
+    expect(await statusOf(task)).toBe('queued');
+    lines = [];
+    expect(await run(...args, '--yes')).toBe(0);
+    expect(lines.join('\n')).toContain('0 tasks sent back');
+    expect(asked).toEqual([]);
+  });
+
+  test('asks before it sends back, and takes no for an answer', async () => {
+    const task = await dead({ user: 'asked' });
+    const args = ['--function', 'support-redrive', '--user', 'asked', '--send-back'];
+    answer = 'no';
+    expect(await run(...args)).toBe(1);
+    expect(asked).toEqual(['Send 1 task back, and remove 0 messages of others? [y/N] ']);
+    expect(lines.join('\n')).toContain(task.id);
+    expect(await statusOf(task)).toBe('failed');
+    answer = 'y';
+    expect(await run(...args)).toBe(0);
+    expect(await statusOf(task)).toBe('queued');
+  });
+
+  test('does not ask about nothing', async () => {
+    answer = 'y';
+    expect(await run('--function', 'support-redrive', '--user', 'nobody', '--send-back')).toBe(0);
+    expect(lines.join('\n')).toContain('nothing to send back');
+    expect(asked).toEqual([]);
+  });
+
+  test('the filters reach the function', async () => {
+    const old = await dead({ user: 'old', priority: 'low', finishedAt: clock.now() - 3 * 3_600_000 });
+    const other = await dead({ user: 'old', priority: 'low' });
+    const listed = async (...args: string[]) => {
+      lines = [];
+      expect(await run('--function', 'support-redrive', '--user', 'old', '--json', ...args)).toBe(0);
+      return (JSON.parse(lines.join('\n')) as { entries: { task: string }[] }).entries.map(({ task }) => task).sort();
+    };
+    expect(await listed('--older-than', '2h')).toEqual([old.id]);
+    expect(await listed('--priority', 'low', '--lane', 'stable', '--release', RELEASE)).toEqual([old.id, other.id]);
+    expect(await listed('--priority', 'high')).toEqual([]);
+    expect(await listed('--task', other.id)).toEqual([other.id]);
+    expect(await listed('--task', other.id, '--task', old.id)).toEqual([old.id, other.id]);
+    expect(await listed('--limit', '1')).toHaveLength(1);
+  });
+
+  describe('refuses', () => {
+    test.each([
+      ['no function', [], 'either --function NAME or --outputs FILE'],
+      ['two functions', ['--function', 'a', '--outputs', 'b'], 'either --function NAME or --outputs FILE'],
+      ['a stack without a file', ['--function', 'a', '--stack', 'b'], '--stack chooses from the file of --outputs'],
+      ['a dry run of a list', ['--function', 'a', '--dry-run'], 'give both'],
+      ['to send back where nobody can be asked', ['--function', 'a', '--send-back'], 'give --yes'],
+      ['a task that is none', ['--function', 'a', '--task', 't-1'], '--task t-1'],
+      ['a release that is none', ['--function', 'a', '--release', 'latest'], '--release latest'],
+      ['a file that is not there', ['--outputs', '/nowhere.json'], '/nowhere.json cannot be read as JSON'],
+      ['a stack that is not there', ['--outputs', outputs, '--stack', 'X'], 'it has "Other", "Support"'],
+      ['a stack without an agent', ['--outputs', outputs, '--stack', 'Other'], 'no output whose name ends with'],
+    ])('%s', async (_, args, message) => {
+      expect(await run(...args)).toBe(2);
+      expect(errors.join('\n')).toContain(message);
+      expect(lines).toEqual([]);
+    });
+
+    test.each([
+      ['an unknown lane', ['--lane', 'shadow'], 'Allowed choices are stable, candidate'],
+      ['a time without a unit that there is', ['--older-than', '1y'], 'expected a number and s, m, h or d'],
+      ['both actions', ['--list', '--send-back'], 'cannot be used with'],
+    ])('%s', async (_, args, message) => {
+      expect(await run('--function', 'support-redrive', ...args)).toMatch(/^commander\./);
+      expect(errors.join('\n')).toContain(message);
+    });
+
+    test('to guess between two agents', async () => {
+      const file = join(folder, 'two.json');
+      writeFileSync(file, JSON.stringify({ A: { RedriveFunction: 'a' }, B: { XRedriveFunction01234567: 'b' } }));
+      expect(await run('--outputs', file)).toBe(2);
+      expect(errors.join('\n')).toContain('more than one agent: A.RedriveFunction, B.XRedriveFunction01234567');
+    });
+  });
+
+  describe('fails', () => {
+    test.each([
+      ['when there is no such function', 'nothing', 'there is no function nothing in this account and region'],
+      ['when the function fails', 'broken-redrive', 'broken-redrive failed: SettingsError'],
+      ['when it is another function', 'no-redrive', 'answered what no redrive function of this version answers'],
+    ])('%s', async (_, name, message) => {
+      expect(await run('--function', name)).toBe(3);
+      expect(errors.join('\n')).toContain(message);
+    });
+  });
+});
