@@ -165,7 +165,8 @@ export class TaskRun<I, O> {
     try {
       return { outcome, resultRef: await this.#parts.payloads.keepLarge(task, outcome.result) };
     } catch (error) {
-      return { outcome: failureOutcome(error, outcome, this.#parts.redact), resultRef: undefined };
+      const { usage, score, steps } = outcome;
+      return { outcome: failureOutcome(error, { usage, score, steps }, this.#parts.redact), resultRef: undefined };
     }
   }
 
