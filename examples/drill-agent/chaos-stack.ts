@@ -20,6 +20,8 @@ export interface ChaosStackProps extends StackProps {
   readonly variant: string;
 }
 
+const NEVER = Duration.days(14);
+
 /**
  * An agent whose tasks must come to their ends whatever goes wrong around them. It has one gate: faults make tasks late
  * and repeat what was not finished, but they must not make them fail.
@@ -34,7 +36,14 @@ export class ChaosStack extends Stack {
         model: Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } }),
         limits: { maxDuration: Duration.minutes(5), maxToolCalls: 20 },
       }),
-      worker: Worker.lambda({ entry: join(__dirname, 'chaos-agent.ts'), timeout: Duration.minutes(1) }),
+      worker: Worker.lambda({
+        entry: join(__dirname, 'chaos-agent.ts'),
+        timeout: Duration.minutes(1),
+        // As many as a small machine can run at once.
+        maxConcurrency: 24,
+      }),
+      // Tasks that wait for another attempt are old in the cloud's compressed time, and must not close the door.
+      intake: { backpressure: { low: NEVER, normal: NEVER, high: NEVER } },
       secrets: { anthropic: key },
       removalPolicy: RemovalPolicy.DESTROY,
       rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 50, bake: Duration.minutes(5) }), {

@@ -2,7 +2,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CfnOutput, Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { AgentService, Behavior, Evidence, Model, QualityGate, Rollout, TrafficShift, Worker } from 'cdk-agent-lanes';
+import {
+  AgentService,
+  Behavior,
+  Evidence,
+  Model,
+  QualityGate,
+  Rollout,
+  TrafficShift,
+  Webhooks,
+  Worker,
+} from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
 
 export interface SupportStackProps extends StackProps {
@@ -48,6 +58,9 @@ export class SupportStack extends Stack {
         timeout: Duration.minutes(3),
       }),
       secrets: { anthropic: providerKey },
+      // Backends that would rather not poll name a URL with their task; see docs/webhooks.md.
+      webhooks: Webhooks.signed(),
+      maxInFlightPerUser: 10,
       rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 10, bake }), {
         evidence: Evidence.atLeast(20, { wait: Duration.minutes(2) }),
       }),

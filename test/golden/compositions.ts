@@ -2,6 +2,7 @@ import { type App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { type ISecurityGroup, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { SupportStack } from '../../examples/support-agent/support-stack';
@@ -13,13 +14,15 @@ import {
   IntakeAuth,
   QualityGate,
   Rollout,
+  RunningTasks,
   TrafficShift,
   Transcripts,
+  Webhooks,
   Worker,
 } from '../../lib';
 import { AGENT_ENTRY, leastProps } from '../support/agent-service';
 
-/** An agent in a VPC of the platform's, with a key of the platform's; its alarms make sounds in one place. */
+/** An agent in a VPC of the platform's, with a key of the platform's, every recording on and every grant given. */
 export function importedVpcAndOwnKey(app: App): Stack {
   const stack = new Stack(app, 'ImportedVpc', { env: { account: '123456789012', region: 'eu-west-1' } });
   const vpc = Vpc.fromVpcAttributes(stack, 'Vpc', {
@@ -34,7 +37,11 @@ export function importedVpcAndOwnKey(app: App): Stack {
     ...leastProps(stack),
     worker: Worker.lambda({ entry: AGENT_ENTRY, vpc, securityGroups: [securityGroup] }),
     encryptionKey,
-    rollout: Rollout.codeDeploy(TrafficShift.linear({ percent: 20, every: Duration.minutes(15) })),
+    rollout: Rollout.codeDeploy(TrafficShift.linear({ percent: 20, every: Duration.minutes(15) }), {
+      onRollback: RunningTasks.HAND_BACK,
+    }),
+    webhooks: Webhooks.signed({ vpc, securityGroups: [securityGroup], privateHosts: ['hooks.example.internal'] }),
+    transcripts: Transcripts.record({ retention: Duration.days(365) }),
     gates: {
       errors: QualityGate.errorRate({ max: 0.02 }),
       cost: QualityGate.cost({ severity: GateSeverity.WARNING, minSamples: 50, period: Duration.minutes(5) }),
@@ -42,13 +49,20 @@ export function importedVpcAndOwnKey(app: App): Stack {
   });
   const caller = new Role(stack, 'Caller', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') }) as IRole;
   agent.grants.submit(caller);
+  agent.grants.read(caller);
+  agent.grants.cancel(caller);
+  agent.grants.feedback(caller);
+  const operator = new Role(stack, 'Operator', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') }) as IRole;
+  agent.grants.redrive(operator);
+  agent.grants.readTranscripts(operator);
   return stack;
 }
 
-/** A platform that has its own tables, its own inbox and its own topic, and users with tokens. */
+/** A platform that has its own tables and bucket, its own inbox and its own topic, and users with tokens. */
 export function handedInParts(app: App): Stack {
   const stack = new Stack(app, 'HandedIn');
-  const store = new AgentStore(stack, 'State', { removalPolicy: RemovalPolicy.DESTROY });
+  const payloads = Bucket.fromBucketName(stack, 'Payloads', 'payloads-of-the-platform');
+  const store = new AgentStore(stack, 'State', { removalPolicy: RemovalPolicy.DESTROY, payloads });
   const inboxDeadLetters = new Queue(stack, 'EventsDeadLetters', { enforceSSL: true });
   const inbox = new Queue(stack, 'Events', {
     enforceSSL: true,
@@ -61,7 +75,13 @@ export function handedInParts(app: App): Stack {
     agentName: 'handed-in',
     store,
     topic,
-    intake: { inbox, auth: IntakeAuth.jwt('https://id.example.com/', ['support']), rateLimit: 20, burstLimit: 50 },
+    intake: {
+      inbox,
+      auth: IntakeAuth.jwt('https://id.example.com/', ['support']),
+      rateLimit: 20,
+      burstLimit: 50,
+      backpressure: { low: Duration.minutes(1), high: Duration.hours(2) },
+    },
     rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 5, bake: Duration.minutes(20) }), {
       evidence: Evidence.atLeast(5, { wait: Duration.minutes(10) }),
       preflightTimeout: Duration.minutes(5),
@@ -77,7 +97,6 @@ export function handedInParts(app: App): Stack {
     taskRetention: Duration.days(7),
     maxAttempts: 8,
     maxInFlightPerUser: 4,
-    transcripts: Transcripts.record({ retention: Duration.days(90) }),
   });
   return stack;
 }

@@ -2,8 +2,10 @@ import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
-import { AgentService, AgentStore } from '../../../lib';
+import { readWorkerSettings } from '../../../lambda/worker/settings';
+import { AgentService, AgentStore, Transcripts, Webhooks } from '../../../lib';
 import { leastProps, supportAgent } from '../../support/agent-service';
+import { deployedEnvironment } from '../../support/deployed-environment';
 import { testApp, testStack } from '../../support/stack';
 import { named, resourcesOf, shortName } from '../../support/template';
 
@@ -116,6 +118,41 @@ describe('by default', () => {
   });
 });
 
+describe('the worker', () => {
+  test('has all that it reads from its environment', () => {
+    const stack = testStack();
+    const agent = supportAgent(stack, {
+      agentName: 'support',
+      maxAttempts: 3,
+      maxInFlightPerUser: 2,
+      transcripts: Transcripts.record({ retention: Duration.days(90) }),
+      webhooks: Webhooks.signed(),
+    });
+    const resources = resourcesOf(stack);
+    expect(readWorkerSettings(deployedEnvironment(resources, 'SupportWorkerFunction'))).toMatchObject({
+      agent: 'support',
+      release: agent.release.releaseId,
+      transcripts: true,
+      maxAttempts: 3,
+      maxReceives: 18,
+      maxInFlightPerUser: 2,
+      queues: { stable: { high: expect.stringContaining('SupportStableHigh') } },
+      deadLetterQueues: { candidate: expect.stringContaining('SupportCandidateDeadLetters') },
+      webhookQueue: expect.stringContaining('SupportWebhooksQueue'),
+    });
+    const worker = resources[named(resources, 'SupportWorkerRoleDefaultPolicy')];
+    expect(JSON.stringify(worker)).toContain('"/transcripts/*"');
+    expect(resources[named(resources, 'SupportStorePayloads')]?.Properties).toMatchObject({
+      LifecycleConfiguration: {
+        Rules: expect.arrayContaining([
+          expect.objectContaining({ Prefix: 'tasks/', ExpirationInDays: 31 }),
+          expect.objectContaining({ Prefix: 'transcripts/', ExpirationInDays: 90 }),
+        ]),
+      },
+    });
+  });
+});
+
 describe('parts handed in', () => {
   test('a store is used, and not another one made', () => {
     const stack = testStack();
@@ -189,6 +226,13 @@ describe('parts handed in', () => {
 });
 
 describe('misuse', () => {
+  test.each([
+    [Duration.hours(36), /TranscriptRetention: retention of transcripts is 1\.5 days: expected a whole number of days/],
+    [Duration.days(0), /TranscriptRetention/],
+  ])('refuses to keep transcripts for other than whole days (%#)', (retention, message) => {
+    expect(() => Transcripts.record({ retention })).toThrow(message);
+  });
+
   test("refuses an agent without its model's secret, and says what to add", () => {
     expect(() => supportAgent(testStack(), { secrets: {} })).toThrow(
       /ModelSecretMissing: .*"anthropic".*add it to secrets/,

@@ -2,11 +2,11 @@ import { Duration } from 'aws-cdk-lib';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
-import { type AgentServiceProps, IntakeAuth } from '../../../lib';
-import { Env } from '../../../lib/contract';
+import { type AgentServiceProps, type BacklogLimits, IntakeAuth, Webhooks } from '../../../lib';
+import { backlogLimitsSchema, Env } from '../../../lib/contract';
 import { supportAgent } from '../../support/agent-service';
 import { testStack } from '../../support/stack';
-import { named, type Resources, resourcesOf } from '../../support/template';
+import { named, type Resources, resourcesOf, shortName } from '../../support/template';
 
 function synthesize(props: Partial<AgentServiceProps> = {}): Resources {
   const stack = testStack();
@@ -96,11 +96,17 @@ describe('router', () => {
           [Env.WORKER_VERSION]: { 'Fn::GetAtt': [named(resources, 'SupportWorkerFunctionCurrentVersion'), 'Version'] },
           [Env.TASKS_TABLE]: { Ref: named(resources, 'SupportStoreTasks') },
           [Env.CONTROL_TABLE]: { Ref: named(resources, 'SupportStoreControl') },
+          [Env.PAYLOAD_BUCKET]: { Ref: named(resources, 'SupportStorePayloads') },
+          [Env.BACKLOG_LIMITS]: '{"high":3600,"normal":900,"low":300}',
           [Env.AUTH]: 'iam',
           [Env.TASK_RETENTION_DAYS]: '7',
         },
       },
     });
+  });
+
+  test('has memory for a body of 4 MiB', () => {
+    expect(router?.Properties?.MemorySize).toBeGreaterThanOrEqual(1024);
   });
 
   test('has the URLs of all six queues, by lane and priority', () => {
@@ -133,6 +139,115 @@ describe('router', () => {
     [Duration.days(0), /TaskRetention: taskRetention is 0 days, expected a whole number of 1 or more/],
   ])('refuses to keep tasks for other than whole days (%#)', (taskRetention, message) => {
     expect(() => synthesize({ taskRetention })).toThrow(message);
+  });
+});
+
+describe('status function', () => {
+  test('knows where tasks, results and queues are', () => {
+    const resources = synthesize();
+    expect(resources[named(resources, 'SupportIntakeStatus')]?.Properties).toMatchObject({
+      Environment: {
+        Variables: {
+          [Env.AGENT]: 'support',
+          [Env.TASKS_TABLE]: { Ref: named(resources, 'SupportStoreTasks') },
+          [Env.CONTROL_TABLE]: { Ref: named(resources, 'SupportStoreControl') },
+          [Env.PAYLOAD_BUCKET]: { Ref: named(resources, 'SupportStorePayloads') },
+          [Env.QUEUES]: expect.anything(),
+          [Env.AUTH]: 'iam',
+          [Env.TASK_RETENTION_DAYS]: '30',
+        },
+      },
+    });
+  });
+
+  test('serves three routes through one integration', () => {
+    const resources = synthesize();
+    const behind = ofType(resources, 'AWS::ApiGatewayV2::Route').map(({ Properties }) =>
+      JSON.stringify(Properties?.Target),
+    );
+    expect(new Set(behind).size).toBe(2);
+  });
+});
+
+describe('backpressure', () => {
+  const limits = (backpressure: BacklogLimits) => {
+    const resources = synthesize({ intake: { backpressure } });
+    const environment = resources[named(resources, 'SupportIntakeRouter')]?.Properties?.Environment;
+    const text =
+      (environment as { Variables: Record<string, string> } | undefined)?.Variables[Env.BACKLOG_LIMITS] ?? '';
+    return backlogLimitsSchema.parse(JSON.parse(text));
+  };
+
+  test('limits can be set one by one', () => {
+    expect(limits({ low: Duration.minutes(1), high: Duration.days(14) })).toEqual({
+      high: 14 * 86_400,
+      normal: 900,
+      low: 60,
+    });
+    expect(limits({ low: Duration.minutes(15) })).toEqual({ high: 3600, normal: 900, low: 900 });
+  });
+
+  test.each<[BacklogLimits, RegExp]>([
+    [
+      { low: Duration.minutes(20) },
+      /BacklogLimitOrder: .*low 1200 s, normal 900 s, high 3600 s, expected low ≤ normal ≤ high/,
+    ],
+    [{ high: Duration.minutes(10) }, /BacklogLimitOrder/],
+    [
+      { low: Duration.seconds(30) },
+      /BacklogLimit: backpressure: limit of priority low is 30 s, expected whole minutes/,
+    ],
+    [{ low: Duration.seconds(90) }, /BacklogLimit: .* 90 s/],
+    [{ high: Duration.days(15) }, /BacklogLimit: .*priority high/],
+  ])('refuses %j', (backpressure, message) => {
+    expect(() => limits(backpressure)).toThrow(message);
+  });
+
+  test('router and status function may see how much waits, in the lanes and nowhere else', () => {
+    const resources = synthesize();
+    for (const name of ['SupportIntakeRouter', 'SupportIntakeStatus']) {
+      const document = resources[named(resources, `${name}RoleDefaultPolicy`)]?.Properties?.PolicyDocument as {
+        Statement: { Action: string | string[]; Resource: unknown }[];
+      };
+      const seen = document.Statement.filter(({ Action }) => [Action].flat().includes('sqs:GetQueueAttributes'))
+        .flatMap(({ Resource }) => [Resource].flat() as { 'Fn::GetAtt': [string, string] }[])
+        .map((queue) => shortName(queue['Fn::GetAtt'][0]))
+        .filter((queue) => queue !== 'SupportIntakeInbox');
+      expect(seen.sort()).toEqual(
+        ['Candidate', 'Stable'].flatMap((lane) => ['High', 'Low', 'Normal'].map((queue) => `Support${lane}${queue}`)),
+      );
+      expect(document.Statement).toContainEqual(
+        expect.objectContaining({ Action: expect.arrayContaining(['cloudwatch:GetMetricData']), Resource: '*' }),
+      );
+    }
+  });
+});
+
+describe('webhooks', () => {
+  const variables = (resources: Resources, name: string) =>
+    (resources[named(resources, name)]?.Properties?.Environment as { Variables: Record<string, unknown> } | undefined)
+      ?.Variables ?? {};
+
+  test('without them, functions are told of no queue', () => {
+    const resources = synthesize();
+    for (const name of ['SupportIntakeRouter', 'SupportIntakeStatus']) {
+      expect(variables(resources, name)).not.toHaveProperty(Env.WEBHOOK_QUEUE);
+      expect(variables(resources, name)).not.toHaveProperty(Env.WEBHOOK_PRIVATE_HOSTS);
+    }
+  });
+
+  test('with them, the router knows which hosts are allowed, and the status function may tell of what it cancelled', () => {
+    const resources = synthesize({ webhooks: Webhooks.signed({ privateHosts: ['hooks.internal'] }) });
+    const queue = { Ref: named(resources, 'SupportWebhooksQueue') };
+    expect(variables(resources, 'SupportIntakeRouter')).toMatchObject({
+      [Env.WEBHOOK_QUEUE]: queue,
+      [Env.WEBHOOK_PRIVATE_HOSTS]: '["hooks.internal"]',
+    });
+    expect(variables(resources, 'SupportIntakeStatus')).toMatchObject({ [Env.WEBHOOK_QUEUE]: queue });
+    const policy = (name: string) =>
+      JSON.stringify(resources[named(resources, `${name}RoleDefaultPolicy`)]?.Properties);
+    expect(policy('SupportIntakeStatus')).toContain(named(resources, 'SupportWebhooksQueue'));
+    expect(policy('SupportIntakeRouter')).not.toContain(named(resources, 'SupportWebhooksQueue'));
   });
 });
 
@@ -191,7 +306,7 @@ describe('an inbox handed in without a dead-letter queue', () => {
 });
 
 describe('grants', () => {
-  function statements(grant: 'submit' | 'read'): unknown {
+  function statements(grant: 'submit' | 'read' | 'cancel' | 'feedback' | 'redrive' | 'readTranscripts'): unknown {
     const stack = testStack();
     const agent = supportAgent(stack);
     const caller = new Role(stack, 'Caller', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') }) as IRole;
@@ -201,7 +316,9 @@ describe('grants', () => {
     return JSON.parse(
       JSON.stringify((document as { Statement: unknown }).Statement)
         .replaceAll(named(resources, 'SupportIntakeApi'), 'Api')
-        .replaceAll(named(resources, 'SupportIntakeInbox'), 'Inbox'),
+        .replaceAll(named(resources, 'SupportIntakeInbox'), 'Inbox')
+        .replaceAll(named(resources, 'SupportRedriveFunction'), 'Redrive')
+        .replaceAll(named(resources, 'SupportStorePayloads'), 'Payloads'),
     );
   }
   const api = (path: string) => ({
@@ -231,6 +348,40 @@ describe('grants', () => {
   test('read is GET on tasks', () => {
     expect(statements('read')).toEqual([
       { Effect: 'Allow', Action: 'execute-api:Invoke', Resource: api('/$default/GET/tasks/*') },
+    ]);
+  });
+
+  test('cancel is DELETE on tasks', () => {
+    expect(statements('cancel')).toEqual([
+      { Effect: 'Allow', Action: 'execute-api:Invoke', Resource: api('/$default/DELETE/tasks/*') },
+    ]);
+  });
+
+  test('feedback is POST below a task', () => {
+    expect(statements('feedback')).toEqual([
+      { Effect: 'Allow', Action: 'execute-api:Invoke', Resource: api('/$default/POST/tasks/*/feedback') },
+    ]);
+  });
+
+  test('redrive is the invocation of one function', () => {
+    expect(statements('redrive')).toEqual([
+      { Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: { 'Fn::GetAtt': ['Redrive', 'Arn'] } },
+    ]);
+  });
+
+  test('readTranscripts is what lies below transcripts/', () => {
+    expect(statements('readTranscripts')).toEqual([
+      {
+        Effect: 'Allow',
+        Action: 's3:GetObject',
+        Resource: { 'Fn::Join': ['', [{ 'Fn::GetAtt': ['Payloads', 'Arn'] }, '/transcripts/*']] },
+      },
+      {
+        Effect: 'Allow',
+        Action: 's3:ListBucket',
+        Resource: { 'Fn::GetAtt': ['Payloads', 'Arn'] },
+        Condition: { StringLike: { 's3:prefix': 'transcripts/*' } },
+      },
     ]);
   });
 });

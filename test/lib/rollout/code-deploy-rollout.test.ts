@@ -1,7 +1,15 @@
 import { Duration } from 'aws-cdk-lib';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
-import { type CodeDeployRolloutProps, Evidence, GateSeverity, QualityGate, Rollout, TrafficShift } from '../../../lib';
-import { CustomResourceType, Env, PlatformLimits } from '../../../lib/contract';
+import {
+  type CodeDeployRolloutProps,
+  Evidence,
+  GateSeverity,
+  QualityGate,
+  Rollout,
+  RunningTasks,
+  TrafficShift,
+} from '../../../lib';
+import { CustomResourceType, Env, PlatformLimits, releaseRecordPropertiesSchema } from '../../../lib/contract';
 import { supportAgent } from '../../support/agent-service';
 import { testStack } from '../../support/stack';
 import { named, type Resources, resourcesOf } from '../../support/template';
@@ -60,6 +68,7 @@ describe('defaults', () => {
       ...target,
       ServiceToken: token,
       BehaviorKey: expect.stringMatching(/^[0-9a-f]{64}\.behavior$/),
+      OnRollback: 'finish',
     });
     const promoted = resources[named(resources, 'SupportRolloutPromotedRecord')];
     expect(promoted?.Type).toBe(CustomResourceType.PROMOTED_RECORD);
@@ -85,6 +94,21 @@ describe('defaults', () => {
 
   test('the stack has no deployment configuration of its own', () => {
     expect(Object.values(resources).filter(({ Type }) => Type === 'AWS::CodeDeploy::DeploymentConfig')).toEqual([]);
+  });
+});
+
+describe('tasks that run when a rollout is put back', () => {
+  test('are handed back when asked for, which the record of the release says', () => {
+    const { resources } = synthesize({ onRollback: RunningTasks.HAND_BACK });
+    const properties = resources[named(resources, 'SupportRolloutReleaseRecord')]?.Properties;
+    expect(releaseRecordPropertiesSchema.shape.OnRollback.parse(properties?.OnRollback)).toBe('hand_back');
+  });
+
+  test('are handed back or finish, as the recorder knows it', () => {
+    expect(Object.values(RunningTasks)).toEqual(
+      expect.arrayContaining([...releaseRecordPropertiesSchema.shape.OnRollback.unwrap().options]),
+    );
+    expect(Object.values(RunningTasks)).toHaveLength(2);
   });
 });
 
