@@ -14,7 +14,9 @@ export interface StubRequest {
 }
 
 /** `hang`: never answered. */
-export type StubAnswer = { readonly status?: number; readonly body: unknown } | 'hang';
+export type StubAnswer =
+  | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly body: unknown }
+  | 'hang';
 
 export interface HttpStub {
   readonly endpoint: string;
@@ -39,8 +41,8 @@ export async function startStub(answer: (request: StubRequest) => StubAnswer | P
     if (answered === 'hang') {
       return;
     }
-    const { status = 200, body } = answered;
-    response.writeHead(status, { 'content-type': 'application/json', 'request-id': 'req-stub' });
+    const { status = 200, headers, body } = answered;
+    response.writeHead(status, { 'content-type': 'application/json', 'request-id': 'req-stub', ...headers });
     response.end(typeof body === 'string' ? body : JSON.stringify(body));
   });
   server.listen(0, '127.0.0.1');
