@@ -1,8 +1,10 @@
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { Env, sha256, TaskKey, type TaskRecord } from '../../../lib/contract';
-import { bundledHandler, LocalCloud, messageSent } from '../common/support/local-cloud';
+import { bundledHandler, crowded, LocalCloud, messageSent } from '../common/support/local-cloud';
 
 const RESULT = JSON.stringify({ answer: 'x'.repeat(20_000) });
+
+const output = jest.spyOn(process.stdout, 'write').mockImplementation(() => true);
 
 let cloud: LocalCloud;
 beforeAll(async () => {
@@ -11,19 +13,14 @@ beforeAll(async () => {
   process.env[Env.WEBHOOK_QUEUE] = `${cloud.services.endpoint}/webhooks`;
   cloud.answers = {
     'AmazonSQS.SendMessage': messageSent,
-    'AmazonSQS.GetQueueAttributes': ({ body }) => ({
-      body: {
-        Attributes: {
-          ApproximateNumberOfMessages: (body as { QueueUrl: string }).QueueUrl.endsWith('/normal') ? '12' : '0',
-          ApproximateNumberOfMessagesNotVisible: '1',
-          ApproximateNumberOfMessagesDelayed: '2',
-        },
-      },
-    }),
+    ...crowded(12, 90),
     '/payloads/tasks/large/result-1.json': () => ({ body: RESULT }),
   };
 });
-afterAll(() => cloud.close());
+afterAll(async () => {
+  output.mockRestore();
+  await cloud.close();
+});
 
 let count = 0;
 async function put(changes: Partial<TaskRecord> = {}): Promise<TaskRecord> {
@@ -74,7 +71,10 @@ test('a large result is read from the bucket, and checked', async () => {
 
 test('a queued task is told its place in line', async () => {
   const { id } = await put();
-  await expect(ask('GET', id)).resolves.toMatchObject({ status: 200, body: { queue: { backlog: 12 } } });
+  await expect(ask('GET', id)).resolves.toMatchObject({
+    status: 200,
+    body: { queue: { backlog: 12, oldestSeconds: 90 } },
+  });
 });
 
 test('a queued task is cancelled, and its webhook sent on its way', async () => {

@@ -7,7 +7,7 @@ import { type HttpStub, type StubAnswer, type StubRequest, startStub } from '../
 
 /** Tables on dynalite, and one server in place of every other service: what a bundle talks to. */
 export class LocalCloud {
-  /** Answers of the other services by operation (`AmazonSQS.SendMessage`) or path; absent: 404. */
+  /** Answers of the other services by operation (`AmazonSQS.SendMessage`), path, or start of a path; absent: 404. */
   answers: Readonly<Record<string, (request: StubRequest) => StubAnswer | Promise<StubAnswer>>> = {};
   private readonly before = process.env;
 
@@ -20,7 +20,9 @@ export class LocalCloud {
     const dynamodb = await startDynamoDb(['tasks', 'control']);
     const services = await startStub((request) => {
       const operation = String(request.headers['x-amz-target'] ?? request.path.split('?')[0]);
-      return cloud.answers[operation]?.(request) ?? { status: 404, body: { message: `not stubbed: ${operation}` } };
+      const start = Object.keys(cloud.answers).find((one) => one.startsWith('/') && operation.startsWith(one));
+      const answer = cloud.answers[operation] ?? cloud.answers[start ?? ''];
+      return answer?.(request) ?? { status: 404, body: { message: `not stubbed: ${operation}` } };
     });
     const cloud = new LocalCloud(dynamodb, services);
     // The SDK sends a message to the host of the queue's URL.
@@ -76,4 +78,23 @@ export function messageSent({ body }: StubRequest): StubAnswer {
 /** The handler in the bundle, as Lambda would load it. */
 export function bundledHandler(name: string): (event: unknown, context?: unknown) => Promise<unknown> {
   return require(join(__dirname, '../../../../assets', name, 'index.js')).handler;
+}
+
+export const QUEUE_SIZES = 'AmazonSQS.GetQueueAttributes';
+export const METRIC_DATA = 'GraniteServiceVersion20100801.GetMetricData';
+
+/** What SQS and CloudWatch answer while in every queue so many messages wait, the oldest for so many seconds. */
+export function crowded(waiting: number, oldestSeconds: number): LocalCloud['answers'] {
+  return {
+    [QUEUE_SIZES]: () => ({ body: { Attributes: { ApproximateNumberOfMessages: String(waiting) } } }),
+    [METRIC_DATA]: ({ body }) => ({
+      body: {
+        MetricDataResults: (body as { MetricDataQueries: { Id: string }[] }).MetricDataQueries.map(({ Id }) => ({
+          Id,
+          Timestamps: [60, 0],
+          Values: [oldestSeconds, 1],
+        })),
+      },
+    }),
+  };
 }

@@ -1,0 +1,39 @@
+import { writeFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { openApiDocument } from '../../lib/contract/openapi';
+import { ExitCode } from './exit-codes';
+import { TERMINAL, type Terminal } from './run-and-report';
+
+const EXAMPLES = `
+Examples:
+  $ npx cdk-agent-lanes openapi --out openapi.json
+  $ npx cdk-agent-lanes openapi | jq '.paths | keys'`;
+
+/**
+ * `openapi`: prints the OpenAPI document of the HTTP API.
+ *
+ * @param version of the package: the document's
+ */
+export function openApiCommand(version: string, terminal: Terminal = TERMINAL): Command {
+  return new Command('openapi')
+    .summary('print the OpenAPI 3.1 document of the HTTP API')
+    .description(
+      "Prints the OpenAPI 3.1 document of an agent's HTTP API, to make clients from. It is the same for every agent: " +
+        'the input of a task is any JSON here, and the address is filled in where it is used.',
+    )
+    .option('--out <file>', 'where to write it, - for standard output', '-')
+    .addHelpText('after', EXAMPLES)
+    .action(({ out }: { out: string }) => {
+      const text = JSON.stringify(openApiDocument(version), null, 2);
+      if (out === '-') {
+        terminal.out(text);
+        return;
+      }
+      try {
+        writeFileSync(out, `${text}\n`);
+      } catch (error) {
+        terminal.err(`could not write ${out}: ${error instanceof Error ? error.message : error}`);
+        process.exitCode = ExitCode.COULD_NOT_RUN;
+      }
+    });
+}
