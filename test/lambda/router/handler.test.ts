@@ -1,13 +1,23 @@
 import { PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import {
+  backlogItemSchema,
   ControlKey,
   Env,
   envelopeSchema,
+  MAX_INLINE_BYTES,
+  sha256,
   submitResponseSchema,
   TASK_ID_PATTERN,
   taskRecordSchema,
 } from '../../../lib/contract';
-import { bundledHandler, LocalCloud, messageSent } from '../common/support/local-cloud';
+import {
+  bundledHandler,
+  crowded,
+  LocalCloud,
+  METRIC_DATA,
+  messageSent,
+  QUEUE_SIZES,
+} from '../common/support/local-cloud';
 import { NEW, OLD } from './support';
 
 const ALIAS_PATH = '/2015-03-31/functions/router/aliases/live';
@@ -22,6 +32,8 @@ beforeAll(async () => {
   cloud = await LocalCloud.start({ [Env.CLOCK]: JSON.stringify({ realEpochMs: 0, cloudEpochMs: 0, speed: 1 }) });
   cloud.answers = {
     'AmazonSQS.SendMessage': messageSent,
+    '/payloads/': () => ({ body: '' }),
+    ...crowded(3, 20),
     [ALIAS_PATH]: () => ({
       body: { Name: 'live', FunctionVersion: '1', RoutingConfig: { AdditionalVersionWeights: { '2': 1 } } },
     }),
@@ -76,6 +88,38 @@ test('the rollout under way made the router look at its alias and write down the
   });
 });
 
+test('the queues were counted for all routers to know', async () => {
+  expect(cloud.requestsOf(QUEUE_SIZES)).toHaveLength(6);
+  expect(cloud.requestsOf(METRIC_DATA)).toHaveLength(1);
+  const { Items = [] } = await cloud.tables.send(new ScanCommand({ TableName: 'control' }));
+  expect(backlogItemSchema.parse(Items.find(({ pk }) => pk === 'BACKLOG'))).toMatchObject({
+    sequence: 0,
+    queues: { candidate: { low: { waiting: 3, inFlight: 0, oldestSeconds: 20 } } },
+  });
+});
+
+test('a large input lies in the bucket under the id of its task', async () => {
+  const input = { text: 'ä'.repeat(MAX_INLINE_BYTES) };
+  const response = (await handler({
+    rawPath: '/tasks',
+    body: Buffer.from(JSON.stringify({ input, user: 'user-4' })).toString('base64'),
+    isBase64Encoded: true,
+    requestContext: { http: { method: 'POST', path: '/tasks' } },
+  })) as { statusCode: number; body: string };
+  expect(response.statusCode).toBe(202);
+  const { id } = submitResponseSchema.parse(JSON.parse(response.body));
+  const record = (await tasks()).find((task) => task.id === id);
+  const text = JSON.stringify(input);
+  expect(record?.input).toBeUndefined();
+  expect(record?.inputRef).toEqual({
+    key: `tasks/${id}/input-${sha256(text)}.json`,
+    bytes: Buffer.byteLength(text),
+    sha256: sha256(text),
+  });
+  const stored = cloud.services.requests.find(({ path }) => path.startsWith(`/payloads/${record?.inputRef?.key}`));
+  expect(stored?.body).toEqual(input);
+});
+
 test('a message of the inbox becomes a task; one that is none stays in the queue', async () => {
   const before = (await tasks()).length;
   const response = await handler({
@@ -94,6 +138,7 @@ test('metrics go out with the dimensions of the contract and no others', () => {
     .filter((line) => line.includes('"_aws"'))
     .map((line) => JSON.parse(line)._aws.CloudWatchMetrics[0]);
   expect(lines.map(({ Dimensions, Metrics }) => [Metrics[0].Name, Dimensions]).sort()).toEqual([
+    ['TasksAccepted', [['Agent'], ['Agent', 'Lane']]],
     ['TasksAccepted', [['Agent'], ['Agent', 'Lane']]],
     ['TasksAccepted', [['Agent'], ['Agent', 'Lane']]],
     ['TasksRefused', [['Agent']]],
