@@ -8,7 +8,7 @@ import { waitAfter } from './backoff';
 import { RefusedDestination } from './destination';
 import { notificationOf } from './notification';
 import type { Answer, Post } from './post';
-import { signatureOf } from './signature';
+import { SigningKeyError, signatureOf } from './signature';
 import { parseWebhookMessage, type WebhookSqsRecord } from './webhook-message';
 import type { WebhookMetrics } from './webhook-metrics';
 import { type BurialReason, type WebhookQueue, wasBuried } from './webhook-queue';
@@ -145,11 +145,12 @@ async function attempt(task: EndedTask, record: WebhookSqsRecord, props: Deliver
     }
     return { kind: 'failed', ...(retryAfter === undefined ? {} : { retryAfter }) };
   } catch (error) {
-    logger.warn('webhook not delivered', {
-      ...line,
-      durationMs: Math.round(milliseconds()),
-      reason: messageOf(error),
-    });
+    const failed = { ...line, durationMs: Math.round(milliseconds()), reason: messageOf(error) };
+    if (error instanceof SigningKeyError) {
+      logger.error('webhook not delivered', failed);
+    } else {
+      logger.warn('webhook not delivered', failed);
+    }
     metrics.failed();
     return error instanceof RefusedDestination && error.lasting
       ? { kind: 'hopeless', reason: 'refused' }
@@ -159,7 +160,9 @@ async function attempt(task: EndedTask, record: WebhookSqsRecord, props: Deliver
 
 async function send(task: EndedTask, { clock, keys, post }: DeliverProps): Promise<Answer> {
   const { id, body } = notificationOf(task);
-  const signing = await keys.current();
+  const signing = await keys.current().catch((cause: unknown) => {
+    throw new SigningKeyError(`it cannot be signed: ${messageOf(cause)}`, { cause });
+  });
   const timestamp = Math.floor(clock.now() / 1_000);
   const limit = new AbortController();
   const cancel = afterReal(ANSWER_LIMIT_MS, () =>

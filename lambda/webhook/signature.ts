@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 const PREFIX = 'whsec_';
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
-/** A signing key is not one. The text is not repeated: it may be a secret all the same. */
+/** There is no key to sign with. A text that is no key is not repeated: it may be a secret all the same. */
 export class SigningKeyError extends Error {
   override readonly name = 'SigningKeyError';
 }

@@ -289,7 +289,9 @@ test('fails for now when there is no key to sign with, and posts nothing unsigne
   const keys = new SigningKeys(cloud.secretsManager, 'no-such-secret', cloud.clock);
   await expect(run('webhooks', { keys })).resolves.toHaveLength(1);
   expect(receiver.received).toEqual([]);
-  expect(String(log.find('not delivered').fields.reason)).toContain('ResourceNotFoundException');
+  const { level, fields } = log.find('not delivered');
+  expect(level).toBe('error');
+  expect(String(fields.reason)).toContain('ResourceNotFoundException');
 });
 
 describe('interrupted', () => {
