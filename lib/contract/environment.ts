@@ -43,7 +43,7 @@ export const Env = {
   BACKLOG_LIMITS: 'AGENT_LANES_BACKLOG_LIMITS',
   /** Receives after which SQS moves a message to the dead-letter queue. */
   MAX_RECEIVES: 'AGENT_LANES_MAX_RECEIVES',
-  /** Seconds: timeout of the worker, the ground for the lease. */
+  /** Seconds: timeout of the worker. A slot of a user outlives it. */
   WORKER_TIMEOUT_SECONDS: 'AGENT_LANES_WORKER_TIMEOUT_SECONDS',
   /** Tasks that the candidate must have finished before a rollout may end. */
   EVIDENCE_MIN_TASKS: 'AGENT_LANES_EVIDENCE_MIN_TASKS',
