@@ -62,7 +62,7 @@ export default defineAgent({
 
 /** The provider writes these down itself: it finds the task and the call in the prompt. */
 async function ask(taskId: string, call: number, ctx: AgentContext): Promise<number> {
-  const text = `[ledger ${taskId} model:${call}]`;
+  const text = `${ctx.mode} [ledger ${taskId} model:${call}]`;
   const answer = await ctx.model.generate({ prompt: ctx.prompt('task', { text }) });
   if (answer.stopReason === 'refusal') {
     throw new FatalError('the model refused the task', { code: 'model_refusal' });

@@ -10,6 +10,7 @@ import {
   Rollout,
   RunningTasks,
   TrafficShift,
+  Webhooks,
   Worker,
 } from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
@@ -45,6 +46,8 @@ export class ChaosStack extends Stack {
       // Tasks that wait for another attempt are old in the cloud's compressed time, and must not close the door.
       intake: { backpressure: { low: NEVER, normal: NEVER, high: NEVER } },
       secrets: { anthropic: key },
+      // The drill receives them itself.
+      webhooks: Webhooks.signed({ privateHosts: ['127.0.0.1'] }),
       removalPolicy: RemovalPolicy.DESTROY,
       rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 50, bake: Duration.minutes(5) }), {
         evidence: Evidence.atLeast(20, { wait: Duration.minutes(2) }),

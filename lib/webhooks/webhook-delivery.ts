@@ -159,9 +159,10 @@ export class WebhookDelivery extends Construct {
       treatMissingData: TreatMissingData.NOT_BREACHING,
       alarmDescription:
         `Agent '${agentName}': webhooks were given up, after ${retryFor.toHumanString()} or because the receiver is gone ` +
-        "or not allowed, and lie in their dead-letter queue. What to do: the webhook function's log names host and " +
-        'status of each delivery; the results are kept with the tasks. Once the receiver is well again, move the messages ' +
-        'back to their queue (SQS: start a dead-letter queue redrive).',
+        'or not allowed, and lie in their dead-letter queue. What to do: attribute Reason of each message says why, the ' +
+        "webhook function's log names host and status of each delivery, and the results are kept with the tasks. Once the " +
+        'receiver is well again, "aws sqs start-message-move-task" with this queue as source and the webhook queue as ' +
+        'destination has each tried once more.',
     });
     if (action !== undefined) {
       alarm.addAlarmAction(action);

@@ -8,7 +8,7 @@ import type { AgentStore } from '../state';
 /** What webhooks are signed with, and where they are sent from. */
 export interface WebhookSenderOptions {
   /**
-   * Key that signs: `whsec_` and base64, or any text of 24 characters or more. Receivers are given the same. While a
+   * Key that signs: `whsec_` and base64, or any other text as it stands. Receivers are given the same. While a
    * rotation lasts, webhooks are signed with the previous key as well.
    *
    * @default - created with a random value
