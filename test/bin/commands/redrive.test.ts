@@ -17,6 +17,20 @@ const AGENT = 'support';
 const RELEASE = 'r-0123456789ab';
 const BUNDLE = join(__dirname, '../../../assets/redrive/index.js');
 
+/** A function that has 250 dead tasks, and answers with at most 100 of those that are left. */
+const FULL_QUEUE = `
+let left = 250;
+exports.handler = async ({ action, dryRun, filter }) => {
+  const count = Math.min(left, filter.limit ?? 100, dryRun && filter.limit ? 1000 : 100);
+  const done = action === 'send_back' && !dryRun;
+  const entries = Array.from({ length: count }, (_, index) => ({
+    lane: 'stable', message: 'm-' + (left - index), fate: 'send_back', done, ...(done ? { sentTo: 'stable' } : {}),
+  }));
+  if (done) left -= count;
+  const totals = { read: count, duplicates: 0, sentBack: done ? count : 0, removed: 0, failed: 0, hidden: 0 };
+  return { entries, totals, more: done && left > 0 && filter.limit !== count };
+};`;
+
 /** The command against the bundled function in the local cloud, as against AWS: by the SDK's own environment. */
 describe('cdk-agent-lanes redrive', () => {
   const folder = mkdtempSync(join(tmpdir(), 'redrive-'));
@@ -87,6 +101,7 @@ describe('cdk-agent-lanes redrive', () => {
     });
     await stage.function('broken-redrive', readFileSync(BUNDLE, 'utf8'), { Timeout: 60 });
     await stage.function('no-redrive', 'exports.handler = async () => ({ hello: 1 });');
+    await stage.function('full-redrive', FULL_QUEUE);
     process.env = {
       ...before,
       AWS_ENDPOINT_URL: stage.front.url,
@@ -256,6 +271,19 @@ describe('cdk-agent-lanes redrive', () => {
     expect(await listed('--task', other.id)).toEqual([other.id]);
     expect(await listed('--task', other.id, '--task', old.id)).toEqual([old.id, other.id]);
     expect(await listed('--limit', '1')).toHaveLength(1);
+  });
+
+  test('asks the function until everything is sent back, and shows the first of many before', async () => {
+    const args = ['--function', 'full-redrive', '--send-back'];
+    expect(await run(...args, '--limit', '30', '--yes')).toBe(0);
+    expect(lines.at(-1)).toMatch(/^30 tasks sent back/);
+    lines = [];
+    answer = 'yes';
+    expect(await run(...args)).toBe(0);
+    expect(asked).toEqual(['Send these back, and whatever else is meant? [y/N] ']);
+    expect(lines.filter((line) => line.includes('can be sent back'))).toHaveLength(200);
+    expect(lines.filter((line) => line.includes('sent back to stable'))).toHaveLength(220);
+    expect(lines.at(-1)).toMatch(/^220 tasks sent back/);
   });
 
   describe('refuses', () => {
