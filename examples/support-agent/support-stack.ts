@@ -60,7 +60,6 @@ export class SupportStack extends Stack {
       secrets: { anthropic: providerKey },
       // Backends that would rather not poll name a URL with their task; see docs/webhooks.md.
       webhooks: Webhooks.signed(),
-      maxInFlightPerUser: 10,
       rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 10, bake }), {
         evidence: Evidence.atLeast(20, { wait: Duration.minutes(2) }),
       }),

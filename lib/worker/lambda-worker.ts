@@ -26,8 +26,9 @@ const DEFAULT_HANDLER = 'index.handler';
 /**
  * Seconds that a message stays hidden beyond the function's timeout. AWS advises six times the timeout, for batches
  * whose messages wait for each other and for throttled invocations. Here a batch is one message, and the mapping's
- * maximum concurrency keeps it from taking what it cannot start; with six times, a worker that crashed at minute 15
- * would be tried again at minute 90.
+ * maximum concurrency keeps it from taking what it cannot start; with six times, a worker that crashed in its first
+ * seconds would be tried again at minute 90. From its first heartbeat on, the worker sets the visibility itself, to little
+ * more than its lease. Less than the timeout Lambda refuses.
  */
 const VISIBILITY_MARGIN_SECONDS = 60;
 

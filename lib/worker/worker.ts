@@ -7,7 +7,7 @@ import type { WorkerContext } from './worker-context';
 
 /** What runs an agent's tasks. Described first, for the release; bound into the stack afterwards. */
 export abstract class Worker {
-  /** A Lambda function: tasks of up to 15 minutes, nothing to pay when idle. */
+  /** A Lambda function: steps of up to 15 minutes, tasks of up to 12 hours, nothing to pay when idle. */
   static lambda(props: LambdaWorkerProps): Worker {
     return new LambdaKind(props);
   }
