@@ -29,8 +29,8 @@ let secret: string;
 beforeEach(async () => {
   cloud = await Cloud.start();
   receiver = await startReceiver();
-  await cloud.queue('webhooks', 300);
   await cloud.queue('webhooks-dead');
+  await cloud.queue('webhooks', 300, 'webhooks-dead');
   secret = cloud.secrets.putSecret('webhook-key', KEY);
   log = new CapturedLog();
   metrics = [];
@@ -74,8 +74,8 @@ async function ended(changes: Partial<TaskRecord> = {}): Promise<TaskRecord> {
 }
 
 /** What the event source mapping does: receives, invokes, deletes what did not fail. @returns messages that failed */
-async function run(name = 'webhooks', changed: Partial<DeliverProps> = {}): Promise<readonly Message[]> {
-  const messages = await cloud.receive(name, 300);
+async function run(changed: Partial<DeliverProps> = {}): Promise<readonly Message[]> {
+  const messages = await cloud.receive('webhooks', 300);
   const { batchItemFailures } = await deliverBatch(
     messages.map(({ MessageId, Body, Attributes, MessageAttributes, ReceiptHandle }) => ({
       messageId: MessageId ?? '',
@@ -89,7 +89,7 @@ async function run(name = 'webhooks', changed: Partial<DeliverProps> = {}): Prom
   const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
   for (const { MessageId, ReceiptHandle } of messages) {
     if (!failed.has(MessageId ?? '')) {
-      await cloud.delete(name, ReceiptHandle ?? '');
+      await cloud.delete('webhooks', ReceiptHandle ?? '');
     }
   }
   return messages.filter(({ MessageId }) => failed.has(MessageId ?? ''));
@@ -207,12 +207,14 @@ test('is given up when its time is over, and can be moved back to be tried once 
   expect(receiver.received).toHaveLength(before);
 
   // Somebody moves it back: still failing it is dead again, then it is taken.
-  await expect(run('webhooks-dead')).resolves.toEqual([]);
+  await cloud.move('webhooks-dead', 'webhooks');
+  await expect(run()).resolves.toEqual([]);
   expect(receiver.received).toHaveLength(before + 1);
   const [dead] = await cloud.receive('webhooks-dead', 0);
   expect(dead?.MessageAttributes).toMatchObject({ Reason: { StringValue: 'out_of_time' } });
   receiver.answer = answering(200);
-  await expect(run('webhooks-dead')).resolves.toEqual([]);
+  await cloud.move('webhooks-dead', 'webhooks');
+  await expect(run()).resolves.toEqual([]);
   const told = await cloud.task(task.id);
   expect(told).toMatchObject({ webhookDeliveredAt: cloud.clock.now() });
   expect(told.webhookGivenUpAt).toBeUndefined();
@@ -287,7 +289,7 @@ test.each([
 test('fails for now when there is no key to sign with, and posts nothing unsigned', async () => {
   await ended();
   const keys = new SigningKeys(cloud.secretsManager, 'no-such-secret', cloud.clock);
-  await expect(run('webhooks', { keys })).resolves.toHaveLength(1);
+  await expect(run({ keys })).resolves.toHaveLength(1);
   expect(receiver.received).toEqual([]);
   const { level, fields } = log.find('not delivered');
   expect(level).toBe('error');
@@ -300,7 +302,7 @@ describe('interrupted', () => {
   test('after the receiver took it: it is posted again under the same id', async () => {
     const task = await ended();
     const records = { delivered: broken, givenUp: broken };
-    await expect(run('webhooks', { records })).resolves.toHaveLength(1);
+    await expect(run({ records })).resolves.toHaveLength(1);
     await cloud.clock.advance(20_000);
     await run();
     expect(receiver.received.map(({ headers }) => headers['webhook-id'])).toEqual([task.id, task.id]);
@@ -315,7 +317,7 @@ describe('interrupted', () => {
     receiver.answer = answering(410);
     const { queue, records } = props;
     await expect(
-      run('webhooks', {
+      run({
         queue: {
           postpone: (...args) => queue.postpone(...args),
           bury: call === 'bury' ? broken : (...args) => queue.bury(...args),
@@ -334,7 +336,7 @@ describe('interrupted', () => {
     await ended();
     const other = await ended();
     const tasks = { get: (id: string) => (id === other.id ? props.tasks.get(id) : broken()) };
-    await expect(run('webhooks', { tasks })).resolves.toHaveLength(1);
+    await expect(run({ tasks })).resolves.toHaveLength(1);
     expect(receiver.received).toHaveLength(1);
   });
 });

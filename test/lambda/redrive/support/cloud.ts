@@ -7,6 +7,7 @@ import {
   ReceiveMessageCommand,
   SendMessageCommand,
   SQSClient,
+  StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { documentClient } from '../../../../lambda/common/clients/dynamodb';
@@ -108,9 +109,28 @@ export class Cloud {
     return { stable: this.urlOf('stable-dead'), candidate: this.urlOf('candidate-dead') };
   }
 
-  async queue(QueueName: string, VisibilityTimeout = 30): Promise<string> {
-    await Resource.of(this.queues.handlers, 'AWS::SQS::Queue', QueueName).create({ QueueName, VisibilityTimeout });
+  /** @param deadLetters name of its dead-letter queue */
+  async queue(QueueName: string, VisibilityTimeout = 30, deadLetters?: string): Promise<string> {
+    await Resource.of(this.queues.handlers, 'AWS::SQS::Queue', QueueName).create({
+      QueueName,
+      VisibilityTimeout,
+      ...(deadLetters === undefined
+        ? {}
+        : { RedrivePolicy: { deadLetterTargetArn: this.arnOf(deadLetters), maxReceiveCount: 1_000 } }),
+    });
     return this.urlOf(QueueName);
+  }
+
+  arnOf(name: string): string {
+    return `arn:aws:sqs:us-east-1:123456789012:${name}`;
+  }
+
+  /** What an operator does by SQS's own means. */
+  async move(from: string, to: string): Promise<void> {
+    await this.sqs.send(
+      new StartMessageMoveTaskCommand({ SourceArn: this.arnOf(from), DestinationArn: this.arnOf(to) }),
+    );
+    await this.clock.advance(1_000);
   }
 
   urlOf(name: string): string {
