@@ -16,6 +16,8 @@ export interface FaultSettings {
   readonly leaseMs: number;
   /** Whether a call renews a lease. */
   readonly isHeartbeat: (service: string, call: Call) => boolean;
+  /** Whether the process that works on this event is left in peace. @default none is */
+  readonly isSpared?: (event: string) => boolean;
 }
 
 export interface FaultReport {
@@ -23,6 +25,13 @@ export interface FaultReport {
   readonly byKind: Readonly<Partial<Record<FaultKind, number>>>;
   /** Kind → what it met (`dynamodb.UpdateItem`, a function) → how often. */
   readonly byTarget: Readonly<Partial<Record<FaultKind, Readonly<Record<string, number>>>>>;
+}
+
+/** Time in which the invocation with this event stood still. Real milliseconds since 1970. */
+export interface Standstill {
+  readonly event: string;
+  readonly from: number;
+  readonly to: number;
 }
 
 /** A throttled service stays so for up to so many calls: more than a client tries by itself. */
@@ -46,6 +55,7 @@ export class FaultPlan implements FaultsPort {
   private readonly counted = new Map<FaultKind, Map<string, number>>();
   /** Place → calls that will be throttled there because one was. */
   private readonly stillThrottled = new Map<string, number>();
+  private readonly frozen: Standstill[] = [];
   private settings: FaultSettings | undefined;
 
   constructor(
@@ -126,9 +136,9 @@ export class FaultPlan implements FaultsPort {
     return undefined;
   }
 
-  process(functionName: string): ProcessFault | undefined {
+  process(functionName: string, event: string): ProcessFault | undefined {
     const { settings, clock } = this;
-    if (!settings?.workers.has(functionName)) {
+    if (!settings?.workers.has(functionName) || settings.isSpared?.(event) === true) {
       return undefined;
     }
     const afterMs = () => this.chances.between(`${functionName} after`, 0, WITHIN_MS);
@@ -142,8 +152,19 @@ export class FaultPlan implements FaultsPort {
     return undefined;
   }
 
-  happened(fault: ProcessFault, functionName: string): void {
-    this.count(fault.kind === 'killed' ? 'workersKilled' : 'workersFrozen', functionName);
+  happened(fault: ProcessFault, functionName: string, event: string): void {
+    if (fault.kind === 'killed') {
+      this.count('workersKilled', functionName);
+      return;
+    }
+    this.count('workersFrozen', functionName);
+    const from = Date.now();
+    this.frozen.push({ event, from, to: from + fault.forMs });
+  }
+
+  /** When which invocations stood still. */
+  get standstills(): readonly Standstill[] {
+    return this.frozen;
   }
 
   private throttles(place: string): boolean {

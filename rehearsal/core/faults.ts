@@ -25,9 +25,10 @@ export interface FaultsPort {
    */
   around<T>(service: string, call: Call, run: () => Promise<T>): Promise<T>;
   delivery(functionName: string): DeliveryFault | undefined;
-  process(functionName: string): ProcessFault | undefined;
-  /** The process fault has happened: one for an invocation that was over before does not count. */
-  happened(fault: ProcessFault, functionName: string): void;
+  /** @param event of the invocation, in JSON */
+  process(functionName: string, event: string): ProcessFault | undefined;
+  /** The fault has met its process, at work on this event: one for an invocation that was over before does not count. */
+  happened(fault: ProcessFault, functionName: string, event: string): void;
 }
 
 /** Nothing goes wrong. */

@@ -50,3 +50,8 @@ export function isHeartbeat(service: string, { operation, input }: Call): boolea
   );
   return set.includes('lease') && !set.includes('status');
 }
+
+/** Whether an event brings a probe: a deployment asks by it whether the release works, once, and is not to hear of the weather. */
+export function bringsProbe(event: string): boolean {
+  return /\\*"mode\\*":\s*\\*"probe/.test(event);
+}

@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { bucketOf } from '../../lambda/router/valve';
-import { LEASE_MS, type TaskRecord, WorkerMetric } from '../../lib/contract';
+import { leaseTimes } from '../../lambda/worker/lease-times';
+import { Env, type TaskRecord, WorkerMetric } from '../../lib/contract';
 import { type CloudEvent, RehearsalCloud } from '../cloud';
 import { REHEARSAL_REGION } from '../core/resource';
 import { ScriptedProvider } from '../provider';
@@ -10,7 +11,7 @@ import { chooseAgentStack, DrillError, type StackInAssembly, stacksOf } from './
 import { type AgentUnderTest, findAgent } from './agent-under-test';
 import { callerCredentials } from './caller';
 import { CloudWatcher } from './cloud-watcher';
-import { dataPlaneOf, isHeartbeat } from './data-plane';
+import { bringsProbe, dataPlaneOf, isHeartbeat } from './data-plane';
 import { gatesOf } from './gates';
 import type { DrillHistory, ReleaseHistory, StepHistory } from './history';
 import { hookFinding } from './hook-finding';
@@ -26,9 +27,10 @@ import type { Progress } from './progress';
 import { refusedAtSynth, releaseHistory } from './release-history';
 import { buildReport, type DrillReport } from './report';
 import { DEFAULT_SEED, DEFAULT_SPEED, type Scenario, type ScenarioRelease } from './scenario';
-import { createSecrets, fillSecrets } from './secrets';
+import { createSecrets, fillSecrets, webhookSecret } from './secrets';
 import { SynthesisError, Synthesizer } from './synthesizer';
 import { abortable, POLL_MS, pause, until } from './wait';
+import { WebhookReceiver } from './webhook-receiver';
 import { Witness } from './witness';
 import { Workload } from './workload';
 
@@ -108,7 +110,8 @@ async function runIn(workspace: string, options: DrillOptions): Promise<DrillRep
     ...(keep === undefined ? {} : { logDirectory: join(workspace, 'logs') }),
   });
   watcher.attach(cloud);
-  const run = new DrillRun(options, seed, cloud, provider, synthesizer, watcher, ledger);
+  const receiver = await WebhookReceiver.start(seed, scenario.chaos !== undefined);
+  const run = new DrillRun(options, seed, cloud, provider, synthesizer, watcher, ledger, receiver);
   try {
     const history = await run.run();
     const wallSeconds = (performance.now() - started) / 1000;
@@ -123,6 +126,7 @@ async function runIn(workspace: string, options: DrillOptions): Promise<DrillRep
     await run.stop();
     await cloud.stop();
     await provider.stop();
+    await receiver.stop();
     await synthesizer.settled();
   }
 }
@@ -159,6 +163,7 @@ class DrillRun {
     private readonly synthesizer: Synthesizer,
     private readonly watcher: CloudWatcher,
     private readonly ledger: Ledger,
+    private readonly receiver: WebhookReceiver,
   ) {
     this.scenario = options.scenario;
     this.signal = options.signal;
@@ -186,6 +191,7 @@ class DrillRun {
       speed: cloud.clock.speed,
       submissions: this.workload?.submissions ?? [],
       cancellations: this.workload?.cancellations ?? [],
+      webhooks: this.receiver.deliveries,
       tasks: tasks.map((task) => ({ ...task, lane: this.witness.laneAtAcceptance(task.id) ?? task.lane })),
       ends: this.witness.ends,
       releases: this.releases,
@@ -201,7 +207,7 @@ class DrillRun {
   /** What the agents did, if they wrote it down. */
   private async steps(since: number): Promise<StepHistory | undefined> {
     const { agent, cloud, access } = this;
-    const executions = this.ledger.executions();
+    const executions = this.ledger.executions(cloud.faults.standstills);
     if (agent === undefined || executions.length === 0) {
       return undefined;
     }
@@ -333,13 +339,34 @@ class DrillRun {
     const { traffic } = scenario;
     if (traffic !== undefined) {
       const caller = callerCredentials(cloud, stackName, traffic.caller);
-      const patience = scenario.chaos === undefined ? {} : { patience: PATIENT };
-      this.workload = new Workload({ cloud, agent, traffic, caller, seed: this.seed, progress, signal, ...patience });
+      const secret = await webhookSecret(this.access, cloud.stackOutputs(stackName));
+      if (secret !== undefined) {
+        this.receiver.checkWith(secret);
+      }
+      this.workload = new Workload({
+        cloud,
+        agent,
+        traffic,
+        caller,
+        seed: this.seed,
+        progress,
+        signal,
+        webhookUrl: this.receiver.url,
+        ...(scenario.chaos === undefined ? {} : { patience: PATIENT }),
+      });
     }
     cloud.tables.observe(agent.tasksTable, this.witness.onWrite);
     if (scenario.chaos !== undefined) {
       const { functions, workers } = dataPlaneOf(resources, agent.queues);
-      cloud.faults.begin({ rates: scenario.chaos, functions, workers, leaseMs: LEASE_MS, isHeartbeat });
+      const { leaseMs } = leaseTimes({ [Env.CLOCK]: JSON.stringify(cloud.clock.settings()) });
+      cloud.faults.begin({
+        rates: scenario.chaos,
+        functions,
+        workers,
+        leaseMs,
+        isHeartbeat,
+        isSpared: bringsProbe,
+      });
       progress.say('', `from now on things go wrong, by the plan of seed ${this.seed}`);
     }
   }
@@ -368,7 +395,7 @@ class DrillRun {
     const deadline = performance.now() + limit;
     await until(() => messagesIn(cloud, agent.queues) === 0, limit, signal);
     let tasks = await liveTasks(cloud, agent);
-    while (!tasks.every(isFinal) && performance.now() < deadline) {
+    while (!tasks.every(isSettled) && performance.now() < deadline) {
       await pause(POLL_MS * 5, signal);
       tasks = await liveTasks(cloud, agent);
     }
@@ -390,4 +417,11 @@ class DrillRun {
   private realMs(cloudMs: number, leastRealMs: number): number {
     return Math.max(leastRealMs, cloudMs / this.cloud.clock.speed);
   }
+}
+
+/** Final, and the caller told if there is anything to be told. */
+function isSettled(task: TaskRecord): boolean {
+  const told =
+    task.webhook === undefined || task.webhookDeliveredAt !== undefined || task.webhookGivenUpAt !== undefined;
+  return isFinal(task) && told;
 }

@@ -26,6 +26,8 @@ export interface DrillHistory {
   readonly malformedMetricLines: { readonly count: number; readonly examples: readonly string[] };
   readonly destruction: Destruction | undefined;
   readonly cancellations: readonly Cancellation[];
+  /** Webhooks that their receiver accepted. */
+  readonly webhooks: readonly WebhookDelivery[];
   /** Ends of tasks, as the store saw them being written. */
   readonly ends: readonly TaskEnds[];
   /** Ids of tasks whose messages are in the dead-letter queues at the end. */
@@ -58,6 +60,15 @@ export interface Submission {
 export interface Cancellation {
   readonly taskId: string;
   readonly status: number;
+}
+
+/** A webhook as its receiver got it. */
+export interface WebhookDelivery {
+  readonly taskId: string;
+  /** `task.succeeded`, … */
+  readonly type: string;
+  /** Whether its signature is right. */
+  readonly signed: boolean;
 }
 
 /** How often a task came to an end. */

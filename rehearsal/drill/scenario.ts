@@ -67,6 +67,11 @@ export const trafficSchema = z.strictObject({
     })
     .optional()
     .describe('tasks that must have ended by a time; default: none'),
+  webhooks: share
+    .optional()
+    .describe(
+      'share of the tasks, 0 to 1, whose callers want a webhook, at a receiver on 127.0.0.1: the agent must have webhooks, with 127.0.0.1 among its private hosts; default 0',
+    ),
   reads: share
     .optional()
     .describe('share of the tasks, 0 to 1, that are read back through GET /tasks/{id} at the end; default 0.02'),

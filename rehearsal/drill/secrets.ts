@@ -1,4 +1,9 @@
-import { CreateSecretCommand, PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import {
+  CreateSecretCommand,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
 import type { OperatorAccess } from './operator-access';
 import type { Scenario } from './scenario';
 
@@ -46,16 +51,29 @@ export async function fillSecrets(
   return unmatched;
 }
 
+/** The key that signs webhooks, if the stack's outputs name one. */
+export async function webhookSecret(
+  access: OperatorAccess,
+  outputs: Readonly<Record<string, string>>,
+): Promise<string | undefined> {
+  const [, SecretId] = Object.entries(outputs).find(([key]) => /WebhookSecret([0-9A-F]{8})?$/.test(key)) ?? [];
+  return SecretId === undefined
+    ? undefined
+    : await withClient(access, async (client) => {
+        return (await client.send(new GetSecretValueCommand({ SecretId }))).SecretString;
+      });
+}
+
 /** `*` stands for anything. */
 export function matchesPattern(pattern: string, text: string): boolean {
   const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${parts.join('.*')}$`, 'i').test(text);
 }
 
-async function withClient(access: OperatorAccess, use: (client: SecretsManagerClient) => Promise<void>): Promise<void> {
+async function withClient<T>(access: OperatorAccess, use: (client: SecretsManagerClient) => Promise<T>): Promise<T> {
   const client = new SecretsManagerClient(access);
   try {
-    await use(client);
+    return await use(client);
   } finally {
     client.destroy();
   }

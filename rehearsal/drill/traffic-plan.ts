@@ -20,6 +20,13 @@ const CANCEL_WITHIN_MS = 1_500;
 /** Requests between a request and its repeat: short ones meet the task while it waits, long ones when it is done. */
 const REPEAT_DISTANCE = [1, 5, 50] as const;
 
+export interface PlanOptions {
+  /** Every request gets an idempotency key, so that its caller may repeat it. */
+  readonly repeatable?: boolean;
+  /** Where webhooks are received; none are asked for without it. */
+  readonly webhookUrl?: string;
+}
+
 /**
  * The requests in order, endless and the same for the same seed. Users take turns in one fixed order, so that the tasks
  * of a user are as far apart as they can be.
@@ -36,8 +43,7 @@ export class TrafficPlan {
   constructor(
     private readonly traffic: Traffic,
     private readonly seed: number,
-    /** Whether every request gets an idempotency key, so that its caller may repeat it. */
-    private readonly repeatable = false,
+    private readonly options: PlanOptions = {},
   ) {
     this.random = seededRandom(`traffic/${seed}`);
     const digits = String(traffic.users).length;
@@ -82,8 +88,9 @@ export class TrafficPlan {
         ...(session === undefined ? {} : { session }),
         ...(priority === undefined ? {} : { priority }),
         ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+        ...this.webhook(),
       },
-      ...(repeated || this.repeatable ? { idempotencyKey: `${this.seed}-${sequence}` } : {}),
+      ...(repeated || this.options.repeatable === true ? { idempotencyKey: `${this.seed}-${sequence}` } : {}),
     };
     if (repeated) {
       const distance = REPEAT_DISTANCE[Math.floor(random() * REPEAT_DISTANCE.length)] ?? 1;
@@ -98,6 +105,11 @@ export class TrafficPlan {
 
   private cancelAfter(): number {
     return this.drawFrom('cancels') * CANCEL_WITHIN_MS;
+  }
+
+  private webhook(): Pick<SubmitRequest, 'webhook'> {
+    const url = this.options.webhookUrl;
+    return url !== undefined && this.drawFrom('webhooks') < (this.traffic.webhooks ?? 0) ? { webhook: { url } } : {};
   }
 
   private timeoutSeconds(): number | undefined {

@@ -23,6 +23,8 @@ export interface WorkloadProps {
   readonly signal: AbortSignal;
   /** How callers repeat what was not answered. @default they do not */
   readonly patience?: Patience;
+  /** Where callers receive webhooks. @default nowhere */
+  readonly webhookUrl?: string;
 }
 
 /** Real milliseconds between two lines about the traffic. */
@@ -42,7 +44,10 @@ export class Workload {
     const maxWaiting = traffic.maxWaiting ?? Math.max(LEAST_WAITING, Math.ceil(traffic.ratePerSecond));
     this.client = new ApiClient(agent.endpoint, caller, now);
     this.generator = new TrafficGenerator(
-      new TrafficPlan(traffic, seed, props.patience !== undefined),
+      new TrafficPlan(traffic, seed, {
+        repeatable: props.patience !== undefined,
+        ...(props.webhookUrl === undefined ? {} : { webhookUrl: props.webhookUrl }),
+      }),
       this.client,
       traffic.ratePerSecond,
       now,

@@ -3,8 +3,8 @@ import { type NamedDrill, variant } from './drill-app';
 
 const APP = 'node --import tsx examples/drill-agent/app.ts';
 
-/** Cloud seconds per real second: a lease lasts a second and a half, a heartbeat comes twice in it. */
-const SPEED = 60;
+/** Cloud seconds per real second. A lease lasts three real seconds then, and a heartbeat comes each second. */
+const SPEED = 40;
 
 /** What tasks are like: a list with repeats, for each is as likely as the next. */
 const INPUTS: Traffic['inputs'] = [
@@ -12,8 +12,8 @@ const INPUTS: Traffic['inputs'] = [
   ...Array.from({ length: 5 }, () => ({ steps: 3, stepMs: 30, tools: 2 })),
   ...Array.from({ length: 3 }, () => ({ steps: 1, tools: 3, models: 2 })),
   // Longer than heartbeats, one of them longer than a lease.
-  { steps: 4, stepMs: 200 },
-  { steps: 5, stepMs: 350 },
+  { steps: 5, stepMs: 300 },
+  { steps: 8, stepMs: 400 },
   // Too large for the task's item: in, out, and both.
   { steps: 1, text: 'x'.repeat(40_000) },
   { steps: 1, resultBytes: 40_000 },
@@ -43,6 +43,7 @@ export const chaos: NamedDrill = {
       idempotentRepeats: 0.05,
       cancels: 0.04,
       deadlines: { share: 0.05, seconds: { min: 20, max: 600 } },
+      webhooks: 0.1,
       reads: 0.05,
     },
     chaos: {
@@ -54,16 +55,16 @@ export const chaos: NamedDrill = {
       deliveriesDuplicated: 0.03,
       workersKilled: 0.03,
       workersFrozen: 0.015,
-      heartbeatsHeld: 0.1,
+      heartbeatsHeld: 0.03,
     },
     secrets: [{ name: '*ProviderKey*', value: 'drill' }],
     provider: {
       rules: [
         {
           name: 'broken',
-          match: { messages: { regex: `variant broken\\.[^]*${CALL}` } },
+          match: { messages: { regex: `variant broken\\.[^]*live ${CALL}` } },
           answer: ANSWER,
-          refusalRate: 0.8,
+          refusalRate: 0.95,
         },
         {
           name: 'good',
@@ -78,7 +79,7 @@ export const chaos: NamedDrill = {
     },
     releases: [
       chaotic('good', { expected: 'promoted', traffic: { minShare: 0.25 } }),
-      chaotic('broken', { expected: 'rolled_back', because: { gate: 'errors' }, traffic: { minShare: 0.4 } }),
+      chaotic('broken', { expected: 'rolled_back', traffic: { minShare: 0.4 } }),
       chaotic('better', { expected: 'promoted', traffic: { minShare: 0.35 } }),
     ],
   }),

@@ -75,3 +75,23 @@ export const cancellationsHold: Invariant = {
     );
   },
 };
+
+export const webhooksTell: Invariant = {
+  name: 'webhooks-tell',
+  promise: 'a caller who asked for a webhook is told how the task ended, with a signature that holds',
+  check: ({ webhooks, tasks }) => {
+    const told = new Set(webhooks.map(({ taskId, type }) => `${taskId} ${type}`));
+    const owed = tasks.filter((task) => task.webhook !== undefined);
+    return judge(
+      [
+        ...owed
+          .filter(({ id, status }) => !told.has(`${id} task.${status}`))
+          .map(({ id, status }) => `the caller of ${id} was not told that it is ${status}`),
+        ...webhooks
+          .filter(({ signed }) => !signed)
+          .map(({ taskId }) => `the webhook of ${taskId} is not signed rightly`),
+      ],
+      `${plural(webhooks.length, 'delivery').replace('deliverys', 'deliveries')} for ${plural(owed.length, 'task')}`,
+    );
+  },
+};

@@ -7,7 +7,7 @@ import {
   nothingLeft,
   stackSettled,
 } from './cloud';
-import { cancellationsHold, deadLettersAreExhausted, finishedStepsStay, oneEnd } from './durability';
+import { cancellationsHold, deadLettersAreExhausted, finishedStepsStay, oneEnd, webhooksTell } from './durability';
 import { expectedVerdicts } from './expected-verdicts';
 import type { Finding, Invariant } from './invariant';
 import {
@@ -34,6 +34,7 @@ export const INVARIANTS: readonly Invariant[] = [
   finishedStepsStay,
   deadLettersAreExhausted,
   cancellationsHold,
+  webhooksTell,
   sameKeySameTask,
   readsAgree,
   oneReleasePerUser,

@@ -151,7 +151,7 @@ export class Invoker {
   /** Kills or freezes the process while it runs this invocation, if the plan says so. */
   private disturb(environment: ExecutionEnvironment, requestId: string, run: Run): void {
     const { faults } = this.deps;
-    const fault = faults?.process(run.name);
+    const fault = faults?.process(run.name, run.payload);
     if (faults === undefined || fault === undefined) {
       return;
     }
@@ -161,10 +161,10 @@ export class Invoker {
       }
       if (fault.kind === 'killed') {
         environment.kill('Error: Runtime exited with error: signal: killed');
-        faults.happened(fault, run.name);
+        faults.happened(fault, run.name, run.payload);
       } else if (environment.suspend(fault.forMs)) {
         run.onSuspended?.();
-        faults.happened(fault, run.name);
+        faults.happened(fault, run.name, run.payload);
       }
     }, fault.afterMs);
     timer.unref();

@@ -121,11 +121,11 @@ describe('the fault plan', () => {
   });
 
   test('processes of workers are killed, or stand still for longer than a lease', () => {
-    expect(planOf({ workersKilled: 1 }).process('worker')).toMatchObject({ kind: 'killed' });
-    const frozen = planOf({ workersFrozen: 1 }).process('worker');
+    expect(planOf({ workersKilled: 1 }).process('worker', '{}')).toMatchObject({ kind: 'killed' });
+    const frozen = planOf({ workersFrozen: 1 }).process('worker', '{}');
     expect(frozen).toMatchObject({ kind: 'frozen' });
     expect(frozen?.kind === 'frozen' && frozen.forMs).toBeGreaterThan(LEASE_MS);
-    expect(planOf({ workersKilled: 1, workersFrozen: 1 }).process('router')).toBeUndefined();
+    expect(planOf({ workersKilled: 1, workersFrozen: 1 }).process('router', '{}')).toBeUndefined();
   });
 
   test('meets nobody else, and nothing before it begins and after it ends', async () => {
@@ -144,7 +144,7 @@ describe('the fault plan', () => {
     const quiet = async (label: string) => {
       expect(await outcomeOf(plan, call('UpdateItem', label))).toBe('fine, applied');
       expect(plan.delivery(label)).toBeUndefined();
-      expect(plan.process(label)).toBeUndefined();
+      expect(plan.process(label, '{}')).toBeUndefined();
     };
     await quiet('worker');
     plan.begin(settings(everything));

@@ -19,7 +19,7 @@ describe('faults in Lambda', () => {
       faults: {
         ...NO_FAULTS,
         delivery: (name) => faults.delivery?.(name),
-        process: (name) => faults.process?.(name),
+        process: (name, event) => faults.process?.(name, event),
         happened: (fault) => happened.push(fault),
       },
     });

@@ -120,6 +120,7 @@ export function history(overrides: Partial<DrillHistory> = {}): DrillHistory {
     provider: { requests: 5, unmatched: 0 },
     malformedMetricLines: { count: 0, examples: [] },
     cancellations: [],
+    webhooks: [],
     ends: tasks.map(({ id }) => ({ taskId: id, ends: 1, redrives: 0 })),
     deadLetters: [],
     faults: undefined,
