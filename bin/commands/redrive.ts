@@ -78,7 +78,8 @@ What it does:
 What it does not do:
   It does not move messages as SQS's own redrive does: a task that has ended would only end up where it came from. A task
   that ended otherwise, or is no more, is not run again; with --send-back its message alone is removed. Messages that
-  nobody can read are left where they are.
+  nobody can read are left where they are. What it reads is hidden from others until it has done, seconds as a rule and
+  5 minutes at most; alarms on these queues do not see it meanwhile.
 
 Where the function is:
   --function takes its name or ARN: output RedriveFunction of the stack. --outputs reads it from the file that
