@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { BehaviorDocument, Json, Usage } from '../../lib/contract';
 import type { PayloadStore } from '../common/payload-store';
 import type { TraceContext } from '../common/tracing';
@@ -60,6 +61,8 @@ export class TaskContext implements AgentContext {
     this.logger = logger;
     this.mode = task.mode;
     this.signal = signal;
+    // Everything that is under way listens, and any number may be.
+    setMaxListeners(0, signal);
     const meter = new TaskMeter(
       behavior.limits,
       behavior.model.price,

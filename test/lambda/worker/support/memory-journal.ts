@@ -1,0 +1,32 @@
+import type { JournalStore, Recorded } from '../../../../lambda/runtime/journal';
+import type { JournalEntry } from '../../../../lib/contract';
+
+/**
+ * What the journal of a task must be, in a few lines: an entry is taken when there is none, or one that was started by
+ * the same attempt or an earlier one. journal-store.test.ts holds the table to it.
+ */
+export class MemoryJournal implements JournalStore {
+  readonly #entries = new Map<string, JournalEntry>();
+
+  async load(taskId: string): Promise<readonly JournalEntry[]> {
+    return [...this.#entries].flatMap(([place, entry]) => (place.startsWith(`${taskId} `) ? [entry] : []));
+  }
+
+  async record(taskId: string, entry: JournalEntry): Promise<Recorded> {
+    return this.put(taskId, entry) ? { kind: 'written' } : { kind: 'refused', found: this.get(taskId, entry.key) };
+  }
+
+  get(taskId: string, key: string): JournalEntry | undefined {
+    return this.#entries.get(`${taskId} ${key}`);
+  }
+
+  /** Whether the entry was taken. */
+  put(taskId: string, entry: JournalEntry): boolean {
+    const found = this.get(taskId, entry.key);
+    if (found !== undefined && !(found.state === 'started' && found.attempt <= entry.attempt)) {
+      return false;
+    }
+    this.#entries.set(`${taskId} ${entry.key}`, entry);
+    return true;
+  }
+}
