@@ -57,7 +57,8 @@ export interface IntakeOptions {
   readonly inbox?: IQueue;
 
   /**
-   * When to answer 429 with `Retry-After` instead of accepting more. Messages in the inbox are not refused: they wait.
+   * When to answer 429 with `Retry-After` instead of accepting more. Messages in the inbox are not refused: they wait there
+   * for some minutes, and then come in.
    *
    * @default - low priority past 5 minutes of waiting, normal past 15, high past 60
    */
