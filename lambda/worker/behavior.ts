@@ -1,6 +1,7 @@
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import * as z from 'zod';
 import { type BehaviorDocument, behaviorDocumentSchema } from '../../lib/contract';
+import { isUnavailable } from '../common/aws-errors';
 import { messageOf, RetryableError } from '../runtime/errors';
 import type { WorkerSettings } from './settings';
 
@@ -22,10 +23,8 @@ export async function loadBehavior(
   } catch (error) {
     throw new RetryableError(
       `the behaviour of release ${release} could not be read from ${place}: ${messageOf(error)}`,
-      {
-        code: 'behavior_unavailable',
-        cause: error,
-      },
+      { code: 'behavior_unavailable', cause: error },
+      isUnavailable(error) ? 'wait' : 'retry',
     );
   }
   const parsed = behaviorDocumentSchema.safeParse(parseJson(text ?? ''));

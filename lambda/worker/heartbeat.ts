@@ -45,7 +45,7 @@ export class Heartbeat {
     return !this.#lost;
   }
 
-  /** Ends renewal. No call of the heartbeat is under way afterwards. */
+  /** Ends renewal. No call that changes anything is under way afterwards. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#ended;
@@ -70,8 +70,9 @@ export class Heartbeat {
       if (!this.#going() || !this.held()) {
         return;
       }
-      const [renewed] = await Promise.all([this.#renew(), this.#checkRelease()]);
-      pause = renewed ? heartbeatMs : repeatMs;
+      // Not waited for: a renewal in time is worth more than an answer to this.
+      void this.#checkRelease();
+      pause = (await this.#renew()) ? heartbeatMs : repeatMs;
     }
   }
 
@@ -104,7 +105,7 @@ export class Heartbeat {
 
   async #checkRelease(): Promise<void> {
     try {
-      if (await this.#parts.revoked()) {
+      if ((await this.#parts.revoked()) && this.#going()) {
         this.#controller.abort(new HandBackError('revoked'));
       }
     } catch (error) {

@@ -45,16 +45,13 @@ export class InFlight {
 
   /** @returns undefined if all of the user's slots are taken */
   async take(user: string, taskId: string): Promise<Slot | undefined> {
-    const { clock, timeoutSeconds, leaseMs } = this.#options;
-    const now = Math.floor(clock.now());
-    const expiresAt = now + timeoutSeconds * 1000 + leaseMs;
+    const now = Math.floor(this.#options.clock.now());
+    const expiresAt = this.#expiry();
     const key = TaskKey.inFlight(sha256(user));
     for (let round = 0; round < ROUNDS; round += 1) {
-      const before = await this.#set(key, taskId, expiresAt);
-      if (before !== undefined) {
-        const own = before[taskId];
-        // A repetition of the call finds what the first one wrote, when its answer was lost.
-        return { user, taskId, expiresAt, fresh: own === undefined || own === expiresAt };
+      const until = await this.#set(key, taskId, expiresAt);
+      if (until !== undefined) {
+        return { user, taskId, expiresAt: until, fresh: until === expiresAt };
       }
       const running = await this.#read(key);
       if (running === undefined) {
@@ -67,32 +64,49 @@ export class InFlight {
       if (over.length === 0) {
         return undefined;
       }
-      await this.#remove(key, over);
+      await Promise.all(over.map(([id, expiry]) => this.leave({ user, taskId: id, expiresAt: expiry, fresh: false })));
     }
     return undefined;
   }
 
-  async leave({ user, taskId, expiresAt }: Slot): Promise<void> {
-    await this.#remove(TaskKey.inFlight(sha256(user)), [[taskId, expiresAt]]);
+  /** Makes a slot that an earlier worker took for the task that of the worker that has it now. */
+  async takeOver(slot: Slot): Promise<Slot> {
+    const expiresAt = this.#expiry();
+    return (await this.#change(slot, 'SET #running.#task = :new', { ':new': expiresAt }))
+      ? { ...slot, expiresAt }
+      : slot;
   }
 
-  /** @returns the slots before; undefined if there is no item, or no room in it */
-  async #set(key: TableKey, taskId: string, expiresAt: number): Promise<Record<string, number> | undefined> {
+  async leave(slot: Slot): Promise<void> {
+    await this.#change(slot, 'REMOVE #running.#task');
+  }
+
+  #expiry(): number {
+    const { clock, timeoutSeconds, leaseMs } = this.#options;
+    return Math.floor(clock.now()) + timeoutSeconds * 1000 + leaseMs;
+  }
+
+  /**
+   * Takes a slot, or leaves the one that the task has as it is.
+   *
+   * @returns when the slot ends; undefined if there is no item, or no room in it
+   */
+  async #set(key: TableKey, taskId: string, expiresAt: number): Promise<number | undefined> {
     const { client, table, max } = this.#options;
     try {
       const { Attributes } = await client.send(
         new UpdateCommand({
           TableName: table,
           Key: key,
-          UpdateExpression: 'SET #running.#task = :expiry, #ttl = :ttl',
+          UpdateExpression: 'SET #running.#task = if_not_exists(#running.#task, :expiry), #ttl = :ttl',
           ConditionExpression:
             'attribute_exists(#running) AND (attribute_exists(#running.#task) OR size(#running) < :max)',
           ExpressionAttributeNames: { '#running': 'running', '#task': taskId, '#ttl': TTL_ATTRIBUTE },
           ExpressionAttributeValues: { ':expiry': expiresAt, ':ttl': ttlOf(expiresAt), ':max': max },
-          ReturnValues: 'ALL_OLD',
+          ReturnValues: 'ALL_NEW',
         }),
       );
-      return itemSchema.parse(Attributes).running;
+      return itemSchema.parse(Attributes).running[taskId];
     } catch (error) {
       if (isConditionFailure(error)) {
         return undefined;
@@ -127,29 +141,31 @@ export class InFlight {
     }
   }
 
-  /** Takes out slots that are still what they were when they were seen. */
-  async #remove(key: TableKey, slots: readonly (readonly [string, number])[]): Promise<void> {
+  /** Changes a slot that is still what it was when it was seen. @returns whether it was */
+  async #change(
+    { user, taskId, expiresAt }: Slot,
+    expression: string,
+    values: Readonly<Record<string, number>> = {},
+  ): Promise<boolean> {
     const { client, table } = this.#options;
-    await Promise.all(
-      slots.map(async ([taskId, expiresAt]) => {
-        try {
-          await client.send(
-            new UpdateCommand({
-              TableName: table,
-              Key: key,
-              UpdateExpression: 'REMOVE #running.#task',
-              ConditionExpression: '#running.#task = :expiry',
-              ExpressionAttributeNames: { '#running': 'running', '#task': taskId },
-              ExpressionAttributeValues: { ':expiry': expiresAt },
-            }),
-          );
-        } catch (error) {
-          if (!isConditionFailure(error)) {
-            throw error;
-          }
-        }
-      }),
-    );
+    try {
+      await client.send(
+        new UpdateCommand({
+          TableName: table,
+          Key: TaskKey.inFlight(sha256(user)),
+          UpdateExpression: expression,
+          ConditionExpression: '#running.#task = :expiry',
+          ExpressionAttributeNames: { '#running': 'running', '#task': taskId },
+          ExpressionAttributeValues: { ':expiry': expiresAt, ...values },
+        }),
+      );
+      return true;
+    } catch (error) {
+      if (isConditionFailure(error)) {
+        return false;
+      }
+      throw error;
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Json, MAX_INLINE_BYTES, PayloadKey, type PayloadRef, type TaskRecord } from '../../lib/contract';
+import { isUnavailable } from '../common/aws-errors';
 import { PayloadLostError, type PayloadStore } from '../common/payload-store';
 import { FatalError, messageOf, RetryableError } from '../runtime/errors';
 
@@ -44,6 +45,8 @@ export class TaskPayloads {
   }
 }
 
+/** A bucket that is away for now costs the task no attempt. */
 function unavailable(what: string, cause: unknown): RetryableError {
-  return new RetryableError(`${what}: ${messageOf(cause)}`, { code: 'payload_unavailable', cause });
+  const options = { code: 'payload_unavailable', cause };
+  return new RetryableError(`${what}: ${messageOf(cause)}`, options, isUnavailable(cause) ? 'wait' : 'retry');
 }

@@ -52,14 +52,14 @@ export class TaskReturn {
     return this.#postpone(work, backoffMs(work.tries, this.#parts.random(), retryAfterMs));
   }
 
-  /** A provider's limit stands in the way: as a retry, but for the count of attempts. */
+  /** A provider's limit, or a service that is away, stands in the way: as a retry, but the attempt does not count. */
   async wait(work: Work, { error, usage, retryAfterMs }: Failure): Promise<Verdict> {
     const waits = (work.task.waits ?? 0) + 1;
     const refused = await this.#giveBack(work, usage, { uncounted: true, waited: true });
     if (refused !== undefined) {
       return refused;
     }
-    work.delivery.logger.info('a provider limits its callers, the task waits in its queue', {
+    work.delivery.logger.info('what the task needs is limited or away, the task waits in its queue', {
       outcome: 'wait',
       code: error.code,
       reason: error.message,

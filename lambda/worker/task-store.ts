@@ -66,7 +66,7 @@ export interface Return {
   readonly ranMs: number;
   /** The attempt does not count. */
   readonly uncounted?: boolean;
-  /** It does not because a provider's limit made it wait. */
+  /** It does not because a limit made the task wait. */
   readonly waited?: boolean;
   /** Lane in which the task goes on. @default the one it is in */
   readonly lane?: LaneName;

@@ -18,12 +18,6 @@ import type { Claim } from './task-store';
 import type { Work } from './work';
 import type { WorkerParts } from './worker-parts';
 
-/** What became of a message, and whether its task was this worker's. */
-interface Handled {
-  readonly claimed: boolean;
-  readonly verdict: Verdict;
-}
-
 /**
  * Takes one message to its end: claim, run, write, tell, measure.
  *
@@ -64,7 +58,7 @@ export class Worker<I, O> {
     try {
       return delivery.isWornOut(settings.maxReceives)
         ? await this.#replace(delivery)
-        : await this.#withSlot(delivery, () => this.#claim(delivery, remainingMs));
+        : await this.#withSlot(delivery, remainingMs);
     } catch (error) {
       logger.error('the task was left as it is, its message comes back', {
         outcome: 'error',
@@ -92,27 +86,39 @@ export class Worker<I, O> {
   }
 
   /** Works while the task has one of its user's slots, if these are limited. Without one the task waits unclaimed. */
-  async #withSlot(delivery: Delivery, work: () => Promise<Handled>): Promise<Verdict> {
+  async #withSlot(delivery: Delivery, remainingMs: () => number): Promise<Verdict> {
     const { inFlight, random } = this.#parts;
     const { envelope, logger, receives } = delivery;
     if (inFlight === undefined || envelope.mode === 'probe') {
-      return (await work()).verdict;
+      return this.#claim(delivery, remainingMs, async () => {});
     }
     const slot = await inFlight.take(envelope.user, envelope.taskId);
     if (slot === undefined) {
       logger.info('as many tasks of the user run as may at once, the task waits', { outcome: 'wait', receives });
       return delivery.postpone(backoffMs(receives, random()));
     }
-    let claimed = false;
+    // A slot that was there before belongs to the worker that has the task: until this one claims it.
+    let own = slot.fresh ? slot : undefined;
     try {
-      const handled = await work();
-      claimed = handled.claimed;
-      return handled.verdict;
+      return await this.#claim(delivery, remainingMs, async () => {
+        own ??= await this.#takeOver(inFlight, slot, logger);
+      });
     } finally {
-      // A slot that was there before belongs to the worker that has the task, unless this one has taken it over.
-      if (claimed || slot.fresh) {
-        await this.#leave(inFlight, slot, logger);
+      if (own !== undefined) {
+        await this.#leave(inFlight, own, logger);
       }
+    }
+  }
+
+  async #takeOver(inFlight: InFlight, slot: Slot, logger: Logger): Promise<Slot> {
+    try {
+      return await inFlight.takeOver(slot);
+    } catch (error) {
+      logger.warn('the slot of the user was not renewed, it may end before the task does', {
+        outcome: 'error',
+        reason: messageOf(error),
+      });
+      return slot;
     }
   }
 
@@ -127,17 +133,19 @@ export class Worker<I, O> {
     }
   }
 
-  async #claim(delivery: Delivery, remainingMs: () => number): Promise<Handled> {
+  /** @param onClaimed called before the task is run */
+  async #claim(delivery: Delivery, remainingMs: () => number, onClaimed: () => Promise<void>): Promise<Verdict> {
     const { store } = this.#parts;
     const { envelope, traceHeader } = delivery;
     const elapsed = stopwatch();
     const claim = await store.claim(envelope.taskId, envelope.lane, traceHeader);
     if (claim.kind !== 'claimed') {
-      return { claimed: false, verdict: await this.#unclaimed(delivery, claim) };
+      return this.#unclaimed(delivery, claim);
     }
     const { lease, task } = claim;
     const tries = task.attempts - (task.uncounted ?? 0);
-    return { claimed: true, verdict: await this.#work({ delivery, lease, task, tries, remainingMs, elapsed }) };
+    await onClaimed();
+    return this.#work({ delivery, lease, task, tries, remainingMs, elapsed });
   }
 
   async #unclaimed(delivery: Delivery, claim: Exclude<Claim, { kind: 'claimed' }>): Promise<Verdict> {

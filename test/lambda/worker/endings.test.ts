@@ -147,12 +147,12 @@ describe('large payloads', () => {
     expect(record.error?.message).toContain('tasks/t/gone.json');
   });
 
-  test('an input that cannot be read for now makes the task try again', async () => {
+  test('an input that cannot be read for now makes the task wait, and costs it no attempt', async () => {
     bench.cloud.payloadRefusal = { status: 503, body: '<Error><Code>SlowDown</Code></Error>' };
     const inputRef = { key: 'tasks/t/input.json', bytes: 1, sha256: '0'.repeat(64) };
     const { record } = await bench.work(() => 'never', { task: { inputRef } });
-    expect(record.status).toBe('queued');
-    expect(bench.output.log('goes back to its queue')).toMatchObject({ code: 'payload_unavailable' });
+    expect(record).toMatchObject({ status: 'queued', attempts: 1, uncounted: 1 });
+    expect(bench.output.log('the task waits in its queue')).toMatchObject({ code: 'payload_unavailable' });
   });
 
   test('a result that is too large for the item goes to the bucket, one for each attempt', async () => {

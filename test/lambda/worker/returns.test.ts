@@ -345,6 +345,25 @@ describe('the tasks of one user', () => {
     expect((await bench.work(() => 'yes', { task: { user } })).record.status).toBe('succeeded');
   });
 
+  test('keep their slot when a duplicate of their message is delivered while they run', async () => {
+    const user = 'noisy-4';
+    const settings = { [Env.MAX_IN_FLIGHT_PER_USER]: '1' };
+    let other: Awaited<ReturnType<Bench['work']>> | undefined;
+    const task = await bench.cloud.putTask({ user });
+    const { record } = await bench.deliver(
+      task,
+      async () => {
+        expect(await bench.deliver(task, () => 'twice')).toMatchObject({ deleted: false });
+        other = await bench.work(() => 'no', { task: { user } });
+        return 'once';
+      },
+      { settings },
+    );
+    expect(record).toMatchObject({ status: 'succeeded', result: 'once', attempts: 1 });
+    expect(other?.record.attempts).toBe(0);
+    expect((await bench.work(() => 'yes', { task: { user } })).record.status).toBe('succeeded');
+  });
+
   test('get the slot of a worker that went away once it cannot live any more', async () => {
     const user = 'noisy-3';
     const one = { [Env.MAX_IN_FLIGHT_PER_USER]: '1' };
