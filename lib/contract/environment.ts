@@ -39,6 +39,12 @@ export const Env = {
   MAX_ATTEMPTS: 'AGENT_LANES_MAX_ATTEMPTS',
   /** Tasks of one user that run at once. Absent: not limited. */
   MAX_IN_FLIGHT_PER_USER: 'AGENT_LANES_MAX_IN_FLIGHT_PER_USER',
+  /** JSON: provider → `{ requestsPerMinute?, tokensPerMinute? }`; see `rateLimitsSchema`. Absent: not limited. */
+  RATE_LIMITS: 'AGENT_LANES_RATE_LIMITS',
+  /** JSON; see `budgetsSchema`. Absent: no budgets beyond that of a task. */
+  BUDGETS: 'AGENT_LANES_BUDGETS',
+  /** JSON: `{ "application": id, "environment": id, "profile": id }` of AppConfig. Absent: no flags. */
+  FLAGS: 'AGENT_LANES_FLAGS',
   /** JSON: priority → seconds; see `backlogLimitsSchema`. */
   BACKLOG_LIMITS: 'AGENT_LANES_BACKLOG_LIMITS',
   /** Receives after which SQS moves a message to the dead-letter queue. */

@@ -37,6 +37,8 @@ export const journalEntrySchema = z.object({
    */
   json: z.string().optional(),
   ref: payloadRefSchema.optional(),
+  /** Model calls: id of the model that answered. */
+  model: z.string().optional(),
   /** What it used up. */
   usage: usageSchema.optional(),
   /** Time to live: seconds since 1970. */

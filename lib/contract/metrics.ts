@@ -9,6 +9,10 @@ export const Dimension = {
   AGENT: 'Agent',
   LANE: 'Lane',
   RELEASE: 'Release',
+  /** `<flag>=<variant>`: task metrics of tasks that met the flag so. */
+  FLAG: 'Flag',
+  /** Name of a secret, as the agent knows it. */
+  SECRET: 'Secret',
 } as const;
 
 /**
@@ -65,6 +69,35 @@ export const WorkerMetric = {
   EXHAUSTED: 'TasksExhausted',
   /** Journal entries that were used instead of running the step again; one event per attempt that replayed any. */
   REPLAYED_STEPS: 'TaskStepsReplayed',
+} as const;
+
+/** Model metrics: emitted by the worker when it happens, in all of {@link DIMENSION_SETS}. Count. */
+export const ModelMetric = {
+  /** A model of the chain other than the primary answered. */
+  FALLBACK: 'ModelFallbacks',
+  /** A circuit breaker opened: the model is left out for a while. */
+  BREAKER_OPENED: 'ModelBreakersOpened',
+  /** A task went back to its queue because the shared limit of the provider was used up. */
+  RATE_WAIT: 'ModelRateWaits',
+} as const;
+
+/** Budget metrics, dimension {Agent}: emitted by the worker when it has added a task's cost. Percent of the day's budget. */
+export const BudgetMetric = {
+  AGENT_USED: 'AgentBudgetUsed',
+  /** Of the user whose task it was: the highest of a minute tells whether anybody is near. */
+  USER_USED: 'UserBudgetUsed',
+  /** A request that was refused, or a task that was kept waiting, for a budget that is used up. Count. */
+  EXCEEDED: 'BudgetExceeded',
+} as const;
+
+/** Rotation metrics, dimensions {Agent, Secret}: emitted by the rotation function. */
+export const RotationMetric = {
+  /** One rotation that came to its end. Count. */
+  ROTATED: 'SecretRotations',
+  /** One step that failed. Count. */
+  FAILED: 'SecretRotationFailures',
+  /** Keys of a pool that were not used yet. Count. */
+  POOL_LEFT: 'SecretPoolKeysLeft',
 } as const;
 
 /** Webhook metrics: emitted by the webhook function, dimension {Agent}. Count. */

@@ -25,12 +25,20 @@ export const releaseManifestSchema = z.strictObject({
 });
 export type ReleaseManifest = z.infer<typeof releaseManifestSchema>;
 
+/** Who serves a model. `openai_compatible` is any endpoint that speaks OpenAI's Chat Completions. */
+export const MODEL_PROVIDERS = ['anthropic', 'openai', 'bedrock', 'openai_compatible'] as const;
+export type ModelProviderName = (typeof MODEL_PROVIDERS)[number];
+
 export const modelSchema = z.strictObject({
-  provider: z.literal('anthropic'),
+  provider: z.enum(MODEL_PROVIDERS),
   /** Pinned model id. */
   id: z.string().min(1),
-  /** Secret (by its name in the worker) that holds the provider's key. */
-  secret: z.string().min(1),
+  /** Secret (by its name in the worker) that holds the provider's key. Absent: the worker's role is enough (Bedrock). */
+  secret: z.string().min(1).optional(),
+  /** `openai_compatible` only. */
+  baseUrl: z.url({ protocol: /^https?$/ }).optional(),
+  /** `bedrock` only. @default the worker's region */
+  region: z.string().min(1).optional(),
   maxTokens: z.number().int().positive(),
   temperature: z.number().min(0).max(1).optional(),
   /** Milliseconds for one call to the provider. */
@@ -39,6 +47,28 @@ export const modelSchema = z.strictObject({
   price: z.strictObject({ inputPerMillion: z.number().nonnegative(), outputPerMillion: z.number().nonnegative() }),
 });
 export type ModelSettings = z.infer<typeof modelSchema>;
+
+/** What the worker does before it turns to the next model of the chain. Milliseconds of real time for waits in the call. */
+export const modelPolicySchema = z.strictObject({
+  /** Calls to one model for one request, the first included. */
+  attempts: z.number().int().min(1).max(5),
+  /** Pause before the nth repetition: full jitter up to first × 2^(n−1), at most longest. */
+  backoffFirstMs: z.number().int().nonnegative(),
+  backoffLongestMs: z.number().int().nonnegative(),
+  /** Failures in a row after which a model is left out for a while. */
+  breakerFailures: z.number().int().min(1),
+  /** Milliseconds (cloud time) for which it is left out; then one call tries it. */
+  breakerOpenMs: z.number().int().positive(),
+});
+export type ModelPolicySettings = z.infer<typeof modelPolicySchema>;
+
+export const DEFAULT_MODEL_POLICY: ModelPolicySettings = {
+  attempts: 2,
+  backoffFirstMs: 500,
+  backoffLongestMs: 4_000,
+  breakerFailures: 5,
+  breakerOpenMs: 30_000,
+};
 
 export const limitsSchema = z.strictObject({
   maxToolCalls: z.number().int().positive(),
@@ -62,7 +92,11 @@ export const behaviorDocumentSchema = z.strictObject({
   prompts: z.record(z.string(), z.string()),
   /** Tool name → JSON schema of its input. */
   tools: z.record(z.string(), z.record(z.string(), z.json())),
+  /** The primary model. */
   model: modelSchema,
+  /** Asked in this order when the primary does not answer. Each has its own prices. */
+  fallbacks: z.array(modelSchema).max(4),
+  modelPolicy: modelPolicySchema,
   limits: limitsSchema,
   stateSchema: z.number().int().positive(),
 });

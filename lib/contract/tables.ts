@@ -36,6 +36,9 @@ export const ROUTING_PARTITION = 'ROUTING';
 /** Partition of the control table that holds what intake knows of the queues. Router and status API read and write it. */
 export const BACKLOG_PARTITION = 'BACKLOG';
 
+export const LIMIT_PARTITION_PREFIX = 'LIMIT#';
+export const BUDGET_PARTITION_PREFIX = 'BUDGET#';
+
 /** Control table. */
 export const ControlKey = {
   /** What is promoted: written by the promoted record. */
@@ -46,6 +49,11 @@ export const ControlKey = {
   valve: { pk: ROUTING_PARTITION, sk: 'VALVE' },
   /** How long the queues are; see backlog.ts. */
   backlog: { pk: BACKLOG_PARTITION, sk: 'SNAPSHOT' },
+  /** Shared limit of a provider: see limits.ts. @param meter `requests` or `tokens` */
+  rateLimit: (provider: string, meter: string): TableKey => ({ pk: `${LIMIT_PARTITION_PREFIX}${provider}`, sk: meter }),
+  /** Money spent on a day (`2026-01-31`, UTC) by all tasks, and by those of one user (digest). */
+  agentBudget: (day: string): TableKey => ({ pk: `${BUDGET_PARTITION_PREFIX}${day}`, sk: 'AGENT' }),
+  userBudget: (day: string, user: string): TableKey => ({ pk: `${BUDGET_PARTITION_PREFIX}${day}`, sk: `USER#${user}` }),
   release: (release: string): TableKey => ({ pk: `RELEASE#${release}`, sk: 'RECORD' }),
   /** Compressed behaviour document of the release, in chunks that fit an item. */
   releaseContent: (release: string, chunk: number): TableKey => ({

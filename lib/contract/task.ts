@@ -80,6 +80,8 @@ export const taskRecordSchema = z.object({
   resultRef: payloadRefSchema.optional(),
   error: taskErrorSchema.optional(),
   usage: usageSchema.optional(),
+  /** Models that answered, with how often. */
+  models: z.record(z.string(), z.number().int().positive()).optional(),
   score: z.number().min(0).max(1).optional(),
   /** X-Ray trace header under which the task ran. */
   trace: z.string().optional(),

@@ -5,6 +5,7 @@ import {
   type BehaviorDocument,
   type TaskLimits as ContractLimits,
   canonicalJson,
+  DEFAULT_MODEL_POLICY,
   digestOf,
   limitsSchema,
   type ReleaseManifest,
@@ -59,6 +60,8 @@ export function draftRelease(scope: IConstruct, behavior: Behavior, worker: Work
     prompts: behavior._prompts,
     tools: behavior._tools,
     model,
+    fallbacks: [],
+    modelPolicy: DEFAULT_MODEL_POLICY,
     limits,
     stateSchema: behavior.stateSchema,
   };
