@@ -51,6 +51,12 @@ export const Env = {
   MAX_RECEIVES: 'AGENT_LANES_MAX_RECEIVES',
   /** Seconds: timeout of the worker. A slot of a user outlives it. */
   WORKER_TIMEOUT_SECONDS: 'AGENT_LANES_WORKER_TIMEOUT_SECONDS',
+  /** ARN of the secret that the rotation function rotates and watches. */
+  ROTATED_SECRET: 'AGENT_LANES_ROTATED_SECRET',
+  /** Name of that secret as the agent knows it: the value of the metric dimension. */
+  ROTATED_SECRET_NAME: 'AGENT_LANES_ROTATED_SECRET_NAME',
+  /** JSON: where new keys come from; see `rotationSchema`. */
+  ROTATION: 'AGENT_LANES_ROTATION',
   /** Tasks that the candidate must have finished before a rollout may end. */
   EVIDENCE_MIN_TASKS: 'AGENT_LANES_EVIDENCE_MIN_TASKS',
   /** Seconds that the evidence check waits for late metrics. */

@@ -12,6 +12,7 @@ export * from './payloads';
 export * from './platform-limits';
 export * from './probe';
 export * from './release';
+export * from './rotation';
 export * from './routing';
 export * from './tables';
 export * from './task';

@@ -94,10 +94,12 @@ export const BudgetMetric = {
 export const RotationMetric = {
   /** One rotation that came to its end. Count. */
   ROTATED: 'SecretRotations',
-  /** One step that failed. Count. */
+  /** 1 for a step that failed, 0 for a rotation that came to its end. Count. */
   FAILED: 'SecretRotationFailures',
   /** Keys of a pool that were not used yet. Count. */
   POOL_LEFT: 'SecretPoolKeysLeft',
+  /** Days since the current value became current: emitted every hour, and 0 at the end of a rotation. No unit. */
+  AGE: 'SecretAgeDays',
 } as const;
 
 /** Webhook metrics: emitted by the webhook function, dimension {Agent}. Count. */
