@@ -13,7 +13,7 @@ import type { TranscriptWriter } from './transcripts';
 import { refuseIfAborted } from './until-aborted';
 import { NOTHING_USED } from './usage';
 
-const PROVIDERS: Readonly<Record<ModelSettings['provider'], ModelProvider>> = { anthropic: anthropicProvider };
+const PROVIDERS: Readonly<Partial<Record<ModelSettings['provider'], ModelProvider>>> = { anthropic: anthropicProvider };
 
 export interface ModelParts {
   readonly settings: ModelSettings;
@@ -38,7 +38,7 @@ export class TaskModel implements AgentModel {
 
   constructor(parts: ModelParts) {
     this.#parts = parts;
-    this.#provider = parts.provider ?? PROVIDERS[parts.settings.provider];
+    this.#provider = parts.provider ?? providerOf(parts.settings);
   }
 
   async generate(request: ModelRequest): Promise<ModelAnswer> {
@@ -63,7 +63,10 @@ export class TaskModel implements AgentModel {
     const call = this.#calls;
     const elapsed = stopwatch();
     try {
-      const { text, stopReason, ...tokens } = await this.#callWithKey(request, await secrets.get(settings.secret));
+      const { text, stopReason, ...tokens } = await this.#callWithKey(
+        request,
+        settings.secret === undefined ? '' : await secrets.get(settings.secret),
+      );
       logger.info('model answered', {
         ...this.#described(),
         outcome: 'ok',
@@ -116,7 +119,7 @@ export class TaskModel implements AgentModel {
     try {
       return await this.#call(request, apiKey);
     } catch (error) {
-      if (!(error instanceof ProviderError && error.kind === 'unauthorized')) {
+      if (settings.secret === undefined || !(error instanceof ProviderError && error.kind === 'unauthorized')) {
         throw error;
       }
       const renewed = await secrets.refresh(settings.secret);
@@ -166,6 +169,14 @@ export class TaskModel implements AgentModel {
       cancel();
     }
   }
+}
+
+function providerOf({ provider, id }: ModelSettings): ModelProvider {
+  const known = PROVIDERS[provider];
+  if (known === undefined) {
+    throw new FatalError(`this worker cannot call ${id}: it has no provider ${provider}`, { code: 'model_refused' });
+  }
+  return known;
 }
 
 function asAgentError(error: ProviderError): AgentError {

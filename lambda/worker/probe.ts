@@ -69,7 +69,10 @@ export async function probe<I, O>(
   if (environment !== undefined) {
     const { secrets, behavior } = environment;
     const whole = environment;
-    for (const name of new Set([...secrets.names, behavior.model.secret])) {
+    for (const name of new Set([
+      ...secrets.names,
+      ...(behavior.model.secret === undefined ? [] : [behavior.model.secret]),
+    ])) {
       await record(`secret:${name}`, async () => {
         await secrets.get(name);
       });

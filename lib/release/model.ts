@@ -107,14 +107,16 @@ export class Model {
 
   /** Pinned id. */
   readonly modelId: string;
-  /** Name of the secret that holds the API key. */
-  readonly secretName: string;
+  /** Name of the secret that holds the API key. Undefined: the model needs none. */
+  readonly secretName?: string;
   /** @internal */
   readonly _settings: ModelSettings;
 
   private constructor(settings: ModelSettings) {
     this.modelId = settings.id;
-    this.secretName = settings.secret;
+    if (settings.secret !== undefined) {
+      this.secretName = settings.secret;
+    }
     this._settings = settings;
   }
 }

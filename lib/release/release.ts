@@ -32,8 +32,8 @@ export class Release extends Construct {
   readonly behaviorBucket: string;
   /** Key of the behaviour document; named by its content. */
   readonly behaviorKey: string;
-  /** Secret (by its name) that the model needs. */
-  readonly modelSecretName: string;
+  /** Secrets (by their names) that the models need. */
+  readonly modelSecretNames: string[];
   private readonly asset: s3assets.Asset;
   private readonly sources: readonly string[];
 
@@ -52,7 +52,8 @@ export class Release extends Construct {
     });
     this.behaviorBucket = this.asset.s3BucketName;
     this.behaviorKey = this.asset.s3ObjectKey;
-    this.modelSecretName = props.behavior.model.secretName;
+    const { secretName } = props.behavior.model;
+    this.modelSecretNames = secretName === undefined ? [] : [secretName];
     this.sources = [props.behavior.directory, ...props.worker.sources];
   }
 

@@ -185,12 +185,13 @@ export class LambdaWorker extends AgentWorker {
 
   private contractEnvironment(settings: LambdaSettings, context: WorkerContext): { [name: string]: string } {
     const { release, store, secrets } = context;
-    if (secrets[release.modelSecretName] === undefined) {
+    const missing = release.modelSecretNames.find((name) => secrets[name] === undefined);
+    if (missing !== undefined) {
       const known = Object.keys(secrets);
       throw laneError(
         this,
         'ModelSecretMissing',
-        `the model reads its API key from the secret "${release.modelSecretName}", and ${known.length === 0 ? 'no secret was handed in' : `the secrets are ${known.join(', ')}`}: expected one of that name; add it to secrets, or name another in secretName of the model`,
+        `the model reads its API key from the secret "${missing}", and ${known.length === 0 ? 'no secret was handed in' : `the secrets are ${known.join(', ')}`}: expected one of that name; add it to secrets, or name another in secretName of the model`,
       );
     }
     const retention = context.taskRetention ?? Duration.days(30);

@@ -1,4 +1,4 @@
-import { type BehaviorDocument, releaseIdOf, sha256 } from '../../../lib/contract';
+import { type BehaviorDocument, DEFAULT_MODEL_POLICY, releaseIdOf, sha256 } from '../../../lib/contract';
 
 /** A behaviour document whose id is derived from its prompt, as the constructs do it. */
 export function behaviorDocument(prompt = 'Be kind.'): BehaviorDocument {
@@ -29,6 +29,8 @@ export function behaviorDocument(prompt = 'Be kind.'): BehaviorDocument {
       timeoutMs: 2_000,
       price: { inputPerMillion: 1, outputPerMillion: 5 },
     },
+    fallbacks: [],
+    modelPolicy: DEFAULT_MODEL_POLICY,
     limits: { maxToolCalls: 5, maxModelCalls: 3, maxSteps: 200, maxTokens: 10_000, maxCost: 1, maxDurationMs: 5_000 },
     stateSchema: 1,
   };

@@ -4,6 +4,7 @@ import { documentClient } from '../../../../lambda/common/clients/dynamodb';
 import {
   type BehaviorDocument,
   ControlKey,
+  DEFAULT_MODEL_POLICY,
   Env,
   type Envelope,
   LANES,
@@ -56,6 +57,8 @@ export function behaviorDocument(changes: Partial<BehaviorDocument> = {}): Behav
       timeoutMs: 2_000,
       price: { inputPerMillion: 1, outputPerMillion: 5 },
     },
+    fallbacks: [],
+    modelPolicy: DEFAULT_MODEL_POLICY,
     limits: { maxToolCalls: 5, maxModelCalls: 3, maxSteps: 200, maxTokens: 10_000, maxCost: 1, maxDurationMs: 5_000 },
     stateSchema: 1,
     ...changes,
