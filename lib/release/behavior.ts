@@ -1,14 +1,20 @@
 import { join } from 'node:path';
 import { Token } from 'aws-cdk-lib';
 import { laneError } from '../common';
-import { type BehaviorDocument, behaviorDocumentSchema } from '../contract';
+import { type BehaviorDocument, behaviorDocumentSchema, type ModelPolicySettings } from '../contract';
 import { type BehaviorFile, readBehaviorFiles } from './behavior-files';
 import type { Model } from './model';
+import { checkFallbacks } from './model-chain';
+import { type ModelPolicy, resolveModelPolicy } from './model-policy';
 import type { TaskLimits } from './task-limits';
 
 export interface BehaviorProps {
   /** Pinned model. */
   readonly model: Model;
+  /** Asked in this order when the model does not answer; at most 4. @default the task waits for its model */
+  readonly fallbacks?: Model[];
+  /** When to try again, when to turn to the next model, and when to leave one out. @default see {@link ModelPolicy} */
+  readonly modelPolicy?: ModelPolicy;
   /** Budget of one task. @default see {@link TaskLimits} */
   readonly limits?: TaskLimits;
   /** Version of the shape of session states, from 1. @default 1 */
@@ -44,19 +50,21 @@ export class Behavior {
         `stateSchema is ${Token.isUnresolved(stateSchema) ? 'a token' : stateSchema}: expected a whole number from 1; count it up by one whenever the shape of the session state changes`,
       );
     }
+    checkFallbacks(props.model, props.fallbacks ?? []);
     return new Behavior(
+      { ...props, stateSchema },
       directory,
       readPrompts(directory),
       readTools(directory),
-      props.model,
-      props.limits ?? {},
-      stateSchema,
+      resolveModelPolicy(props.modelPolicy),
     );
   }
 
   /** Folder that the behaviour was read from. */
   readonly directory: string;
   readonly model: Model;
+  /** Asked in this order when the model does not answer. */
+  readonly fallbacks: Model[];
   readonly limits: TaskLimits;
   readonly stateSchema: number;
   /** Names of the prompts, in order. */
@@ -67,19 +75,22 @@ export class Behavior {
   readonly _prompts: BehaviorDocument['prompts'];
   /** @internal */
   readonly _tools: BehaviorDocument['tools'];
+  /** @internal */
+  readonly _modelPolicy: ModelPolicySettings;
 
   private constructor(
+    { model, fallbacks = [], limits = {}, stateSchema }: BehaviorProps & { readonly stateSchema: number },
     directory: string,
     prompts: BehaviorDocument['prompts'],
     tools: BehaviorDocument['tools'],
-    model: Model,
-    limits: TaskLimits,
-    stateSchema: number,
+    modelPolicy: ModelPolicySettings,
   ) {
     this.directory = directory;
     this.model = model;
+    this.fallbacks = [...fallbacks];
     this.limits = limits;
     this.stateSchema = stateSchema;
+    this._modelPolicy = modelPolicy;
     this.promptNames = Object.keys(prompts);
     this.toolNames = Object.keys(tools);
     this._prompts = prompts;

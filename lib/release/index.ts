@@ -1,5 +1,7 @@
 export * from './behavior';
 export * from './model';
+export * from './model-policy';
+export * from './model-props';
 export * from './provenance';
 export * from './release';
 export * from './task-limits';

@@ -5,7 +5,6 @@ import {
   type BehaviorDocument,
   type TaskLimits as ContractLimits,
   canonicalJson,
-  DEFAULT_MODEL_POLICY,
   digestOf,
   limitsSchema,
   type ReleaseManifest,
@@ -39,13 +38,17 @@ export interface ReleaseDraft {
  */
 export function draftRelease(scope: IConstruct, behavior: Behavior, worker: WorkerDescription): ReleaseDraft {
   const limits = resolveLimits(scope, behavior.limits, worker);
-  const model = behavior.model._settings;
+  const chain = {
+    model: behavior.model._settings,
+    fallbacks: behavior.fallbacks.map(({ _settings }) => _settings),
+    modelPolicy: behavior._modelPolicy,
+  };
   const manifest: ReleaseManifest = {
     schema: 1,
     components: {
       prompts: digestOf(behavior._prompts),
       tools: digestOf(behavior._tools),
-      model: digestOf(model),
+      model: digestOf(chain),
       limits: digestOf(limits),
       state: digestOf({ schema: behavior.stateSchema }),
       code: worker.codeDigest,
@@ -59,9 +62,7 @@ export function draftRelease(scope: IConstruct, behavior: Behavior, worker: Work
     manifest,
     prompts: behavior._prompts,
     tools: behavior._tools,
-    model,
-    fallbacks: [],
-    modelPolicy: DEFAULT_MODEL_POLICY,
+    ...chain,
     limits,
     stateSchema: behavior.stateSchema,
   };

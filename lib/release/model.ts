@@ -1,57 +1,42 @@
-import { Duration, Token } from 'aws-cdk-lib';
-import { laneError } from '../common';
+import { ArnFormat, Duration, Stack, Token } from 'aws-cdk-lib';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { acknowledgeWildcard, laneError } from '../common';
 import { type ModelSettings, modelSchema } from '../contract';
+import { checkAnthropicId, checkBedrockId, checkCompatibleId, checkOpenAiId, profiledModel } from './model-ids';
+import type {
+  AnthropicModelProps,
+  BedrockModelProps,
+  ModelProps,
+  OpenAiCompatibleModelProps,
+  OpenAiModelProps,
+} from './model-props';
+import { INVOKE_MODEL_ACTIONS } from './perms';
 
-/** What the provider charges, in US dollars. Part of the release, so that costs of different releases compare. */
-export interface ModelPrice {
-  /** For a million tokens sent. */
-  readonly inputPerMillion: number;
-  /** For a million tokens received. */
-  readonly outputPerMillion: number;
-}
-
-export interface AnthropicModelProps {
-  readonly price: ModelPrice;
-  /** Longest answer, in tokens. @default 4096 */
-  readonly maxTokens?: number;
-  /** 0 to 1. @default the provider's */
-  readonly temperature?: number;
-  /** For one call. @default 60 seconds */
-  readonly timeout?: Duration;
-  /** Name, as handed to the service, of the secret that holds the API key. @default anthropic */
-  readonly secretName?: string;
-}
-
-/** Where Anthropic says which of its ids are pinned. */
-const MODEL_IDS = 'https://platform.claude.com/docs/en/about-claude/models/model-ids-and-versions';
-
-/** First generation whose ids are pinned without a date. */
-const FIRST_DATELESS = { major: 4, minor: 6 };
-
-/** A date that exists, at the end of the id. */
-function endsInDate(id: string): boolean {
-  const match = /-(\d{4})(\d{2})(\d{2})$/.exec(id);
-  if (match === null) {
-    return false;
-  }
-  const [, year, month, day] = match.map(Number) as [number, number, number, number];
-  const date = new Date(Date.UTC(year, month - 1, day));
-  return year >= 2023 && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
-}
-
-/** `claude-<name>-<major>[-<minor>]` from the 4.6 generation on. */
-function isDatelessSnapshot(id: string): boolean {
-  const match = /^claude-[a-z]+-(\d{1,2})(?:-(\d{1,2}))?$/.exec(id);
-  if (match === null) {
-    return false;
-  }
-  const major = Number(match[1]);
-  const minor = Number(match[2] ?? 0);
-  return major > FIRST_DATELESS.major || (major === FIRST_DATELESS.major && minor >= FIRST_DATELESS.minor);
+/** What is a provider's own, and the name of the factory for messages. */
+interface Kind extends Pick<ModelSettings, 'provider' | 'secret' | 'baseUrl' | 'region'> {
+  readonly factory: string;
 }
 
 /** A model pinned to one snapshot: the same id means the same model for as long as the release exists. */
 export class Model {
+  /**
+   * A model of Amazon Bedrock. It needs no secret: the worker's role is allowed to call it.
+   *
+   * @param pinnedId of a model (`amazon.nova-pro-v1:0`) or of a cross-region inference profile
+   * (`eu.anthropic.claude-sonnet-4-5-20250929-v1:0`), with its version. ARNs are refused: they name an account, and the
+   * release must be the same in each.
+   */
+  static bedrock(pinnedId: string, props: BedrockModelProps): Model {
+    checkBedrockId(pinnedId);
+    refuseTokens(pinnedId, { region: props.region });
+    return new Model(pinnedId, props, {
+      factory: 'Model.bedrock',
+      provider: 'bedrock',
+      ...(props.region === undefined ? {} : { region: props.region }),
+    });
+  }
+
   /**
    * A model of the Anthropic Messages API.
    *
@@ -59,36 +44,72 @@ export class Model {
    * documents as pinned. Aliases that move (`…-latest`, and dateless ids of earlier generations) are refused.
    */
   static anthropic(pinnedId: string, props: AnthropicModelProps): Model {
-    if (Token.isUnresolved(pinnedId)) {
+    checkAnthropicId(pinnedId);
+    refuseTokens(pinnedId, { secretName: props.secretName });
+    return new Model(pinnedId, props, {
+      factory: 'Model.anthropic',
+      provider: 'anthropic',
+      secret: props.secretName ?? 'anthropic',
+    });
+  }
+
+  /**
+   * A model of OpenAI's Chat Completions API.
+   *
+   * @param pinnedId an id with a date (`…-YYYY-MM-DD`), or a model tuned on one (`ft:…`). Aliases that move are refused.
+   */
+  static openAi(pinnedId: string, props: OpenAiModelProps): Model {
+    checkOpenAiId(pinnedId);
+    refuseTokens(pinnedId, { secretName: props.secretName });
+    return new Model(pinnedId, props, {
+      factory: 'Model.openAi',
+      provider: 'openai',
+      secret: props.secretName ?? 'openai',
+    });
+  }
+
+  /**
+   * A model behind any endpoint that speaks OpenAI's Chat Completions.
+   *
+   * @param pinnedId as the endpoint knows it. Whether it always means the same model is up to whoever runs the endpoint.
+   */
+  static openAiCompatible(pinnedId: string, props: OpenAiCompatibleModelProps): Model {
+    checkCompatibleId(pinnedId);
+    refuseTokens(pinnedId, { baseUrl: props.baseUrl, secretName: props.secretName });
+    if (props.secretName !== undefined && !/^https:/i.test(props.baseUrl)) {
       throw laneError(
         undefined,
-        'UnresolvedModel',
-        `model id is a token (${pinnedId}): expected a concrete id, known at synth, for the release id is derived from it; write the id into the app or read it from a file`,
+        'InsecureModel',
+        `baseUrl of model "${pinnedId}" is ${props.baseUrl}, and its key is in the secret "${props.secretName}": expected https, for the key would travel in the clear; use https, or leave secretName out if the endpoint takes no key`,
       );
     }
-    if (
-      /latest/.test(pinnedId) ||
-      !(/^claude-[a-z0-9-]+$/.test(pinnedId) && (endsInDate(pinnedId) || isDatelessSnapshot(pinnedId)))
-    ) {
-      throw laneError(
-        undefined,
-        'FloatingModel',
-        `model id "${pinnedId}" is not pinned: expected an id with a date like claude-haiku-4-5-20251001, or one without from generation 4.6 on like claude-sonnet-4-6 (${MODEL_IDS}); anything else may be another model tomorrow; use the id of the snapshot that you tested`,
-      );
-    }
+    return new Model(pinnedId, props, {
+      factory: 'Model.openAiCompatible',
+      provider: 'openai_compatible',
+      baseUrl: props.baseUrl,
+      ...(props.secretName === undefined ? {} : { secret: props.secretName }),
+    });
+  }
+
+  /** Pinned id. */
+  readonly modelId: string;
+  /** Name of the secret that holds the API key. Undefined: the model needs none. */
+  readonly secretName?: string;
+  /** @internal */
+  readonly _settings: ModelSettings;
+
+  private constructor(id: string, props: ModelProps, { factory, ...kind }: Kind) {
     const timeout = props.timeout ?? Duration.seconds(60);
-    refuseTokens(pinnedId, {
+    refuseTokens(id, {
       'price.inputPerMillion': props.price.inputPerMillion,
       'price.outputPerMillion': props.price.outputPerMillion,
       maxTokens: props.maxTokens,
       temperature: props.temperature,
       timeout: timeout.isUnresolved() ? timeout.toString() : undefined,
-      secretName: props.secretName,
     });
     const settings = modelSchema.safeParse({
-      provider: 'anthropic',
-      id: pinnedId,
-      secret: props.secretName ?? 'anthropic',
+      ...kind,
+      id,
       maxTokens: props.maxTokens ?? 4096,
       ...(props.temperature === undefined ? {} : { temperature: props.temperature }),
       timeoutMs: timeout.toMilliseconds(),
@@ -99,25 +120,68 @@ export class Model {
       throw laneError(
         undefined,
         'InvalidModel',
-        `settings of model "${pinnedId}" are not valid: ${issues}; correct the props of Model.anthropic`,
+        `settings of model "${id}" are not valid: ${issues}; correct the props of ${factory}`,
       );
     }
-    return new Model(settings.data);
+    this._settings = settings.data;
+    this.modelId = id;
+    if (settings.data.secret !== undefined) {
+      this.secretName = settings.data.secret;
+    }
   }
 
-  /** Pinned id. */
-  readonly modelId: string;
-  /** Name of the secret that holds the API key. Undefined: the model needs none. */
-  readonly secretName?: string;
-  /** @internal */
-  readonly _settings: ModelSettings;
-
-  private constructor(settings: ModelSettings) {
-    this.modelId = settings.id;
-    if (settings.secret !== undefined) {
-      this.secretName = settings.secret;
+  /**
+   * Lets a role call the model, if it is one of Bedrock; for all others nothing is to be granted. The service calls this
+   * for the models of its release. Call it yourself for the model that a release is about to leave: the versions of a
+   * worker share one role, and the stable one still calls the former model while the new release is being rolled out.
+   */
+  grantInvoke(scope: Construct, grantee: iam.IGrantable): void {
+    const { provider, id, region } = this._settings;
+    if (provider !== 'bedrock') {
+      return;
     }
-    this._settings = settings;
+    const stack = Stack.of(scope);
+    const model = (modelId: string, at: string) =>
+      stack.formatArn({
+        service: 'bedrock',
+        region: at,
+        account: '',
+        resource: 'foundation-model',
+        resourceName: modelId,
+        arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
+      });
+    const behind = profiledModel(id);
+    if (behind === undefined) {
+      iam.Grant.addToPrincipal({
+        grantee,
+        actions: INVOKE_MODEL_ACTIONS,
+        resourceArns: [model(id, region ?? stack.region)],
+      });
+      return;
+    }
+    const profile = stack.formatArn({
+      service: 'bedrock',
+      region: region ?? stack.region,
+      resource: 'inference-profile',
+      resourceName: id,
+      arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
+    });
+    iam.Grant.addToPrincipal({ grantee, actions: INVOKE_MODEL_ACTIONS, resourceArns: [profile] });
+    // https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
+    const anywhere = model(behind, '*');
+    iam.Grant.addToPrincipal({
+      grantee,
+      actions: INVOKE_MODEL_ACTIONS,
+      resourceArns: [anywhere],
+      conditions: { StringEquals: { 'bedrock:InferenceProfileArn': profile } },
+    });
+    if (Construct.isConstruct(grantee.grantPrincipal)) {
+      acknowledgeWildcard(
+        grantee.grantPrincipal,
+        anywhere,
+        'Bedrock chooses the region behind a cross-region inference profile; the condition allows the model through this one profile alone',
+      );
+    }
   }
 }
 

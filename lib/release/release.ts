@@ -6,6 +6,7 @@ import { acknowledgeWildcard, stageFile } from '../common';
 import { RELEASE_COMPONENTS, sha256 } from '../contract';
 import type { Behavior } from './behavior';
 import { draftRelease } from './manifest';
+import type { Model } from './model';
 import { READ_DOCUMENT_ACTIONS } from './perms';
 import { type Provenance, provenanceOf } from './provenance';
 import type { WorkerDescription } from './worker-description';
@@ -32,6 +33,8 @@ export class Release extends Construct {
   readonly behaviorBucket: string;
   /** Key of the behaviour document; named by its content. */
   readonly behaviorKey: string;
+  /** The model and its fallbacks, in order. */
+  readonly models: Model[];
   /** Secrets (by their names) that the models need. */
   readonly modelSecretNames: string[];
   private readonly asset: s3assets.Asset;
@@ -52,8 +55,10 @@ export class Release extends Construct {
     });
     this.behaviorBucket = this.asset.s3BucketName;
     this.behaviorKey = this.asset.s3ObjectKey;
-    const { secretName } = props.behavior.model;
-    this.modelSecretNames = secretName === undefined ? [] : [secretName];
+    const { model, fallbacks } = props.behavior;
+    this.models = [model, ...fallbacks];
+    const names = this.models.flatMap(({ secretName }) => (secretName === undefined ? [] : [secretName]));
+    this.modelSecretNames = [...new Set(names)];
     this.sources = [props.behavior.directory, ...props.worker.sources];
   }
 

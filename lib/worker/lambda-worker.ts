@@ -86,6 +86,9 @@ export class LambdaWorker extends AgentWorker {
       grantSend(context.webhookQueue, this.function);
     }
     context.release.grantRead(this.function);
+    for (const model of context.release.models) {
+      model.grantInvoke(this, this.function);
+    }
     for (const secret of Object.values(context.secrets)) {
       secret.grantRead(this.function);
     }
@@ -191,7 +194,7 @@ export class LambdaWorker extends AgentWorker {
       throw laneError(
         this,
         'ModelSecretMissing',
-        `the model reads its API key from the secret "${missing}", and ${known.length === 0 ? 'no secret was handed in' : `the secrets are ${known.join(', ')}`}: expected one of that name; add it to secrets, or name another in secretName of the model`,
+        `a model of the release reads its API key from the secret "${missing}", and ${known.length === 0 ? 'no secret was handed in' : `the secrets are ${known.join(', ')}`}: expected one of that name; add it to secrets, or name another in secretName of the model`,
       );
     }
     const retention = context.taskRetention ?? Duration.days(30);

@@ -576,7 +576,7 @@ describe('Worker.lambda: refusals', () => {
 
   test('refuses a model whose secret was not handed in', () => {
     expect(() => build({ entry }, { secrets: secretNamed('openai') })).toThrow(
-      /ModelSecretMissing: the model reads its API key from the secret "anthropic", and the secrets are openai/,
+      /ModelSecretMissing: a model of the release reads its API key from the secret "anthropic", and the secrets are openai/,
     );
     expect(() => build({ entry }, { secrets: () => ({}) })).toThrow(/ModelSecretMissing: .* no secret was handed in/);
   });

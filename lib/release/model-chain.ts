@@ -1,0 +1,33 @@
+import { laneError } from '../common';
+import type { Model } from './model';
+
+/** A request must not wander for longer than its caller waits. */
+const MOST_FALLBACKS = 4;
+
+/** Refuses fallbacks that cannot help. */
+export function checkFallbacks(primary: Model, fallbacks: readonly Model[]): void {
+  if (fallbacks.length > MOST_FALLBACKS) {
+    throw laneError(
+      undefined,
+      'TooManyFallbacks',
+      `fallbacks are ${fallbacks.length} models: expected at most ${MOST_FALLBACKS}; keep those that you would want an answer from`,
+    );
+  }
+  const seen = new Set([placeOf(primary)]);
+  for (const model of fallbacks) {
+    const place = placeOf(model);
+    if (seen.has(place)) {
+      throw laneError(
+        undefined,
+        'RepeatedModel',
+        `fallbacks name ${place} although it comes earlier in the chain: expected each model once, for it is away when it is away; leave it out, or name another`,
+      );
+    }
+    seen.add(place);
+  }
+}
+
+/** A model in one place: the same model in another region or behind another endpoint may well answer. */
+function placeOf({ _settings: { provider, id, region, baseUrl } }: Model): string {
+  return [provider, id, region, baseUrl].filter((part) => part !== undefined).join(' ');
+}
