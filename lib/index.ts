@@ -7,6 +7,7 @@ export * from './observability';
 export * from './redrive';
 export * from './release';
 export * from './rollout';
+export * from './secrets';
 export * from './state';
 export * from './webhooks';
 export * from './worker';

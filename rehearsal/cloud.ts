@@ -28,6 +28,7 @@ import {
   deploymentGroupHandler,
 } from './services/codedeploy';
 import { createDynamoDb, type ObservedWrite } from './services/dynamodb';
+import { createEvents } from './services/events';
 import { createIam } from './services/iam';
 import { createKms } from './services/kms';
 import { createLambda } from './services/lambda';
@@ -174,7 +175,6 @@ export class RehearsalCloud {
     });
     const dynamoDb = createDynamoDb({ clock });
     this.s3 = createS3({ clock, iam });
-    const secrets = createSecretsManager({ clock, iam });
     const ssm = createSsm();
     const sts = createSts();
     const kms = createKms();
@@ -194,6 +194,8 @@ export class RehearsalCloud {
     });
     const lambda = this.lambdaService;
     this.lambda = lambda.port;
+    const secrets = createSecretsManager({ clock, iam, lambda: lambda.port });
+    const eventRules = createEvents({ clock, lambda: lambda.port });
     const httpApi = createHttpApi({
       clock,
       iam,
@@ -248,6 +250,7 @@ export class RehearsalCloud {
         ...this.logs.handlers,
         ...this.s3.handlers,
         ...secrets.handlers,
+        ...eventRules.handlers,
         ...sns.handlers,
         ...this.sqs.handlers,
         ...ssm.handlers,
@@ -271,6 +274,7 @@ export class RehearsalCloud {
       },
     };
     this.parts = [
+      eventRules,
       this.codeDeploy,
       this.cloudWatch,
       httpApi,

@@ -24,6 +24,7 @@ const FUNCTIONS = [
   'rollout-check',
   'webhook',
   'redrive',
+  'rotation',
 ] as const;
 
 export const BUNDLES: readonly BundleEntry[] = [

@@ -5,6 +5,7 @@ import type { IamPort } from '../../core/ports';
 import { cfnBoolean, cfnNumber, cfnPolicyDocument, cfnTags, readProperties } from '../../core/properties';
 import { ResourceFailure, type ResourceHandler, type ResourceOutcome, type ResourceRequest } from '../../core/resource';
 import { ServiceError } from '../../core/service';
+import { type Rotations, rotationRulesSchema } from './rotations';
 import { randomPassword, type Secret, type SecretStore } from './store';
 
 const generateSchema = z.strictObject({
@@ -33,6 +34,13 @@ type SecretProperties = z.infer<typeof secretSchema>;
 const resourcePolicySchema = z.strictObject({
   BlockPublicPolicy: cfnBoolean.optional(),
   ResourcePolicy: cfnPolicyDocument,
+  SecretId: z.string(),
+});
+
+const rotationScheduleSchema = z.strictObject({
+  RotateImmediatelyOnUpdate: cfnBoolean.optional(),
+  RotationLambdaARN: z.string(),
+  RotationRules: rotationRulesSchema.optional(),
   SecretId: z.string(),
 });
 
@@ -112,5 +120,35 @@ export function resourcePolicyHandler(store: SecretStore, iam: IamPort): Resourc
     update: async (request) => put(request, request.physicalId),
     delete: async ({ physicalId, properties }) =>
       iam.detachResourcePolicy(store.arnOf(String(properties.SecretId)), physicalId),
+  };
+}
+
+/** Hosted rotation functions, which CloudFormation would make out of a transform, are not rehearsed. */
+export function rotationScheduleHandler(store: SecretStore, rotations: Rotations): ResourceHandler {
+  const type = 'AWS::SecretsManager::RotationSchedule';
+  const put = async (request: ResourceRequest): Promise<ResourceOutcome> => {
+    const properties = readProperties(type, rotationScheduleSchema, request);
+    const secret = store.get(properties.SecretId);
+    try {
+      await rotations.rotate(secret, {
+        function: properties.RotationLambdaARN,
+        rules: properties.RotationRules,
+        immediately: properties.RotateImmediatelyOnUpdate ?? true,
+        token: undefined,
+      });
+    } catch (error) {
+      throw error instanceof ServiceError ? new ResourceFailure(error.message) : error;
+    }
+    return { physicalId: secret.arn, attributes: { Id: secret.arn } };
+  };
+  return {
+    type,
+    source:
+      'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-secretsmanager-rotationschedule.html',
+    properties: Object.keys(rotationScheduleSchema.shape),
+    replaceOn: ['SecretId'],
+    create: put,
+    update: put,
+    delete: async ({ physicalId }) => rotations.cancel(physicalId),
   };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Call, type RehearsalService, type RequiredPermission, ServiceError } from '../../core/service';
+import { type Rotations, rotationRulesSchema } from './rotations';
 import type { Secret, SecretStore } from './store';
 
 const schemas = {
@@ -21,13 +22,32 @@ const schemas = {
     Description: z.string().optional(),
     ClientRequestToken: z.string().optional(),
   }),
+  UpdateSecretVersionStage: z.strictObject({
+    SecretId: z.string(),
+    VersionStage: z.string(),
+    MoveToVersionId: z.string().optional(),
+    RemoveFromVersionId: z.string().optional(),
+  }),
+  ListSecretVersionIds: z.strictObject({
+    SecretId: z.string(),
+    IncludeDeprecated: z.boolean().optional(),
+    MaxResults: z.number().optional(),
+  }),
+  RotateSecret: z.strictObject({
+    SecretId: z.string(),
+    ClientRequestToken: z.string().optional(),
+    RotationLambdaARN: z.string().optional(),
+    RotationRules: rotationRulesSchema.optional(),
+    RotateImmediately: z.boolean().optional(),
+  }),
 };
 
 /**
- * Secrets Manager: reading, describing, new values. Binary secrets, deletion and rotation are not rehearsed on the wire.
+ * Secrets Manager: reading, describing, new values, labels, rotation. Binary secrets and deletion are not rehearsed on the
+ * wire.
  * https://docs.aws.amazon.com/secretsmanager/latest/apireference/Welcome.html
  */
-export function secretsManagerService(store: SecretStore): RehearsalService {
+export function secretsManagerService(store: SecretStore, rotations: Rotations): RehearsalService {
   const handlers: Readonly<Record<string, (call: Call) => unknown>> = {
     GetSecretValue: (call) => {
       const { SecretId, VersionId, VersionStage } = parse('GetSecretValue', call);
@@ -42,7 +62,10 @@ export function secretsManagerService(store: SecretStore): RehearsalService {
         CreatedDate: new Date(version.createdAt),
       };
     },
-    DescribeSecret: (call) => describe(store.get(parse('DescribeSecret', call).SecretId)),
+    DescribeSecret: (call) => {
+      const secret = store.get(parse('DescribeSecret', call).SecretId);
+      return { ...describe(secret), ...rotations.describe(secret) };
+    },
     PutSecretValue: (call) => {
       const input = parse('PutSecretValue', call);
       const secret = store.get(input.SecretId);
@@ -53,6 +76,37 @@ export function secretsManagerService(store: SecretStore): RehearsalService {
       const input = parse('CreateSecret', call);
       const secret = store.create(input.Name, input.SecretString, input.Description, input.ClientRequestToken);
       return { ARN: secret.arn, Name: secret.name, VersionId: store.version(secret, undefined, 'AWSCURRENT').id };
+    },
+    UpdateSecretVersionStage: (call) => {
+      const input = parse('UpdateSecretVersionStage', call);
+      const secret = store.get(input.SecretId);
+      store.label(secret, input.VersionStage, input.MoveToVersionId, input.RemoveFromVersionId);
+      return { ARN: secret.arn, Name: secret.name };
+    },
+    ListSecretVersionIds: (call) => {
+      const { SecretId, IncludeDeprecated } = parse('ListSecretVersionIds', call);
+      const secret = store.get(SecretId);
+      const versions = [...secret.versions.values()].filter(({ stages }) => IncludeDeprecated || stages.size > 0);
+      return {
+        ARN: secret.arn,
+        Name: secret.name,
+        Versions: versions.map(({ id, stages, createdAt }) => ({
+          VersionId: id,
+          VersionStages: [...stages],
+          CreatedDate: new Date(createdAt),
+        })),
+      };
+    },
+    RotateSecret: async (call) => {
+      const input = parse('RotateSecret', call);
+      const secret = store.get(input.SecretId);
+      const version = await rotations.rotate(secret, {
+        function: input.RotationLambdaARN,
+        rules: input.RotationRules,
+        immediately: input.RotateImmediately ?? true,
+        token: input.ClientRequestToken,
+      });
+      return { ARN: secret.arn, Name: secret.name, ...(version === undefined ? {} : { VersionId: version }) };
     },
   };
   return {
@@ -87,7 +141,10 @@ function describe(secret: Secret): Record<string, unknown> {
     Name: secret.name,
     Description: secret.description,
     CreatedDate: new Date(secret.createdAt),
-    VersionIdsToStages: Object.fromEntries([...secret.versions.values()].map((one) => [one.id, [...one.stages]])),
+    // Versions without a label are not named: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
+    VersionIdsToStages: Object.fromEntries(
+      [...secret.versions.values()].filter(({ stages }) => stages.size > 0).map((one) => [one.id, [...one.stages]]),
+    ),
   };
 }
 

@@ -6,7 +6,8 @@ import { ServiceError } from '../../core/service';
 
 export interface SecretVersion {
   readonly id: string;
-  readonly value: string;
+  /** A version that a rotation has just begun has none. */
+  value: string | undefined;
   readonly stages: Set<string>;
   /** Cloud time. */
   readonly createdAt: number;
@@ -18,6 +19,8 @@ export interface Secret {
   description: string | undefined;
   readonly versions: Map<string, SecretVersion>;
   readonly createdAt: number;
+  /** Cloud time. */
+  lastRotatedAt: number | undefined;
 }
 
 const ARN_PREFIX = `arn:aws:secretsmanager:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:secret:`;
@@ -42,6 +45,7 @@ export class SecretStore {
       description,
       versions: new Map(),
       createdAt: this.clock.now(),
+      lastRotatedAt: undefined,
     };
     this.secrets.set(secret.arn, secret);
     this.put(secret, value, versionId);
@@ -86,25 +90,75 @@ export class SecretStore {
     stages: readonly string[] = ['AWSCURRENT'],
   ): SecretVersion {
     const existing = secret.versions.get(id);
-    if (existing !== undefined && existing.value !== value) {
+    if (existing?.value !== undefined && existing.value !== value) {
       throw new ServiceError(
         'ResourceExistsException',
         `You can't use ClientRequestToken ${id} because that value is already in use for a version of secret ${secret.arn}.`,
       );
     }
     const version = existing ?? { id, value, stages: new Set<string>(), createdAt: this.clock.now() };
+    version.value = value;
     secret.versions.set(id, version);
     for (const stage of stages) moveStage(secret, stage, version);
     return version;
   }
 
-  /** @throws ServiceError ResourceNotFoundException if no version has the stage or the id. */
-  version(secret: Secret, id: string | undefined, stage: string | undefined): SecretVersion {
+  /** Labels a new, empty version AWSPENDING: how a rotation begins. The same id is the same version. */
+  begin(secret: Secret, id: string): SecretVersion {
+    const version = secret.versions.get(id) ?? {
+      id,
+      value: undefined,
+      stages: new Set<string>(),
+      createdAt: this.clock.now(),
+    };
+    secret.versions.set(id, version);
+    moveStage(secret, 'AWSPENDING', version);
+    return version;
+  }
+
+  /**
+   * Moves a label, puts it on a version, or takes it off one.
+   * https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
+   *
+   * @throws ServiceError for versions that do not exist, and for a label that would leave a version that was not named
+   */
+  label(secret: Secret, stage: string, to: string | undefined, from: string | undefined): void {
+    const holder = [...secret.versions.values()].find((one) => one.stages.has(stage));
+    for (const id of [to, from]) {
+      if (id !== undefined && !secret.versions.has(id)) {
+        throw new ServiceError('ResourceNotFoundException', `Secrets Manager can't find version ${id}.`);
+      }
+    }
+    if (from !== undefined && holder?.id !== from) {
+      throw new ServiceError(
+        'InvalidParameterException',
+        `The parameter RemoveFromVersionId can't be ${from}: staging label ${stage} is not currently attached to that version.`,
+      );
+    }
+    if (to === undefined) {
+      if (stage === 'AWSCURRENT') {
+        throw new ServiceError('InvalidParameterException', "You can't remove AWSCURRENT: move it to another version.");
+      }
+      holder?.stages.delete(stage);
+      return;
+    }
+    if (holder !== undefined && holder.id !== to && from === undefined) {
+      throw new ServiceError(
+        'InvalidParameterException',
+        `The parameter RemoveFromVersionId can't be empty. Staging label ${stage} is currently attached to version ${holder.id}, so you must explicitly reference that version in RemoveFromVersionId.`,
+      );
+    }
+    const version = secret.versions.get(to);
+    if (version !== undefined) moveStage(secret, stage, version);
+  }
+
+  /** @throws ServiceError ResourceNotFoundException if no version has the stage or the id, or it has no value. */
+  version(secret: Secret, id: string | undefined, stage: string | undefined): SecretVersion & { value: string } {
     const wanted = id === undefined ? (stage ?? 'AWSCURRENT') : stage;
     const found = [...secret.versions.values()].find(
       (one) => (id === undefined || one.id === id) && (wanted === undefined || one.stages.has(wanted)),
     );
-    if (found === undefined) {
+    if (!hasValue(found)) {
       const by = id === undefined ? `staging label: ${wanted}` : `VersionId: ${id}`;
       throw new ServiceError(
         'ResourceNotFoundException',
@@ -113,6 +167,10 @@ export class SecretStore {
     }
     return found;
   }
+}
+
+function hasValue(version: SecretVersion | undefined): version is SecretVersion & { value: string } {
+  return version?.value !== undefined;
 }
 
 function moveStage(secret: Secret, stage: string, to: SecretVersion): void {

@@ -1,0 +1,18 @@
+import { RotationError } from './errors';
+import type { KeySource } from './key-source';
+
+/** The secret is rotated by a function of the user's: this one only measures. */
+export const WATCH_ONLY: KeySource = {
+  create: () => refuse(),
+  test: () => refuse(),
+  check: () => refuse(),
+  tidy: async () => {},
+};
+
+function refuse(): Promise<never> {
+  return Promise.reject(
+    new RotationError(
+      'this secret is rotated by a function of your own (Rotation.custom): this function only watches it',
+    ),
+  );
+}

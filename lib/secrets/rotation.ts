@@ -1,0 +1,165 @@
+import { Duration } from 'aws-cdk-lib';
+import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Construct } from 'constructs';
+import { laneError } from '../common';
+import type { RotationSettings } from '../contract';
+import type { KeyTest } from './key-test';
+
+export interface OpenAiServiceAccountOptions {
+  /**
+   * Secret whose text is an OpenAI admin key. The rotation function alone reads it; workers never do.
+   *
+   * OpenAI lets nobody but a person make admin keys, so this one is not rotated by itself: a new value may be put in at
+   * any time.
+   */
+  readonly adminSecret: ISecret;
+
+  /** Project that the keys belong to, like `proj_abc123`. */
+  readonly project: string;
+
+  /**
+   * Lets each key expire by itself, for organizations that ask for it: longer than `every` and `gracePeriod` together, or
+   * a late rotation leaves the workers without a key. At most 365 days.
+   *
+   * @default - keys do not expire; they are deleted when their grace period is over
+   */
+  readonly keyExpiry?: Duration;
+
+  /** Endpoint with `/v1`. @default https://api.openai.com/v1 */
+  readonly baseUrl?: string;
+}
+
+export interface KeyPoolOptions {
+  /** Secret whose text is a JSON array of keys, in the order in which they are to be used. */
+  readonly poolSecret: ISecret;
+
+  /** How a key is tried before the workers get it. */
+  readonly test: KeyTest;
+}
+
+/** What a strategy is built into. */
+export interface RotationContext {
+  readonly every: Duration;
+  readonly gracePeriod: Duration;
+}
+
+/** What a strategy comes to. */
+export interface RotationConfig {
+  /** JSON for the rotation function. */
+  readonly settings: string;
+  /** Secrets that the rotation function reads. */
+  readonly reads: ISecret[];
+  /** Whether keys run out unless people add some. */
+  readonly runsDry: boolean;
+  /** Rotates in place of the library's function. @default - the library's own */
+  readonly handler?: IFunction;
+}
+
+/** Where the new keys of a secret come from. */
+export abstract class Rotation {
+  /**
+   * A new service account in an OpenAI project for each rotation. Its key is tried and becomes current; the service
+   * account before it is deleted when the grace period is over.
+   */
+  static openAiServiceAccount(options: OpenAiServiceAccountOptions): Rotation {
+    return new OpenAiServiceAccount(options);
+  }
+
+  /**
+   * Keys that people made in advance, for providers that let no program make any (Anthropic: keys are made in the
+   * console). Each rotation takes the next one of the list; people revoke the old ones and add new ones at the end.
+   */
+  static keyPool(options: KeyPoolOptions): Rotation {
+    return new KeyPool(options);
+  }
+
+  /**
+   * A rotation function of your own, with the four steps that Secrets Manager asks for
+   * (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html). It gets the
+   * permission for them; alarms and the watch over the secret's age are made as for the others.
+   */
+  static custom(handler: IFunction): Rotation {
+    return new CustomRotation(handler);
+  }
+
+  /** Checks the options. */
+  abstract bind(scope: Construct, context: RotationContext): RotationConfig;
+}
+
+const LONGEST_EXPIRY = Duration.days(365);
+
+class OpenAiServiceAccount extends Rotation {
+  constructor(private readonly options: OpenAiServiceAccountOptions) {
+    super();
+  }
+
+  bind(scope: Construct, { every, gracePeriod }: RotationContext): RotationConfig {
+    const { adminSecret, baseUrl, keyExpiry, project } = this.options;
+    if (project.trim() === '') {
+      throw laneError(
+        scope,
+        'RotationProject',
+        `rotation: project is '${project}', expected the id of an OpenAI project like 'proj_abc123'; see the settings of the project`,
+      );
+    }
+    if (keyExpiry !== undefined) {
+      const least = every.toSeconds() + gracePeriod.toSeconds();
+      const seconds = keyExpiry.toSeconds();
+      if (!(seconds > least && seconds <= LONGEST_EXPIRY.toSeconds())) {
+        throw laneError(
+          scope,
+          'RotationKeyExpiry',
+          `rotation: keyExpiry is ${keyExpiry.toHumanString()}, expected more than every and gracePeriod together (${Duration.seconds(least).toHumanString()}) and at most ${LONGEST_EXPIRY.toHumanString()}; rotate more often, or leave it out`,
+        );
+      }
+    }
+    const settings: RotationSettings = {
+      strategy: 'openai_service_account',
+      adminSecret: adminSecret.secretArn,
+      project,
+      graceSeconds: gracePeriod.toSeconds(),
+      ...(baseUrl === undefined ? {} : { baseUrl }),
+      ...(keyExpiry === undefined ? {} : { keyExpirySeconds: keyExpiry.toSeconds() }),
+    };
+    return { settings: JSON.stringify(settings), reads: [adminSecret], runsDry: false };
+  }
+}
+
+class KeyPool extends Rotation {
+  constructor(private readonly options: KeyPoolOptions) {
+    super();
+  }
+
+  bind(): RotationConfig {
+    const { poolSecret, test } = this.options;
+    const settings: RotationSettings = {
+      strategy: 'key_pool',
+      poolSecret: poolSecret.secretArn,
+      test: test._settings,
+    };
+    return { settings: JSON.stringify(settings), reads: [poolSecret], runsDry: true };
+  }
+}
+
+class CustomRotation extends Rotation {
+  constructor(private readonly handler: IFunction) {
+    super();
+  }
+
+  bind(): RotationConfig {
+    const settings: RotationSettings = { strategy: 'custom' };
+    return { settings: JSON.stringify(settings), reads: [], runsDry: false, handler: this.handler };
+  }
+}
+
+/** ARN for a policy: one that was imported without its random end is completed by a pattern. */
+export function policyArn(secret: ISecret): string {
+  return secret.secretFullArn ?? `${secret.secretArn}-??????`;
+}
+
+/** Lets the grantee do this with the secret and no other. */
+export function grantOnSecret(secret: ISecret, grantee: IGrantable, actions: string[]): Grant {
+  return Grant.addToPrincipal({ grantee, actions, resourceArns: [policyArn(secret)] });
+}
