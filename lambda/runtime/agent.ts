@@ -103,8 +103,10 @@ export interface StepOptions {
 }
 
 /** Everything that an agent does beyond its own thinking goes through here: counted, timed, limited, logged. */
-export interface AgentContext {
+export interface AgentContext<S = unknown> {
   readonly task: TaskInfo;
+  /** What the agent's `settings` made of the worker's environment; undefined for an agent that names none. */
+  readonly settings: S;
   /** `live`, `shadow` (withhold side effects), or `probe` (a health check: the answer reaches nobody). */
   readonly mode: Mode;
   /**
@@ -162,11 +164,18 @@ export interface AgentProbe<I, O> {
   readonly check?: (result: O) => string | undefined;
 }
 
-export interface AgentOptions<I, O> {
+export interface AgentOptions<I, O, S = unknown> {
   /** Checks the input of a task; what does not fit fails the task with `invalid_input`. */
   readonly input: Schema<I>;
   /** Checks the result; what does not fit fails the task with `invalid_output`. @default not checked */
   readonly output?: Schema<O>;
+  /**
+   * Checks the environment variables of the worker (`environment` of `Worker.lambda`), at its first invocation: while one
+   * is missing or malformed every invocation fails, with one line that names it, and the preflight keeps such a release
+   * from its users. Give an object schema that passes over other variables, for Lambda sets some of its own. No secrets
+   * here: these are read with `ctx.secret`. @default nothing is expected
+   */
+  readonly settings?: Schema<S>;
   /** How to try the agent as a whole. @default one small call of the model */
   readonly probe?: AgentProbe<NoInfer<I>, NoInfer<O>>;
   /**
@@ -178,17 +187,17 @@ export interface AgentOptions<I, O> {
    * Works on one task. Runs again from the start if an attempt is repeated; steps, tools and model calls that are finished
    * by then are not run again. The result must be JSON.
    */
-  readonly run: (task: AgentTask<NoInfer<I>>, ctx: AgentContext) => Promise<O> | O;
+  readonly run: (task: AgentTask<NoInfer<I>>, ctx: AgentContext<NoInfer<S>>) => Promise<O> | O;
 }
 
 const AGENT = Symbol.for('cdk-agent-lanes.agent');
 
-export interface AgentDefinition<I = unknown, O = unknown> extends AgentOptions<I, O> {
+export interface AgentDefinition<I = unknown, O = unknown, S = unknown> extends AgentOptions<I, O, S> {
   readonly [AGENT]: 1;
 }
 
 /** Defines an agent. Make it the default export of the module that the worker's `entry` names. */
-export function defineAgent<I, O>(options: AgentOptions<I, O>): AgentDefinition<I, O> {
+export function defineAgent<I, O, S = unknown>(options: AgentOptions<I, O, S>): AgentDefinition<I, O, S> {
   return { ...options, [AGENT]: 1 };
 }
 

@@ -7,6 +7,7 @@ import type { TaskJournal } from './journal';
 import { TaskMeter } from './meter';
 import { TaskModel } from './model';
 import { renderPrompt } from './prompts';
+import type { Checked } from './schema';
 import type { SecretReader } from './secrets';
 import type { SessionStore } from './sessions';
 import { digestOfInput } from './step-input';
@@ -21,6 +22,8 @@ export interface AgentEnvironment {
   readonly tools: ToolSchemas;
   readonly secrets: SecretReader;
   readonly sessions: SessionStore;
+  /** The agent's settings, checked. Absent: it names none. Only a probe is run although something is wrong with them. */
+  readonly settings?: Checked<unknown>;
   /** Where model calls are recorded; absent: they are not. */
   readonly transcripts?: PayloadStore | undefined;
 }
@@ -38,6 +41,7 @@ export interface ContextOptions {
 /** Context of one attempt, and what the worker wants to know of it afterwards. */
 export class TaskContext implements AgentContext {
   readonly task: TaskInfo;
+  readonly settings: unknown;
   readonly logger: AgentLogger;
   readonly mode: AgentContext['mode'];
   readonly model: AgentContext['model'];
@@ -58,6 +62,7 @@ export class TaskContext implements AgentContext {
     this.#environment = environment;
     this.#trace = trace;
     this.task = task;
+    this.settings = environment.settings?.ok === true ? environment.settings.value : undefined;
     this.logger = logger;
     this.mode = task.mode;
     this.signal = signal;

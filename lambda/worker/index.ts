@@ -5,21 +5,25 @@ import { systemClock } from '../common/clock';
 import { createLogger } from '../common/logger';
 import { once, onceAsync } from '../common/once';
 import { PayloadStore } from '../common/payload-store';
+import { SettingsError } from '../common/settings';
 import { TaskQueues } from '../common/task-queues';
 import { Tracer } from '../common/tracing';
 import { WebhookOutbox } from '../common/webhook-outbox';
 import { type AgentDefinition, isAgentDefinition } from '../runtime/agent';
+import { checkSettings } from '../runtime/agent-settings';
 import type { AgentEnvironment } from '../runtime/context';
 import { messageOf } from '../runtime/errors';
+import type { Checked } from '../runtime/schema';
 import { SecretReader } from '../runtime/secrets';
 import { SessionStore } from '../runtime/sessions';
 import { compileToolSchemas } from '../runtime/tools';
 import { loadBehavior } from './behavior';
 import { DeadLetters } from './dead-letters';
-import { type BatchResponse, type LambdaContext, sqsEventSchema } from './events';
+import { type BatchResponse, type LambdaContext, type SqsRecord, sqsEventSchema } from './events';
 import { InFlight } from './in-flight';
 import { TableJournalStore } from './journal-store';
 import { leaseTimes } from './lease-times';
+import { isProbe } from './message';
 import { Revocation } from './revocation';
 import { readWorkerSettings } from './settings';
 import { TaskStore } from './task-store';
@@ -36,7 +40,7 @@ export type WorkerHandler = (event: unknown, context: LambdaContext) => Promise<
  *
  * @throws TypeError when the agent did not come out of `defineAgent`
  */
-export function createHandler<I, O>(agent: AgentDefinition<I, O>): WorkerHandler {
+export function createHandler<I, O, S>(agent: AgentDefinition<I, O, S>): WorkerHandler {
   if (!isAgentDefinition(agent)) {
     throw new TypeError(
       `the worker's entry exports ${typeof agent} as default, expected an agent: export default defineAgent({ … })`,
@@ -46,8 +50,9 @@ export function createHandler<I, O>(agent: AgentDefinition<I, O>): WorkerHandler
   // line, with the request that met it.
   const worker = once(() => createWorker(agent));
   return async (event, context) => {
-    const { process: work, logger } = worker();
+    const { process: work, logger, settings } = worker();
     const { Records } = sqsEventSchema.parse(event);
+    refuseWithoutSettings(await settings(), Records);
     const verdicts = await Promise.all(
       Records.map(async (record) => ({
         itemIdentifier: record.messageId,
@@ -69,7 +74,21 @@ export function createHandler<I, O>(agent: AgentDefinition<I, O>): WorkerHandler
   };
 }
 
-function createWorker<I, O>(agent: AgentDefinition<I, O>) {
+/** A probe is run all the same: it is what tells the preflight of the settings before there is traffic. */
+function refuseWithoutSettings(settings: Checked<unknown>, records: readonly SqsRecord[]): void {
+  if (!settings.ok && !records.every(({ body }) => isProbe(body))) {
+    throw new SettingsError(settings.message);
+  }
+}
+
+function createWorker<I, O, S>(definition: AgentDefinition<I, O, S>) {
+  const { settings: schema } = definition;
+  const agentSettings = onceAsync(
+    async (): Promise<Checked<unknown>> =>
+      schema === undefined ? { ok: true, value: undefined } : checkSettings(schema, process.env),
+  );
+  // Its settings are checked before it is given any, so that what is below need not know their type.
+  const agent = definition as AgentDefinition<I, O>;
   const settings = readWorkerSettings();
   const clock = systemClock();
   const client = documentClient();
@@ -83,6 +102,7 @@ function createWorker<I, O>(agent: AgentDefinition<I, O>) {
     const behavior = await loadBehavior(s3, settings);
     return {
       behavior,
+      settings: await agentSettings(),
       tools: compileToolSchemas(behavior.tools),
       secrets,
       transcripts: settings.transcripts ? payloads : undefined,
@@ -126,5 +146,5 @@ function createWorker<I, O>(agent: AgentDefinition<I, O>) {
     tracer: new Tracer(clock),
     logger,
   });
-  return { process: worker.process.bind(worker), logger };
+  return { process: worker.process.bind(worker), logger, settings: agentSettings };
 }

@@ -29,3 +29,13 @@ export function parseMessage(body: string, agent: string): ParsedMessage {
   }
   return { ok: true, envelope: parsed.data };
 }
+
+/** Whether the message brings a probe. What cannot be read brings none. */
+export function isProbe(body: string): boolean {
+  try {
+    const envelope = envelopeSchema.safeParse(JSON.parse(body));
+    return envelope.success && envelope.data.mode === 'probe';
+  } catch {
+    return false;
+  }
+}

@@ -32,8 +32,8 @@ export interface ProbeReport {
 }
 
 /**
- * The deep health check of a release, run by one of its workers like any task: behaviour readable, secrets readable,
- * session store readable and writable, and the agent itself (or, if it does not say how to try it, its model).
+ * The deep health check of a release, run by one of its workers like any task: behaviour readable, settings there, secrets
+ * readable, session store readable and writable, and the agent itself (or, if it does not say how to try it, its model).
  *
  * Every check runs, so that one probe names everything that is wrong, except that nothing can be tried without behaviour.
  */
@@ -67,8 +67,13 @@ export async function probe<I, O>(
     environment = await load();
   });
   if (environment !== undefined) {
-    const { secrets, behavior } = environment;
+    const { secrets, behavior, settings } = environment;
     const whole = environment;
+    if (agent.settings !== undefined) {
+      await record('settings', async () => refuseWrong(settings));
+    }
+    // An agent without its settings would fail for want of them whatever else is wrong: its model is tried in its place.
+    const tried = settings?.ok === false ? modelOnly(agent) : agent;
     for (const name of new Set([
       ...secrets.names,
       ...(behavior.model.secret === undefined ? [] : [behavior.model.secret]),
@@ -78,9 +83,9 @@ export async function probe<I, O>(
       });
     }
     await record('sessions', () => trySessions(whole, task));
-    await record(agent.probe === undefined ? 'model' : 'agent', async () => {
-      for (let tried = 1; ; tried += 1) {
-        const outcome = await tryAgent(agent, whole, {
+    await record(tried.probe === undefined ? 'model' : 'agent', async () => {
+      for (let times = 1; ; times += 1) {
+        const outcome = await tryAgent(tried, whole, {
           task,
           logger,
           clock,
@@ -91,7 +96,7 @@ export async function probe<I, O>(
         if (outcome.kind === 'succeeded') {
           return;
         }
-        if (!['retry', 'wait'].includes(outcome.kind) || tried === MODEL_ATTEMPTS) {
+        if (!['retry', 'wait'].includes(outcome.kind) || times === MODEL_ATTEMPTS) {
           throw new FatalError(`${outcome.error.code}: ${outcome.error.message}`);
         }
         await clock.sleep(MODEL_PAUSE_MS);
@@ -105,6 +110,17 @@ export async function probe<I, O>(
     usage,
     problem: failed.length === 0 ? undefined : failed.map(({ name, message }) => `${name}: ${message}`).join('; '),
   };
+}
+
+function refuseWrong(settings: AgentEnvironment['settings']): void {
+  if (settings?.ok === false) {
+    throw new FatalError(settings.message, { code: 'settings' });
+  }
+}
+
+function modelOnly<I, O>(agent: AgentDefinition<I, O>): AgentDefinition<I, O> {
+  const { probe: _, ...rest } = agent;
+  return rest;
 }
 
 /** Writes and reads a session of the probe's own. It expires by itself: workers hold no permission to delete. */
