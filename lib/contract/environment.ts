@@ -43,7 +43,7 @@ export const Env = {
   RATE_LIMITS: 'AGENT_LANES_RATE_LIMITS',
   /** JSON; see `budgetsSchema`. Absent: no budgets beyond that of a task. */
   BUDGETS: 'AGENT_LANES_BUDGETS',
-  /** JSON: `{ "application": id, "environment": id, "profile": id }` of AppConfig. Absent: no flags. */
+  /** JSON: where the flags are in AppConfig, and their defaults; see `flagSettingsSchema`. Absent: no flags. */
   FLAGS: 'AGENT_LANES_FLAGS',
   /** JSON: priority → seconds; see `backlogLimitsSchema`. */
   BACKLOG_LIMITS: 'AGENT_LANES_BACKLOG_LIMITS',

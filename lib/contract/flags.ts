@@ -1,21 +1,65 @@
 import * as z from 'zod';
+import { digestOf } from './digest';
 
-const flagValue = z.union([z.boolean(), z.number(), z.string()]);
-export type FlagValue = z.infer<typeof flagValue>;
+/** What a flag can say. Text becomes a metric dimension, so it is short and plain. */
+export const flagValueSchema = z.union([
+  z.boolean(),
+  z.number(),
+  z.string().regex(/^[\x20-\x7e]{1,64}$/, 'must be 1 to 64 printable ASCII characters'),
+]);
+export type FlagValue = z.infer<typeof flagValueSchema>;
+
+export const FLAG_NAME_PATTERN = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+const flagName = z.string().regex(FLAG_NAME_PATTERN);
+
+/** Users whom one flag may name. */
+export const MAX_FLAG_USERS = 1_000;
 
 /** One flag, in the configuration document of AppConfig. */
 export const flagSchema = z.strictObject({
   /** For everybody whom no rule gives another, and when AppConfig cannot be read at a worker's start. */
-  default: flagValue,
+  default: flagValueSchema,
   /** The other value, and who gets it. */
-  variant: flagValue,
+  variant: flagValueSchema,
   /** Share of the users, 0 to 100, by a consistent hash of flag and user: a growing share keeps whoever is in. */
   percent: z.number().min(0).max(100),
   /** Users who get the variant whatever the share. */
-  users: z.array(z.string().min(1)).max(1000).optional(),
+  users: z.array(z.string().min(1)).max(MAX_FLAG_USERS).optional(),
 });
 export type Flag = z.infer<typeof flagSchema>;
 
 /** The configuration document: flag name → flag. */
-export const flagsDocumentSchema = z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/), flagSchema);
+export const flagsDocumentSchema = z.record(flagName, flagSchema);
 export type FlagsDocument = z.infer<typeof flagsDocumentSchema>;
+
+/**
+ * `Env.FLAGS`: where a worker finds the document, and which flags it knows. The defaults travel with the worker, so that
+ * it has them when AppConfig is away; shares and users do not, so that changing them is no change of the worker.
+ */
+export const flagSettingsSchema = z.strictObject({
+  application: z.string().min(1),
+  environment: z.string().min(1),
+  profile: z.string().min(1),
+  defaults: z.record(flagName, flagValueSchema),
+});
+export type FlagSettings = z.infer<typeof flagSettingsSchema>;
+
+/** Resolution of a share: a user falls into one of so many buckets. */
+export const FLAG_BUCKETS = 10_000;
+
+/** The user's bucket for the flag: the same for ever, and of no use for guessing that of another flag. */
+export function flagBucketOf(name: string, user: string): number {
+  return Number.parseInt(digestOf([name, user]).slice(0, 12), 16) % FLAG_BUCKETS;
+}
+
+/** What the flag says to the user. */
+export function flagValueFor(name: string, flag: Flag, user: string): FlagValue {
+  const chosen =
+    flag.users?.includes(user) === true || flagBucketOf(name, user) < Math.round((flag.percent * FLAG_BUCKETS) / 100);
+  return chosen ? flag.variant : flag.default;
+}
+
+/** Value of {@link Dimension.FLAG}. */
+export function flagDimension(name: string, value: FlagValue): string {
+  return `${name}=${value}`;
+}

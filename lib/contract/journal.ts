@@ -12,7 +12,10 @@ export type JournalKind = (typeof JOURNAL_KINDS)[number];
  * First attempts write no `started`: there is nobody before them.
  */
 export const journalEntrySchema = z.object({
-  /** Unique within the task: `step:<name>`, `tool:<name>:<digest of the input>#<n>`, `model:<digest of the request>#<n>`. */
+  /**
+   * Unique within the task: `step:<name>`, `flag:<name>` (kind `step`), `tool:<name>:<digest of the input>#<n>`,
+   * `model:<digest of the request>#<n>`.
+   */
   key: z.string().min(1),
   kind: z.enum(JOURNAL_KINDS),
   name: z.string(),

@@ -16,7 +16,8 @@ export const Dimension = {
 } as const;
 
 /**
- * Every task metric is emitted in these three sets, and in no other. Probe tasks emit no task metric.
+ * Every task metric is emitted in these three sets, and of tasks that met flags in {@link FLAG_DIMENSIONS}. Probe tasks
+ * emit no task metric.
  * Candidate gates read {Agent, Release}; comparisons read {Agent, Lane=stable}.
  */
 export const DIMENSION_SETS = [
@@ -24,6 +25,9 @@ export const DIMENSION_SETS = [
   [Dimension.AGENT, Dimension.LANE],
   [Dimension.AGENT, Dimension.RELEASE],
 ] as const;
+
+/** Task metrics of a task that met flags are emitted in this set too, once for each of them. */
+export const FLAG_DIMENSIONS = [Dimension.AGENT, Dimension.FLAG] as const;
 
 /** Task metrics: emitted once per finished task by the worker, in all of {@link DIMENSION_SETS}. */
 export const TaskMetric = {

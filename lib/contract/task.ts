@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { flagValueSchema } from './flags';
 import { LANES, MODES, PRIORITIES } from './lanes';
 import { payloadRefSchema } from './payloads';
 import { RELEASE_ID_PATTERN } from './release';
@@ -83,6 +84,8 @@ export const taskRecordSchema = z.object({
   /** Models that answered, with how often. */
   models: z.record(z.string(), z.number().int().positive()).optional(),
   score: z.number().min(0).max(1).optional(),
+  /** Flags that the task met, with what they said to it. */
+  flags: z.record(z.string(), flagValueSchema).optional(),
   /** X-Ray trace header under which the task ran. */
   trace: z.string().optional(),
   /** Time to live of the table: seconds since 1970. */
