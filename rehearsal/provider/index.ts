@@ -1,3 +1,4 @@
+export { type Disturbance, ScriptedOpenAiAdmin, serveOpenAiAdmin } from './openai-admin';
 export { type ProviderRule, providerRuleSchema } from './rules';
 export type { RuleCount } from './script';
-export { type ProviderOptions, ScriptedProvider } from './server';
+export { type ProviderKeys, type ProviderOptions, ScriptedProvider } from './server';

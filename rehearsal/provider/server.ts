@@ -13,6 +13,15 @@ export interface ProviderOptions {
   readonly seed: number;
   /** Told of the text of every request that a rule is looked for. @default nobody is */
   readonly onPrompt?: (text: string) => void;
+  /** Says which keys are valid, and answers what manages them. @default every key that is not empty is */
+  readonly keys?: ProviderKeys;
+}
+
+/** Which keys a provider takes. */
+export interface ProviderKeys {
+  readonly accepts: (key: string) => boolean;
+  /** @returns false for a request that is not about keys */
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
 }
 
 /** Largest request that is read, in bytes: the Messages API takes no more than 32 MB. */
@@ -41,11 +50,13 @@ export class ScriptedProvider {
     private readonly server: Server,
     private readonly script: ProviderScript,
     private readonly onPrompt: ((text: string) => void) | undefined,
+    private readonly keys: ProviderKeys | undefined,
   ) {}
 
   static async start(options: ProviderOptions): Promise<ScriptedProvider> {
     const server = createServer();
-    const provider = new ScriptedProvider(server, new ProviderScript(options.rules, options.seed), options.onPrompt);
+    const script = new ProviderScript(options.rules, options.seed);
+    const provider = new ScriptedProvider(server, script, options.onPrompt, options.keys);
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       provider.serve(request, response).catch((error: unknown) => {
         sendError(response, 500, 'api_error', error instanceof Error ? error.message : String(error));
@@ -86,6 +97,9 @@ export class ScriptedProvider {
     this.requests += 1;
     const id = sha256(String(this.requests)).slice(0, 24);
     response.setHeader('request-id', `req_${id}`);
+    if (await this.keys?.handle(request, response)) {
+      return;
+    }
     if (request.url?.split('?')[0] !== '/v1/messages' || request.method !== 'POST') {
       sendError(
         response,
@@ -102,6 +116,10 @@ export class ScriptedProvider {
         'authentication_error',
         'x-api-key header, or authorization with a bearer token, is required',
       );
+      return;
+    }
+    if (this.keys?.accepts(keyOf(request)) === false) {
+      sendError(response, 401, 'authentication_error', 'scripted: invalid x-api-key');
       return;
     }
     const body = await readBody(request);
