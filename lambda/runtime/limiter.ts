@@ -10,8 +10,7 @@ export interface RateEstimate {
 /** Leave to make one call. */
 export interface RateLease {
   /**
-   * To be called once the call is over, with the tokens that it used in truth: 0 for one that the provider never took.
-   * What was estimated too high is there for the next call, what was estimated too low is paid by it. Calls after the
+   * To be called once the call is over, with the tokens that it used in truth: 0 for one that was not answered. What was estimated too high is there for the next call, what was estimated too low is paid by it. Calls after the
    * first do nothing; a lease that is never settled counts as estimated.
    */
   settle(actualTokens: number): void;
@@ -41,7 +40,7 @@ export function estimateTokens(text: string, maxTokens: number): number {
   return Math.ceil(text.length / CHARACTERS_PER_TOKEN) + maxTokens;
 }
 
-const UNCOUNTED: RateLease = { settle: () => {} };
+export const UNCOUNTED: RateLease = { settle: () => {} };
 
 /** For agents without limits. */
 export const UNLIMITED: RateLimiter = {
