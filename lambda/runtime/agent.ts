@@ -37,18 +37,21 @@ export interface ModelAnswer {
   readonly text: string;
   /** Why the model stopped, in the provider's words (`end_turn`, `max_tokens`, `refusal`, …). */
   readonly stopReason: string;
-  /** Cost in US dollars by the release's price table. */
+  /** Pinned id of the model that answered: the release's, or one of its fallbacks. */
+  readonly model: string;
+  /** Cost in US dollars by the prices of that model. */
   readonly usage: { readonly inputTokens: number; readonly outputTokens: number; readonly cost: number };
 }
 
 export interface AgentModel {
   /**
-   * Calls the release's model. The answer is kept as the value of a step is: another attempt that asks the same gets it
+   * Asks the release's model, or if it does not answer, its fallbacks in order. The answer is kept as the value of a step is: another attempt that asks the same gets it
    * without a call, and without paying for it.
    *
-   * @throws ThrottledError when the provider limits its callers or is overloaded: the task waits
-   * @throws RetryableError when the provider fails, or does not answer in the release's time
-   * @throws FatalError when the provider refuses the request
+   * @throws ThrottledError when no model answered, and one for its limits or its load; or when the limit that all workers
+   * share is used up: the task waits
+   * @throws RetryableError when no model answered
+   * @throws FatalError when a model refuses the request: no other is asked
    * @throws LimitExceededError when the task's calls, tokens or money are used up
    */
   generate(request: ModelRequest): Promise<ModelAnswer>;
@@ -76,6 +79,20 @@ export interface AgentSession {
   put(state: Json): Promise<void>;
 }
 
+/**
+ * Flags of the service: what is on for whom, changed without a new release. A task keeps what a flag said to it first, over
+ * all its attempts; that first read is an entry of its journal, and one of its steps. When AppConfig is away, flags say
+ * what they said last, or else their defaults.
+ */
+export interface AgentFlags {
+  /** @throws FatalError for a flag that the service does not have (`flag_unknown`) or of another type (`flag_type`) */
+  bool(name: string): Promise<boolean>;
+  /** @throws as {@link bool} */
+  number(name: string): Promise<number>;
+  /** @throws as {@link bool} */
+  string(name: string): Promise<string>;
+}
+
 export interface AgentLogger {
   debug(message: string, fields?: Record<string, unknown>): void;
   info(message: string, fields?: Record<string, unknown>): void;
@@ -96,6 +113,14 @@ export interface StepCall {
 
 /** What a tool gets to work with. */
 export type ToolCall = StepCall;
+
+export interface ToolOptions<I, O> {
+  /**
+   * Runs in place of the tool where it is sandboxed (in development, unless it is a live tool there): gives an answer of
+   * the same shape and changes nothing. @default the tool is refused there
+   */
+  readonly sandbox?: (input: I, call: ToolCall) => O | Promise<O>;
+}
 
 export interface StepOptions {
   /** What the step's value depends on. An attempt that gives another input than the one that finished the step fails. */
@@ -129,10 +154,16 @@ export interface AgentContext<S = unknown> {
    * Runs a tool. The release must hold a JSON schema of that name; the input is checked against it. What the tool gives
    * is kept as that of a step is: the same tool with the same input is not run again by another attempt.
    *
-   * @throws FatalError for a tool that the release does not know, or an input that does not fit its schema
+   * @throws FatalError for a tool that the release does not know, or does not run for real and that has no sandbox; or an
+   * input that does not fit its schema
    * @throws LimitExceededError when the task's tool calls are used up
    */
-  tool<I extends Json, O>(name: string, input: I, run: (input: I, call: ToolCall) => O | Promise<O>): Promise<O>;
+  tool<I extends Json, O>(
+    name: string,
+    input: I,
+    run: (input: I, call: ToolCall) => O | Promise<O>,
+    options?: ToolOptions<NoInfer<I>, NoInfer<O>>,
+  ): Promise<O>;
   readonly model: AgentModel;
   /**
    * Text of a prompt with its `{{placeholders}}` filled in. Values are inserted as they are, placeholders inside of
@@ -142,6 +173,7 @@ export interface AgentContext<S = unknown> {
    */
   prompt(name: string, variables?: Readonly<Record<string, string | number | boolean>>): string;
   readonly session: AgentSession;
+  readonly flags: AgentFlags;
   /** Value of a secret that the service was given under this name. Read at run time, at most five minutes old. */
   secret(name: string): Promise<string>;
   readonly logger: AgentLogger;

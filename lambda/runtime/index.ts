@@ -3,6 +3,7 @@ export type { Json, Mode, Priority, Usage } from '../../lib/contract';
 export {
   type AgentContext,
   type AgentDefinition,
+  type AgentFlags,
   type AgentLogger,
   type AgentModel,
   type AgentOptions,
@@ -16,6 +17,7 @@ export {
   type StepOptions,
   type TaskInfo,
   type ToolCall,
+  type ToolOptions,
 } from './agent';
 export {
   AgentError,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { BehaviorDocument } from '../../lib/contract';
 import { stopwatch } from '../common/clock';
 import { subsegment, type TraceContext } from '../common/tracing';
-import type { AgentLogger, ToolCall } from './agent';
+import type { AgentLogger, ToolCall, ToolOptions } from './agent';
 import { FatalError, messageOf } from './errors';
 import type { TaskMeter } from './meter';
 import { check } from './schema';
@@ -36,6 +36,8 @@ export function compileToolSchemas(tools: BehaviorDocument['tools']): ToolSchema
 
 export interface ToolParts {
   readonly schemas: ToolSchemas;
+  /** Names of the tools in whose place their sandbox runs. */
+  readonly sandboxed?: readonly string[] | undefined;
   readonly steps: Steps;
   readonly meter: TaskMeter;
   readonly logger: AgentLogger;
@@ -45,18 +47,27 @@ export interface ToolParts {
 
 /** Runs one tool: once per task, checked, counted, timed, logged, traced, and left behind when the task must end. */
 export async function callTool<I, O>(
-  { schemas, steps, meter, logger, signal, trace }: ToolParts,
+  { schemas, sandboxed = [], steps, meter, logger, signal, trace }: ToolParts,
   name: string,
   input: I,
-  run: (input: I, call: ToolCall) => O | Promise<O>,
+  live: (input: I, call: ToolCall) => O | Promise<O>,
+  { sandbox }: ToolOptions<I, O> = {},
 ): Promise<O> {
   await refuseIfAborted(signal);
   const schema = schemas.get(name);
   if (schema === undefined) {
     const known = [...schemas.keys()].map((each) => `"${each}"`).join(', ') || 'none';
     throw new FatalError(
-      `the release has no tool "${name}"; it has ${known}. Add tools/${name}.json with the JSON schema of its input to the behaviour`,
+      `the release has no tool "${name}"; it has ${known}. Add tools/${name}.json with the JSON schema of its input to the behaviour, and its name to the tools that its environment allows`,
       { code: 'tool_unknown' },
+    );
+  }
+  const isSandboxed = sandboxed.includes(name);
+  const run = isSandboxed ? sandbox : live;
+  if (run === undefined) {
+    throw new FatalError(
+      `tool "${name}" does not run for real in this environment, and the agent gives nothing to run in its place. Give ctx.tool a sandbox as its last argument, { sandbox: (input) => … }, or name the tool among the live tools of the environment`,
+      { code: 'tool_sandboxed' },
     );
   }
   const inputDigest = digestOfInput(`tool "${name}"`, input, 'tool_input');
@@ -71,6 +82,7 @@ export async function callTool<I, O>(
     const done = (outcome: 'ok' | 'error', reason?: string) => ({
       component: 'tool',
       tool: name,
+      ...(isSandboxed ? { sandboxed: true } : {}),
       outcome,
       durationMs: Math.round(elapsed()),
       ...(reason === undefined ? {} : { reason }),

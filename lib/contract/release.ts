@@ -92,6 +92,8 @@ export const behaviorDocumentSchema = z.strictObject({
   prompts: z.record(z.string(), z.string()),
   /** Tool name → JSON schema of its input. */
   tools: z.record(z.string(), z.record(z.string(), z.json())),
+  /** Tools in whose place the agent's own sandbox runs. Absent: none. */
+  sandboxedTools: z.array(z.string()).min(1).optional(),
   /** The primary model. */
   model: modelSchema,
   /** Asked in this order when the primary does not answer. Each has its own prices. */

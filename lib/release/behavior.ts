@@ -17,6 +17,16 @@ export interface BehaviorProps {
   readonly modelPolicy?: ModelPolicy;
   /** Budget of one task. @default see {@link TaskLimits} */
   readonly limits?: TaskLimits;
+  /**
+   * Names of the tools that may be used. Others are left out of the release, and refused when the agent calls them. Names
+   * without a file are passed over: one list may serve several agents. @default all
+   */
+  readonly allowedTools?: string[];
+  /**
+   * Names of the tools that run for real. In place of each other one runs what the agent gives as its `sandbox`, and a
+   * tool without is refused. @default all
+   */
+  readonly liveTools?: string[];
   /** Version of the shape of session states, from 1. @default 1 */
   readonly stateSchema?: number;
 }
@@ -55,7 +65,7 @@ export class Behavior {
       { ...props, stateSchema },
       directory,
       readPrompts(directory),
-      readTools(directory),
+      readTools(directory, props.allowedTools),
       resolveModelPolicy(props.modelPolicy),
     );
   }
@@ -69,8 +79,10 @@ export class Behavior {
   readonly stateSchema: number;
   /** Names of the prompts, in order. */
   readonly promptNames: string[];
-  /** Names of the tools, in order. */
+  /** Names of the tools, in order, without those that are not allowed. */
   readonly toolNames: string[];
+  /** Of these, the names of those in whose place their sandbox runs. */
+  readonly sandboxedTools: string[];
   /** @internal */
   readonly _prompts: BehaviorDocument['prompts'];
   /** @internal */
@@ -79,7 +91,7 @@ export class Behavior {
   readonly _modelPolicy: ModelPolicySettings;
 
   private constructor(
-    { model, fallbacks = [], limits = {}, stateSchema }: BehaviorProps & { readonly stateSchema: number },
+    { model, fallbacks = [], limits = {}, liveTools, stateSchema }: BehaviorProps & { readonly stateSchema: number },
     directory: string,
     prompts: BehaviorDocument['prompts'],
     tools: BehaviorDocument['tools'],
@@ -93,6 +105,7 @@ export class Behavior {
     this._modelPolicy = modelPolicy;
     this.promptNames = Object.keys(prompts);
     this.toolNames = Object.keys(tools);
+    this.sandboxedTools = liveTools === undefined ? [] : this.toolNames.filter((name) => !liveTools.includes(name));
     this._prompts = prompts;
     this._tools = tools;
   }
@@ -122,9 +135,11 @@ function nonEmpty(file: BehaviorFile): string {
   return file.text;
 }
 
-function readTools(directory: string): BehaviorDocument['tools'] {
+function readTools(directory: string, allowed: readonly string[] | undefined): BehaviorDocument['tools'] {
   const files = readBehaviorFiles(join(directory, 'tools'), ['.json']) ?? [];
-  return Object.fromEntries(files.map((file) => [file.name, parseTool(file)]));
+  // Read before they are left out: a broken file is found in every environment.
+  const tools = files.map((file) => [file.name, parseTool(file)] as const);
+  return Object.fromEntries(tools.filter(([name]) => allowed?.includes(name) ?? true));
 }
 
 function parseTool(file: BehaviorFile): BehaviorDocument['tools'][string] {

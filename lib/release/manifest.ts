@@ -38,6 +38,7 @@ export interface ReleaseDraft {
  */
 export function draftRelease(scope: IConstruct, behavior: Behavior, worker: WorkerDescription): ReleaseDraft {
   const limits = resolveLimits(scope, behavior.limits, worker);
+  const sandboxed = behavior.sandboxedTools.length === 0 ? undefined : behavior.sandboxedTools;
   const chain = {
     model: behavior.model._settings,
     fallbacks: behavior.fallbacks.map(({ _settings }) => _settings),
@@ -47,7 +48,7 @@ export function draftRelease(scope: IConstruct, behavior: Behavior, worker: Work
     schema: 1,
     components: {
       prompts: digestOf(behavior._prompts),
-      tools: digestOf(behavior._tools),
+      tools: digestOf(sandboxed === undefined ? behavior._tools : { tools: behavior._tools, sandboxed }),
       model: digestOf(chain),
       limits: digestOf(limits),
       state: digestOf({ schema: behavior.stateSchema }),
@@ -62,6 +63,7 @@ export function draftRelease(scope: IConstruct, behavior: Behavior, worker: Work
     manifest,
     prompts: behavior._prompts,
     tools: behavior._tools,
+    ...(sandboxed === undefined ? {} : { sandboxedTools: sandboxed }),
     ...chain,
     limits,
     stateSchema: behavior.stateSchema,
