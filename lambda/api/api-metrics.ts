@@ -1,6 +1,8 @@
 import {
   DIMENSION_SETS,
   Dimension,
+  FLAG_DIMENSIONS,
+  flagDimension,
   IntakeMetric,
   type LaneName,
   TaskMetric,
@@ -29,8 +31,8 @@ export class ApiMetrics {
     );
   }
 
-  /** A judgement counts for the release that ran the task, beside the score that the agent may have given itself. */
-  judged({ id, lane }: TaskRecord, release: string, score: number): void {
+  /** A judgement counts for the release that ran the task and for the flags that it met, beside the score that the agent may have given itself. */
+  judged({ id, lane, flags = {} }: TaskRecord, release: string, score: number): void {
     const timestamp = this.clock.now();
     emitMetrics(
       {
@@ -42,6 +44,18 @@ export class ApiMetrics {
       },
       this.sink,
     );
+    for (const [name, value] of Object.entries(flags)) {
+      emitMetrics(
+        {
+          timestamp,
+          dimensions: { [Dimension.AGENT]: this.agent, [Dimension.FLAG]: flagDimension(name, value) },
+          dimensionSets: [FLAG_DIMENSIONS],
+          properties: { task: id },
+          metrics: [{ name: TaskMetric.QUALITY, value: score, unit: 'None' }],
+        },
+        this.sink,
+      );
+    }
     emitMetrics(
       {
         timestamp,

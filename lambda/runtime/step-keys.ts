@@ -4,6 +4,9 @@ import type { TaskJournal } from './journal';
 /** Digits of a digest that go into a key. */
 export const KEY_DIGITS = 12;
 
+/** Keys of flags begin like this, and no others: those of steps begin with `step:`. */
+export const FLAG_KEY_PREFIX = 'flag:';
+
 /** Longest name of a step, in bytes: a sort key of DynamoDB has 1024. */
 const LONGEST_NAME = 512;
 

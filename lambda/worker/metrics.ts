@@ -1,6 +1,10 @@
 import {
   DIMENSION_SETS,
   Dimension,
+  FLAG_DIMENSIONS,
+  type FlagValue,
+  flagDimension,
+  ModelMetric,
   type TaskError,
   TaskMetric,
   type TaskRecord,
@@ -10,6 +14,9 @@ import {
 } from '../../lib/contract';
 import type { Clock } from '../common/clock';
 import { emitMetrics, type MetricSink, type MetricValue } from '../common/emf';
+import type { ModelReport } from '../runtime/model-tally';
+
+type EventMetric = (typeof WorkerMetric)[keyof typeof WorkerMetric] | (typeof ModelMetric)[keyof typeof ModelMetric];
 
 /** How a task ended, as the metrics see it. */
 export interface MeasuredEnd {
@@ -17,6 +24,8 @@ export interface MeasuredEnd {
   readonly error?: TaskError;
   readonly usage: Usage;
   readonly score?: number;
+  /** Flags that the task met. */
+  readonly flags?: Readonly<Record<string, FlagValue>>;
   /** Failed after its last attempt. */
   readonly exhausted?: boolean;
 }
@@ -34,7 +43,7 @@ export class TaskMetrics {
   finished(task: TaskRecord, end: MeasuredEnd, durationMs: number | undefined): void {
     const { status, usage, score } = end;
     const queueWaitMs = (task.startedAt ?? task.createdAt) - task.createdAt;
-    this.#emit(task, { status }, [
+    const metrics: readonly MetricValue[] = [
       count(TaskMetric.FINISHED, 1),
       count(TaskMetric.SUCCEEDED, status === 'succeeded' ? 1 : 0),
       count(TaskMetric.FAILED, status === 'failed' || status === 'timed_out' ? 1 : 0),
@@ -48,7 +57,9 @@ export class TaskMetrics {
       count(TaskMetric.INPUT_TOKENS, usage.inputTokens),
       count(TaskMetric.OUTPUT_TOKENS, usage.outputTokens),
       ...(score === undefined ? [] : [{ name: TaskMetric.QUALITY, value: score, unit: 'None' } as const]),
-    ]);
+    ];
+    this.#emit(task, { status }, metrics);
+    this.#emitByFlag(task, end.flags ?? {}, metrics);
     if (end.exhausted === true) {
       this.count(task, WorkerMetric.EXHAUSTED);
     }
@@ -61,9 +72,38 @@ export class TaskMetrics {
     }
   }
 
+  /** What an attempt met on its way to an answer of a model. */
+  models(task: TaskRecord, { fallbacks, breakersOpened }: ModelReport): void {
+    if (fallbacks > 0) {
+      this.count(task, ModelMetric.FALLBACK, fallbacks);
+    }
+    if (breakersOpened > 0) {
+      this.count(task, ModelMetric.BREAKER_OPENED, breakersOpened);
+    }
+  }
+
   /** Something happened to the task on its way. */
-  count(task: TaskRecord, metric: (typeof WorkerMetric)[keyof typeof WorkerMetric], value = 1): void {
+  count(task: TaskRecord, metric: EventMetric, value = 1): void {
     this.#emit(task, {}, [count(metric, value)]);
+  }
+
+  /** Once more for each flag that the task met: that is how variants are compared. */
+  #emitByFlag(task: TaskRecord, flags: Readonly<Record<string, FlagValue>>, metrics: readonly MetricValue[]): void {
+    if (task.mode === 'probe') {
+      return;
+    }
+    for (const [name, value] of Object.entries(flags)) {
+      emitMetrics(
+        {
+          timestamp: this.clock.now(),
+          dimensions: { [Dimension.AGENT]: this.worker.agent, [Dimension.FLAG]: flagDimension(name, value) },
+          dimensionSets: [FLAG_DIMENSIONS],
+          properties: { task: task.id },
+          metrics,
+        },
+        this.sink,
+      );
+    }
   }
 
   #emit(task: TaskRecord, properties: Readonly<Record<string, string>>, metrics: readonly MetricValue[]): void {

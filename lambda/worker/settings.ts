@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Env, LANES, RELEASE_ID_PATTERN } from '../../lib/contract';
+import { Env, flagSettingsSchema, LANES, RELEASE_ID_PATTERN } from '../../lib/contract';
 import { queueUrlsSchema, readSettings, setting } from '../common/settings';
 
 const workerSettingsSchema = z
@@ -21,6 +21,7 @@ const workerSettingsSchema = z
     [Env.MAX_ATTEMPTS]: setting.count,
     [Env.MAX_IN_FLIGHT_PER_USER]: setting.count.optional(),
     [Env.MAX_RECEIVES]: setting.count,
+    [Env.FLAGS]: setting.json(flagSettingsSchema).optional(),
     [Env.WORKER_TIMEOUT_SECONDS]: setting.count,
   })
   .transform((values) => ({
@@ -45,6 +46,8 @@ const workerSettingsSchema = z
     /** Undefined: not limited. */
     maxInFlightPerUser: values[Env.MAX_IN_FLIGHT_PER_USER],
     maxReceives: values[Env.MAX_RECEIVES],
+    /** Undefined: the service has no flags. */
+    flags: values[Env.FLAGS],
     timeoutSeconds: values[Env.WORKER_TIMEOUT_SECONDS],
   }));
 export type WorkerSettings = z.infer<typeof workerSettingsSchema>;
