@@ -1,4 +1,6 @@
 export * from './agent-service';
+export * from './environments';
+export * from './flags';
 export * from './gates';
 export * from './intake';
 export * from './lanes';

@@ -7,6 +7,10 @@ import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { laneError } from '../common';
 import { DEFAULT_MAX_ATTEMPTS, SPARE_RECEIVES } from '../contract';
+import type { Environment } from '../environments';
+import { checkBehaviorAgrees, checkServiceAgrees } from '../environments/conflicts';
+import { joinEnvironment } from '../environments/join-environment';
+import { type Flag, type FlagGrowth, Flags } from '../flags';
 import { type QualityGate, QualityGates } from '../gates';
 import { Intake, type IntakeOptions } from '../intake';
 import { Lane, LaneName } from '../lanes';
@@ -27,6 +31,14 @@ export interface AgentServiceProps {
   readonly behavior: Behavior;
   /** What runs the tasks. */
   readonly worker: Worker;
+
+  /**
+   * Where the agent runs: says what is logged, what is kept, and for how long, and what the behaviour may use
+   * (`environment.behavior(directory)` makes one that fits). Whatever else of the props says otherwise is refused.
+   *
+   * @default - none: each prop has its own default
+   */
+  readonly environment?: Environment;
 
   /**
    * How a new release reaches the users.
@@ -118,6 +130,21 @@ export interface AgentServiceProps {
   readonly webhooks?: Webhooks;
 
   /**
+   * What is on for some users and not for others, by the name under which the agent reads it (`ctx.flags`). No part of the
+   * release: a change is a deployment of AppConfig, taken back by the gates of the flags.
+   *
+   * @default - none
+   */
+  readonly flags?: { readonly [name: string]: Flag };
+
+  /**
+   * How a change of the flags reaches the workers.
+   *
+   * @default - a fifth of the execution environments every two minutes, then ten minutes of watching
+   */
+  readonly flagGrowth?: FlagGrowth;
+
+  /**
    * Recording of all that is said to the model and by it.
    *
    * @default - nothing is recorded
@@ -145,6 +172,8 @@ export class AgentService extends Construct {
   readonly intake: Intake;
   /** Undefined for an agent without webhooks. */
   readonly webhooks: WebhookDelivery | undefined;
+  /** Undefined for an agent without flags. */
+  readonly flags: Flags | undefined;
   /** Lists dead tasks and sends them back. */
   readonly redrive: Redrive;
   readonly gates: QualityGates;
@@ -160,24 +189,46 @@ export class AgentService extends Construct {
 
   constructor(scope: Construct, id: string, props: AgentServiceProps) {
     super(scope, id);
-    const { encryptionKey } = props;
+    const { encryptionKey, environment } = props;
+    if (environment !== undefined) {
+      checkServiceAgrees(this, environment, {
+        removalPolicy: props.removalPolicy,
+        taskRetention: props.taskRetention,
+        'intake.logRetention': props.intake?.logRetention,
+      });
+      checkBehaviorAgrees(this, environment, props.behavior);
+    }
     this.agentName = this.checkedName(props.agentName ?? Names.uniqueResourceName(this, { maxLength: 64 }));
     const secrets = { ...props.secrets };
     const keyed = encryptionKey === undefined ? {} : { encryptionKey };
-    const removal = props.removalPolicy === undefined ? {} : { removalPolicy: props.removalPolicy };
+    const removalPolicy = environment?.removalPolicy ?? props.removalPolicy;
+    const kept = {
+      ...(removalPolicy === undefined ? {} : { removalPolicy }),
+      ...(environment === undefined ? {} : { deletionProtection: environment.deletionProtection }),
+    };
     const maxAttempts = props.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
-    const taskRetention = props.taskRetention ?? Duration.days(30);
+    const taskRetention = environment?.taskRetention ?? props.taskRetention ?? Duration.days(30);
 
     this.topic = props.topic ?? this.makeTopic(encryptionKey);
     const action = new SnsAction(this.topic);
-    this.store = props.store ?? new AgentStore(this, 'Store', { ...keyed, ...removal });
+    this.store = props.store ?? new AgentStore(this, 'Store', { ...keyed, ...kept });
     this.webhooks = props.webhooks?.bind(this, 'Webhooks', {
       agentName: this.agentName,
       store: this.store,
       action,
       ...keyed,
     });
-    this.release = new Release(this, 'Release', { behavior: props.behavior, worker: props.worker.describe(this) });
+    const described = props.worker.describe(this);
+    this.release = new Release(this, 'Release', { behavior: props.behavior, worker: described });
+    this.flags =
+      props.flags === undefined
+        ? undefined
+        : new Flags(this, 'Flags', {
+            agentName: this.agentName,
+            flags: props.flags,
+            action,
+            ...(props.flagGrowth === undefined ? {} : { growth: props.flagGrowth }),
+          });
     this.worker = props.worker.bind(this, 'Worker', {
       agentName: this.agentName,
       release: this.release,
@@ -185,9 +236,11 @@ export class AgentService extends Construct {
       secrets,
       taskRetention,
       maxAttempts,
+      ...(environment === undefined ? {} : { logRetention: environment.logRetention }),
       ...(props.maxInFlightPerUser === undefined ? {} : { maxInFlightPerUser: props.maxInFlightPerUser }),
       ...(props.transcripts === undefined ? {} : { transcripts: props.transcripts }),
       ...(this.webhooks === undefined ? {} : { webhookQueue: this.webhooks.queue }),
+      ...(this.flags === undefined ? {} : { flags: this.flags }),
     });
     this.store._expirePayloads(taskRetention, props.transcripts?.retention);
 
@@ -242,6 +295,8 @@ export class AgentService extends Construct {
       gates: this.gates,
     });
 
+    this.flags?._deployAfter(this.rollout.promoted);
+
     this.metrics = TaskMetrics.ofAgent(this.agentName);
     this.releaseMetrics = TaskMetrics.ofRelease(this.agentName, this.release.releaseId);
     this.dashboard = new AgentDashboard(this, 'Dashboard', {
@@ -256,6 +311,15 @@ export class AgentService extends Construct {
     });
     this.grants = new AgentGrants(this.intake, this.redrive, this.store);
     this.outputs();
+    if (environment !== undefined) {
+      joinEnvironment(this, environment, {
+        agentName: this.agentName,
+        props,
+        release: this.release,
+        worker: described.settings,
+        secretNames: Object.keys(secrets),
+      });
+    }
   }
 
   private checkedName(name: string): string {

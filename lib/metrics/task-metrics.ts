@@ -1,8 +1,8 @@
 import { type DimensionsMap, Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
-import { Dimension, METRIC_NAMESPACE, TaskMetric, WorkerMetric } from '../contract';
+import { Dimension, flagDimension, METRIC_NAMESPACE, TaskMetric, WorkerMetric } from '../contract';
 
 /**
- * The metrics of one dimension set: of an agent as a whole, of one of its lanes, or of one release.
+ * The metrics of one dimension set: of an agent as a whole, of one of its lanes, of one release, or of one value of a flag.
  *
  * Emitted by the worker, most of them once per finished task. Probe tasks emit none.
  */
@@ -24,6 +24,15 @@ export class TaskMetrics {
   /** Metrics of one release, on whichever lane it ran. */
   static ofRelease(agentName: string, releaseId: string): TaskMetrics {
     return new TaskMetrics({ [Dimension.AGENT]: agentName, [Dimension.RELEASE]: releaseId });
+  }
+
+  /**
+   * Metrics of the tasks to which a flag said this, over all lanes and releases.
+   *
+   * @param value `true` or `false`, the number in decimal digits, or the text
+   */
+  static ofFlag(agentName: string, flagName: string, value: string): TaskMetrics {
+    return new TaskMetrics({ [Dimension.AGENT]: agentName, [Dimension.FLAG]: flagDimension(flagName, value) });
   }
 
   private constructor(private readonly dimensions: DimensionsMap) {}

@@ -85,6 +85,7 @@ export class LambdaWorker extends AgentWorker {
     if (context.webhookQueue !== undefined) {
       grantSend(context.webhookQueue, this.function);
     }
+    context.flags?.grantRead(this.function);
     context.release.grantRead(this.function);
     for (const model of context.release.models) {
       model.grantInvoke(this, this.function);
@@ -146,7 +147,7 @@ export class LambdaWorker extends AgentWorker {
 
   private createFunction(worker: LambdaWorkerProps, settings: LambdaSettings, context: WorkerContext): lambda.Function {
     const logGroup = new logs.LogGroup(this, 'Logs', {
-      retention: worker.logRetention ?? logs.RetentionDays.ONE_MONTH,
+      retention: this.logRetention(worker, context),
       removalPolicy: context.removalPolicy ?? RemovalPolicy.DESTROY,
     });
     const role = executionRole(this, 'Role', logGroup);
@@ -172,6 +173,19 @@ export class LambdaWorker extends AgentWorker {
       // same content again would fail on it.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
     });
+  }
+
+  private logRetention(worker: LambdaWorkerProps, context: WorkerContext): logs.RetentionDays {
+    const { logRetention: own } = worker;
+    const { logRetention: given } = context;
+    if (own !== undefined && given !== undefined && own !== given) {
+      throw laneError(
+        this,
+        'EnvironmentConflict',
+        `logRetention is ${own} days in the props of Worker.lambda, and ${given} days in the environment of the service: expected one place to say it; leave it out of the worker, or change the environment`,
+      );
+    }
+    return own ?? given ?? logs.RetentionDays.ONE_MONTH;
   }
 
   private lambdaCode(worker: LambdaWorkerProps): lambda.Code {
@@ -212,6 +226,7 @@ export class LambdaWorker extends AgentWorker {
       [Env.PAYLOAD_BUCKET]: store.payloads.bucketName,
       [Env.TRANSCRIPTS]: context.transcripts === undefined ? 'off' : 'on',
       ...(context.webhookQueue === undefined ? {} : { [Env.WEBHOOK_QUEUE]: context.webhookQueue.queueUrl }),
+      ...(context.flags === undefined ? {} : { [Env.FLAGS]: context.flags._settings() }),
       [Env.MAX_ATTEMPTS]: String(this.maxAttempts),
       ...(context.maxInFlightPerUser === undefined
         ? {}

@@ -1,6 +1,8 @@
 import type { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import type * as logs from 'aws-cdk-lib/aws-logs';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
+import type { Flags } from '../flags';
 import type { Release } from '../release';
 import type { AgentStore } from '../state';
 import type { Transcripts } from './transcripts';
@@ -22,6 +24,10 @@ export interface WorkerContext {
   readonly transcripts?: Transcripts;
   /** Told of the end of tasks with a webhook. @default tasks have no webhooks */
   readonly webhookQueue?: sqs.IQueue;
+  /** What the agent can read as `ctx.flags`. @default the agent has no flags */
+  readonly flags?: Flags;
+  /** How long logs are kept. A worker that says otherwise is refused. @default the worker's */
+  readonly logRetention?: logs.RetentionDays;
   /** What becomes of the log group when the stack is deleted. @default RemovalPolicy.DESTROY */
   readonly removalPolicy?: RemovalPolicy;
 }

@@ -1,0 +1,3 @@
+export * from './flag';
+export * from './flag-growth';
+export * from './flags';
