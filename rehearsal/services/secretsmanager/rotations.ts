@@ -146,7 +146,9 @@ export class Rotations {
   /** All four steps; from the first one again when one fails. */
   private async run(secret: Secret, plan: Settings, token: string): Promise<void> {
     for (const wait of [0, ...REPEAT_AFTER_MS]) {
-      await this.props.clock.sleep(wait);
+      if (wait > 0) {
+        await this.props.clock.sleep(wait);
+      }
       if (this.stopped || !this.plans.has(secret.arn)) {
         return;
       }
