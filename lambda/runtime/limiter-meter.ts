@@ -5,6 +5,7 @@ import {
   allowanceOf,
   CHUNK_MS,
   costOf,
+  DENIED_MS,
   LEASE_MS,
   largestChunk,
   PROBE_PATIENCE_MS,
@@ -46,9 +47,9 @@ export class SharedMeter {
   #refilling: Promise<void> | undefined;
   /** Nothing is to be had before. */
   #deniedUntil = Number.NEGATIVE_INFINITY;
-  /** Of the last lease: its size, when it was asked for, and what was used since. */
-  #last = { units: 0, at: Number.NEGATIVE_INFINITY, used: 0 };
-  /** Units per millisecond at which the store lately served this process. */
+  /** When the last lease was asked for, and what was used since. */
+  #last = { at: Number.NEGATIVE_INFINITY, used: 0 };
+  /** Units per millisecond that were used until then. */
   #pace = 0;
   #storeAgainAt = Number.NEGATIVE_INFINITY;
   /** Without the store: when the next units are due. */
@@ -121,17 +122,11 @@ export class SharedMeter {
   async #ask(least: number): Promise<void> {
     const { clock, meter, provider, onProblem } = this.#parts;
     const now = clock.now();
-    const units = this.#chunk(least, now);
     if (now < this.#storeAgainAt) {
       return this.#goOnWithout(least, now);
     }
     try {
-      // A chunk may be too much where one call is not.
-      for (const size of units === least ? [least] : [units, least]) {
-        if (await this.#takeFromStore(size)) {
-          return;
-        }
-      }
+      await this.#lease(this.#chunk(least, now), now);
     } catch (error) {
       onProblem(
         `the shared limit of ${provider}, ${meter}, could not be asked: going by what was allowed lately`,
@@ -141,21 +136,19 @@ export class SharedMeter {
     }
   }
 
-  async #takeFromStore(units: number): Promise<boolean> {
-    const { clock, meter, mode, perMinute, provider, store } = this.#parts;
-    const now = clock.now();
+  async #lease(units: number, now: number): Promise<void> {
+    const { meter, mode, perMinute, provider, store } = this.#parts;
     const costMs = costOf(units, perMinute);
-    const allowance = allowanceOf(mode, costMs);
+    const allowance = allowanceOf(mode);
     const { granted, until } = await store.take(provider, meter, costMs, allowance, now);
     if (!granted) {
-      this.#deniedUntil = Math.max(now + 1, until + costMs - allowance.burstMs - allowance.waitMs);
-      return false;
+      // The line is long: it is still there when this process asks again, and all others need not ask at the same moment.
+      this.#deniedUntil = Math.max(now + DENIED_MS, until - allowance.aheadMs - allowance.waitMs);
+      return;
     }
-    this.#deniedUntil = Number.NEGATIVE_INFINITY;
-    this.#pace = this.#last.used / Math.max(1, now - this.#last.at);
-    this.#last = { units, at: now, used: 0 };
-    await this.#hold(units, Math.max(now, until - allowance.burstMs));
-    return true;
+    this.#pace = this.#paceAt(now);
+    this.#last = { at: now, used: 0 };
+    await this.#hold(units, Math.max(now, until - costMs - allowance.aheadMs));
   }
 
   /** Units are there from the moment on; waits for it. */
@@ -168,13 +161,19 @@ export class SharedMeter {
     this.#held.push({ units, until: from + LEASE_MS });
   }
 
-  /** How much to ask for: what was used in some seconds lately, and at most double or half of the last time. */
+  /** How much to ask for: what is waited for, or what was used in some seconds lately. */
   #chunk(least: number, now: number): number {
     const { mode, perMinute } = this.#parts;
-    const { at, used, units } = this.#last;
-    const lately = (used * CHUNK_MS) / Math.max(1, now - at);
-    const wanted = Math.max(Math.min(lately, units * 2), units / 2, this.#wanted + this.#debt);
+    const wanted = Math.max(this.#paceAt(now) * CHUNK_MS, this.#wanted + this.#debt);
     return Math.max(least, Math.min(Math.ceil(wanted), largestChunk(mode, perMinute)));
+  }
+
+  /** Average use: the longer the time since the last lease, the more it weighs against what was before. */
+  #paceAt(now: number): number {
+    const { at, used } = this.#last;
+    const elapsed = Math.max(1, now - at);
+    const weight = Math.min(1, elapsed / (2 * CHUNK_MS));
+    return Number.isFinite(elapsed) ? this.#pace * (1 - weight) + (used / elapsed) * weight : 0;
   }
 
   /**
@@ -186,7 +185,7 @@ export class SharedMeter {
     const { at } = this.#last;
     const dueAt = Math.max(now, this.#dueAt);
     const isServed = now - at <= WITHOUT_STORE_MS && this.#pace > 0;
-    if (!isServed || dueAt - now > allowanceOf(mode, 0).waitMs) {
+    if (!isServed || dueAt - now > allowanceOf(mode).waitMs) {
       this.#deniedUntil = isServed ? dueAt : this.#storeAgainAt;
       return;
     }

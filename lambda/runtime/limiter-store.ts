@@ -15,9 +15,9 @@ const itemSchema = z.object({ spokenForUntil: z.number() });
 
 /** What the store says to a worker that wants a lease. */
 export type Answer =
-  /** @param until the store's time after this lease */
+  /** @param until the time up to which the limit is spoken for, this lease included */
   | { readonly granted: true; readonly until: number }
-  /** @param until the store's time as it is */
+  /** @param until the same, without it */
   | { readonly granted: false; readonly until: number };
 
 /** The time up to which each limit is spoken for, in the control table. */
@@ -31,7 +31,7 @@ export class LimitStore {
   ) {}
 
   /**
-   * Moves the store's time on by the cost, if it then is not too far ahead of now. Two writes do it, for an expression
+   * Moves the time on by the cost, if it is not too far ahead of now. Two writes do it, for an expression
    * knows no maximum: one for a limit that is spoken for beyond now, which is added to, and one for a limit that has
    * lain idle, which begins at now. Additions of any number of workers come to the same in any order.
    *
@@ -42,12 +42,12 @@ export class LimitStore {
     provider: ModelSettings['provider'],
     meter: Meter,
     costMs: number,
-    { burstMs, waitMs }: Allowance,
+    { aheadMs, waitMs }: Allowance,
     now: number,
   ): Promise<Answer> {
     const key = ControlKey.rateLimit(provider, meter);
     const name = `${key.pk} ${key.sk}`;
-    const latest = now + burstMs + waitMs - costMs;
+    const latest = now + aheadMs + waitMs;
     // Between look and write others write: after a few rounds the limit counts as taken.
     for (let round = 0; round < ROUNDS; round += 1) {
       const seen = this.#seen.get(name) ?? Number.NEGATIVE_INFINITY;

@@ -1,0 +1,75 @@
+/**
+ * One worker process under load: as many calls at once as it is told, each after leave of the limiter, until it is told
+ * to stop. Then it says when each was made.
+ */
+import { setMaxListeners } from 'node:events';
+import { documentClient, dynamoDbClient } from '../../../../lambda/common/clients/dynamodb';
+import { systemClock } from '../../../../lambda/common/clock';
+import { SharedRateLimiter } from '../../../../lambda/runtime/limiter-shared';
+import { LimitStore } from '../../../../lambda/runtime/limiter-store';
+import type { Mode, RateLimits } from '../../../../lib/contract';
+
+export interface LimiterLoad {
+  readonly table: string;
+  readonly limits: RateLimits;
+  readonly mode: Mode;
+  readonly callers: number;
+  /** Of one call, in milliseconds of the cloud. */
+  readonly callMs: number;
+  /** Tokens that a call is thought to use, and does use. */
+  readonly estimated: number;
+  readonly used: number;
+  readonly untilMs: number;
+}
+
+export interface LimiterReport {
+  /** Moments of the calls, in milliseconds of the cloud. */
+  readonly calls: readonly number[];
+  readonly storeCalls: number;
+  readonly denials: number;
+}
+
+const load: LimiterLoad = JSON.parse(process.argv[2] ?? '');
+const clock = systemClock();
+const calls: number[] = [];
+let storeCalls = 0;
+let denials = 0;
+const client = dynamoDbClient();
+client.middlewareStack.add(
+  (next, { commandName }) =>
+    (args) => {
+      // What a refusal found, DynamoDB says with the refusal. Here it has to be read.
+      storeCalls += commandName === 'GetItemCommand' ? 0 : 1;
+      return next(args);
+    },
+  { step: 'finalizeRequest' },
+);
+const limiter = new SharedRateLimiter({
+  limits: load.limits,
+  store: new LimitStore(documentClient(client), load.table),
+  clock,
+  onProblem: (message, error) => console.error(message, error),
+});
+const stop = new AbortController();
+setMaxListeners(0, stop.signal);
+
+async function caller(): Promise<void> {
+  while (clock.now() < load.untilMs) {
+    try {
+      const lease = await limiter.acquire('anthropic', { requests: 1, tokens: load.estimated }, load.mode, stop.signal);
+      calls.push(clock.now());
+      await clock.sleep(load.callMs * (0.5 + Math.random()));
+      lease.settle(load.used);
+    } catch (error) {
+      denials += 1;
+      const { retryAfterMs = 1_000 } = error as { retryAfterMs?: number };
+      await clock.sleep(retryAfterMs + Math.random() * 1_000);
+    }
+  }
+}
+
+Promise.all(Array.from({ length: load.callers }, caller)).then(() => {
+  const report: LimiterReport = { calls, storeCalls, denials };
+  process.send?.(report);
+  process.disconnect?.();
+});
