@@ -1,7 +1,7 @@
 import { METRIC_NAMESPACE } from '../../lib/contract';
 
 /** CloudWatch units that the library uses. */
-export type MetricUnit = 'Count' | 'Milliseconds' | 'None';
+export type MetricUnit = 'Count' | 'Milliseconds' | 'None' | 'Percent';
 
 export interface MetricValue {
   readonly name: string;

@@ -1,0 +1,40 @@
+import type { TaskRecord, Usage } from '../../lib/contract';
+import type { BudgetBook } from '../common/budget-book';
+import type { BudgetMetrics } from '../common/budget-metrics';
+import type { Log } from '../common/logger';
+import { messageOf } from '../runtime/errors';
+
+export interface SpendingParts {
+  readonly book: BudgetBook;
+  readonly metrics: BudgetMetrics;
+}
+
+/**
+ * Counts what tasks cost against the budgets of the day on which an attempt ended. To be called once the record holds the
+ * task's usage: what the record said before is what was counted before, so that whatever attempts do (crash, lose their
+ * lease, find steps paid for), each dollar that a record tells of is counted by the attempt that wrote it.
+ *
+ * Not exact, on purpose: a worker that dies between the two writes leaves an attempt uncounted, and an addition whose
+ * answer was lost is repeated.
+ */
+export class Spending {
+  constructor(private readonly parts: SpendingParts) {}
+
+  /** Does not reject: a task is not held up by its bookkeeping. @param task as it was claimed */
+  async count(task: TaskRecord, usage: Usage, logger: Log): Promise<void> {
+    const dollars = usage.cost - (task.usage?.cost ?? 0);
+    if (dollars <= 0) {
+      return;
+    }
+    try {
+      this.parts.metrics.used(await this.parts.book.spend(task.mode === 'live' ? task.user : undefined, dollars));
+    } catch (error) {
+      logger.warn('what the attempt cost was not counted against the budgets', {
+        component: 'budget',
+        outcome: 'error',
+        dollars,
+        reason: messageOf(error),
+      });
+    }
+  }
+}

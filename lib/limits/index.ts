@@ -1,0 +1,2 @@
+export { BudgetAction, Budgets, type DailyBudgets } from './budgets';
+export type { RateLimit } from './rate-limit';

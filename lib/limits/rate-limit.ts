@@ -1,0 +1,48 @@
+import { Token } from 'aws-cdk-lib';
+import type { IConstruct } from 'constructs';
+import { laneError } from '../common/errors';
+import { MODEL_PROVIDERS, type RateLimits } from '../contract';
+
+/** What a provider allows, to be shared by all workers of all lanes of the agent. */
+export interface RateLimit {
+  /** @default - not limited */
+  readonly requestsPerMinute?: number;
+
+  /**
+   * Input and output tokens together.
+   *
+   * @default - not limited
+   */
+  readonly tokensPerMinute?: number;
+}
+
+/** @throws LaneError for a provider that is not known, or a limit that is none */
+export function rateLimitsOf(scope: IConstruct, limits: { readonly [provider: string]: RateLimit }): RateLimits {
+  for (const [provider, limit] of Object.entries(limits)) {
+    if (!(MODEL_PROVIDERS as readonly string[]).includes(provider)) {
+      throw laneError(
+        scope,
+        'UnknownProvider',
+        `rateLimits names the provider "${provider}", expected one of ${MODEL_PROVIDERS.join(', ')}`,
+      );
+    }
+    for (const name of ['requestsPerMinute', 'tokensPerMinute'] as const) {
+      const value = limit[name];
+      if (value !== undefined && (Token.isUnresolved(value) || !(value > 0 && Number.isFinite(value)))) {
+        throw laneError(
+          scope,
+          'InvalidRateLimit',
+          `${name} of ${provider} is ${Token.isUnresolved(value) ? 'a token' : value}, expected a number above 0, known at synth; leave it out for no limit`,
+        );
+      }
+    }
+    if (limit.requestsPerMinute === undefined && limit.tokensPerMinute === undefined) {
+      throw laneError(
+        scope,
+        'EmptyRateLimit',
+        `rateLimits of ${provider} is empty, expected requestsPerMinute or tokensPerMinute; leave the provider out for no limit`,
+      );
+    }
+  }
+  return limits as RateLimits;
+}
