@@ -7,6 +7,7 @@ import { seededRandom } from './core/random';
 import { ScaledClock } from './core/scaled-clock';
 import { Front } from './front';
 import { createHttpApi } from './services/apigateway';
+import { type ConfigurationDeploymentView, createAppConfig } from './services/appconfig';
 import {
   CloudFormation,
   type DeployResult,
@@ -128,6 +129,7 @@ export class RehearsalCloud {
     empty(stackName?: string): void;
   };
   private readonly cloudWatch: CloudWatchService;
+  private readonly appConfig: ReturnType<typeof createAppConfig>;
   private readonly codeDeploy: CodeDeployService;
   private readonly cloudFormation: CloudFormation;
   private readonly sqs: ReturnType<typeof createSqs>;
@@ -212,11 +214,13 @@ export class RehearsalCloud {
       iam,
       onEvent: (event) => emit({ kind: 'codedeploy', ...event }),
     });
+    this.appConfig = createAppConfig({ clock, metrics, iam, random: seededRandom(`appconfig ${options.seed}`) });
     const replies = new ReplyBox(frontUrl);
     front.mount(REPLY_PREFIX, (request, response) => replies.handle(request, response));
     front.add(
       this.cloudWatch,
       this.codeDeploy,
+      this.appConfig.service,
       dynamoDb.service,
       lambda.service,
       this.logs.service,
@@ -243,6 +247,7 @@ export class RehearsalCloud {
         deploymentConfigHandler(this.codeDeploy),
         aliasHandler(lambda.port, this.codeDeploy),
         ...iamHandlers,
+        ...this.appConfig.handlers,
         ...dynamoDb.handlers,
         ...httpApi.handlers,
         ...kms.handlers,
@@ -276,6 +281,7 @@ export class RehearsalCloud {
     this.parts = [
       eventRules,
       this.codeDeploy,
+      this.appConfig,
       this.cloudWatch,
       httpApi,
       lambda,
@@ -388,6 +394,11 @@ export class RehearsalCloud {
   /** Oldest first. */
   deployments(): readonly DeploymentView[] {
     return this.codeDeploy.deployments();
+  }
+
+  /** Deployments of configurations in AppConfig, oldest first. */
+  configurationDeployments(): readonly ConfigurationDeploymentView[] {
+    return this.appConfig.deployments();
   }
 
   /** Log lines that meant to be metrics and were not. */

@@ -1,0 +1,148 @@
+import type { RehearsalClock, Timer } from '../../core/clock';
+import type { IamPort, MetricsPort } from '../../core/ports';
+import { type ConfigurationDeploymentView, type DeploymentState, type Monitor, type Strategy, stepsOf } from './model';
+import type { Served } from './store';
+
+/** Cloud milliseconds between two looks at the alarms. */
+const ALARM_POLL_MS = 10_000;
+
+export interface DeploymentPorts {
+  readonly clock: RehearsalClock;
+  readonly metrics: MetricsPort;
+  readonly iam: IamPort;
+}
+
+export interface DeploymentRequest {
+  readonly application: string;
+  readonly environment: string;
+  readonly profile: string;
+  readonly number: number;
+  readonly version: string;
+  readonly content: string;
+  readonly strategy: Strategy;
+  readonly monitors: readonly Monitor[];
+  readonly served: Served;
+  report(message: string): void;
+}
+
+/** The deployment was taken back. */
+export class RolledBack extends Error {}
+
+/**
+ * One deployment of a configuration: it grows over the callers, bakes, and is complete. An alarm of the environment that is
+ * in ALARM before then takes it back at once, for every caller.
+ *
+ * Sources: https://docs.aws.amazon.com/appconfig/latest/userguide/appconfig-deploying.html,
+ * https://docs.aws.amazon.com/appconfig/latest/userguide/monitoring-deployments.html
+ */
+export class ConfigurationDeployment {
+  private state: DeploymentState = 'DEPLOYING';
+  private readonly startedAt: number;
+  private endedAt: number | undefined;
+  private reason: string | undefined;
+  private readonly shares: { at: number; percent: number }[] = [];
+  private readonly abort = new AbortController();
+  private polling: Timer | undefined;
+
+  constructor(
+    private readonly request: DeploymentRequest,
+    private readonly ports: DeploymentPorts,
+  ) {
+    this.startedAt = ports.clock.now();
+  }
+
+  get view(): ConfigurationDeploymentView {
+    const { application, environment, profile, number, version, content } = this.request;
+    return {
+      application,
+      environment,
+      profile,
+      number,
+      version,
+      content,
+      state: this.state,
+      startedAt: this.startedAt,
+      shares: [...this.shares],
+      ...(this.endedAt === undefined ? {} : { endedAt: this.endedAt }),
+      ...(this.reason === undefined ? {} : { reason: this.reason }),
+    };
+  }
+
+  /** Resolves when the deployment is complete. @throws RolledBack */
+  async run(): Promise<void> {
+    const { request, ports } = this;
+    const { strategy, served, content } = request;
+    const { signal } = this.abort;
+    try {
+      this.look();
+      for (const { percent, lastsMs } of stepsOf(strategy)) {
+        signal.throwIfAborted();
+        served.growing = { content, percent };
+        this.shares.push({ at: ports.clock.now(), percent });
+        request.report(`${percent} % of the callers get version ${request.version}`);
+        await ports.clock.sleep(lastsMs, signal);
+      }
+      this.state = 'BAKING';
+      request.report('baking');
+      await ports.clock.sleep(strategy.bakeMs, signal);
+      signal.throwIfAborted();
+      served.complete = content;
+      served.growing = undefined;
+      this.end('COMPLETE');
+    } catch (error) {
+      served.growing = undefined;
+      this.shares.push({ at: ports.clock.now(), percent: 0 });
+      this.reason = error instanceof Error ? error.message : String(error);
+      this.end('ROLLED_BACK');
+      request.report(`rolled back: ${this.reason}`);
+      throw new RolledBack(this.reason);
+    }
+  }
+
+  /** Takes the deployment back, unless it is complete: then nothing happens. */
+  stop(reason: string): void {
+    this.abort.abort(new Error(reason));
+  }
+
+  /** Looks at the alarms now, and again and again until the deployment has ended. */
+  private look(): void {
+    const alarm = this.request.monitors.map((monitor) => this.problem(monitor)).find((one) => one !== undefined);
+    if (alarm !== undefined) {
+      this.stop(alarm);
+      return;
+    }
+    this.polling = this.ports.clock.after(ALARM_POLL_MS, () => {
+      if (this.endedAt === undefined) {
+        this.look();
+      }
+    });
+  }
+
+  private problem({ alarmArn, roleArn }: Monitor): string | undefined {
+    const { iam, metrics } = this.ports;
+    if (roleArn === undefined) {
+      return `monitor ${alarmArn} has no role with which AppConfig could look at it`;
+    }
+    try {
+      iam.sessionFor(roleArn, 'appconfig', 'appconfig.amazonaws.com');
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+    const principal = { kind: 'role', arn: roleArn, label: 'appconfig' } as const;
+    const decision = iam.decide(principal, { action: 'cloudwatch:DescribeAlarms', resource: alarmArn });
+    if (!decision.allowed) {
+      return decision.reason;
+    }
+    const alarm = metrics.alarm(alarmArn);
+    if (alarm === undefined) {
+      return `alarm ${alarmArn} does not exist`;
+    }
+    return alarm.state === 'ALARM' ? `in ALARM: ${alarm.name} (${alarm.reason})` : undefined;
+  }
+
+  private end(state: DeploymentState): void {
+    this.state = state;
+    this.endedAt = this.ports.clock.now();
+    this.polling?.cancel();
+  }
+}

@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto';
+
+export interface Monitor {
+  readonly alarmArn: string;
+  readonly roleArn: string | undefined;
+}
+
+export interface Strategy {
+  readonly durationMs: number;
+  readonly bakeMs: number;
+  /** Percent of the callers that each step adds. */
+  readonly growthFactor: number;
+  readonly growthType: 'LINEAR' | 'EXPONENTIAL';
+}
+
+export type DeploymentState = 'DEPLOYING' | 'BAKING' | 'COMPLETE' | 'ROLLED_BACK';
+
+/** A deployment of a configuration, as a drill sees it. Times are cloud milliseconds since 1970. */
+export interface ConfigurationDeploymentView {
+  readonly application: string;
+  readonly environment: string;
+  readonly profile: string;
+  readonly number: number;
+  readonly version: string;
+  readonly content: string;
+  readonly state: DeploymentState;
+  readonly startedAt: number;
+  /** When it was complete, or rolled back. */
+  readonly endedAt?: number;
+  /** Share of the callers that get it, over time: 0 to 100. */
+  readonly shares: readonly { readonly at: number; readonly percent: number }[];
+  /** Why it was rolled back. */
+  readonly reason?: string;
+}
+
+export interface Step {
+  readonly percent: number;
+  readonly lastsMs: number;
+}
+
+/**
+ * The shares of a deployment. The first step comes at its start, the whole time is over before the bake begins.
+ * https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_CreateDeploymentStrategy.html
+ */
+export function stepsOf({ durationMs, growthFactor, growthType }: Strategy): readonly Step[] {
+  const percents: number[] = [];
+  for (let n = 0; percents.at(-1) !== 100; n += 1) {
+    percents.push(Math.min(100, growthType === 'LINEAR' ? growthFactor * (n + 1) : growthFactor * 2 ** n));
+  }
+  return percents.map((percent) => ({ percent, lastsMs: durationMs / percents.length }));
+}
+
+/** Seven lower-case letters and digits, as AppConfig names everything. */
+export function newId(): string {
+  return Array.from(randomBytes(7), (byte) => 'abcdefghijklmnopqrstuvwxyz0123456789'[byte % 36]).join('');
+}
