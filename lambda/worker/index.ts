@@ -13,6 +13,7 @@ import { type AgentDefinition, isAgentDefinition } from '../runtime/agent';
 import { checkSettings } from '../runtime/agent-settings';
 import type { AgentEnvironment } from '../runtime/context';
 import { messageOf } from '../runtime/errors';
+import { ModelChain } from '../runtime/model-chain';
 import type { Checked } from '../runtime/schema';
 import { SecretReader } from '../runtime/secrets';
 import { SessionStore } from '../runtime/sessions';
@@ -20,6 +21,7 @@ import { compileToolSchemas } from '../runtime/tools';
 import { loadBehavior } from './behavior';
 import { DeadLetters } from './dead-letters';
 import { type BatchResponse, type LambdaContext, type SqsRecord, sqsEventSchema } from './events';
+import { FlagSource } from './flag-source';
 import { InFlight } from './in-flight';
 import { TableJournalStore } from './journal-store';
 import { leaseTimes } from './lease-times';
@@ -98,6 +100,10 @@ function createWorker<I, O, S>(definition: AgentDefinition<I, O, S>) {
   const payloads = new PayloadStore(s3, settings.payloadBucket);
   const logger = createLogger({ component: 'worker', agent: settings.agent, release: settings.release });
   const secrets = new SecretReader(settings.secrets, clock);
+  const flags =
+    settings.flags === undefined
+      ? undefined
+      : new FlagSource({ settings: settings.flags, clock, random: Math.random, logger });
   const environment = onceAsync(async (): Promise<AgentEnvironment> => {
     const behavior = await loadBehavior(s3, settings);
     return {
@@ -105,7 +111,9 @@ function createWorker<I, O, S>(definition: AgentDefinition<I, O, S>) {
       settings: await agentSettings(),
       tools: compileToolSchemas(behavior.tools),
       secrets,
+      models: new ModelChain({ behavior, secrets, clock }),
       transcripts: settings.transcripts ? payloads : undefined,
+      flags,
       sessions: new SessionStore({
         client,
         table: settings.sessionsTable,
