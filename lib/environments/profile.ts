@@ -1,0 +1,76 @@
+import { Duration, Size, Token } from 'aws-cdk-lib';
+import { Construct } from 'constructs';
+
+/** Settings by their dotted names, as text: two profiles that say the same have the same entries. */
+export type Profile = ReadonlyMap<string, string>;
+
+/** One setting that two profiles do not share. */
+export interface Difference {
+  readonly name: string;
+  readonly values: readonly [string, string];
+}
+
+/** Deeper there are no settings, but things that hold each other. */
+const DEEPEST = 8;
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Takes a value apart into its settings. What only a deployment can tell (tokens), what stands elsewhere in the tree
+ * (constructs) and what computes (functions) has no value here and takes part by its being there.
+ *
+ * @param name of the value
+ */
+export function profileOf(name: string, value: unknown): Profile {
+  const profile = new Map<string, string>();
+  takeApart(profile, name, value, 0);
+  return profile;
+}
+
+/** Names of what differs, in order. */
+export function differencesOf(first: Profile, second: Profile): Difference[] {
+  return [...new Set([...first.keys(), ...second.keys()])]
+    .sort()
+    .filter((name) => first.get(name) !== second.get(name))
+    .map((name) => ({ name, values: [first.get(name) ?? 'not set', second.get(name) ?? 'not set'] }));
+}
+
+function takeApart(profile: Map<string, string>, name: string, value: unknown, depth: number): void {
+  if (value === undefined || typeof value === 'function') {
+    return;
+  }
+  if (typeof value !== 'object' || value === null) {
+    profile.set(name, Token.isUnresolved(value) ? 'known at deployment' : textOf(value));
+  } else if (value instanceof Duration) {
+    profile.set(name, value.isUnresolved() ? 'known at deployment' : durationText(value.toMilliseconds()));
+  } else if (value instanceof Size) {
+    profile.set(name, value.isUnresolved() ? 'known at deployment' : `${value.toMebibytes({ rounding: 1 })} MiB`);
+  } else if (Construct.isConstruct(value) || Token.isUnresolved(value) || 'toMetricConfig' in value) {
+    profile.set(name, 'given');
+  } else if (Array.isArray(value) && value.every((each) => typeof each !== 'object')) {
+    profile.set(name, `[${value.map(textOf).join(', ')}]`);
+  } else if (depth < DEEPEST) {
+    // Of a kind: a plain object or a list says nothing by its class, the instance of a strategy does.
+    const kind = value.constructor?.name ?? 'Object';
+    if (kind !== 'Object' && kind !== 'Array') {
+      profile.set(`${name}.kind`, kind);
+    }
+    for (const [key, member] of Object.entries(value)) {
+      // What a strategy was made of, as its user wrote it.
+      const own = key === 'props' || key === 'options';
+      takeApart(profile, own ? name : `${name}.${key}`, member, depth + 1);
+    }
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? `"${value}"` : String(value);
+}
+
+function durationText(milliseconds: number): string {
+  if (milliseconds > 0 && milliseconds % DAY_MS === 0) {
+    const days = milliseconds / DAY_MS;
+    return days === 1 ? '1 day' : `${days} days`;
+  }
+  return milliseconds % 1_000 === 0 ? `${milliseconds / 1_000} s` : `${milliseconds} ms`;
+}

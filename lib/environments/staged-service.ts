@@ -1,0 +1,92 @@
+import { Annotations, Stack } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { isOfService, stagingDiffers, stale, staleAcceptance, unaccepted } from './acceptance';
+import type { Environment } from './environment';
+import { type Difference, differencesOf, type Profile, profileOf } from './profile';
+import { TOOLS_OF_RELEASE } from './service-profile';
+
+/** A service, as it was built into an environment. */
+export interface StagedService {
+  readonly construct: Construct;
+  readonly profile: Profile;
+}
+
+/** Key in the metadata of a template. */
+const METADATA_KEY = 'AgentLanesEnvironments';
+
+/**
+ * Notes that the service is in the environment: in the template's metadata, where a reviewer reads what was accepted and
+ * why; and, for staging, to be compared with its counterpart in production when the app is synthesized.
+ */
+export function stageService(environment: Environment, agentName: string, service: StagedService): void {
+  environment._services.push(service);
+  const { construct } = service;
+  const { templateOptions } = Stack.of(construct);
+  templateOptions.metadata = {
+    ...templateOptions.metadata,
+    [METADATA_KEY]: {
+      ...templateOptions.metadata?.[METADATA_KEY],
+      [agentName]: { environment: environment.name, accepted: { ...environment.accepted } },
+    },
+  };
+  const { _production: production } = environment;
+  if (production !== undefined) {
+    construct.node.addValidation({ validate: () => compare(environment, production, service) });
+  }
+}
+
+function compare(staging: Environment, production: Environment, service: StagedService): string[] {
+  const differences = differencesFrom(staging, production, service);
+  if (differences === undefined) {
+    Annotations.of(service.construct).addWarningV2(
+      'cdk-agent-lanes:stagingAlone',
+      `no service "${service.construct.node.id}" of environment "${production.name}" is in this app, so the settings of this one (${service.construct.node.path}) were compared with nothing: define both in one app, with the same construct id`,
+    );
+    return [];
+  }
+  const refused = unaccepted(differences, staging.accepted);
+  return [
+    ...(refused.length === 0 ? [] : [`StagingDiffers: ${stagingDiffers(refused)}`]),
+    ...staleOfServices(staging, production, service),
+  ];
+}
+
+/** What no service of staging has a use for; said once, by the first of them. */
+function staleOfServices(staging: Environment, production: Environment, service: StagedService): string[] {
+  if (staging._services[0] !== service) {
+    return [];
+  }
+  const all = staging._services.map((each) => differencesFrom(staging, production, each));
+  if (all.includes(undefined)) {
+    return [];
+  }
+  const differences = all.flatMap((each) => each ?? []);
+  const unused = stale(differences, staging.accepted).filter(isOfService);
+  return unused.length === 0 ? [] : [`StaleAcceptance: ${staleAcceptance(unused)}`];
+}
+
+/** Undefined without a counterpart. */
+function differencesFrom(
+  staging: Environment,
+  production: Environment,
+  { construct, profile }: StagedService,
+): Difference[] | undefined {
+  const sameId = production._services.filter((each) => each.construct.node.id === construct.node.id);
+  const counterpart =
+    sameId.length > 1 ? sameId.find((each) => within(each.construct) === within(construct)) : sameId[0];
+  if (counterpart === undefined) {
+    return undefined;
+  }
+  const sameTools = differencesOf(toolsOf(staging), toolsOf(production)).length === 0;
+  // Other tools were accepted for the environment as a whole: that the releases hold other tools follows from it.
+  return differencesOf(profile, counterpart.profile).filter(({ name }) => sameTools || name !== TOOLS_OF_RELEASE);
+}
+
+function toolsOf({ tools, liveTools }: Environment): Profile {
+  return new Map([...profileOf('tools', tools), ...profileOf('liveTools', liveTools)]);
+}
+
+/** Path below the stack. */
+function within(construct: Construct): string {
+  return construct.node.path.slice(Stack.of(construct).node.path.length);
+}
