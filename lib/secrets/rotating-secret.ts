@@ -233,16 +233,14 @@ export class RotatingSecret extends Construct {
     });
     const permission = rotator.permissionsNode.tryFindChild(`Rotate${this.node.addr}`) as CfnPermission | undefined;
     if (permission !== undefined) {
-      schedule.addDependency(permission);
+      schedule.addResourceDependency(permission);
     }
     grantOnSecret(this.secret, rotator, ROTATE_SECRET_ACTIONS).applyBefore(schedule);
     if (handler !== undefined) {
       grantOnSecret(this.secret, this.function, WATCH_SECRET_ACTIONS);
     }
     const via = `secretsmanager.${Stack.of(this).region}.amazonaws.com`;
-    this.secret.encryptionKey
-      ?.grantEncryptDecrypt(new ViaServicePrincipal(via, rotator.grantPrincipal))
-      .applyBefore(schedule);
+    this.secret.encryptionKey?.grantEncryptDecrypt(new ViaServicePrincipal(via, rotator.grantPrincipal));
   }
 
   private makeFailureAlarm(rotator: IFunction): Alarm {
