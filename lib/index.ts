@@ -4,6 +4,7 @@ export * from './flags';
 export * from './gates';
 export * from './intake';
 export * from './lanes';
+export * from './limits';
 export * from './metrics';
 export * from './observability';
 export * from './redrive';

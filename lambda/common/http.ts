@@ -33,6 +33,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   idempotency_conflict: 409,
   too_large: 413,
   overloaded: 429,
+  budget_exceeded: 429,
   internal: 500,
   unavailable: 503,
 };

@@ -4,7 +4,7 @@ import type { DoorProps } from './http-door';
 import { parseInboxRequest } from './inbox-request';
 
 /**
- * Receives after which a message of the inbox is taken in although too much waits. Until then it waits in the inbox; but
+ * Receives after which a message of the inbox is taken in although too much waits, or a budget is used up. Until then it waits in the inbox; but
  * with more receives it would end among the senders' mistakes in the dead-letter queue, from the fifth on.
  */
 const MOST_DEFERRALS = 3;
@@ -27,7 +27,7 @@ export async function takeFromInbox(
         const refusal = refusalOf(error);
         report(refusal, logger, { inboxMessage: record.messageId });
         // What waits for better times is not refused.
-        if (refusal.code !== 'overloaded') {
+        if (refusal.code !== 'overloaded' && refusal.code !== 'budget_exceeded') {
           metrics.refused();
         }
         return { itemIdentifier: record.messageId };

@@ -3,11 +3,13 @@
  * lane. Its alias `live` is what CodeDeploy shifts; see decision.ts for how the alias's weights become lanes.
  */
 import * as z from 'zod';
-import { backlogLimitsSchema, Env } from '../../lib/contract';
+import { backlogLimitsSchema, budgetsSchema, Env } from '../../lib/contract';
 import { readAlias } from '../common/alias';
 import { BacklogCount } from '../common/backlog-count';
 import { ControlTableBacklog } from '../common/backlog-store';
 import { BacklogView } from '../common/backlog-view';
+import { BudgetBook } from '../common/budget-book';
+import { ControlTableBudgets } from '../common/budget-store';
 import { cloudWatchClient } from '../common/clients/cloudwatch';
 import { documentClient } from '../common/clients/dynamodb';
 import { lambdaClient } from '../common/clients/lambda';
@@ -40,6 +42,7 @@ const settingsSchema = z.object({
   [Env.TASK_RETENTION_DAYS]: setting.count,
   [Env.PAYLOAD_BUCKET]: setting.text,
   [Env.BACKLOG_LIMITS]: setting.json(backlogLimitsSchema),
+  [Env.BUDGETS]: setting.json(budgetsSchema).optional(),
   [Env.WEBHOOK_QUEUE]: z.url().optional(),
   [Env.WEBHOOK_PRIVATE_HOSTS]: setting.json(z.array(z.string().min(1).toLowerCase())).default([]),
   AWS_LAMBDA_FUNCTION_NAME: setting.text,
@@ -75,6 +78,7 @@ const dependencies = once(() => {
     clock,
     onProblem,
   });
+  const budgets = settings[Env.BUDGETS];
   const intake = new Intake({
     agent,
     retentionDays: settings[Env.TASK_RETENTION_DAYS],
@@ -84,13 +88,28 @@ const dependencies = once(() => {
     // Four megabytes may take their time, but two attempts have to fit into the function's.
     payloads: new PayloadStore(s3Client({ requestTimeout: 6_000, maxAttempts: 2 }), settings[Env.PAYLOAD_BUCKET]),
     backpressure: new Backpressure({ backlog, limits: settings[Env.BACKLOG_LIMITS] }),
+    budgets:
+      budgets?.onExceeded !== 'refuse'
+        ? undefined
+        : new BudgetBook({
+            settings: budgets,
+            store: new ControlTableBudgets(dynamodb, settings[Env.CONTROL_TABLE]),
+            clock,
+          }),
     clock,
     logger,
     metrics,
   });
   const webhooks =
     settings[Env.WEBHOOK_QUEUE] === undefined ? undefined : { privateHosts: settings[Env.WEBHOOK_PRIVATE_HOSTS] };
-  return { intake, logger, metrics, auth: settings[Env.AUTH], webhooks };
+  return {
+    intake,
+    logger,
+    metrics,
+    budgetMetrics: new BudgetMetrics(agent, clock),
+    auth: settings[Env.AUTH],
+    webhooks,
+  };
 });
 
 export async function handler(event: HttpEvent | SqsEvent): Promise<HttpResponse | SqsBatchResponse> {

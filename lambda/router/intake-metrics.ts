@@ -1,4 +1,4 @@
-import { Dimension, IntakeMetric, type LaneName } from '../../lib/contract';
+import { BudgetMetric, Dimension, IntakeMetric, type LaneName } from '../../lib/contract';
 import type { Clock } from '../common/clock';
 import { emitMetrics, type MetricSink, standardOutput } from '../common/emf';
 
@@ -22,6 +22,11 @@ export class IntakeMetrics {
   /** Beside being refused: it was for what waits in the lane. */
   shed(lane: LaneName): void {
     this.count(IntakeMetric.SHED, lane);
+  }
+
+  /** Not let in for a budget that is used up. */
+  overBudget(): void {
+    this.count(BudgetMetric.EXCEEDED);
   }
 
   private count(name: string, lane?: LaneName): void {

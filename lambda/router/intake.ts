@@ -9,6 +9,7 @@ import {
   type TaskStatus,
 } from '../../lib/contract';
 import { isUnavailable } from '../common/aws-errors';
+import type { ExceededBudget } from '../common/budget-book';
 import type { Clock } from '../common/clock';
 import { Refusal } from '../common/http';
 import type { Log } from '../common/logger';
@@ -43,6 +44,8 @@ export interface IntakeProps {
   readonly queues: TaskSender;
   readonly payloads: PayloadWriter;
   readonly backpressure: { overload(lane: LaneName, priority: Priority): Promise<Overload | undefined> };
+  /** Absent: there are none, or tasks past them are let in. */
+  readonly budgets?: { exceeded(user: string): Promise<ExceededBudget | undefined> } | undefined;
   readonly clock: Clock;
   readonly logger: Log;
   readonly metrics: IntakeMetrics;
@@ -54,7 +57,7 @@ export interface Accepted {
 }
 
 export interface SubmitOptions {
-  /** Lets the task in even while too much waits. @default false */
+  /** Lets the task in even while too much waits, or a budget is used up. @default false */
   readonly despiteOverload?: boolean;
 }
 
@@ -74,7 +77,7 @@ export interface SubmitOptions {
 export class Intake {
   constructor(private readonly props: IntakeProps) {}
 
-  /** @throws Refusal idempotency_conflict, overloaded, unavailable or internal */
+  /** @throws Refusal idempotency_conflict, overloaded, budget_exceeded, unavailable or internal */
   async submit(submission: Submission, { despiteOverload = false }: SubmitOptions = {}): Promise<Accepted> {
     const { agent, backpressure, clock, logger, metrics, retentionDays, routing, tasks } = this.props;
     const id = taskIdOf(agent, submission);
@@ -84,9 +87,10 @@ export class Intake {
     const decision = chooseLane(state, now, agent, submission.user);
     const { lane } = decision;
     const overload = despiteOverload ? undefined : await backpressure.overload(lane, submission.priority);
+    const exceeded = despiteOverload ? undefined : await this.exceeded(submission.user);
     const text = JSON.stringify(submission.input);
     const isLarge = Buffer.byteLength(text) > MAX_INLINE_BYTES;
-    if (submission.idempotencyKey !== undefined && (overload !== undefined || isLarge)) {
+    if (submission.idempotencyKey !== undefined && (overload !== undefined || exceeded !== undefined || isLarge)) {
       // A repeat is not to be turned away, nor to send megabytes once more. Other repeats are met by the write below.
       const present = await this.orRefuse('the task could not be read', () => tasks.get(id));
       if (present !== undefined && present.expiresAt >= Math.floor(now / 1000)) {
@@ -96,6 +100,10 @@ export class Intake {
     if (overload !== undefined) {
       metrics.shed(lane);
       throw overloaded(overload, submission.priority);
+    }
+    if (exceeded !== undefined) {
+      metrics.overBudget();
+      throw overBudget(exceeded);
     }
     const stored = isLarge ? await this.store(id, text) : { input: submission.input as TaskRecord['input'] };
     const task = newTask({ id, agent, submission, requestDigest, stored, lane, now, retentionDays });
@@ -142,6 +150,16 @@ export class Intake {
     return { id: present.id, status: present.status };
   }
 
+  /** Budgets that cannot be read refuse nobody: the worker looks again before it spends. */
+  private async exceeded(user: string): Promise<ExceededBudget | undefined> {
+    try {
+      return await this.props.budgets?.exceeded(user);
+    } catch (error) {
+      this.props.logger.warn('the budgets could not be read: the task is let in', { error: error as Error });
+      return undefined;
+    }
+  }
+
   private async store(taskId: string, text: string): Promise<StoredInput> {
     const key = PayloadKey.input(taskId, sha256(text));
     return {
@@ -185,4 +203,8 @@ function overloaded({ queue, ageSeconds, limitSeconds, retryAfterSeconds }: Over
     undefined,
     { retryAfterSeconds },
   );
+}
+
+function overBudget({ message, endsInMs }: ExceededBudget): Refusal {
+  return new Refusal('budget_exceeded', message, undefined, { retryAfterSeconds: Math.ceil(endsInMs / 1000) });
 }

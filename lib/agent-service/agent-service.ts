@@ -1,4 +1,5 @@
 import { Annotations, ArnFormat, CfnOutput, Duration, Names, type RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -14,6 +15,8 @@ import { type Flag, type FlagGrowth, Flags } from '../flags';
 import { type QualityGate, QualityGates } from '../gates';
 import { Intake, type IntakeOptions } from '../intake';
 import { Lane, LaneName } from '../lanes';
+import type { Budgets, RateLimit } from '../limits';
+import { BudgetAlarm } from '../limits/budget-alarm';
 import { TaskMetrics } from '../metrics';
 import { AgentDashboard } from '../observability/agent-dashboard';
 import { Redrive } from '../redrive';
@@ -123,6 +126,22 @@ export interface AgentServiceProps {
   readonly maxInFlightPerUser?: number;
 
   /**
+   * What each provider (`anthropic`, `openai`, `bedrock`, `openai_compatible`) allows, shared by all workers of all lanes. A
+   * task that has to wait waits in its queue; the live lanes' tasks come before probes, and these before shadow tasks.
+   *
+   * @default - not limited: a task that the provider turns away waits
+   */
+  readonly rateLimits?: { readonly [provider: string]: RateLimit };
+
+  /**
+   * What the agent, and each of its users, may cost a day, beside the budget of a task (`Limits.maxCost`). At 80 % of the
+   * agent's the topic is told.
+   *
+   * @default - no such budgets
+   */
+  readonly budgets?: Budgets;
+
+  /**
    * Telling callers that their tasks have ended.
    *
    * @default - tasks with a webhook are refused; callers ask for the status
@@ -172,6 +191,8 @@ export class AgentService extends Construct {
   readonly intake: Intake;
   /** Undefined for an agent without webhooks. */
   readonly webhooks: WebhookDelivery | undefined;
+  /** Fires at 80 % of the agent's budget for a day. Undefined without such a budget. */
+  readonly budgetAlarm: Alarm | undefined;
   /** Undefined for an agent without flags. */
   readonly flags: Flags | undefined;
   /** Lists dead tasks and sends them back. */
@@ -238,6 +259,8 @@ export class AgentService extends Construct {
       maxAttempts,
       ...(environment === undefined ? {} : { logRetention: environment.logRetention }),
       ...(props.maxInFlightPerUser === undefined ? {} : { maxInFlightPerUser: props.maxInFlightPerUser }),
+      ...(props.rateLimits === undefined ? {} : { rateLimits: props.rateLimits }),
+      ...(props.budgets === undefined ? {} : { budgets: props.budgets }),
       ...(props.transcripts === undefined ? {} : { transcripts: props.transcripts }),
       ...(this.webhooks === undefined ? {} : { webhookQueue: this.webhooks.queue }),
       ...(this.flags === undefined ? {} : { flags: this.flags }),
@@ -268,7 +291,11 @@ export class AgentService extends Construct {
       taskRetention,
       action,
       ...(this.webhooks === undefined ? {} : { webhooks: this.webhooks }),
+      ...(props.budgets === undefined ? {} : { budgets: props.budgets }),
     });
+    if (props.budgets?.daily.agent !== undefined) {
+      this.budgetAlarm = new BudgetAlarm(this, 'BudgetAlarm', { agentName: this.agentName, action }).alarm;
+    }
     this.redrive = new Redrive(this, 'Redrive', {
       agentName: this.agentName,
       store: this.store,

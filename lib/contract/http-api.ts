@@ -112,6 +112,7 @@ export const errorResponseSchema = z.strictObject({
       'not_found',
       'forbidden',
       'overloaded',
+      'budget_exceeded',
       'unavailable',
       'internal',
     ]),

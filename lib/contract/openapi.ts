@@ -182,7 +182,8 @@ function submitOperation(): JsonObject {
       '429': refusalOrGateway(
         'Too much waits for a task of this priority (code `overloaded`: Retry-After says the seconds by which the oldest ' +
           'task has waited too long, 30 to 300), or more requests come than the API lets through (from API Gateway, ' +
-          'without the header).',
+          'without the header), or the budget of the agent or of the user for today is used up (code `budget_exceeded`: ' +
+          'Retry-After says the seconds until midnight UTC).',
         RETRY_AFTER,
       ),
     },

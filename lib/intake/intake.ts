@@ -28,6 +28,7 @@ import { Dimension, Env, IntakeMetric, METRIC_NAMESPACE, ROUTER_ALIAS, TASKS_PAT
 import { grantSend } from '../lanes/grant-send';
 import type { Lane } from '../lanes/lane';
 import { queueUrls } from '../lanes/queue-urls';
+import type { Budgets } from '../limits';
 import type { AgentStore } from '../state';
 import { type BacklogLimits, backlogLimitsOf } from './backlog-limits';
 import { IntakeAuth } from './intake-auth';
@@ -110,6 +111,12 @@ export interface IntakeProps extends IntakeOptions {
    * @default - tasks with a webhook are refused
    */
   readonly webhooks?: IntakeWebhooks;
+  /**
+   * Budgets past which tasks are refused, if they are to be.
+   *
+   * @default - none
+   */
+  readonly budgets?: Budgets;
   /**
    * Key that encrypts the inbox.
    *
@@ -217,9 +224,13 @@ export class Intake extends Construct {
         [Env.AUTH]: auth.mode,
         [Env.TASK_RETENTION_DAYS]: String(retentionDays),
         ...webhookEnvironment(props.webhooks),
+        ...(props.budgets === undefined ? {} : { [Env.BUDGETS]: JSON.stringify(props.budgets._settings()) }),
       },
     });
     props.store.grantIntake(this.router);
+    if (props.budgets !== undefined) {
+      props.store.grantReadBudgets(this.router);
+    }
     for (const lane of lanes) {
       lane.grantSend(this.router);
     }

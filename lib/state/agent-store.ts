@@ -7,7 +7,9 @@ import { Construct } from 'constructs';
 import { laneError } from '../common';
 import {
   BACKLOG_PARTITION,
+  BUDGET_PARTITION_PREFIX,
   ControlKey,
+  LIMIT_PARTITION_PREFIX,
   PARTITION_KEY,
   PAYLOAD_PREFIX,
   ROUTING_PARTITION,
@@ -24,14 +26,17 @@ import {
   INTAKE_TASK_ACTIONS,
   KEY_READ_ACTIONS,
   KEY_WRITE_ACTIONS,
+  LIMIT_ACTIONS,
   LIST_PAYLOAD_ACTIONS,
   PREFLIGHT_TASK_ACTIONS,
+  READ_BUDGET_ACTIONS,
   READ_PAYLOAD_ACTIONS,
   READ_ROUTING_ACTIONS,
   READ_TASK_ACTIONS,
   RECORDER_CONTROL_ACTIONS,
   REDRIVE_ROUTING_ACTIONS,
   REDRIVE_TASK_ACTIONS,
+  SPEND_ACTIONS,
   STATUS_TASK_ACTIONS,
   WEBHOOK_TASK_ACTIONS,
   WORKER_SESSION_ACTIONS,
@@ -164,6 +169,21 @@ export class AgentStore extends Construct {
   /** For checks and workers: what is promoted, what is rolled out. */
   grantReadRouting(grantee: iam.IGrantable): iam.Grant {
     return grantOn(this.control, grantee, READ_ROUTING_ACTIONS, KEY_READ_ACTIONS, [ROUTING_PARTITION]);
+  }
+
+  /** For workers that share the limits of the providers. */
+  grantLimits(grantee: iam.IGrantable): iam.Grant {
+    return grantOn(this.control, grantee, LIMIT_ACTIONS, KEY_WRITE_ACTIONS, [`${LIMIT_PARTITION_PREFIX}*`]);
+  }
+
+  /** For workers: count what tasks cost against the budgets. */
+  grantSpend(grantee: iam.IGrantable): iam.Grant {
+    return grantOn(this.control, grantee, SPEND_ACTIONS, KEY_WRITE_ACTIONS, [`${BUDGET_PARTITION_PREFIX}*`]);
+  }
+
+  /** For the router: looks at the budgets. */
+  grantReadBudgets(grantee: iam.IGrantable): iam.Grant {
+    return grantOn(this.control, grantee, READ_BUDGET_ACTIONS, KEY_READ_ACTIONS, [`${BUDGET_PARTITION_PREFIX}*`]);
   }
 
   /** For the recorder: writes releases, routing and audit. It may delete nothing. */

@@ -40,6 +40,13 @@ export const PREFLIGHT_TASK_ACTIONS = ['dynamodb:PutItem', 'dynamodb:GetItem'];
 /** Control table, evidence check and worker, partition ROUTING only: what is promoted, what is rolled out or revoked. */
 export const READ_ROUTING_ACTIONS = ['dynamodb:GetItem'];
 
+/** Control table, worker, partitions LIMIT#… only: take a share of what a provider allows. */
+export const LIMIT_ACTIONS = ['dynamodb:GetItem', 'dynamodb:UpdateItem'];
+/** Control table, worker, partitions BUDGET#… only: look at what a day has cost, add to it. */
+export const SPEND_ACTIONS = ['dynamodb:GetItem', 'dynamodb:UpdateItem'];
+/** Control table, router, partitions BUDGET#… only. */
+export const READ_BUDGET_ACTIONS = ['dynamodb:GetItem'];
+
 /** Control table, recorder: releases (put once), routing, audit. No deletion: the trail is append only. */
 export const RECORDER_CONTROL_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem'];
 

@@ -10,6 +10,7 @@ import { DEFAULT_MAX_ATTEMPTS, Env, PlatformLimits, PRIORITIES, type Priority, S
 import type { ILaneQueues } from '../lanes';
 import { grantSend } from '../lanes/grant-send';
 import { deadLetterUrls, queueUrls } from '../lanes/queue-urls';
+import { rateLimitsOf } from '../limits/rate-limit';
 import type { WorkerDescription } from '../release';
 import { bundleAgent } from './agent-bundle';
 import { AgentWorker } from './agent-worker';
@@ -84,6 +85,12 @@ export class LambdaWorker extends AgentWorker {
     }
     if (context.webhookQueue !== undefined) {
       grantSend(context.webhookQueue, this.function);
+    }
+    if (context.rateLimits !== undefined) {
+      context.store.grantLimits(this.function);
+    }
+    if (context.budgets !== undefined) {
+      context.store.grantSpend(this.function);
     }
     context.flags?.grantRead(this.function);
     context.release.grantRead(this.function);
@@ -226,6 +233,10 @@ export class LambdaWorker extends AgentWorker {
       [Env.PAYLOAD_BUCKET]: store.payloads.bucketName,
       [Env.TRANSCRIPTS]: context.transcripts === undefined ? 'off' : 'on',
       ...(context.webhookQueue === undefined ? {} : { [Env.WEBHOOK_QUEUE]: context.webhookQueue.queueUrl }),
+      ...(context.rateLimits === undefined
+        ? {}
+        : { [Env.RATE_LIMITS]: JSON.stringify(rateLimitsOf(this, context.rateLimits)) }),
+      ...(context.budgets === undefined ? {} : { [Env.BUDGETS]: JSON.stringify(context.budgets._settings()) }),
       ...(context.flags === undefined ? {} : { [Env.FLAGS]: context.flags._settings() }),
       [Env.MAX_ATTEMPTS]: String(this.maxAttempts),
       ...(context.maxInFlightPerUser === undefined

@@ -3,6 +3,7 @@ import type * as logs from 'aws-cdk-lib/aws-logs';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import type { Flags } from '../flags';
+import type { Budgets, RateLimit } from '../limits';
 import type { Release } from '../release';
 import type { AgentStore } from '../state';
 import type { Transcripts } from './transcripts';
@@ -20,6 +21,10 @@ export interface WorkerContext {
   readonly maxAttempts?: number;
   /** Tasks of one user that run at once. @default not limited */
   readonly maxInFlightPerUser?: number;
+  /** What the providers allow. @default not limited */
+  readonly rateLimits?: { [provider: string]: RateLimit };
+  /** What agent and users may cost a day. @default no such budgets */
+  readonly budgets?: Budgets;
   /** Recording of model calls. @default none are recorded */
   readonly transcripts?: Transcripts;
   /** Told of the end of tasks with a webhook. @default tasks have no webhooks */
