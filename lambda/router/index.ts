@@ -106,7 +106,6 @@ const dependencies = once(() => {
     intake,
     logger,
     metrics,
-    budgetMetrics: new BudgetMetrics(agent, clock),
     auth: settings[Env.AUTH],
     webhooks,
   };
