@@ -90,6 +90,16 @@ export class Tracer {
   }
 }
 
+/** The context, with every text of its documents changed: for what must not leave the function, such as secrets. */
+export function withTexts(trace: TraceContext | undefined, change: (text: string) => string): TraceContext | undefined {
+  if (trace === undefined) {
+    return undefined;
+  }
+  const changed = (document: SegmentDocument): SegmentDocument =>
+    JSON.parse(JSON.stringify(document, (_, value: unknown) => (typeof value === 'string' ? change(value) : value)));
+  return { ...trace, send: (document) => trace.send(changed(document)) };
+}
+
 /** Does the work, and records it as a segment of its own: the part of one service in the trace. */
 export function segment<T>(
   trace: TraceContext | undefined,

@@ -1,11 +1,5 @@
 import type { ModelProvider, ProviderAnswer, ProviderRequest } from './provider';
-import { ProviderError } from './provider';
-
-/** Statuses below 500 that a repetition may overcome: request timeout, conflict. */
-const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 409]);
-
-/** Rate limit, and overloaded (https://docs.anthropic.com/en/api/errors). */
-const THROTTLED_STATUSES: ReadonlySet<number> = new Set([429, 529]);
+import { failureOf, ProviderError, retryAfterOf } from './provider';
 
 /**
  * Anthropic's Messages API (https://docs.anthropic.com/en/api/messages) through its SDK. The SDK takes the base URL
@@ -20,7 +14,7 @@ export const anthropicProvider: ModelProvider = {
       APIConnectionError,
       APIError,
     } = await import('@anthropic-ai/sdk');
-    const client = new Anthropic({ apiKey, maxRetries: 0, timeout: model.timeoutMs });
+    const client = new Anthropic({ apiKey: apiKey ?? null, maxRetries: 0, timeout: model.timeoutMs });
     try {
       const message = await client.messages.create(
         {
@@ -55,33 +49,15 @@ export const anthropicProvider: ModelProvider = {
         });
       }
       if (error instanceof APIError && typeof error.status === 'number') {
-        const retryAfterMs = retryAfterOf(error.headers);
         const said = error.apiMessage ?? error.message;
         throw new ProviderError(
-          kindOf(error.status),
+          failureOf(error.status),
           error.status,
           `anthropic answered ${error.status}${error.type === null ? '' : ` ${error.type}`}: ${said}`,
-          { cause: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
+          { cause: error, ...retryAfterOf(error.headers) },
         );
       }
       throw error;
     }
   },
 };
-
-function kindOf(status: number): ProviderError['kind'] {
-  if (THROTTLED_STATUSES.has(status)) {
-    return 'throttled';
-  }
-  if (status >= 500 || PASSING_STATUSES.has(status)) {
-    return 'unavailable';
-  }
-  return status === 401 ? 'unauthorized' : 'refused';
-}
-
-/** The header `Retry-After` in seconds, as the provider sends it. */
-function retryAfterOf(headers: unknown): number | undefined {
-  const text = headers instanceof Headers ? headers.get('retry-after') : null;
-  const seconds = text === null || text.trim() === '' ? Number.NaN : Number(text);
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
-}

@@ -2,10 +2,13 @@ import { setMaxListeners } from 'node:events';
 import type { BehaviorDocument, Json, Usage } from '../../lib/contract';
 import type { PayloadStore } from '../common/payload-store';
 import type { TraceContext } from '../common/tracing';
-import type { AgentContext, AgentLogger, StepCall, StepOptions, TaskInfo, ToolCall } from './agent';
+import type { AgentContext, AgentLogger, StepCall, StepOptions, TaskInfo, ToolCall, ToolOptions } from './agent';
+import { type FlagReader, TaskFlags } from './flags';
 import type { TaskJournal } from './journal';
 import { TaskMeter } from './meter';
 import { TaskModel } from './model';
+import type { ModelChain } from './model-chain';
+import { type ModelReport, ModelTally } from './model-tally';
 import { renderPrompt } from './prompts';
 import type { Checked } from './schema';
 import type { SecretReader } from './secrets';
@@ -21,7 +24,10 @@ export interface AgentEnvironment {
   readonly behavior: BehaviorDocument;
   readonly tools: ToolSchemas;
   readonly secrets: SecretReader;
+  readonly models: ModelChain;
   readonly sessions: SessionStore;
+  /** Absent: the service has no flags. */
+  readonly flags?: FlagReader | undefined;
   /** The agent's settings, checked. Absent: it names none. Only a probe is run although something is wrong with them. */
   readonly settings?: Checked<unknown>;
   /** Where model calls are recorded; absent: they are not. */
@@ -46,18 +52,20 @@ export class TaskContext implements AgentContext {
   readonly mode: AgentContext['mode'];
   readonly model: AgentContext['model'];
   readonly session: AgentContext['session'];
+  readonly flags: TaskFlags;
   readonly signal: AbortSignal;
   readonly meter: TaskMeter;
   readonly #environment: AgentEnvironment;
   readonly #steps: Steps;
   readonly #trace: TraceContext | undefined;
+  readonly #tally: ModelTally;
   #score: number | undefined;
 
   constructor(
     environment: AgentEnvironment,
     { task, logger, controller, journal, trace, transcripts }: ContextOptions,
   ) {
-    const { behavior, secrets, sessions } = environment;
+    const { behavior, models, sessions } = environment;
     const { signal } = controller;
     this.#environment = environment;
     this.#trace = trace;
@@ -70,7 +78,6 @@ export class TaskContext implements AgentContext {
     setMaxListeners(0, signal);
     const meter = new TaskMeter(
       behavior.limits,
-      behavior.model.price,
       (error) => controller.abort(error),
       journal && { usage: journal.usage, steps: journal.finishedBefore },
     );
@@ -85,22 +92,31 @@ export class TaskContext implements AgentContext {
       controller,
     });
     this.#steps = steps;
+    this.#tally = new ModelTally(journal?.models);
     this.model = new TaskModel({
-      settings: behavior.model,
-      secrets,
+      chain: models,
+      primary: behavior.model.id,
+      mode: task.mode,
       steps,
       meter,
+      tally: this.#tally,
       logger,
       signal,
       trace,
       transcripts,
     });
     this.session = sessions.open(task.session, signal);
+    this.flags = new TaskFlags({ reader: environment.flags, user: task.user, steps, journal, signal });
   }
 
   /** Quality as the agent last judged it. */
   get quality(): number | undefined {
     return this.#score;
+  }
+
+  /** Models that answered, and what happened on the way. */
+  get models(): ModelReport {
+    return this.#tally.report;
   }
 
   async step<T>(name: string, run: (call: StepCall) => T | Promise<T>, { input }: StepOptions = {}): Promise<T> {
@@ -112,10 +128,17 @@ export class TaskContext implements AgentContext {
     }));
   }
 
-  tool<I extends Json, O>(name: string, input: I, run: (input: I, call: ToolCall) => O | Promise<O>): Promise<O> {
+  tool<I extends Json, O>(
+    name: string,
+    input: I,
+    run: (input: I, call: ToolCall) => O | Promise<O>,
+    options?: ToolOptions<I, O>,
+  ): Promise<O> {
     const { meter, logger, signal } = this;
-    const parts = { schemas: this.#environment.tools, steps: this.#steps, meter, logger, signal, trace: this.#trace };
-    return callTool(parts, name, input, run);
+    const { tools: schemas, behavior } = this.#environment;
+    const sandboxed = behavior.sandboxedTools;
+    const parts = { schemas, sandboxed, steps: this.#steps, meter, logger, signal, trace: this.#trace };
+    return callTool(parts, name, input, run, options);
   }
 
   prompt(name: string, variables?: Readonly<Record<string, string | number | boolean>>): string {

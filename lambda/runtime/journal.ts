@@ -1,7 +1,16 @@
-import { type JournalEntry, type JournalKind, type Usage, usageFields } from '../../lib/contract';
+import {
+  type FlagValue,
+  flagValueSchema,
+  type JournalEntry,
+  type JournalKind,
+  type Usage,
+  usageFields,
+} from '../../lib/contract';
 import type { Clock } from '../common/clock';
 import type { PayloadStore } from '../common/payload-store';
 import { LeaseLostError } from './errors';
+import { type ModelReport, mostAnswered } from './model-tally';
+import { FLAG_KEY_PREFIX } from './step-keys';
 import { StepValues } from './step-values';
 import { addUsage, NOTHING_USED } from './usage';
 
@@ -33,6 +42,8 @@ export interface JournalOptions {
   readonly expiresAt: number;
   /** Usage of earlier attempts, as the task's record has it. */
   readonly recordUsage?: Usage | undefined;
+  /** Models that answered earlier attempts, as the task's record has it. */
+  readonly recordModels?: ModelReport['answered'] | undefined;
   readonly clock: Clock;
 }
 
@@ -55,6 +66,8 @@ export interface Step {
 export interface Done {
   readonly value: unknown;
   readonly usage?: Usage;
+  /** Model that answered. */
+  readonly model?: string;
 }
 
 /** The value of a finished step: as its JSON gives it, when it ran first as well as ever after. */
@@ -119,6 +132,26 @@ export class TaskJournal {
       most[field] = Math.max(recordUsage[field], journaled[field]);
     }
     return most;
+  }
+
+  /** Models that answered earlier attempts, with how often: as {@link usage}. */
+  get models(): ModelReport['answered'] {
+    const journaled: Record<string, number> = {};
+    for (const { model } of this.#former.values()) {
+      if (model !== undefined) {
+        journaled[model] = (journaled[model] ?? 0) + 1;
+      }
+    }
+    return mostAnswered(this.#options.recordModels ?? {}, journaled);
+  }
+
+  /** What flags said to earlier attempts. */
+  get flags(): Readonly<Record<string, FlagValue>> {
+    return Object.fromEntries(
+      [...this.#former.values()]
+        .filter(({ key, state }) => state === 'finished' && key.startsWith(FLAG_KEY_PREFIX))
+        .map(({ name, json }) => [name, flagValueSchema.parse(JSON.parse(json ?? 'null'))]),
+    );
   }
 
   /** Names of entries that earlier attempts finished, and that this one had no use for. */
@@ -186,12 +219,17 @@ export class TaskJournal {
     await Promise.all(this.#pending);
   }
 
-  async #finish(begun: Begun, { value, usage }: Done): Promise<unknown> {
+  async #finish(begun: Begun, { value, usage, model }: Done): Promise<unknown> {
     const { attempt } = this.#options;
     const text = this.#values.write(begun, value);
     this.#requireLease(begun);
     const place = await this.#values.place(begun, text, attempt);
-    const other = await this.#record({ ...this.#entry(begun, 'finished'), ...place, ...(usage && { usage }) });
+    const other = await this.#record({
+      ...this.#entry(begun, 'finished'),
+      ...place,
+      ...(usage && { usage }),
+      ...(model === undefined ? {} : { model }),
+    });
     if (other !== undefined) {
       throw new LeaseLostError(`attempt ${other.attempt} finished ${begun.key}, so attempt ${attempt} is not the last`);
     }

@@ -16,7 +16,6 @@ export interface UsedBefore {
  */
 export class TaskMeter {
   readonly #limits: TaskLimits;
-  readonly #price: ModelSettings['price'];
   readonly #onExceeded: (error: LimitExceededError) => void;
   #usage: Usage;
   #steps: number;
@@ -25,12 +24,10 @@ export class TaskMeter {
   /** @param onExceeded called once, with the first limit that was exceeded */
   constructor(
     limits: TaskLimits,
-    price: ModelSettings['price'],
     onExceeded: (error: LimitExceededError) => void,
     { usage, steps }: UsedBefore = { usage: NOTHING_USED, steps: 0 },
   ) {
     this.#limits = limits;
-    this.#price = price;
     this.#onExceeded = onExceeded;
     this.#usage = usage;
     this.#steps = steps;
@@ -67,19 +64,31 @@ export class TaskMeter {
     this.#usage = { ...this.#usage, modelCalls: this.#usage.modelCalls + 1 };
   }
 
-  /** US dollars for the tokens of a call. */
-  costOf(inputTokens: number, outputTokens: number): number {
-    const { inputPerMillion, outputPerMillion } = this.#price;
+  /** US dollars for the tokens of a call, at the prices of the model that answered. */
+  costOf(
+    { inputPerMillion, outputPerMillion }: ModelSettings['price'],
+    inputTokens: number,
+    outputTokens: number,
+  ): number {
     return (inputTokens * inputPerMillion + outputTokens * outputPerMillion) / TOKENS_PER_PRICE;
   }
 
-  /** Adds the tokens of a call, which are paid whether or not they exceed a limit. @throws LimitExceededError */
-  countTokens(inputTokens: number, outputTokens: number): void {
+  /**
+   * Adds the tokens of a call, which are paid whether or not they exceed a limit. Gives what the call used.
+   *
+   * @throws LimitExceededError
+   */
+  countTokens(
+    price: ModelSettings['price'],
+    inputTokens: number,
+    outputTokens: number,
+  ): Pick<Usage, 'inputTokens' | 'outputTokens' | 'cost'> {
+    const cost = this.costOf(price, inputTokens, outputTokens);
     this.#usage = {
       ...this.#usage,
       inputTokens: this.#usage.inputTokens + inputTokens,
       outputTokens: this.#usage.outputTokens + outputTokens,
-      cost: this.#usage.cost + this.costOf(inputTokens, outputTokens),
+      cost: this.#usage.cost + cost,
     };
     const tokens = this.#usage.inputTokens + this.#usage.outputTokens;
     if (tokens > this.#limits.maxTokens) {
@@ -88,6 +97,7 @@ export class TaskMeter {
     if (this.#usage.cost > this.#limits.maxCost) {
       this.#exceed('maxCost', `the task has cost ${this.#usage.cost.toFixed(6)} US dollars`);
     }
+    return { inputTokens, outputTokens, cost };
   }
 
   #refuseAfterLimit(): void {

@@ -24,6 +24,8 @@ export interface StepsParts {
 export interface Executed<T> {
   readonly value: T;
   readonly usage?: Usage;
+  /** Model that answered. */
+  readonly model?: string;
 }
 
 /**

@@ -2,6 +2,8 @@
 export interface ModelTranscript {
   /** Number of the call within its attempt, from 1. */
   readonly call: number;
+  /** Pinned id of the model that was asked. */
+  readonly model: string;
   readonly request: { readonly prompt: string; readonly system?: string; readonly maxTokens: number };
   readonly answer?: { readonly text: string; readonly stopReason: string };
   readonly error?: { readonly code: string; readonly message: string };

@@ -1,6 +1,6 @@
-import { type Json, MAX_PAYLOAD_BYTES, type TaskError, type Usage } from '../../lib/contract';
+import { type FlagValue, type Json, MAX_PAYLOAD_BYTES, type TaskError, type Usage } from '../../lib/contract';
 import { afterReal, type Clock } from '../common/clock';
-import { segment, type TraceContext } from '../common/tracing';
+import { segment, type TraceContext, withTexts } from '../common/tracing';
 import type { AgentDefinition, AgentLogger, TaskInfo } from '../runtime/agent';
 import { type AgentEnvironment, TaskContext } from '../runtime/context';
 import {
@@ -13,6 +13,7 @@ import {
   TimedOutError,
 } from '../runtime/errors';
 import type { StepCounts, TaskJournal } from '../runtime/journal';
+import type { ModelReport } from '../runtime/model-tally';
 import { check } from '../runtime/schema';
 import { untilAborted } from '../runtime/until-aborted';
 import { TranscriptStore } from './transcript-store';
@@ -23,6 +24,9 @@ export interface Spent {
   readonly score: number | undefined;
   /** What this attempt did, and what it found done by earlier ones. */
   readonly steps: StepCounts;
+  readonly models: ModelReport;
+  /** Flags that the task met, in any of its attempts. */
+  readonly flags: Readonly<Record<string, FlagValue>>;
 }
 
 /** How one attempt went. */
@@ -80,7 +84,8 @@ export async function attempt<I, O>(
   environment: AgentEnvironment,
   options: AttemptOptions,
 ): Promise<Outcome> {
-  const { task, trace } = options;
+  const { task } = options;
+  const trace = withTexts(options.trace, (text) => environment.secrets.redact(text));
   return segment(trace, task.agent, (inner) => runOnce(agent, environment, { ...options, trace: inner }), {
     annotations: { task: task.id, release: task.release, lane: task.lane, attempt: task.attempt },
     outcomeOf: (outcome) => ({
@@ -105,7 +110,13 @@ async function runOnce<I, O>(
     transcripts: transcriptsOf(agent, environment, options),
   });
   const cancelTimers = keepTime(environment.behavior.limits.maxDurationMs, options, controller);
-  const spent = (): Spent => ({ usage: context.usage(), score: context.quality, steps: stepsOf(journal) });
+  const spent = (): Spent => ({
+    usage: context.usage(),
+    score: context.quality,
+    steps: stepsOf(journal),
+    models: context.models,
+    flags: context.flags.met,
+  });
   try {
     controller.signal.throwIfAborted();
     const checkedInput = await check(agent.input, input, 'input');
@@ -213,7 +224,7 @@ function workerEnds(availableMs: number, journal: TaskJournal | undefined): Hand
 /** Probes leave no transcripts: nobody asked them anything. */
 function transcriptsOf<I, O>(
   { redact }: AgentDefinition<I, O>,
-  { transcripts, behavior, secrets }: AgentEnvironment,
+  { transcripts, secrets }: AgentEnvironment,
   { task, clock, logger }: AttemptOptions,
 ): TranscriptStore | undefined {
   if (transcripts === undefined || task.mode === 'probe') {
@@ -222,7 +233,6 @@ function transcriptsOf<I, O>(
   return new TranscriptStore({
     payloads: transcripts,
     task,
-    model: behavior.model.id,
     redactors: [(text) => secrets.redact(text), ...(redact === undefined ? [] : [redact])],
     clock,
     logger,

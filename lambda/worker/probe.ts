@@ -74,10 +74,10 @@ export async function probe<I, O>(
     }
     // An agent without its settings would fail for want of them whatever else is wrong: its model is tried in its place.
     const tried = settings?.ok === false ? modelOnly(agent) : agent;
-    for (const name of new Set([
-      ...secrets.names,
-      ...(behavior.model.secret === undefined ? [] : [behavior.model.secret]),
-    ])) {
+    const keys = [behavior.model, ...behavior.fallbacks].flatMap(({ secret }) =>
+      secret === undefined ? [] : [secret],
+    );
+    for (const name of new Set([...secrets.names, ...keys])) {
       await record(`secret:${name}`, async () => {
         await secrets.get(name);
       });

@@ -1,4 +1,4 @@
-import { type TaskRecord, type Usage, WorkerMetric } from '../../lib/contract';
+import { type TaskRecord, WorkerMetric } from '../../lib/contract';
 import type { Clock } from '../common/clock';
 import { CancelledError, messageOf } from '../runtime/errors';
 import type { Outcome } from './attempt';
@@ -35,8 +35,8 @@ export class TaskReturn {
   }
 
   /** To be tried again, some time later. */
-  async retry(work: Work, { error, usage, retryAfterMs }: Failure): Promise<Verdict> {
-    const refused = await this.#giveBack(work, usage);
+  async retry(work: Work, { error, retryAfterMs, ...spent }: Failure): Promise<Verdict> {
+    const refused = await this.#giveBack(work, spent);
     if (refused !== undefined) {
       return refused;
     }
@@ -53,9 +53,9 @@ export class TaskReturn {
   }
 
   /** A provider's limit, or a service that is away, stands in the way: as a retry, but the attempt does not count. */
-  async wait(work: Work, { error, usage, retryAfterMs }: Failure): Promise<Verdict> {
+  async wait(work: Work, { error, retryAfterMs, ...spent }: Failure): Promise<Verdict> {
     const waits = (work.task.waits ?? 0) + 1;
-    const refused = await this.#giveBack(work, usage, { uncounted: true, waited: true });
+    const refused = await this.#giveBack(work, spent, { uncounted: true, waited: true });
     if (refused !== undefined) {
       return refused;
     }
@@ -70,10 +70,10 @@ export class TaskReturn {
   }
 
   /** Another worker goes on at once: with a message of its own, so that the hand-over costs no receive. */
-  async handBack(work: Work, { error, usage, handBack }: Failure): Promise<Verdict> {
+  async handBack(work: Work, { error, handBack, ...spent }: Failure): Promise<Verdict> {
     const { delivery, task } = work;
     const lane = handBack === 'revoked' ? 'stable' : task.lane;
-    const refused = await this.#giveBack(work, usage, { uncounted: true, lane });
+    const refused = await this.#giveBack(work, spent, { uncounted: true, lane });
     if (refused !== undefined) {
       return refused;
     }
@@ -100,17 +100,22 @@ export class TaskReturn {
   /** @returns what becomes of the message if the task cannot be given back; undefined if it was */
   async #giveBack(
     work: Work,
-    usage: Usage,
+    { usage, models }: Pick<Failure, 'usage' | 'models'>,
     how: Pick<Return, 'uncounted' | 'waited' | 'lane'> = {},
   ): Promise<Verdict | undefined> {
     const { store, ending } = this.#parts;
-    const written = await store.giveBack(work.lease, { usage, ranMs: Math.round(work.elapsed()), ...how });
+    const written = await store.giveBack(work.lease, {
+      usage,
+      models: models.answered,
+      ranMs: Math.round(work.elapsed()),
+      ...how,
+    });
     switch (written.kind) {
       case 'written':
         return undefined;
       case 'cancelled': {
         const { code, message } = new CancelledError();
-        return ending.end(work, { status: 'cancelled', error: { code, message }, usage });
+        return ending.end(work, { status: 'cancelled', error: { code, message }, usage, models: models.answered });
       }
       case 'lost':
         return ending.lost(work, 'given back', written.task);

@@ -2,6 +2,7 @@ import { MAX_WAITS, type PayloadRef, type TaskError, type TaskRecord } from '../
 import type { TaskInfo } from '../runtime/agent';
 import { FatalError, isAgentError, messageOf } from '../runtime/errors';
 import { TaskJournal } from '../runtime/journal';
+import { NO_MODELS } from '../runtime/model-tally';
 import { NOTHING_USED } from '../runtime/usage';
 import { agentLogger } from './agent-logger';
 import { attempt, failureOutcome, type Outcome, type Spent } from './attempt';
@@ -17,7 +18,13 @@ import type { WorkerParts } from './worker-parts';
 
 const DAY_SECONDS = 86_400;
 
-const NOTHING_SPENT: Spent = { usage: NOTHING_USED, score: undefined, steps: { executed: 0, replayed: 0 } };
+const NOTHING_SPENT: Spent = {
+  usage: NOTHING_USED,
+  score: undefined,
+  steps: { executed: 0, replayed: 0 },
+  models: NO_MODELS,
+  flags: {},
+};
 
 export interface TaskRunParts<I, O> extends Omit<WorkerParts<I, O>, 'payloads' | 'metrics'> {
   readonly stepPayloads: WorkerParts<I, O>['payloads'];
@@ -54,6 +61,7 @@ export class TaskRun<I, O> {
       await heartbeat.stop();
     }
     metrics.replayed(task, outcome.steps.replayed);
+    metrics.models(task, outcome.models);
     return heartbeat.held() ? this.#settle(work, outcome, resultRef) : ending.lost(work, outcome.kind);
   }
 
@@ -88,16 +96,16 @@ export class TaskRun<I, O> {
 
   /** Ends a task that is not to be run, with what its earlier attempts used. */
   async endUnrun(work: Work, end: Omit<End, 'usage'>): Promise<Verdict> {
-    let usage = work.task.usage ?? NOTHING_USED;
+    let { usage = NOTHING_USED, models, flags = {} } = work.task;
     try {
-      usage = (await this.#openJournal(work, () => true)).usage;
+      ({ usage, models, flags } = await this.#openJournal(work, () => true));
     } catch (error) {
       work.delivery.logger.warn('what earlier attempts used is known from the record alone', {
         outcome: 'error',
         reason: messageOf(error),
       });
     }
-    return this.#parts.ending.end(work, { ...end, usage }, false);
+    return this.#parts.ending.end(work, { ...end, usage, flags, ...(models === undefined ? {} : { models }) }, false);
   }
 
   #beat({ lease, delivery }: Work, controller: AbortController, revoked: () => Promise<boolean>): Heartbeat {
@@ -115,10 +123,19 @@ export class TaskRun<I, O> {
   async #attempt(work: Work, controller: AbortController, leaseHeld: () => boolean): Promise<Outcome> {
     const { agent, clock, tracer, payloads, environment, redact } = this.#parts;
     const { delivery, task, remainingMs } = work;
-    let spent: Spent = { ...NOTHING_SPENT, usage: task.usage ?? NOTHING_USED };
+    let spent: Spent = {
+      ...NOTHING_SPENT,
+      usage: task.usage ?? NOTHING_USED,
+      models: { ...NO_MODELS, answered: task.models ?? {} },
+    };
     try {
       const journal = await this.#openJournal(work, leaseHeld);
-      spent = { ...NOTHING_SPENT, usage: journal.usage };
+      spent = {
+        ...NOTHING_SPENT,
+        usage: journal.usage,
+        models: { ...NO_MODELS, answered: journal.models },
+        flags: journal.flags,
+      };
       const shared = await environment();
       const input = await payloads.input(task);
       return await attempt(agent, shared, {
@@ -154,6 +171,7 @@ export class TaskRun<I, O> {
       // A task that failed may be sent back as long as its record is kept.
       expiresAt: Math.max(task.expiresAt, keptUntil),
       recordUsage: task.usage,
+      recordModels: task.models,
       clock,
     });
   }
@@ -165,15 +183,18 @@ export class TaskRun<I, O> {
     try {
       return { outcome, resultRef: await this.#parts.payloads.keepLarge(task, outcome.result) };
     } catch (error) {
-      const { usage, score, steps } = outcome;
-      return { outcome: failureOutcome(error, { usage, score, steps }, this.#parts.redact), resultRef: undefined };
+      const { usage, score, steps, models, flags } = outcome;
+      return {
+        outcome: failureOutcome(error, { usage, score, steps, models, flags }, this.#parts.redact),
+        resultRef: undefined,
+      };
     }
   }
 
   #settle(work: Work, outcome: Outcome, resultRef: PayloadRef | undefined): Promise<Verdict> {
     const { settings, ending, returning } = this.#parts;
-    const { usage, score } = outcome;
-    const spent = { usage, ...(score === undefined ? {} : { score }) };
+    const { usage, score, models, flags } = outcome;
+    const spent = { usage, flags, models: models.answered, ...(score === undefined ? {} : { score }) };
     switch (outcome.kind) {
       case 'succeeded': {
         const result = resultRef === undefined ? { result: outcome.result } : { resultRef };

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import {
   FINAL_STATUSES,
+  type FlagValue,
   type Json,
   type LaneName,
   type PayloadRef,
@@ -50,12 +51,15 @@ export interface TaskEnd {
   readonly status: Extract<TaskStatus, 'succeeded' | 'failed' | 'timed_out' | 'cancelled'>;
   /** Of all attempts. */
   readonly usage: Usage;
+  /** Models that answered, with how often. */
+  readonly models?: TaskRecord['models'];
   /** Milliseconds that this attempt ran. */
   readonly ranMs: number;
   readonly result?: Json;
   readonly resultRef?: PayloadRef;
   readonly error?: TaskError;
   readonly score?: number;
+  readonly flags?: Readonly<Record<string, FlagValue>>;
   /** Failed after its last attempt. */
   readonly exhausted?: boolean;
 }
@@ -63,6 +67,8 @@ export interface TaskEnd {
 /** How a task goes back to its queue. */
 export interface Return {
   readonly usage: Usage;
+  /** Models that answered, with how often. */
+  readonly models?: TaskRecord['models'];
   readonly ranMs: number;
   /** The attempt does not count. */
   readonly uncounted?: boolean;
@@ -162,7 +168,7 @@ export class TaskStore {
   /** Writes the end of a task, under the lease. */
   async finish(lease: Lease, end: TaskEnd): Promise<Written> {
     const now = this.#now();
-    const { status, usage, ranMs, result, resultRef, error, score, exhausted } = end;
+    const { status, usage, models, ranMs, result, resultRef, error, score, flags = {}, exhausted } = end;
     const written = await this.#update({
       taskId: lease.taskId,
       set: {
@@ -170,11 +176,13 @@ export class TaskStore {
         finishedAt: now,
         endedBy: lease.token,
         usage,
+        ...someModels(models),
         expiresAt: Math.ceil(now / 1000) + this.#options.retentionDays * DAY_SECONDS,
         ...(result === undefined ? {} : { result }),
         ...(resultRef === undefined ? {} : { resultRef }),
         ...(error === undefined ? {} : { error }),
         ...(score === undefined ? {} : { score }),
+        ...(Object.keys(flags).length === 0 ? {} : { flags }),
         ...(exhausted === true ? { exhausted } : {}),
       },
       add: { ranMs },
@@ -188,13 +196,14 @@ export class TaskStore {
    * Hands the task back, so that the next attempt can claim it at once. The lease stays in the record, run out: it says
    * whose write this was. A task that is to be cancelled is not handed back.
    */
-  async giveBack(lease: Lease, { usage, ranMs, uncounted, waited, lane }: Return): Promise<Written> {
+  async giveBack(lease: Lease, { usage, models, ranMs, uncounted, waited, lane }: Return): Promise<Written> {
     const under = underLease(lease);
     const written = await this.#update({
       taskId: lease.taskId,
       set: {
         status: 'queued',
         usage,
+        ...someModels(models),
         lease: { token: lease.token, expiresAt: this.#now() },
         ...(lane === undefined ? {} : { lane }),
       },
@@ -296,6 +305,11 @@ function underLease(lease: Lease) {
 function outcomeOf(written: { readonly ok: boolean; readonly item: Item | undefined }, own: boolean): Written {
   const parsed = taskRecordSchema.safeParse(written.item);
   return { kind: written.ok || own ? 'written' : 'lost', task: parsed.success ? parsed.data : undefined };
+}
+
+/** A task that asked no model has none in its record. */
+function someModels(models: TaskRecord['models']): { readonly models?: TaskRecord['models'] } {
+  return models === undefined || Object.keys(models).length === 0 ? {} : { models };
 }
 
 function isRunning(item: Item): boolean {

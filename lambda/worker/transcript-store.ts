@@ -8,8 +8,6 @@ import type { ModelTranscript, TranscriptWriter } from '../runtime/transcripts';
 export interface TranscriptOptions {
   readonly payloads: PayloadStore;
   readonly task: TaskInfo;
-  /** Pinned model id. */
-  readonly model: string;
   /** Applied to every text, one after the other: secrets first, then whatever the agent's author takes out. */
   readonly redactors: readonly ((text: string) => string)[];
   readonly clock: Clock;
@@ -21,7 +19,7 @@ export class TranscriptStore implements TranscriptWriter {
   constructor(private readonly options: TranscriptOptions) {}
 
   async write({ call, ...said }: ModelTranscript): Promise<void> {
-    const { payloads, task, model, clock, logger } = this.options;
+    const { payloads, task, clock, logger } = this.options;
     const key = PayloadKey.transcript(task.id, task.attempt, call);
     try {
       const transcript = {
@@ -30,7 +28,6 @@ export class TranscriptStore implements TranscriptWriter {
         call,
         at: new Date(clock.now()).toISOString(),
         release: task.release,
-        model,
         ...said,
       };
       await payloads.put(

@@ -5,14 +5,15 @@ const ARNS = { anthropic: 'arn:anthropic', crm: 'arn:crm' };
 function setUp(answers: (string | undefined | Error)[]) {
   const clock = { time: 0, now: () => clock.time, sleep: () => Promise.resolve() };
   const asked: string[] = [];
-  const reader = new SecretReader(ARNS, clock, async (arn) => {
+  const fetch = async (arn: string) => {
     asked.push(arn);
     const answer = answers[asked.length - 1];
     if (answer instanceof Error) {
       throw answer;
     }
     return answer;
-  });
+  };
+  const reader = new SecretReader(ARNS, clock, { random: () => 0, fetch });
   return { clock, asked, reader };
 }
 

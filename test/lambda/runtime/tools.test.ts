@@ -16,7 +16,7 @@ function parts(controller = new AbortController()): ToolParts & { readonly lines
   const lines: [string, unknown][] = [];
   const log = (message: string, fields?: unknown) => lines.push([message, fields]);
   const logger = { debug: log, info: log, warn: log, error: log };
-  const meter = new TaskMeter(limits, { inputPerMillion: 1, outputPerMillion: 1 }, () => {});
+  const meter = new TaskMeter(limits, () => {});
   const task = { taskId: `t-${'0'.repeat(32)}`, attempt: 1, release: 'r-0123456789ab' };
   return {
     schemas: compileToolSchemas(tools),

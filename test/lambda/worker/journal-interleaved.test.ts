@@ -4,6 +4,7 @@ import { systemClock } from '../../../lambda/common/clock';
 import { type AgentContext, defineAgent } from '../../../lambda/runtime';
 import { LeaseLostError } from '../../../lambda/runtime/errors';
 import { type JournalStore, type Recorded, TaskJournal } from '../../../lambda/runtime/journal';
+import { ModelChain } from '../../../lambda/runtime/model-chain';
 import { SecretReader } from '../../../lambda/runtime/secrets';
 import { SessionStore } from '../../../lambda/runtime/sessions';
 import { compileToolSchemas } from '../../../lambda/runtime/tools';
@@ -68,10 +69,12 @@ const behavior = {
   limits: { ...behaviorDocument().limits, maxToolCalls: 1_000, maxSteps: 1_000, maxDurationMs: 600_000 },
 };
 const silent = () => {};
+const secrets = new SecretReader({}, clock);
 const environment = {
   behavior,
+  models: new ModelChain({ behavior, secrets, clock }),
   tools: compileToolSchemas({ search: { type: 'object' } }),
-  secrets: new SecretReader({}, clock),
+  secrets,
   sessions: new SessionStore({
     client: {} as never,
     table: 'none',

@@ -5,6 +5,7 @@ import type { TraceContext } from '../../../../lambda/common/tracing';
 import type { AgentDefinition } from '../../../../lambda/runtime';
 import type { AgentEnvironment } from '../../../../lambda/runtime/context';
 import { TaskJournal } from '../../../../lambda/runtime/journal';
+import { ModelChain } from '../../../../lambda/runtime/model-chain';
 import { SecretReader } from '../../../../lambda/runtime/secrets';
 import { SessionStore } from '../../../../lambda/runtime/sessions';
 import { compileToolSchemas } from '../../../../lambda/runtime/tools';
@@ -130,10 +131,12 @@ export class Attempts {
   environment({ limits, transcripts }: AttemptSetup, clock = systemClock()): AgentEnvironment {
     const plain = behaviorDocument();
     const behavior = { ...plain, limits: { ...plain.limits, ...limits } };
+    const secrets = new SecretReader({ anthropic: KEY_ARN }, clock, { fetch: async () => KEY });
     return {
       behavior,
       tools: compileToolSchemas(behavior.tools),
-      secrets: new SecretReader({ anthropic: KEY_ARN }, clock, async () => KEY),
+      secrets,
+      models: new ModelChain({ behavior, secrets, clock }),
       sessions: new SessionStore({
         client: this.documents,
         table: SESSIONS,

@@ -58,7 +58,7 @@ export function behaviorDocument(changes: Partial<BehaviorDocument> = {}): Behav
       price: { inputPerMillion: 1, outputPerMillion: 5 },
     },
     fallbacks: [],
-    modelPolicy: DEFAULT_MODEL_POLICY,
+    modelPolicy: { ...DEFAULT_MODEL_POLICY, attempts: 1 },
     limits: { maxToolCalls: 5, maxModelCalls: 3, maxSteps: 200, maxTokens: 10_000, maxCost: 1, maxDurationMs: 5_000 },
     stateSchema: 1,
     ...changes,
