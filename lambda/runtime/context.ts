@@ -3,6 +3,7 @@ import type { BehaviorDocument, Json, Usage } from '../../lib/contract';
 import type { PayloadStore } from '../common/payload-store';
 import type { TraceContext } from '../common/tracing';
 import type { AgentContext, AgentLogger, StepCall, StepOptions, TaskInfo, ToolCall, ToolOptions } from './agent';
+import type { BudgetGuard } from './budget';
 import { type FlagReader, TaskFlags } from './flags';
 import type { TaskJournal } from './journal';
 import { TaskMeter } from './meter';
@@ -26,6 +27,8 @@ export interface AgentEnvironment {
   readonly secrets: SecretReader;
   readonly models: ModelChain;
   readonly sessions: SessionStore;
+  /** Absent: there are no budgets beyond that of a task. */
+  readonly budgets?: BudgetGuard | undefined;
   /** Absent: the service has no flags. */
   readonly flags?: FlagReader | undefined;
   /** The agent's settings, checked. Absent: it names none. Only a probe is run although something is wrong with them. */
@@ -82,6 +85,7 @@ export class TaskContext implements AgentContext {
       journal && { usage: journal.usage, steps: journal.finishedBefore },
     );
     this.meter = meter;
+    const costBefore = meter.usage.cost;
     const steps = new Steps({
       taskId: task.id,
       attempt: task.attempt,
@@ -96,6 +100,8 @@ export class TaskContext implements AgentContext {
     this.model = new TaskModel({
       chain: models,
       primary: behavior.model.id,
+      beforeCall: () =>
+        environment.budgets?.check(task.user, task.mode, meter.usage.cost - costBefore, logger) ?? Promise.resolve(),
       mode: task.mode,
       steps,
       meter,

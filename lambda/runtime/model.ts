@@ -18,6 +18,8 @@ export interface ModelParts {
   /** Primary model of the release, for the names of steps. */
   readonly primary: string;
   readonly mode: TaskInfo['mode'];
+  /** Says whether another call may be made at all, beyond the limits of the release. */
+  readonly beforeCall?: () => Promise<void>;
   readonly steps: Steps;
   readonly meter: TaskMeter;
   readonly tally: ModelTally;
@@ -51,7 +53,8 @@ export class TaskModel implements AgentModel {
   }
 
   async #generate(request: ModelRequest): Promise<ModelAnswer> {
-    const { chain, meter, tally, mode, signal, logger, trace } = this.#parts;
+    const { chain, meter, tally, mode, signal, logger, trace, beforeCall } = this.#parts;
+    await beforeCall?.();
     meter.countModelCall();
     const { text, stopReason, inputTokens, outputTokens, model, fallback } = await chain.ask({
       request,

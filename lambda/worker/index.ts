@@ -1,8 +1,11 @@
-import { documentClient } from '../common/clients/dynamodb';
+import { BudgetBook } from '../common/budget-book';
+import { BudgetMetrics } from '../common/budget-metrics';
+import { ControlTableBudgets } from '../common/budget-store';
+import { documentClient, dynamoDbClient } from '../common/clients/dynamodb';
 import { s3Client } from '../common/clients/s3';
 import { sqsClient } from '../common/clients/sqs';
-import { systemClock } from '../common/clock';
-import { createLogger } from '../common/logger';
+import { type Clock, systemClock } from '../common/clock';
+import { createLogger, type Log } from '../common/logger';
 import { once, onceAsync } from '../common/once';
 import { PayloadStore } from '../common/payload-store';
 import { SettingsError } from '../common/settings';
@@ -11,8 +14,12 @@ import { Tracer } from '../common/tracing';
 import { WebhookOutbox } from '../common/webhook-outbox';
 import { type AgentDefinition, isAgentDefinition } from '../runtime/agent';
 import { checkSettings } from '../runtime/agent-settings';
+import { BudgetGuard } from '../runtime/budget';
 import type { AgentEnvironment } from '../runtime/context';
 import { messageOf } from '../runtime/errors';
+import type { RateLimiter } from '../runtime/limiter';
+import { SharedRateLimiter } from '../runtime/limiter-shared';
+import { LimitStore } from '../runtime/limiter-store';
 import { ModelChain } from '../runtime/model-chain';
 import type { Checked } from '../runtime/schema';
 import { SecretReader } from '../runtime/secrets';
@@ -27,7 +34,8 @@ import { TableJournalStore } from './journal-store';
 import { leaseTimes } from './lease-times';
 import { isProbe } from './message';
 import { Revocation } from './revocation';
-import { readWorkerSettings } from './settings';
+import { readWorkerSettings, type WorkerSettings } from './settings';
+import { Spending } from './spending';
 import { TaskStore } from './task-store';
 import { Worker } from './worker';
 
@@ -104,6 +112,14 @@ function createWorker<I, O, S>(definition: AgentDefinition<I, O, S>) {
     settings.flags === undefined
       ? undefined
       : new FlagSource({ settings: settings.flags, clock, random: Math.random, logger });
+  const book =
+    settings.budgets === undefined
+      ? undefined
+      : new BudgetBook({
+          settings: settings.budgets,
+          store: new ControlTableBudgets(client, settings.controlTable),
+          clock,
+        });
   const environment = onceAsync(async (): Promise<AgentEnvironment> => {
     const behavior = await loadBehavior(s3, settings);
     return {
@@ -111,7 +127,8 @@ function createWorker<I, O, S>(definition: AgentDefinition<I, O, S>) {
       settings: await agentSettings(),
       tools: compileToolSchemas(behavior.tools),
       secrets,
-      models: new ModelChain({ behavior, secrets, clock }),
+      models: new ModelChain({ behavior, secrets, clock, limiter: limiterOf(settings, clock, logger) }),
+      budgets: book === undefined ? undefined : new BudgetGuard(book),
       transcripts: settings.transcripts ? payloads : undefined,
       flags,
       sessions: new SessionStore({
@@ -145,6 +162,8 @@ function createWorker<I, O, S>(definition: AgentDefinition<I, O, S>) {
             leaseMs: times.leaseMs,
             clock,
           }),
+    spending:
+      book === undefined ? undefined : new Spending({ book, metrics: new BudgetMetrics(settings.agent, clock) }),
     revocation: new Revocation({ client, table: controlTable, release, clock }),
     environment,
     redact: (text) => secrets.redact(text),
@@ -155,4 +174,19 @@ function createWorker<I, O, S>(definition: AgentDefinition<I, O, S>) {
     logger,
   });
   return { process: worker.process.bind(worker), logger, settings: agentSettings };
+}
+
+function limiterOf({ rateLimits, controlTable }: WorkerSettings, clock: Clock, logger: Log): RateLimiter | undefined {
+  if (rateLimits === undefined) {
+    return undefined;
+  }
+  // A model call waits meanwhile: what does not answer at once is taken for away.
+  const client = documentClient(dynamoDbClient({ requestTimeout: 1_000, maxAttempts: 2 }));
+  return new SharedRateLimiter({
+    limits: rateLimits,
+    store: new LimitStore(client, controlTable),
+    clock,
+    onProblem: (message, error) =>
+      logger.warn(message, { component: 'limiter', outcome: 'error', reason: messageOf(error) }),
+  });
 }

@@ -1,5 +1,12 @@
 import * as z from 'zod';
-import { Env, flagSettingsSchema, LANES, RELEASE_ID_PATTERN } from '../../lib/contract';
+import {
+  budgetsSchema,
+  Env,
+  flagSettingsSchema,
+  LANES,
+  RELEASE_ID_PATTERN,
+  rateLimitsSchema,
+} from '../../lib/contract';
 import { queueUrlsSchema, readSettings, setting } from '../common/settings';
 
 const workerSettingsSchema = z
@@ -20,6 +27,8 @@ const workerSettingsSchema = z
     [Env.TASK_RETENTION_DAYS]: setting.count,
     [Env.MAX_ATTEMPTS]: setting.count,
     [Env.MAX_IN_FLIGHT_PER_USER]: setting.count.optional(),
+    [Env.RATE_LIMITS]: setting.json(rateLimitsSchema).optional(),
+    [Env.BUDGETS]: setting.json(budgetsSchema).optional(),
     [Env.MAX_RECEIVES]: setting.count,
     [Env.FLAGS]: setting.json(flagSettingsSchema).optional(),
     [Env.WORKER_TIMEOUT_SECONDS]: setting.count,
@@ -45,6 +54,10 @@ const workerSettingsSchema = z
     maxAttempts: values[Env.MAX_ATTEMPTS],
     /** Undefined: not limited. */
     maxInFlightPerUser: values[Env.MAX_IN_FLIGHT_PER_USER],
+    /** Undefined: the providers' limits are not kept. */
+    rateLimits: values[Env.RATE_LIMITS],
+    /** Undefined: no budgets beyond that of a task. */
+    budgets: values[Env.BUDGETS],
     maxReceives: values[Env.MAX_RECEIVES],
     /** Undefined: the service has no flags. */
     flags: values[Env.FLAGS],

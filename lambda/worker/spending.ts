@@ -20,6 +20,11 @@ export interface SpendingParts {
 export class Spending {
   constructor(private readonly parts: SpendingParts) {}
 
+  /** A task is kept waiting for a budget. */
+  refused(): void {
+    this.parts.metrics.exceeded();
+  }
+
   /** Does not reject: a task is not held up by its bookkeeping. @param task as it was claimed */
   async count(task: TaskRecord, usage: Usage, logger: Log): Promise<void> {
     const dollars = usage.cost - (task.usage?.cost ?? 0);

@@ -6,6 +6,7 @@ import type { DeadLetters } from './dead-letters';
 import type { Delivery, Verdict } from './delivery';
 import type { LeaseTimes } from './lease-times';
 import type { TaskMetrics } from './metrics';
+import type { Spending } from './spending';
 import type { TaskPayloads } from './task-payloads';
 import type { TaskEnd, TaskStore, Written } from './task-store';
 import type { Work } from './work';
@@ -18,6 +19,7 @@ export interface TaskEndingParts {
   readonly payloads: TaskPayloads;
   readonly deadLetters: DeadLetters;
   readonly webhooks: WebhookOutbox | undefined;
+  readonly spending?: Spending | undefined;
   readonly metrics: TaskMetrics;
   readonly times: LeaseTimes;
 }
@@ -49,6 +51,7 @@ export class TaskEnding {
       attempt: task.attempts,
       usage: end.usage,
     });
+    await this.#parts.spending?.count(task, end.usage, delivery.logger);
     this.#parts.metrics.finished(task, end, ran ? ranMs : undefined);
     return this.tell(delivery, written.task ?? task);
   }

@@ -1,10 +1,11 @@
-import { type TaskRecord, WorkerMetric } from '../../lib/contract';
+import { ModelMetric, type TaskRecord, WorkerMetric } from '../../lib/contract';
 import type { Clock } from '../common/clock';
 import { CancelledError, messageOf } from '../runtime/errors';
 import type { Outcome } from './attempt';
 import { backoffMs } from './backoff';
 import type { Verdict } from './delivery';
 import type { TaskMetrics } from './metrics';
+import type { Spending } from './spending';
 import type { TaskEnding } from './task-ending';
 import type { Return, TaskStore } from './task-store';
 import type { Work } from './work';
@@ -12,9 +13,21 @@ import type { Work } from './work';
 /** A task goes on past its deadline only to be ended, so soon after. */
 const AFTER_DEADLINE_MS = 1_000;
 
+/** A task that waits for a limit of ours looks again so much sooner: what is free is to be used. Backoff of the nth wait. */
+const SHORT_WAITS = 3;
+
+/**
+ * Whether the task waits in line for what the agent allows itself, and not for what somebody refuses it: however often it
+ * has to, that never fails it.
+ */
+export function isOwnLimit(code: string): boolean {
+  return code === 'rate_limited' || code === 'budget_exceeded';
+}
+
 export interface TaskReturnParts {
   readonly store: TaskStore;
   readonly ending: TaskEnding;
+  readonly spending?: Spending | undefined;
   readonly metrics: TaskMetrics;
   readonly clock: Clock;
   /** From 0 up to 1. */
@@ -54,8 +67,9 @@ export class TaskReturn {
 
   /** A provider's limit, or a service that is away, stands in the way: as a retry, but the attempt does not count. */
   async wait(work: Work, { error, retryAfterMs, ...spent }: Failure): Promise<Verdict> {
-    const waits = (work.task.waits ?? 0) + 1;
-    const refused = await this.#giveBack(work, spent, { uncounted: true, waited: true });
+    const queues = isOwnLimit(error.code);
+    const waits = (queues ? (work.task.uncounted ?? 0) : (work.task.waits ?? 0)) + 1;
+    const refused = await this.#giveBack(work, spent, { uncounted: true, waited: !queues });
     if (refused !== undefined) {
       return refused;
     }
@@ -66,7 +80,20 @@ export class TaskReturn {
       waits,
       durationMs: Math.round(work.elapsed()),
     });
-    return this.#postpone(work, backoffMs(waits, this.#parts.random(), retryAfterMs));
+    this.#countWait(work.task, error.code);
+    return this.#postpone(
+      work,
+      backoffMs(queues ? Math.min(waits, SHORT_WAITS) : waits, this.#parts.random(), retryAfterMs),
+    );
+  }
+
+  #countWait(task: TaskRecord, code: string): void {
+    const { metrics, spending } = this.#parts;
+    if (code === 'rate_limited') {
+      metrics.count(task, ModelMetric.RATE_WAIT);
+    } else if (code === 'budget_exceeded') {
+      spending?.refused();
+    }
   }
 
   /** Another worker goes on at once: with a message of its own, so that the hand-over costs no receive. */
@@ -103,7 +130,7 @@ export class TaskReturn {
     { usage, models }: Pick<Failure, 'usage' | 'models'>,
     how: Pick<Return, 'uncounted' | 'waited' | 'lane'> = {},
   ): Promise<Verdict | undefined> {
-    const { store, ending } = this.#parts;
+    const { store, ending, spending } = this.#parts;
     const written = await store.giveBack(work.lease, {
       usage,
       models: models.answered,
@@ -112,6 +139,7 @@ export class TaskReturn {
     });
     switch (written.kind) {
       case 'written':
+        await spending?.count(work.task, usage, work.delivery.logger);
         return undefined;
       case 'cancelled': {
         const { code, message } = new CancelledError();

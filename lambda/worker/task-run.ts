@@ -12,7 +12,7 @@ import type { TaskMetrics } from './metrics';
 import { probe } from './probe';
 import type { End, TaskEnding } from './task-ending';
 import type { TaskPayloads } from './task-payloads';
-import type { TaskReturn } from './task-return';
+import { isOwnLimit, type TaskReturn } from './task-return';
 import type { Work } from './work';
 import type { WorkerParts } from './worker-parts';
 
@@ -209,7 +209,7 @@ export class TaskRun<I, O> {
           ? ending.end(work, { ...givenUp(outcome.error, afterAttempts(work.tries)), ...spent })
           : returning.retry(work, outcome);
       case 'wait':
-        return (work.task.waits ?? 0) >= MAX_WAITS
+        return (work.task.waits ?? 0) >= MAX_WAITS && !isOwnLimit(outcome.error.code)
           ? ending.end(work, { ...givenUp(outcome.error, `after it waited ${MAX_WAITS} times`), ...spent })
           : returning.wait(work, outcome);
       case 'handed_back':

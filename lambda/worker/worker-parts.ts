@@ -12,6 +12,7 @@ import type { DeadLetters } from './dead-letters';
 import type { InFlight } from './in-flight';
 import type { LeaseTimes } from './lease-times';
 import type { WorkerSettings } from './settings';
+import type { Spending } from './spending';
 import type { TaskStore } from './task-store';
 
 /** What a worker is made of, once per environment. */
@@ -27,6 +28,8 @@ export interface WorkerParts<I, O> {
   readonly webhooks: WebhookOutbox | undefined;
   /** Undefined when the tasks of one user are not limited. */
   readonly inFlight: InFlight | undefined;
+  /** Absent: what tasks cost is counted against no budget. */
+  readonly spending?: Spending | undefined;
   readonly revocation: { revoked(): Promise<boolean> };
   /** Gives what all tasks share. Loaded at the first task; an attempt whose load failed is repeated. */
   readonly environment: () => Promise<AgentEnvironment>;

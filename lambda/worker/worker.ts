@@ -33,11 +33,11 @@ export class Worker<I, O> {
 
   constructor(parts: WorkerParts<I, O>) {
     this.#parts = parts;
-    const { settings, store, deadLetters, webhooks, times, clock, random } = parts;
+    const { settings, store, deadLetters, webhooks, spending, times, clock, random } = parts;
     const metrics = new TaskMetrics(settings, clock, parts.metrics);
     const payloads = new TaskPayloads(parts.payloads);
-    const ending = new TaskEnding({ store, payloads, deadLetters, webhooks, metrics, times });
-    const returning = new TaskReturn({ store, ending, metrics, clock, random });
+    const ending = new TaskEnding({ store, payloads, deadLetters, webhooks, spending, metrics, times });
+    const returning = new TaskReturn({ store, ending, spending, metrics, clock, random });
     this.#ending = ending;
     this.#run = new TaskRun({ ...parts, stepPayloads: parts.payloads, payloads, metrics, ending, returning });
   }
