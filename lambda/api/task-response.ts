@@ -6,7 +6,7 @@ export type TaskExtras = Partial<Pick<TaskResponse, 'result' | 'queue'>>;
 /** What a caller may see of a task. Lane, lease and trace are ours. */
 export function taskResponseOf(task: TaskRecord, extras: TaskExtras = {}): TaskResponse {
   const { id, status, priority, release, createdAt, attempts, startedAt, finishedAt, deadlineAt } = task;
-  const { result = extras.result, error, usage, cancelRequestedAt } = task;
+  const { result = extras.result, error, usage, models, cancelRequestedAt } = task;
   return {
     id,
     status,
@@ -22,6 +22,7 @@ export function taskResponseOf(task: TaskRecord, extras: TaskExtras = {}): TaskR
     ...(result === undefined ? {} : { result }),
     ...(error === undefined ? {} : { error }),
     ...(usage === undefined ? {} : { usage }),
+    ...(models === undefined ? {} : { models }),
     links: linksOf(id),
   };
 }

@@ -97,6 +97,10 @@ export const taskResponseSchema = z.strictObject({
   result: z.json().optional().describe('What the agent answered; there once the task has succeeded.'),
   error: taskErrorSchema.optional().describe('Why the task did not succeed: a stable code, and a sentence to read.'),
   usage: usageSchema.optional().describe('What all attempts together used up. Cost in US dollars.'),
+  models: z
+    .record(z.string(), z.number().int().positive())
+    .optional()
+    .describe('Models that answered, by their ids, with how often. Absent when none was asked.'),
   links,
 });
 export type TaskResponse = z.infer<typeof taskResponseSchema>;

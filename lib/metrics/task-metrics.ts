@@ -1,5 +1,5 @@
 import { type DimensionsMap, Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
-import { Dimension, flagDimension, METRIC_NAMESPACE, TaskMetric, WorkerMetric } from '../contract';
+import { Dimension, flagDimension, METRIC_NAMESPACE, ModelMetric, TaskMetric, WorkerMetric } from '../contract';
 
 /**
  * The metrics of one dimension set: of an agent as a whole, of one of its lanes, of one release, or of one value of a flag.
@@ -115,6 +115,21 @@ export class TaskMetrics {
   /** Steps whose journaled result was used instead of running them again. Count; sum by default. */
   replayedSteps(options?: MetricOptions): Metric {
     return this.metric(WorkerMetric.REPLAYED_STEPS, Stats.SUM, options);
+  }
+
+  /** Answers that came from a fallback, for the primary model gave none. Count; sum by default. */
+  modelFallbacks(options?: MetricOptions): Metric {
+    return this.metric(ModelMetric.FALLBACK, Stats.SUM, options);
+  }
+
+  /** Times that a worker left a model out for a while, for it had failed once too often. Count; sum by default. */
+  modelBreakersOpened(options?: MetricOptions): Metric {
+    return this.metric(ModelMetric.BREAKER_OPENED, Stats.SUM, options);
+  }
+
+  /** Times that a task went back to its queue because the shared limit of a provider was used up. Count; sum by default. */
+  modelRateWaits(options?: MetricOptions): Metric {
+    return this.metric(ModelMetric.RATE_WAIT, Stats.SUM, options);
   }
 
   private metric(metricName: string, statistic: string, options: MetricOptions = {}): Metric {

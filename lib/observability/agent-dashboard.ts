@@ -106,6 +106,15 @@ export class AgentDashboard extends Construct {
           compared('Late results, not written', (metrics, options) => metrics.lateResults({ ...options, period })),
         ],
         [
+          compared('Answers of fallback models', (metrics, options) => metrics.modelFallbacks({ ...options, period })),
+          compared('Models left out for a while', (metrics, options) =>
+            metrics.modelBreakersOpened({ ...options, period }),
+          ),
+          compared("Waits for a provider's limit", (metrics, options) =>
+            metrics.modelRateWaits({ ...options, period }),
+          ),
+        ],
+        [
           queues('Messages waiting', (lane) => [
             lane.metricWaiting(lane.high, { period, label: `${lane.laneName} high` }),
             lane.metricWaiting(lane.normal, { period, label: `${lane.laneName} normal` }),
