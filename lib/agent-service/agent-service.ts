@@ -216,6 +216,8 @@ export class AgentService extends Construct {
         removalPolicy: props.removalPolicy,
         taskRetention: props.taskRetention,
         'intake.logRetention': props.intake?.logRetention,
+        rateLimits: props.rateLimits,
+        budgets: props.budgets?.daily,
       });
       checkBehaviorAgrees(this, environment, props.behavior);
     }
@@ -227,6 +229,8 @@ export class AgentService extends Construct {
       ...(removalPolicy === undefined ? {} : { removalPolicy }),
       ...(environment === undefined ? {} : { deletionProtection: environment.deletionProtection }),
     };
+    const rateLimits = environment?.rateLimits ?? props.rateLimits;
+    const budgets = environment?.budgets ?? props.budgets;
     const maxAttempts = props.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
     const taskRetention = environment?.taskRetention ?? props.taskRetention ?? Duration.days(30);
 
@@ -259,8 +263,8 @@ export class AgentService extends Construct {
       maxAttempts,
       ...(environment === undefined ? {} : { logRetention: environment.logRetention }),
       ...(props.maxInFlightPerUser === undefined ? {} : { maxInFlightPerUser: props.maxInFlightPerUser }),
-      ...(props.rateLimits === undefined ? {} : { rateLimits: props.rateLimits }),
-      ...(props.budgets === undefined ? {} : { budgets: props.budgets }),
+      ...(rateLimits === undefined ? {} : { rateLimits }),
+      ...(budgets === undefined ? {} : { budgets }),
       ...(props.transcripts === undefined ? {} : { transcripts: props.transcripts }),
       ...(this.webhooks === undefined ? {} : { webhookQueue: this.webhooks.queue }),
       ...(this.flags === undefined ? {} : { flags: this.flags }),
@@ -291,9 +295,9 @@ export class AgentService extends Construct {
       taskRetention,
       action,
       ...(this.webhooks === undefined ? {} : { webhooks: this.webhooks }),
-      ...(props.budgets === undefined ? {} : { budgets: props.budgets }),
+      ...(budgets === undefined ? {} : { budgets }),
     });
-    if (props.budgets?.daily.agent !== undefined) {
+    if (budgets?.daily.agent !== undefined) {
       this.budgetAlarm = new BudgetAlarm(this, 'BudgetAlarm', { agentName: this.agentName, action }).alarm;
     }
     this.redrive = new Redrive(this, 'Redrive', {

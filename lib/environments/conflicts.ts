@@ -6,7 +6,8 @@ import type { Environment } from './environment';
 import { differencesOf, type Profile, profileOf } from './profile';
 
 /**
- * Refuses a service that says other than its environment: two places that tell one thing would be two truths.
+ * Refuses a service that says other than its environment: two places that tell one thing would be two truths. What the
+ * environment says nothing of is the service's.
  *
  * @param says what the service was given of what environments say; undefined: nothing
  */
@@ -15,16 +16,21 @@ export function checkServiceAgrees(
   environment: Environment,
   says: Readonly<Record<string, unknown>>,
 ): void {
+  const environments = [...environment._profile()];
   for (const [name, value] of Object.entries(says)) {
-    const here = profileOf(name, value);
-    const there = environment._profile();
     // The environment's names are the last parts of the service's: logRetention of intake.logRetention.
     const theirs = name.slice(name.lastIndexOf('.') + 1);
-    if (value !== undefined && here.get(name) !== there.get(theirs)) {
+    const there = environments.filter(([each]) => each === theirs || each.startsWith(`${theirs}.`));
+    if (value === undefined || there.length === 0) {
+      continue;
+    }
+    const [difference] = differencesOf(profileOf(theirs, value), new Map(there));
+    if (difference !== undefined) {
+      const [here, says] = difference.values;
       throw laneError(
         scope,
         'EnvironmentConflict',
-        `${name} is ${here.get(name)} in the service, and ${theirs} is ${there.get(theirs) ?? 'not set'} in environment "${environment.name}": expected one place to say it; leave it out of the service, or change the environment`,
+        `${name} of the service: ${difference.name} is ${here} there, and ${says} in environment "${environment.name}": expected one place to say it; leave it out of the service, or change the environment`,
       );
     }
   }

@@ -1,5 +1,6 @@
 import type { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Budgets, RateLimit } from '../limits';
 import type { Model, ModelPolicy, TaskLimits } from '../release';
 import type { LogLevel } from './log-level';
 
@@ -22,6 +23,10 @@ export interface EnvironmentOptions {
   readonly logRetention?: RetentionDays;
   /** How long a finished task and its result are kept: whole days. @default 30 days, 7 in development */
   readonly taskRetention?: Duration;
+  /** What providers allow each agent of the environment, by provider. @default what the services say: not limited */
+  readonly rateLimits?: { readonly [provider: string]: RateLimit };
+  /** What each agent of the environment, and each of its users, may cost a day. @default what the services say: no budgets */
+  readonly budgets?: Budgets;
 }
 
 export interface ProductionProps extends EnvironmentOptions {

@@ -1,6 +1,7 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { laneError } from '../common';
+import type { Budgets, RateLimit } from '../limits';
 import { Behavior, type Model, type ModelPolicy, type TaskLimits } from '../release';
 import {
   type Accepted,
@@ -37,6 +38,10 @@ interface Says {
   readonly taskRetention: Duration;
   readonly removalPolicy: RemovalPolicy;
   readonly deletionProtection: boolean;
+  /** Undefined: the services say. */
+  readonly rateLimits: { readonly [provider: string]: RateLimit } | undefined;
+  /** Undefined: the services say. */
+  readonly budgets: Budgets | undefined;
 }
 
 /**
@@ -64,6 +69,8 @@ export class Environment {
       taskRetention: props.taskRetention ?? Duration.days(30),
       removalPolicy: RemovalPolicy.RETAIN,
       deletionProtection: true,
+      rateLimits: props.rateLimits,
+      budgets: props.budgets,
     });
   }
 
@@ -129,6 +136,8 @@ export class Environment {
       taskRetention: props.taskRetention ?? Duration.days(7),
       removalPolicy: RemovalPolicy.DESTROY,
       deletionProtection: false,
+      rateLimits: props.rateLimits,
+      budgets: props.budgets,
     });
   }
 
@@ -152,6 +161,10 @@ export class Environment {
   readonly removalPolicy: RemovalPolicy;
   /** Of the tables. */
   readonly deletionProtection: boolean;
+  /** What providers allow each agent, by provider. Undefined: the services say. */
+  readonly rateLimits: { readonly [provider: string]: RateLimit } | undefined;
+  /** What each agent, and each of its users, may cost a day. Undefined: the services say. */
+  readonly budgets: Budgets | undefined;
   /** Reasons by the names of the settings in which staging may differ from production. */
   readonly accepted: { readonly [setting: string]: string };
   /** @internal */
@@ -174,6 +187,8 @@ export class Environment {
     this.taskRetention = says.taskRetention;
     this.removalPolicy = says.removalPolicy;
     this.deletionProtection = says.deletionProtection;
+    this.rateLimits = says.rateLimits;
+    this.budgets = says.budgets;
     this.accepted = { ...accepted };
     this._production = production;
   }
@@ -198,7 +213,7 @@ export class Environment {
 
   /** All that the environment says, by dotted names. @internal */
   _profile(): Profile {
-    const { model, fallbacks, ...others } = this.says;
+    const { model, fallbacks, budgets, ...others } = this.says;
     return new Map([
       ...profileOf('model', model._settings),
       ...(fallbacks.length === 0
@@ -207,6 +222,7 @@ export class Environment {
             'fallbacks',
             fallbacks.map((each) => each._settings),
           )),
+      ...profileOf('budgets', budgets?.daily),
       ...Object.entries(others).flatMap(([name, value]) => [...profileOf(name, value)]),
     ]);
   }

@@ -1,7 +1,7 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import * as fc from 'fast-check';
-import { Environment, LogLevel, Model, type ProductionProps, type StagingProps } from '../../../lib';
+import { Budgets, Environment, LogLevel, Model, type ProductionProps, type StagingProps } from '../../../lib';
 import { agentFolder } from '../../support/agent-folder';
 
 const PRICE = { inputPerMillion: 1, outputPerMillion: 5 };
@@ -16,6 +16,7 @@ const PRODUCTION: ProductionProps = {
   limits: { maxCost: 0.25, maxDuration: Duration.minutes(2), maxToolCalls: 10 },
   tools: ['search'],
   taskRetention: Duration.days(14),
+  budgets: Budgets.perDay({ agent: 50 }),
 };
 const production = () => Environment.production(PRODUCTION);
 const REASON = 'staging runs on sanitised copies that nobody misses';
@@ -160,6 +161,8 @@ describe('staging', () => {
     { props: { taskRetention: Duration.days(15) }, names: ['taskRetention'] },
     { props: { removalPolicy: RemovalPolicy.DESTROY }, names: ['removalPolicy'] },
     { props: { deletionProtection: false }, names: ['deletionProtection'] },
+    { props: { rateLimits: { openai: { tokensPerMinute: 9 } } }, names: ['rateLimits.openai.tokensPerMinute'] },
+    { props: { budgets: Budgets.perDay({ user: 9 }) }, names: ['budgets.agent', 'budgets.user'] },
   ];
 
   /** Several ways at once; of the same setting the last counts, as it does in props. */
@@ -195,6 +198,8 @@ describe('staging', () => {
       taskRetention: true,
       removalPolicy: true,
       deletionProtection: true,
+      rateLimits: true,
+      budgets: true,
     };
     expect([...settings].sort()).toEqual(Object.keys(all).sort());
   });

@@ -6,6 +6,7 @@ import {
   AgentService,
   type AgentServiceProps,
   Behavior,
+  Budgets,
   Environment,
   IntakeAuth,
   LogLevel,
@@ -115,6 +116,35 @@ describe('the template', () => {
     });
   });
 
+  test('has the budgets and the rate limits of the environment', () => {
+    const budgets = Budgets.perDay({ agent: 50 });
+    const rateLimits = { anthropic: { requestsPerMinute: 60 } };
+    const agent = service(testApp(), Environment.production({ model: testModel(), budgets, rateLimits }));
+    Template.fromStack(Stack.of(agent)).hasResourceProperties('AWS::Lambda::Function', {
+      Description: 'Runs the tasks of an agent',
+      Environment: {
+        Variables: {
+          AGENT_LANES_RATE_LIMITS: JSON.stringify(rateLimits),
+          AGENT_LANES_BUDGETS: Match.stringLikeRegexp('"agentPerDay":50'),
+        },
+      },
+    });
+  });
+
+  test('an agent in a sandbox is another release, for its tools alone', () => {
+    const app = testApp();
+    const digests = [undefined, [] as string[]].map((liveTools, index) => {
+      const environment = Environment.development({
+        model: testModel(),
+        limits: LIMITS,
+        ...(liveTools === undefined ? { liveTools: ['search'] } : { liveTools }),
+      });
+      return service(app, environment, {}, `Support${index}`).release.componentDigests;
+    });
+    const [live, sandboxed] = digests;
+    expect(Object.keys(live ?? {}).filter((name) => live?.[name] !== sandboxed?.[name])).toEqual(['tools']);
+  });
+
   test('staging and production are the same release, at other levels of the log as well', () => {
     const app = testApp();
     const loud = Environment.production({ model: testModel(), limits: LIMITS, logLevel: LogLevel.DEBUG });
@@ -127,24 +157,40 @@ describe('the template', () => {
 });
 
 describe('a service that says other than its environment', () => {
-  const refused = (props: Partial<AgentServiceProps>) => () => service(testApp(), production(), props);
+  const bounded = Environment.production({
+    model: testModel(),
+    limits: LIMITS,
+    budgets: Budgets.perDay({ agent: 50 }),
+    rateLimits: { anthropic: { requestsPerMinute: 60 } },
+  });
+  const refused = (props: Partial<AgentServiceProps>) => () => service(testApp(), bounded, props);
 
   test.each<[string, Partial<AgentServiceProps>, RegExp]>([
     [
       'removal policy',
       { removalPolicy: RemovalPolicy.DESTROY },
-      /removalPolicy is "destroy" .* "retain" in environment/,
+      /removalPolicy is "destroy" there, and "retain" in environment/,
     ],
-    ['task retention', { taskRetention: Duration.days(2) }, /taskRetention is 2 days .* taskRetention is 30 days/],
+    [
+      'task retention',
+      { taskRetention: Duration.days(2) },
+      /taskRetention is 2 days there, and 30 days in environment/,
+    ],
     [
       'log retention of the intake',
       { intake: { logRetention: RetentionDays.ONE_DAY } },
-      /intake\.logRetention is 1 in the service, and logRetention is 90/,
+      /intake\.logRetention of the service: logRetention is 1 there, and 90/,
     ],
     [
       'log retention of the worker',
       { worker: Worker.lambda({ entry: AGENT_ENTRY, logRetention: RetentionDays.ONE_DAY }) },
       /logRetention is 1 days in the props of Worker\.lambda, and 90 days/,
+    ],
+    ['budget', { budgets: Budgets.perDay({ agent: 5 }) }, /budgets\.agent is 5 there, and 50 in environment/],
+    [
+      'rate limit',
+      { rateLimits: { anthropic: { requestsPerMinute: 9 } } },
+      /rateLimits\.anthropic\.requestsPerMinute is 9 there, and 60 in environment/,
     ],
     [
       'log level',
