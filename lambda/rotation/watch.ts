@@ -1,14 +1,23 @@
 import type { RotationProps } from './rotate';
 
-/** Every hour: measures how old the current value is, and removes what a rotation left until its grace period was over. */
-export async function watch(
-  secret: string,
-  { versions, source, metrics, clock }: Pick<RotationProps, 'versions' | 'source' | 'metrics' | 'clock'>,
-): Promise<void> {
+/**
+ * Every hour: measures how old the current value is, and removes what a rotation left until its grace period was over.
+ *
+ * Before the first rotation nothing was left, and people may not have put the admin key or the pool in yet: what fails
+ * then is said, and is no failure. The age is measured all the same, so that it does not stay so unnoticed.
+ */
+export async function watch(secret: string, { versions, source, metrics, clock, log }: RotationProps): Promise<void> {
   const view = await versions.describe(secret);
   const since = await versions.currentSince(secret, view);
   if (since !== undefined) {
     metrics.age(clock.now() - since);
   }
-  await source.tidy(view, since);
+  try {
+    await source.tidy(view, since);
+  } catch (error) {
+    if (view.lastRotatedAt !== undefined) {
+      throw error;
+    }
+    log.warn('rotation is not set up yet', { reason: error instanceof Error ? error.message : String(error) });
+  }
 }

@@ -42,7 +42,8 @@ export interface RotatingSecretProps {
 
   /**
    * How long the key before the current one stays valid, so that nobody who still holds it is cut off: less than `every`,
-   * and at least an hour, for workers keep a key for up to five minutes, and tasks may run longer with one they hold.
+   * and at least 10 minutes, in whole minutes. Workers ask for the key at every model call, and keep it for five minutes at
+   * most; what else the agent reads with `ctx.secret` and holds on to should be done with it by then.
    *
    * With `Rotation.keyPool` people revoke the old keys, and should wait as long.
    *
@@ -73,11 +74,12 @@ export interface RotatingSecretProps {
 const SHORTEST_EVERY = Duration.hours(4);
 const LONGEST_EVERY = Duration.days(1000);
 
-const SHORTEST_GRACE = Duration.hours(1);
+const SHORTEST_GRACE = Duration.minutes(10);
 
 /** A new key is tried five times, and each try may take ten seconds. */
 const TIMEOUT = Duration.minutes(2);
 
+/** More often only where the grace period is shorter: a key is deleted by the first watch after it. */
 const WATCH_EVERY = Duration.hours(1);
 
 /** Three times the watch: without a value for so long, the watch itself does not work. */
@@ -156,7 +158,7 @@ export class RotatingSecret extends Construct {
     this.schedule(config, every);
     new Rule(this, 'Watch', {
       description: `Measures the age of secret '${secretName}' of agent ${agentName}`,
-      schedule: Schedule.rate(WATCH_EVERY),
+      schedule: Schedule.rate(gracePeriod.toMinutes() < WATCH_EVERY.toMinutes() ? gracePeriod : WATCH_EVERY),
       targets: [new FunctionTarget(this.function, { event: RuleTargetInput.fromObject({ ...ROTATION_WATCH }) })],
     });
 
@@ -206,12 +208,12 @@ export class RotatingSecret extends Construct {
         `every is ${every.isUnresolved() ? 'a token' : every.toHumanString()}, expected whole hours from ${SHORTEST_EVERY.toHumanString()} to ${LONGEST_EVERY.toHumanString()}`,
       );
     }
-    const grace = gracePeriod.isUnresolved() ? Number.NaN : gracePeriod.toHours({ integral: false });
-    if (!(grace >= SHORTEST_GRACE.toHours() && grace < hours)) {
+    const grace = gracePeriod.isUnresolved() ? Number.NaN : gracePeriod.toMinutes({ integral: false });
+    if (!(Number.isInteger(grace) && grace >= SHORTEST_GRACE.toMinutes() && grace < hours * 60)) {
       throw laneError(
         this,
         'RotationGracePeriod',
-        `gracePeriod is ${gracePeriod.isUnresolved() ? 'a token' : gracePeriod.toHumanString()}, expected at least ${SHORTEST_GRACE.toHumanString()} and less than every (${every.toHumanString()}): a key must be gone before the next one takes its place`,
+        `gracePeriod is ${gracePeriod.isUnresolved() ? 'a token' : gracePeriod.toHumanString()}, expected whole minutes, at least ${SHORTEST_GRACE.toHumanString()} and less than every (${every.toHumanString()}): a key must be gone before the next one takes its place`,
       );
     }
     return { every, gracePeriod };

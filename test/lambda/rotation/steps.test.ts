@@ -238,6 +238,20 @@ test('a schedule that does not rotate at once tries the function, and a missing 
   cloud.log.find('rotation is set up');
 });
 
+describe('the watch', () => {
+  test('fails when it cannot do its work, but not before the first rotation: people may put the admin key in later', async () => {
+    cloud = await RotationCloud.start('service accounts');
+    await cloud.put(cloud.admin, 'random, as a new secret is');
+    await cloud.watch();
+    expect(cloud.log.find('rotation is not set up yet').fields.reason).toContain('answered 401');
+    expect(cloud.metric(RotationMetric.AGE)).toEqual([0]);
+    await cloud.put(cloud.admin, ADMIN_KEY);
+    await cloud.rotate();
+    await cloud.put(cloud.admin, 'random, as a new secret is');
+    await expect(cloud.watch()).rejects.toThrow('answered 401');
+  });
+});
+
 describe('the age of the value', () => {
   const days = (count: number) => count * 24 * 3_600_000;
 

@@ -116,6 +116,11 @@ describe('a secret that rotates', () => {
     expect(rotationEventSchema.parse(JSON.parse(rule?.Properties.Targets[0].Input))).toEqual({ watch: true });
   });
 
+  test('is watched more often where the grace period is shorter', () => {
+    const short = Template.fromStack(build(openAi, { gracePeriod: Duration.minutes(10) }).stack);
+    short.hasResourceProperties('AWS::Events::Rule', { ScheduleExpression: 'rate(10 minutes)' });
+  });
+
   test('has an alarm on failures and one on its age, which needs data to be well', () => {
     template.resourceCountIs('AWS::CloudWatch::Alarm', 2);
     template.hasResourceProperties('AWS::CloudWatch::Alarm', {
@@ -258,7 +263,7 @@ describe('refuses', () => {
     [
       'no grace',
       { gracePeriod: Duration.minutes(5) },
-      /gracePeriod is 5 minutes, expected at least 1 hour and less than every/,
+      /gracePeriod is 5 minutes, expected whole minutes, at least 10 minutes and less than every/,
     ],
     ['a grace as long as a rotation', { every: Duration.days(1) }, /gracePeriod is 1 day.*less than every \(1 day\)/],
     ['a name that is empty', { secretName: ' ' }, /secretName is ' ', expected a name that is not empty/],
