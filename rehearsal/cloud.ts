@@ -42,6 +42,7 @@ import { createSsm } from './services/ssm';
 import { createSts } from './services/sts';
 import { type TraceView, XRayDaemon } from './services/xray';
 
+export type { ConfigurationDeploymentView } from './services/appconfig';
 export type { DeployResult, DestroyResult, StackResourceView } from './services/cloudformation';
 export { NotRehearsable } from './services/cloudformation';
 export type { DeploymentView } from './services/codedeploy';

@@ -2,10 +2,17 @@
 import { App } from 'aws-cdk-lib';
 import { ChaosStack } from './chaos-stack';
 import { DrillStack } from './drill-stack';
+import { FlagStack } from './flag-stack';
+import { RotationStack } from './rotation-stack';
 
 const app = new App();
 const variant = String(app.node.tryGetContext('variant') ?? 'good');
-if (app.node.tryGetContext('chaos') === undefined) {
+const carefulPercent = app.node.tryGetContext('carefulPercent');
+if (carefulPercent !== undefined) {
+  new FlagStack(app, 'FlagAgent', { variant, carefulPercent: Number(carefulPercent) });
+} else if (app.node.tryGetContext('rotation') !== undefined) {
+  new RotationStack(app, 'RotationAgent', { variant });
+} else if (app.node.tryGetContext('chaos') === undefined) {
   new DrillStack(app, 'DrillAgent', { variant });
 } else {
   new ChaosStack(app, 'ChaosAgent', { variant });

@@ -18,6 +18,8 @@ export interface DeploymentFacts {
         readonly stoppedFor: readonly string[];
       }
     | undefined;
+  /** A change of the flags reached workers, and with them users. */
+  readonly flagsGrew?: boolean;
   /** When the release was written down as promoted, if it was. */
   readonly promotedAt: number | undefined;
 }
@@ -39,7 +41,7 @@ export function outcomeOf(facts: DeploymentFacts): Outcome {
   if (COMPLETED.has(facts.status)) {
     return { verdict: 'promoted', reason: promotionReason(facts) };
   }
-  const met = facts.shift?.steps.some((step) => step.weight > 0) ?? false;
+  const met = (facts.shift?.steps.some((step) => step.weight > 0) ?? false) || facts.flagsGrew === true;
   const known = facts.shift?.stoppedFor ?? [];
   const failure = facts.failure === undefined ? [] : [facts.failure];
   const unsettled = isSettled(facts.status) ? [] : [`the stack is left in ${facts.status}`];

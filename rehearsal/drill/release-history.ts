@@ -19,6 +19,8 @@ export interface DeploymentSeen {
   readonly promoted: PromotedItem | undefined;
   readonly gates: readonly Gate[];
   readonly readings: readonly GateReading[];
+  /** Whether a change of the flags reached workers. */
+  readonly flagsGrew: boolean;
   /** What a hook that failed had to say. */
   readonly finding: string | undefined;
   readonly speed: number;
@@ -39,6 +41,7 @@ export function releaseHistory(seen: DeploymentSeen): ReleaseHistory {
       shift === undefined
         ? undefined
         : { steps: shift.shifts, endedAt: shift.endedAt, stoppedFor: stoppedFor(seen, shift, stoppedBy) },
+    flagsGrew: seen.flagsGrew,
     promotedAt: isPromoted ? promoted.promotedAt : undefined,
   };
   return {
