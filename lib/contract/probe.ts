@@ -3,7 +3,7 @@ import { RELEASE_ID_PATTERN } from './release';
 
 /** One thing that a worker tried during a probe. */
 export const probeCheckSchema = z.strictObject({
-  /** `behavior`, `secret:<name>`, `sessions`, and `agent` or `model`. */
+  /** `behavior`, `settings` for an agent that names some, `secret:<name>`, `sessions`, and `agent` or `model`. */
   name: z.string().min(1),
   ok: z.boolean(),
   durationMs: z.number().nonnegative(),
