@@ -1,11 +1,19 @@
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { ExceededBudget } from '../../../lambda/common/budget-book';
 import { documentClient } from '../../../lambda/common/clients/dynamodb';
 import { TaskTable } from '../../../lambda/common/task-table';
 import { Intake, type PayloadWriter, type TaskRecords } from '../../../lambda/router/intake';
 import { IntakeMetrics } from '../../../lambda/router/intake-metrics';
 import type { Overload } from '../../../lambda/router/overload';
 import type { Submission } from '../../../lambda/router/submission';
-import { MAX_INLINE_BYTES, sha256, TASK_ID_PATTERN, TaskKey, type TaskRecord } from '../../../lib/contract';
+import {
+  BudgetMetric,
+  MAX_INLINE_BYTES,
+  sha256,
+  TASK_ID_PATTERN,
+  TaskKey,
+  type TaskRecord,
+} from '../../../lib/contract';
 import { type LocalDynamoDb, startDynamoDb } from '../../support/local-dynamodb';
 import { awsError, CapturedLog, FakeClock, OUTAGES, START } from '../common/support/fakes';
 import { AGENT, UNDER_WAY } from './support';
@@ -43,10 +51,12 @@ function setUp({
   tasks = table as TaskRecords,
   onSend = async () => {},
   overload,
+  exceeded,
 }: {
   tasks?: TaskRecords;
   onSend?: () => Promise<void>;
   overload?: Overload;
+  exceeded?: ExceededBudget | Error;
 } = {}) {
   const bucket = new Bucket();
   const sent: Sent[] = [];
@@ -86,6 +96,14 @@ function setUp({
       },
     },
     backpressure: { overload: async () => overload },
+    budgets: {
+      exceeded: async () => {
+        if (exceeded instanceof Error) {
+          throw exceeded;
+        }
+        return exceeded;
+      },
+    },
     clock,
     logger,
     metrics: new IntakeMetrics(AGENT, clock, (line) => metricLines.push(line)),
@@ -412,4 +430,42 @@ test('nothing is ever queued without a record, whatever fails and whoever repeat
       expect(outcome.reason).toMatchObject({ code: 'unavailable' });
     }
   }
+});
+
+describe('a budget that is used up', () => {
+  const exceeded: ExceededBudget = {
+    whose: 'user',
+    limit: 5,
+    endsInMs: 3_599_500,
+    message: "the user's budget of 5 US dollars a day is used up",
+  };
+
+  test('refuses the task, and says whose it is and when to come back', async () => {
+    const { calls, intake, metricLines } = setUp({ exceeded });
+    await expect(intake.submit(submission())).rejects.toMatchObject({
+      code: 'budget_exceeded',
+      status: 429,
+      message: exceeded.message,
+      retryAfterSeconds: 3_600,
+    });
+    expect(calls).toEqual([]);
+    expect(metricLines.join()).toContain(BudgetMetric.EXCEEDED);
+  });
+
+  test('does not turn a repeat away', async () => {
+    const request = submission({ idempotencyKey: 'budget-1' });
+    const { id } = await setUp().intake.submit(request);
+    expect(await setUp({ exceeded }).intake.submit(request)).toEqual({ id, status: 'queued' });
+  });
+
+  test('lets in what has waited in the inbox', async () => {
+    const { id } = await setUp({ exceeded }).intake.submit(submission(), { despiteOverload: true });
+    expect(id).toMatch(TASK_ID_PATTERN);
+  });
+
+  test('lets tasks in while it cannot be read', async () => {
+    const { intake, logger } = setUp({ exceeded: awsError('ThrottlingException') });
+    expect((await intake.submit(submission())).status).toBe('queued');
+    expect(logger.find('the budgets could not be read').level).toBe('warn');
+  });
 });
