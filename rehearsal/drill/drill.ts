@@ -26,6 +26,7 @@ import { sendProbe } from './probe';
 import type { Progress } from './progress';
 import { refusedAtSynth, releaseHistory } from './release-history';
 import { buildReport, type DrillReport } from './report';
+import { DrilledRotations, RotatedKeys } from './rotations';
 import { DEFAULT_SEED, DEFAULT_SPEED, type Scenario, type ScenarioRelease } from './scenario';
 import { createSecrets, fillSecrets, webhookSecret } from './secrets';
 import { SynthesisError, Synthesizer } from './synthesizer';
@@ -96,22 +97,31 @@ async function runIn(workspace: string, options: DrillOptions): Promise<DrillRep
     signal: AbortSignal.any([signal, ended.signal]),
   });
   progress.say('', `${scenario.name}: ${scenario.releases.map(({ name }) => name).join(', ')}`);
+  // Asked for the time only by requests, and these come when there is a cloud.
+  let now = () => 0;
+  const keys = scenario.rotation === undefined ? undefined : new RotatedKeys(scenario.rotation, () => now());
   const ledger = new Ledger(join(workspace, 'ledger.jsonl'));
   const provider = await ScriptedProvider.start({
     rules: scenario.provider?.rules ?? [{ name: 'ok' }],
     seed,
     onPrompt: ledger.onPrompt,
+    ...(keys === undefined ? {} : { keys }),
   });
   const cloud = await RehearsalCloud.start({
     speed: options.speed ?? scenario.speed ?? DEFAULT_SPEED,
     seed,
-    extraEnvironment: { ANTHROPIC_BASE_URL: provider.url, ...ledger.environment },
+    extraEnvironment: {
+      ANTHROPIC_BASE_URL: provider.url,
+      OPENAI_BASE_URL: `${provider.url}/v1`,
+      ...ledger.environment,
+    },
     onEvent: watcher.onEvent,
     ...(keep === undefined ? {} : { logDirectory: join(workspace, 'logs') }),
   });
+  now = () => cloud.clock.now();
   watcher.attach(cloud);
   const receiver = await WebhookReceiver.start(seed, scenario.chaos !== undefined);
-  const run = new DrillRun(options, seed, cloud, provider, synthesizer, watcher, ledger, receiver);
+  const run = new DrillRun(options, seed, cloud, provider, synthesizer, watcher, ledger, receiver, keys);
   try {
     const history = await run.run();
     const wallSeconds = (performance.now() - started) / 1000;
@@ -153,6 +163,7 @@ class DrillRun {
   private readonly witness = new Witness();
   private workload: Workload | undefined;
   private agent: AgentUnderTest | undefined;
+  private rotations: DrilledRotations | undefined;
   private stackName = '';
 
   constructor(
@@ -164,6 +175,7 @@ class DrillRun {
     private readonly watcher: CloudWatcher,
     private readonly ledger: Ledger,
     private readonly receiver: WebhookReceiver,
+    private readonly keys: RotatedKeys | undefined,
   ) {
     this.scenario = options.scenario;
     this.signal = options.signal;
@@ -181,6 +193,7 @@ class DrillRun {
     for (const [index, release] of scenario.releases.entries()) {
       await this.rehearse(release, scenario.releases[index + 1]);
     }
+    const rotations = await this.rotations?.finish();
     const tasks = await this.drain();
     const reads = (await this.workload?.readBack(tasks)) ?? [];
     const since = this.releases[0]?.startedAt ?? cloud.clock.now();
@@ -197,7 +210,9 @@ class DrillRun {
       releases: this.releases,
       reads,
       faults: scenario.chaos === undefined ? undefined : cloud.faults.report(),
+      ...(rotations === undefined ? {} : { rotations }),
       steps: await this.steps(since),
+      flagDeployments: cloud.configurationDeployments(),
       destruction: await this.destroy(),
       bucketOf: (routerVersion, user) => bucketOf(agent, routerVersion, user),
       ...observed,
@@ -296,6 +311,9 @@ class DrillRun {
       promoted: this.agent === undefined ? undefined : await promotedItem(cloud, this.agent),
       gates: gatesOf(cloud.resources(stackName)),
       readings: first ? [] : watcher.decided(),
+      flagsGrew: cloud
+        .configurationDeployments()
+        .some(({ startedAt: at, shares }) => at >= startedAt && shares.some(({ percent }) => percent > 0)),
       finding: hookFinding(cloud, stackName, startedAt),
       speed: cloud.clock.speed,
     });
@@ -322,6 +340,13 @@ class DrillRun {
     const unmatched = await fillSecrets(this.access, scenario.secrets ?? [], secrets);
     if (unmatched.length > 0 && secrets.length > 0) {
       progress.say('', `no secret of the stack is named like ${unmatched.join(', ')}`, 'bad');
+    }
+    if (scenario.rotation !== undefined && this.keys !== undefined) {
+      const { access, keys } = this;
+      this.rotations = await DrilledRotations.begin(
+        { plan: scenario.rotation, keys, cloud, access, progress, signal },
+        secrets,
+      );
     }
     if (this.options.probe) {
       const { kind, reason } = await sendProbe(this.access, agent, cloud.clock, signal);
@@ -355,6 +380,7 @@ class DrillRun {
         ...(scenario.chaos === undefined ? {} : { patience: PATIENT }),
       });
     }
+    this.rotations?.start(() => this.workload?.tasks ?? 0, traffic?.tasks ?? 0);
     cloud.tables.observe(agent.tasksTable, this.witness.onWrite);
     if (scenario.chaos !== undefined) {
       const { functions, workers } = dataPlaneOf(resources, agent.queues);

@@ -1,5 +1,6 @@
 import type { TaskRecord } from '../../lib/contract';
 import type { FaultReport } from '../chaos';
+import type { ConfigurationDeploymentView } from '../cloud';
 import type { DeniedCall } from '../core/ports';
 import type { Verdict } from './scenario';
 
@@ -30,10 +31,14 @@ export interface DrillHistory {
   readonly webhooks: readonly WebhookDelivery[];
   /** Ends of tasks, as the store saw them being written. */
   readonly ends: readonly TaskEnds[];
+  /** Changes of the flags; absent or none for agents without flags. */
+  readonly flagDeployments?: readonly ConfigurationDeploymentView[];
   /** Ids of tasks whose messages are in the dead-letter queues at the end. */
   readonly deadLetters: readonly string[];
   /** What went wrong on purpose; undefined for a scenario without chaos. */
   readonly faults: FaultReport | undefined;
+  /** What became of secrets that rotated under load; absent in a scenario without. */
+  readonly rotations?: RotationHistory;
   /** What the agents really did; undefined for agents that write nothing down. */
   readonly steps: StepHistory | undefined;
   /** Bucket of the valve that a user falls into when the shift goes to this router version; see the router. */
@@ -161,4 +166,20 @@ export interface Destruction {
   readonly leftovers: readonly string[];
   /** Paths of resources that their removal policy retains. */
   readonly retained: readonly string[];
+}
+
+/** Secrets that rotated under load, and what the provider saw of their keys. Keys are numbered: they are never written. */
+export interface RotationHistory {
+  readonly rotations: readonly {
+    /** Path of the secret. */
+    readonly secret: string;
+    /** Whether the new version became current, and no other was left pending. */
+    readonly completed: boolean;
+  }[];
+  /** Keys of the pool in the order of their use. */
+  readonly keys: readonly { readonly accepted: number; readonly refused: number; readonly revoked: boolean }[];
+  /** Service accounts that were ever created, and those that are left when the last grace period is over. */
+  readonly accounts: { readonly created: number; readonly left: number };
+  /** Log groups in which a key was found. */
+  readonly leaks: readonly string[];
 }

@@ -164,6 +164,28 @@ export const scenarioSchema = z
       .describe(
         'what goes wrong while there is traffic, besides the faults of single resources: in the cloud, not in the app; callers then repeat requests that were not answered; default: nothing',
       ),
+    rotation: z
+      .strictObject({
+        secrets: z
+          .array(z.string().min(1))
+          .min(1)
+          .describe(
+            'construct paths of the secrets that rotate, * stands for anything, for example "*/ProviderKey/Secret/*"',
+          ),
+        times: z.number().int().min(1).max(20).describe('how often each rotates while there is traffic'),
+        graceSeconds: z
+          .number()
+          .int()
+          .min(0)
+          .describe('seconds of the cloud after which a person revokes the key of the pool that was in use before'),
+        poolKeys: z.array(z.string().min(1)).min(1).describe('keys that the provider takes until they are revoked'),
+        adminKey: z.string().min(1).describe('key with which service accounts are managed'),
+        project: z.string().min(1).describe('project that the service accounts belong to'),
+      })
+      .optional()
+      .describe(
+        'secrets that rotate under load: once before the traffic and so many times during it; the last time the key before is revoked at once, as after a leak. The provider then takes valid keys only; default: it takes any',
+      ),
     releases: z.array(releaseSchema).min(1).describe('releases in the order of their deployment'),
   })
   .superRefine((scenario, context) => {

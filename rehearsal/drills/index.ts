@@ -1,8 +1,10 @@
 import { chaos } from './chaos';
 import { defaultDrill } from './default';
 import type { NamedDrill } from './drill-app';
+import { flag } from './flag';
 import { GATE_DRILLS } from './gates';
 import { noChange, preflightRefuses, quietRelease, twoInARow, updateFailsAfterShift } from './rollouts';
+import { rotation } from './rotation';
 
 export type { NamedDrill } from './drill-app';
 
@@ -16,4 +18,6 @@ export const DRILLS: readonly NamedDrill[] = [
   twoInARow,
   noChange,
   chaos,
+  rotation,
+  flag,
 ];

@@ -9,7 +9,9 @@ import {
 } from './cloud';
 import { cancellationsHold, deadLettersAreExhausted, finishedStepsStay, oneEnd, webhooksTell } from './durability';
 import { expectedVerdicts } from './expected-verdicts';
+import { flagsFollowTheirShares } from './flags';
 import type { Finding, Invariant } from './invariant';
+import { keysAreUsedAndRevoked, keysStaySecret, rotationsComplete, rotationsHarmNobody } from './rotation';
 import {
   backToStable,
   candidateLaneEmpty,
@@ -42,7 +44,12 @@ export const INVARIANTS: readonly Invariant[] = [
   withinTheValve,
   backToStable,
   candidateLaneEmpty,
+  flagsFollowTheirShares,
   servedByRecordedReleases,
+  rotationsComplete,
+  rotationsHarmNobody,
+  keysAreUsedAndRevoked,
+  keysStaySecret,
   nothingDenied,
   alarmsHaveData,
   metricLinesWellFormed,

@@ -1,0 +1,86 @@
+import type { DrillHistory, RotationHistory } from '../../../rehearsal/drill/history';
+import { checkInvariants } from '../../../rehearsal/drill/invariants';
+import { history, minute, task, user } from './histories';
+
+const used = { accepted: 10, refused: 0, revoked: true };
+
+function rotated(overrides: Partial<RotationHistory> = {}): RotationHistory {
+  return {
+    rotations: [
+      { secret: 'Stack/Key', completed: true },
+      { secret: 'Stack/Key', completed: true },
+    ],
+    keys: [
+      { ...used, refused: 2 },
+      { ...used, revoked: false },
+    ],
+    accounts: { created: 2, left: 1 },
+    leaks: [],
+    ...overrides,
+  };
+}
+
+const done = [task({ user: user(1), createdAt: minute(50) })];
+
+const broken = (drill: Partial<DrillHistory>) =>
+  checkInvariants(history({ tasks: done, ...drill }))
+    .filter(({ held }) => !held)
+    .map(({ name, detail }) => `${name}: ${detail}`);
+
+test('a run in which every key was used, and then revoked, holds', () => {
+  expect(broken({ rotations: rotated() })).toEqual([]);
+});
+
+test('a run without rotations is not judged', () => {
+  const details = checkInvariants(history({ tasks: done })).map(({ detail }) => detail);
+  expect(details.filter((detail) => detail === 'not judged: nothing rotated')).toHaveLength(4);
+});
+
+test.each<[string, Partial<DrillHistory>, string]>([
+  [
+    'for a rotation that did not complete',
+    { rotations: rotated({ rotations: [{ secret: 'Stack/Key', completed: false }] }) },
+    'rotations-complete: a rotation of Stack/Key did not complete',
+  ],
+  [
+    'for a key that no worker used',
+    {
+      rotations: rotated({
+        keys: [
+          { ...used, refused: 2 },
+          { accepted: 0, refused: 0, revoked: false },
+        ],
+      }),
+    },
+    'keys-really-change: key 2 was never used',
+  ],
+  [
+    'for an old key that is still valid',
+    { rotations: rotated({ keys: [{ ...used, refused: 2, revoked: false }, used] }) },
+    'keys-really-change: key 1 was not revoked',
+  ],
+  [
+    'when no worker had to refresh',
+    { rotations: rotated({ keys: [used, used] }) },
+    'keys-really-change: no worker ever met a refusal, so none had to refresh',
+  ],
+  [
+    'for service accounts that pile up',
+    { rotations: rotated({ accounts: { created: 4, left: 3 } }) },
+    'keys-really-change: 3 service accounts are left, expected the current one',
+  ],
+  [
+    'for a key in a log',
+    { rotations: rotated({ leaks: ['/aws/lambda/worker'] }) },
+    'keys-stay-secret: a key stands in /aws/lambda/worker',
+  ],
+])('fails %s', (_, drill, finding) => {
+  expect(broken(drill)).toEqual([finding]);
+});
+
+test('fails for a task that did not succeed', () => {
+  const tasks = [task({ user: user(1), createdAt: minute(50), status: 'failed' })];
+  expect(broken({ rotations: rotated(), tasks })).toContainEqual(
+    expect.stringMatching(/^rotations-harm-nobody: task \S+ is failed$/),
+  );
+});
