@@ -1,0 +1,16 @@
+import { DRILL_TIMEOUT_MS, runNamedDrill, verdicts } from './run-named-drill';
+
+test(
+  'flag: the change is taken back by its alarm, and the release stays what it was',
+  async () => {
+    const report = await runNamedDrill('flag');
+    expect(verdicts(report)).toEqual({
+      off: 'promoted',
+      'on-for-20-percent': 'rolled_back',
+      'off-again': 'promoted',
+    });
+    expect(new Set(report.releases.map(({ id }) => id)).size).toBe(1);
+    expect(report.invariants.find(({ name }) => name === 'flags-follow-shares')?.detail).toContain('careful=true met');
+  },
+  DRILL_TIMEOUT_MS,
+);
