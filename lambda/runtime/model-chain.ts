@@ -139,7 +139,7 @@ export class ModelChain {
         if (call >= this.#policy.attempts || (error.retryAfterMs ?? 0) > this.#policy.backoffLongestMs) {
           return undefined;
         }
-        await untilAborted(() => this.#pause(call, error.retryAfterMs), signal);
+        await this.#pause(call, error.retryAfterMs, signal);
       } finally {
         passage.abandoned();
       }
@@ -189,12 +189,15 @@ export class ModelChain {
   }
 
   /** Full jitter in real time: the task's function is paid for while it waits. */
-  #pause(call: number, retryAfterMs = 0): Promise<void> {
+  async #pause(call: number, retryAfterMs: number | undefined, signal: AbortSignal): Promise<void> {
     const { backoffFirstMs, backoffLongestMs } = this.#policy;
     const bound = Math.min(backoffLongestMs, backoffFirstMs * 2 ** (call - 1));
-    return new Promise((resolve) => {
-      afterReal(retryAfterMs + this.#random() * bound, resolve);
-    });
+    let cancel = () => {};
+    const over = () =>
+      new Promise<void>((resolve) => {
+        cancel = afterReal((retryAfterMs ?? 0) + this.#random() * bound, resolve);
+      });
+    await untilAborted(over, signal).finally(() => cancel());
   }
 
   /** An attempt in which nobody could even be asked is none: like a limit, it does not count against the task. */

@@ -1,11 +1,9 @@
+import { Env } from '../../lib/contract';
 import type { ModelProvider, ProviderAnswer, ProviderRequest } from './provider';
 import { failureOf, ProviderError, retryAfterOf } from './provider';
 
 /** Sent where no key is needed: the SDK insists on one. */
 const NO_KEY = 'none';
-
-/** Environment variable by which the rehearsal leads calls to every OpenAI-compatible endpoint to its scripted provider. */
-const REHEARSED_URL = 'AGENT_LANES_MODEL_BASE_URL';
 
 /**
  * OpenAI's Chat Completions (https://platform.openai.com/docs/api-reference/chat) through its SDK, at OpenAI or at any
@@ -15,7 +13,7 @@ export const openAiProvider: ModelProvider = {
   async generate({ model, apiKey, prompt, system, maxTokens, signal }: ProviderRequest): Promise<ProviderAnswer> {
     // Loaded at the first call: most agents never ask this provider.
     const { default: OpenAI, APIConnectionTimeoutError, APIConnectionError, APIError } = await import('openai');
-    const baseURL = model.baseUrl === undefined ? undefined : (process.env[REHEARSED_URL] ?? model.baseUrl);
+    const baseURL = model.baseUrl === undefined ? undefined : (process.env[Env.MODEL_BASE_URL] ?? model.baseUrl);
     const client = new OpenAI({
       apiKey: apiKey ?? NO_KEY,
       maxRetries: 0,

@@ -63,6 +63,8 @@ export const Env = {
   EVIDENCE_WAIT_SECONDS: 'AGENT_LANES_EVIDENCE_WAIT_SECONDS',
   /** Seconds that the preflight waits for its probe task. */
   PREFLIGHT_TIMEOUT_SECONDS: 'AGENT_LANES_PREFLIGHT_TIMEOUT_SECONDS',
+  /** Set only by the rehearsal: base URL of its provider, in place of that of every `openai_compatible` model. */
+  MODEL_BASE_URL: 'AGENT_LANES_MODEL_BASE_URL',
   /**
    * Set only by the rehearsal: JSON `{ "realEpochMs": n, "cloudEpochMs": n, "speed": n }`. The runtime's clock then
    * runs in the rehearsal's compressed time. Absent on AWS.

@@ -18,6 +18,7 @@ import { hookFinding } from './hook-finding';
 import { isFinal } from './invariants/tasks';
 import { messagesIn } from './lane-queues';
 import { Ledger } from './ledger';
+import { LimitWatch } from './limit-watch';
 import { destroyStack, liveTasks, observe, promotedItem } from './observations';
 import { sumOf } from './observed-metrics';
 import type { OperatorAccess } from './operator-access';
@@ -100,11 +101,15 @@ async function runIn(workspace: string, options: DrillOptions): Promise<DrillRep
   // Asked for the time only by requests, and these come when there is a cloud.
   let now = () => 0;
   const keys = scenario.rotation === undefined ? undefined : new RotatedKeys(scenario.rotation, () => now());
+  const limits = new LimitWatch(() => now());
   const ledger = new Ledger(join(workspace, 'ledger.jsonl'));
   const provider = await ScriptedProvider.start({
     rules: scenario.provider?.rules ?? [{ name: 'ok' }],
     seed,
-    onPrompt: ledger.onPrompt,
+    onPrompt: (text) => {
+      ledger.onPrompt(text);
+      limits.onPrompt();
+    },
     ...(keys === undefined ? {} : { keys }),
   });
   const cloud = await RehearsalCloud.start({
@@ -113,15 +118,20 @@ async function runIn(workspace: string, options: DrillOptions): Promise<DrillRep
     extraEnvironment: {
       ANTHROPIC_BASE_URL: provider.url,
       OPENAI_BASE_URL: `${provider.url}/v1`,
+      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: provider.url,
+      [Env.MODEL_BASE_URL]: `${provider.url}/v1`,
       ...ledger.environment,
     },
-    onEvent: watcher.onEvent,
+    onEvent: (event) => {
+      watcher.onEvent(event);
+      limits.onEvent(event);
+    },
     ...(keep === undefined ? {} : { logDirectory: join(workspace, 'logs') }),
   });
   now = () => cloud.clock.now();
   watcher.attach(cloud);
   const receiver = await WebhookReceiver.start(seed, scenario.chaos !== undefined);
-  const run = new DrillRun(options, seed, cloud, provider, synthesizer, watcher, ledger, receiver, keys);
+  const run = new DrillRun(options, seed, cloud, provider, synthesizer, watcher, ledger, receiver, keys, limits);
   try {
     const history = await run.run();
     const wallSeconds = (performance.now() - started) / 1000;
@@ -176,6 +186,7 @@ class DrillRun {
     private readonly ledger: Ledger,
     private readonly receiver: WebhookReceiver,
     private readonly keys: RotatedKeys | undefined,
+    private readonly limits: LimitWatch,
   ) {
     this.scenario = options.scenario;
     this.signal = options.signal;
@@ -211,6 +222,7 @@ class DrillRun {
       reads,
       faults: scenario.chaos === undefined ? undefined : cloud.faults.report(),
       ...(rotations === undefined ? {} : { rotations }),
+      ...this.limits.history(scenario),
       steps: await this.steps(since),
       flagDeployments: cloud.configurationDeployments(),
       destruction: await this.destroy(),

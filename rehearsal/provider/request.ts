@@ -6,7 +6,7 @@ import { z } from 'zod';
  *
  * Source: https://platform.claude.com/docs/en/api/messages
  */
-const textBlock = z.looseObject({ type: z.string(), text: z.string().optional() });
+export const textBlock = z.looseObject({ type: z.string(), text: z.string().optional() });
 
 export const messagesRequestSchema = z.looseObject({
   model: z.string().min(1),
@@ -17,24 +17,22 @@ export const messagesRequestSchema = z.looseObject({
   system: z.union([z.string(), z.array(textBlock)]).optional(),
   stream: z.boolean().optional(),
 });
-export type MessagesRequest = z.infer<typeof messagesRequestSchema>;
 
-/** The texts of a request that rules are matched on. */
-export interface RequestTexts {
+/** What a rule is looked for, in whichever API it was asked. */
+export interface ScriptedRequest {
+  readonly provider: 'anthropic' | 'openai' | 'bedrock';
   readonly model: string;
+  readonly maxTokens: number;
   readonly system: string;
   readonly messages: string;
 }
 
-export function textsOf(request: MessagesRequest): RequestTexts {
-  return {
-    model: request.model,
-    system: textOf(request.system ?? ''),
-    messages: request.messages.map((message) => textOf(message.content)).join('\n'),
-  };
+/** The first thing that is wrong. */
+export function problemOf({ issues: [issue] }: z.ZodError): string {
+  return `${z.core.toDotPath(issue?.path ?? [])}: ${issue?.message ?? 'invalid'}`;
 }
 
-function textOf(content: string | readonly { readonly text?: string | undefined }[]): string {
+export function textOf(content: string | readonly { readonly text?: string | undefined }[]): string {
   return typeof content === 'string' ? content : content.map((block) => block.text ?? '').join('\n');
 }
 

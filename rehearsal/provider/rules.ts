@@ -39,8 +39,8 @@ const tokensSchema = z.union([
 ]);
 export type Tokens = z.infer<typeof tokensSchema>;
 
-/** HTTP statuses that the provider can be told to fail with, as the Messages API uses them. */
-export const ERROR_STATUSES = [400, 401, 403, 404, 413, 429, 500, 529] as const;
+/** HTTP statuses that the provider can be told to fail with, as the providers use them. */
+export const ERROR_STATUSES = [400, 401, 403, 404, 413, 429, 500, 503, 529] as const;
 export type ErrorStatus = (typeof ERROR_STATUSES)[number];
 
 /** One rule of the scripted provider. The first rule that matches a request answers it. */
@@ -49,6 +49,10 @@ export const providerRuleSchema = z
     name: z.string().min(1).describe('name of the rule, under which the report counts its answers'),
     match: z
       .strictObject({
+        provider: z
+          .enum(['anthropic', 'openai', 'bedrock'])
+          .optional()
+          .describe("API in which the model was asked; endpoints that speak OpenAI's are openai"),
         model: textMatchSchema.optional().describe('matched against the model id of the request'),
         system: textMatchSchema.optional().describe('matched against the system prompt'),
         messages: textMatchSchema.optional().describe('matched against the text of all messages'),
@@ -79,6 +83,13 @@ export const providerRuleSchema = z
         z.strictObject({
           status: z.literal(ERROR_STATUSES).describe('HTTP status of the error'),
           rate: rate.describe('share of the requests, 0 to 1'),
+          during: z
+            .strictObject({ from: z.number().int().min(1), to: z.number().int().min(2) })
+            .refine(({ from, to }) => from < to, { message: 'from is not less than to' })
+            .optional()
+            .describe(
+              'only for requests of these numbers: from 1, counted over all rules, "to" not included; how a provider is away for a stretch; default: always',
+            ),
           retryAfterSeconds: z.number().min(0).optional().describe('sent as retry-after header (with 429: default 1)'),
         }),
       )

@@ -1,6 +1,6 @@
 import { sha256 } from '../../lib/contract';
 import { type Random, seededRandom } from '../core/random';
-import { CHARACTERS_PER_TOKEN, estimateTokens, type MessagesRequest, type RequestTexts, textsOf } from './request';
+import { CHARACTERS_PER_TOKEN, estimateTokens, type ScriptedRequest } from './request';
 import type { ErrorStatus, Latency, ProviderRule, TextMatch, Tokens } from './rules';
 
 /** What the script decided for one request, with the real milliseconds to wait before it. */
@@ -48,6 +48,8 @@ export class ProviderScript {
   private readonly seen = new Map<string, number>();
   private readonly tally = new Map<string, Tally>();
   private unmatchedRequests = 0;
+  /** Requests so far, over all rules. */
+  private asked = 0;
 
   constructor(
     private readonly rules: readonly ProviderRule[],
@@ -58,12 +60,12 @@ export class ProviderScript {
     }
   }
 
-  decide(request: MessagesRequest): Outcome {
-    const texts = textsOf(request);
+  decide(request: ScriptedRequest): Outcome {
+    this.asked += 1;
     for (const rule of this.rules) {
-      const groups = matches(rule, texts);
+      const groups = matches(rule, request);
       if (groups !== undefined) {
-        return this.answer(rule, groups, request, texts);
+        return this.answer(rule, groups, request);
       }
     }
     this.unmatchedRequests += 1;
@@ -80,13 +82,8 @@ export class ProviderScript {
     return this.unmatchedRequests;
   }
 
-  private answer(
-    rule: ProviderRule,
-    groups: readonly string[],
-    request: MessagesRequest,
-    texts: RequestTexts,
-  ): Outcome {
-    const random = this.randomFor(rule, request, texts);
+  private answer(rule: ProviderRule, groups: readonly string[], request: ScriptedRequest): Outcome {
+    const random = this.randomFor(rule, request);
     const count = this.tally.get(rule.name) ?? emptyCount(rule.name);
     this.tally.set(rule.name, count);
     count.requests += 1;
@@ -94,6 +91,9 @@ export class ProviderScript {
     const latencyMs = pickLatency(rule.answer?.latencyMs ?? DEFAULT_LATENCY_MS, random);
     let chance = random();
     for (const error of rule.errors ?? []) {
+      if (error.during !== undefined && (this.asked < error.during.from || this.asked >= error.during.to)) {
+        continue;
+      }
       if (chance < error.rate) {
         count.errors += 1;
         const retryAfterSeconds = error.retryAfterSeconds ?? (error.status === 429 ? 1 : undefined);
@@ -117,23 +117,23 @@ export class ProviderScript {
     const good = fill(rule.answer?.text ?? 'ok', { model: request.model, count: String(count.requests) }, groups);
     const broken = rule.malformed?.text ?? good.slice(0, Math.floor(good.length / 2));
     const text = refused ? '' : malformed ? broken : good;
-    const inputTokens = pickTokens(rule.answer?.inputTokens, `${texts.system}${texts.messages}`, random);
+    const inputTokens = pickTokens(rule.answer?.inputTokens, `${request.system}${request.messages}`, random);
     const outputTokens = refused ? 0 : pickTokens(rule.answer?.outputTokens, text, random);
-    const cutOff = outputTokens > request.max_tokens;
+    const cutOff = outputTokens > request.maxTokens;
     return {
       kind: 'answer',
       rule: rule.name,
       latencyMs,
-      text: cutOff ? text.slice(0, request.max_tokens * CHARACTERS_PER_TOKEN) : text,
+      text: cutOff ? text.slice(0, request.maxTokens * CHARACTERS_PER_TOKEN) : text,
       stopReason: refused ? 'refusal' : cutOff ? 'max_tokens' : 'end_turn',
       inputTokens,
-      outputTokens: Math.min(outputTokens, request.max_tokens),
+      outputTokens: Math.min(outputTokens, request.maxTokens),
       malformed,
     };
   }
 
-  private randomFor(rule: ProviderRule, request: MessagesRequest, texts: RequestTexts): Random {
-    const content = sha256(JSON.stringify([request.model, texts.system, texts.messages]));
+  private randomFor(rule: ProviderRule, { model, system, messages }: ScriptedRequest): Random {
+    const content = sha256(JSON.stringify([model, system, messages]));
     const sequence = (this.seen.get(content) ?? 0) + 1;
     this.seen.set(content, sequence);
     return seededRandom(`${this.seed}/${rule.name}/${content}/${sequence}`);
@@ -141,7 +141,10 @@ export class ProviderScript {
 }
 
 /** The groups captured by the rule's regular expressions, or undefined when the rule does not match. */
-function matches(rule: ProviderRule, texts: RequestTexts): readonly string[] | undefined {
+function matches(rule: ProviderRule, texts: ScriptedRequest): readonly string[] | undefined {
+  if (rule.match?.provider !== undefined && rule.match.provider !== texts.provider) {
+    return undefined;
+  }
   const parts: readonly (readonly [TextMatch | undefined, string])[] = [
     [rule.match?.model, texts.model],
     [rule.match?.system, texts.system],

@@ -1,8 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { z } from 'zod';
 import { sha256 } from '../../lib/contract';
-import { messagesRequestSchema, textsOf } from './request';
+import { chatDialect } from './chat-dialect';
+import { converseDialect } from './converse-dialect';
+import type { Dialect, Reply, Understood } from './dialect';
+import { messagesDialect } from './messages-dialect';
 import type { ErrorStatus, ProviderRule } from './rules';
 import { type Outcome, ProviderScript, type RuleCount } from './script';
 
@@ -27,21 +29,12 @@ export interface ProviderKeys {
 /** Largest request that is read, in bytes: the Messages API takes no more than 32 MB. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
-/** Types of errors by status, as in https://platform.claude.com/docs/en/api/errors */
-const ERROR_TYPES: Readonly<Record<ErrorStatus, { readonly type: string; readonly message: string }>> = {
-  400: { type: 'invalid_request_error', message: 'scripted: invalid request' },
-  401: { type: 'authentication_error', message: 'scripted: invalid x-api-key' },
-  403: { type: 'permission_error', message: 'scripted: the key may not use this model' },
-  404: { type: 'not_found_error', message: 'scripted: not found' },
-  413: { type: 'request_too_large', message: 'scripted: request too large' },
-  429: { type: 'rate_limit_error', message: 'scripted: rate limit reached' },
-  500: { type: 'api_error', message: 'scripted: internal error' },
-  529: { type: 'overloaded_error', message: 'scripted: overloaded' },
-};
+/** The APIs that the provider speaks. */
+const DIALECTS: readonly Dialect[] = [messagesDialect, chatDialect, converseDialect];
 
 /**
- * A model provider that speaks the Messages API of Anthropic (`POST /v1/messages`, without streaming) and answers by
- * script. It listens on 127.0.0.1 only and takes any key that is not empty.
+ * A model provider that speaks the APIs of Anthropic, OpenAI and Amazon Bedrock, and answers by one script in all of them.
+ * It listens on 127.0.0.1 only and takes any key that is not empty.
  */
 export class ScriptedProvider {
   private requests = 0;
@@ -59,7 +52,7 @@ export class ScriptedProvider {
     const provider = new ScriptedProvider(server, script, options.onPrompt, options.keys);
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       provider.serve(request, response).catch((error: unknown) => {
-        sendError(response, 500, 'api_error', error instanceof Error ? error.message : String(error));
+        sendJson(response, 500, { message: error instanceof Error ? error.message : String(error) });
       });
     });
     await new Promise<void>((resolve, reject) => {
@@ -72,7 +65,7 @@ export class ScriptedProvider {
     return provider;
   }
 
-  /** Base URL for `ANTHROPIC_BASE_URL`, without a slash at the end. */
+  /** Base URL for `ANTHROPIC_BASE_URL` and for Bedrock's endpoint, without a slash at the end. OpenAI's is `/v1` below it. */
   get url(): string {
     const { port } = this.server.address() as AddressInfo;
     return `http://127.0.0.1:${port}`;
@@ -100,70 +93,56 @@ export class ScriptedProvider {
     if (await this.keys?.handle(request, response)) {
       return;
     }
-    if (request.url?.split('?')[0] !== '/v1/messages' || request.method !== 'POST') {
-      sendError(
+    const path = request.url?.split('?')[0] ?? '';
+    const dialect = DIALECTS.find((candidate) => candidate.serves(request.method, path));
+    if (dialect === undefined) {
+      const routes = DIALECTS.map(({ route }) => route).join(', ');
+      send(
         response,
         404,
-        'not_found_error',
-        `${request.method} ${request.url} is not scripted: POST /v1/messages is`,
+        messagesDialect.error(404, `${request.method} ${request.url} is not scripted: ${routes} are`, id),
       );
       return;
     }
-    if (keyOf(request) === '') {
-      sendError(
-        response,
-        401,
-        'authentication_error',
-        'x-api-key header, or authorization with a bearer token, is required',
-      );
+    const fail = (status: ErrorStatus, message: string) => send(response, status, dialect.error(status, message, id));
+    const key = dialect.keyOf(request);
+    if (key === '') {
+      fail(401, 'a key is required: as x-api-key or bearer token, or for Bedrock a signature');
       return;
     }
-    if (this.keys?.accepts(keyOf(request)) === false) {
-      sendError(response, 401, 'authentication_error', 'scripted: invalid x-api-key');
+    if (key !== undefined && this.keys?.accepts(key) === false) {
+      fail(401, 'scripted: invalid key');
       return;
     }
     const body = await readBody(request);
     if (body === undefined) {
-      sendError(response, 413, 'request_too_large', `the request is larger than ${MAX_BODY_BYTES} bytes`);
+      fail(413, `the request is larger than ${MAX_BODY_BYTES} bytes`);
       return;
     }
-    const parsed = parseRequest(body);
-    if ('problem' in parsed) {
-      sendError(response, 400, 'invalid_request_error', parsed.problem);
+    const understood = understand(dialect, body, path);
+    if (!understood.ok) {
+      fail(400, understood.problem);
       return;
     }
-    if (parsed.request.stream === true) {
-      sendError(
-        response,
-        400,
-        'invalid_request_error',
-        'stream: the scripted provider answers whole messages; leave stream out',
-      );
-      return;
-    }
-    this.onPrompt?.(textsOf(parsed.request).messages);
-    await play(this.script.decide(parsed.request), `msg_${id}`, parsed.request.model, response);
+    this.onPrompt?.(understood.request.messages);
+    await play(this.script.decide(understood.request), { dialect, id, model: understood.request.model, response });
   }
 }
 
-/** Clients send the key as `x-api-key` or, as today's SDK does, as bearer token. */
-function keyOf(request: IncomingMessage): string {
-  const key = request.headers['x-api-key'];
-  const bearer = /^bearer (.*)$/i.exec(request.headers.authorization ?? '')?.[1];
-  return (typeof key === 'string' ? key : (bearer ?? '')).trim();
+interface Exchange {
+  readonly dialect: Dialect;
+  readonly id: string;
+  readonly model: string;
+  readonly response: ServerResponse;
 }
 
-async function play(outcome: Outcome, id: string, model: string, response: ServerResponse): Promise<void> {
+async function play(outcome: Outcome, { dialect, id, model, response }: Exchange): Promise<void> {
   if (outcome.kind === 'timeout') {
     return; // The caller's timeout, or the end of the run, closes the connection.
   }
   if (outcome.kind === 'unmatched') {
-    sendError(
-      response,
-      400,
-      'invalid_request_error',
-      `no rule of the scenario matches this request for model ${model}: add one to provider.rules, without "match" for all the rest`,
-    );
+    const message = `no rule of the scenario matches this request for model ${model}: add one to provider.rules, without "match" for all the rest`;
+    send(response, 400, dialect.error(400, message, id));
     return;
   }
   await new Promise((resolve) => setTimeout(resolve, outcome.latencyMs));
@@ -171,42 +150,20 @@ async function play(outcome: Outcome, id: string, model: string, response: Serve
     if (outcome.retryAfterSeconds !== undefined) {
       response.setHeader('retry-after', String(outcome.retryAfterSeconds));
     }
-    const { type, message } = ERROR_TYPES[outcome.status];
-    sendError(response, outcome.status, type, message);
+    send(response, outcome.status, dialect.error(outcome.status, undefined, id));
     return;
   }
-  sendJson(response, 200, {
-    id,
-    type: 'message',
-    role: 'assistant',
-    model,
-    content: outcome.text === '' ? [] : [{ type: 'text', text: outcome.text }],
-    stop_reason: outcome.stopReason,
-    stop_sequence: null,
-    usage: {
-      input_tokens: outcome.inputTokens,
-      output_tokens: outcome.outputTokens,
-      cache_creation_input_tokens: 0,
-      cache_read_input_tokens: 0,
-    },
-  });
+  send(response, 200, dialect.answer(outcome, model, id));
 }
 
-function parseRequest(
-  body: Buffer,
-): { readonly request: z.infer<typeof messagesRequestSchema> } | { readonly problem: string } {
+function understand(dialect: Dialect, body: Buffer, path: string): Understood {
   let json: unknown;
   try {
     json = JSON.parse(body.toString('utf8'));
   } catch {
-    return { problem: 'the body is not JSON' };
+    return { ok: false, problem: 'the body is not JSON' };
   }
-  const parsed = messagesRequestSchema.safeParse(json);
-  if (parsed.success) {
-    return { request: parsed.data };
-  }
-  const issue = parsed.error.issues[0];
-  return { problem: `${z.core.toDotPath(issue?.path ?? [])}: ${issue?.message ?? 'invalid'}` };
+  return dialect.understand(json, path);
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
@@ -222,12 +179,13 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   return Buffer.concat(chunks);
 }
 
-function sendError(response: ServerResponse, status: number, type: string, message: string): void {
-  sendJson(response, status, {
-    type: 'error',
-    error: { type, message },
-    request_id: String(response.getHeader('request-id') ?? ''),
-  });
+function send(response: ServerResponse, status: number, { headers = {}, body }: Reply): void {
+  if (!response.headersSent) {
+    for (const [name, value] of Object.entries(headers)) {
+      response.setHeader(name, value);
+    }
+  }
+  sendJson(response, status, body);
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {

@@ -50,6 +50,8 @@ const inputs = () => Object.keys(bundled.metafile.inputs);
 test('carries the clients that a worker calls and no others', () => {
   const clients = inputs().flatMap((file) => file.match(/@aws-sdk\/(client-[a-z0-9-]+)\//)?.[1] ?? []);
   expect([...new Set(clients)].sort()).toEqual([
+    'client-appconfigdata',
+    'client-bedrock-runtime',
     'client-dynamodb',
     'client-s3',
     'client-secrets-manager',
