@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Stack, Validations } from 'aws-cdk-lib';
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { KeyTest, RotatingSecret, Rotation } from '../../../lib';
+import { testApp } from '../../support/stack';
+
+test('cdk-nag finds nothing in a secret that rotates', () => {
+  const app = testApp();
+  const stack = new Stack(app, 'Test');
+  const poolSecret = Secret.fromSecretNameV2(stack, 'Pool', 'agents/keys') as ISecret;
+  new RotatingSecret(stack, 'Key', {
+    agentName: 'support',
+    secretName: 'anthropic',
+    rotation: Rotation.keyPool({ poolSecret, test: KeyTest.anthropic() }),
+  });
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  try {
+    app.synth();
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'ValidationFailed')) {
+      throw error;
+    }
+  }
+  const { pluginReports } = JSON.parse(readFileSync(join(app.outdir, 'validation-report.json'), 'utf8'));
+  const found = pluginReports.flatMap(({ violations }: { violations: readonly { ruleName: string }[] }) =>
+    violations.map((violation) => JSON.stringify(violation)),
+  );
+  expect(found).toEqual([]);
+});
