@@ -34,7 +34,8 @@ export async function requestJson({ method, url, headers, body }: JsonRequest): 
     const text = await response.text();
     return { status: response.status, body: parse(text) };
   } catch (cause) {
-    const reason = cause instanceof Error ? (cause.cause ?? cause) : cause;
+    // fetch says only that it failed; why, its cause says.
+    const reason = (typeof cause === 'object' && cause !== null && 'cause' in cause ? cause.cause : undefined) ?? cause;
     throw new RotationError(`${method} ${withoutQuery(url)} failed: ${String(reason)}`, { cause });
   } finally {
     cancel();
