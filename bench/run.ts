@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { callsPerTask } from './calls-per-task';
 import { costsPage } from './costs';
+import { limiterCost } from './limiter';
 import type { Comparison } from './measure';
 import { inRehearsal } from './rehearsed-stack';
 import { routerBundle } from './router-bundle';
@@ -43,7 +44,7 @@ async function main(): Promise<void> {
   });
   if (values.help) {
     console.log(
-      'npm run bench -- [--rounds N] [--json FILE] [--costs docs/costs.md]\n\nMeasures synth, the router bundle, the worker and the rehearsal; writes the page of costs if asked to.',
+      'npm run bench -- [--rounds N] [--json FILE] [--costs docs/costs.md]\n\nMeasures synth, the router bundle, the worker, the limiter and the rehearsal; writes the page of costs if asked to.',
     );
     return;
   }
@@ -70,12 +71,19 @@ async function main(): Promise<void> {
   if (values.costs !== undefined) {
     writeFileSync(values.costs, costsPage(calls, standing));
   }
+  const limiter = await limiterCost(rounds);
+  comparisons.push(limiter.latency);
+  console.log(line(limiter.latency));
+  console.log(`store calls of the limiter    ${limiter.storeCalls.toFixed(1)} for 1,000 model calls`);
   const throughput = await rehearsalThroughput();
   console.log(
     `tasks through the rehearsal   ${throughput.tasksPerSecond.toFixed(1)} per second (${throughput.tasks} tasks, ${throughput.seconds.toFixed(1)} s)`,
   );
   if (values.json !== undefined) {
-    writeFileSync(values.json, `${JSON.stringify({ comparisons, calls, throughput }, null, 2)}\n`);
+    writeFileSync(
+      values.json,
+      `${JSON.stringify({ comparisons, calls, limiterStoreCalls: limiter.storeCalls, throughput }, null, 2)}\n`,
+    );
   }
 }
 
