@@ -31,6 +31,11 @@ export interface ModelRequest {
   readonly system?: string;
   /** @default the release's; a larger value than the release's is cut to it */
   readonly maxTokens?: number;
+  /**
+   * Pinned id of the model of the release's chain that is asked first; the others follow in their order. Another id fails
+   * the task (`model_unknown`). @default the release's primary model
+   */
+  readonly model?: string;
 }
 
 export interface ModelAnswer {

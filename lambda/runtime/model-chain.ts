@@ -45,7 +45,7 @@ export interface Asking {
 
 export interface ChainAnswer extends ProviderAnswer {
   readonly model: ModelSettings;
-  /** Another model than the primary answered. */
+  /** Another model than the primary, or than the one that was asked for, answered. */
   readonly fallback: boolean;
 }
 
@@ -86,17 +86,33 @@ export class ModelChain {
   /**
    * @throws ThrottledError when no model answered, and one of them for a limit; or when the shared limit is used up
    * @throws RetryableError when no model answered
-   * @throws FatalError when a model refused the request or its key
+   * @throws FatalError when a model refused the request or its key, or the chain has no such model
    */
   async ask(asking: Asking): Promise<ChainAnswer> {
     const failures: Failure[] = [];
-    for (const [index, link] of this.#links.entries()) {
+    for (const [index, link] of this.#order(asking.request.model).entries()) {
       const answer = await this.#askOne(link, index > 0, asking, failures);
       if (answer !== undefined) {
         return { ...answer, model: link.settings, fallback: index > 0 };
       }
     }
     throw this.#unanswered(failures);
+  }
+
+  /** The chain, the model that was asked for first. */
+  #order(wanted: string | undefined): readonly Link[] {
+    if (wanted === undefined) {
+      return this.#links;
+    }
+    const first = this.#links.find(({ settings }) => settings.id === wanted);
+    if (first === undefined) {
+      const names = this.#links.map(({ settings }) => settings.id).join(', ');
+      throw new FatalError(
+        `the release has no model "${wanted}" in its chain; it has ${names}: add it as a fallback, or ask for one of them`,
+        { code: 'model_unknown' },
+      );
+    }
+    return [first, ...this.#links.filter((link) => link !== first)];
   }
 
   /** @returns undefined when the next model is to be asked */

@@ -43,7 +43,8 @@ export class TaskModel implements AgentModel {
   async generate(request: ModelRequest): Promise<ModelAnswer> {
     const { primary, steps, signal } = this.#parts;
     await refuseIfAborted(signal);
-    const inputDigest = digestOf({ prompt: request.prompt, system: request.system, maxTokens: request.maxTokens });
+    const { prompt, system, maxTokens, model } = request;
+    const inputDigest = digestOf({ prompt, system, maxTokens, model });
     const key = steps.numbered(`model:${inputDigest.slice(0, KEY_DIGITS)}`);
     const step = { key, kind: 'model', name: primary, inputDigest } as const;
     return steps.run(step, async () => {
