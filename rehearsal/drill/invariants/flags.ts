@@ -8,8 +8,8 @@ import {
 import type { DrillHistory } from '../history';
 import { type Invariant, judge, plural } from './invariant';
 
-/** A worker asks for the flags so often, jitter included. Cloud milliseconds. */
-const POLL_MS = 18_000;
+/** A worker asks for the flags so often, jitter included; on a busy machine one call may come to nothing. Cloud milliseconds. */
+const POLL_MS = 2 * 18_000;
 /** A call, and the worker's way from reading a flag to writing it down. Real milliseconds. */
 const CALL_MS = 2_000;
 
