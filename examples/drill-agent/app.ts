@@ -3,13 +3,22 @@ import { App } from 'aws-cdk-lib';
 import { ChaosStack } from './chaos-stack';
 import { DrillStack } from './drill-stack';
 import { FlagStack } from './flag-stack';
+import { LimitStack } from './limit-stack';
 import { RotationStack } from './rotation-stack';
 
 const app = new App();
 const variant = String(app.node.tryGetContext('variant') ?? 'good');
+const requestsPerMinute = app.node.tryGetContext('requestsPerMinute');
+const agentPerDay = app.node.tryGetContext('agentPerDay');
 const carefulPercent = app.node.tryGetContext('carefulPercent');
 if (carefulPercent !== undefined) {
   new FlagStack(app, 'FlagAgent', { variant, carefulPercent: Number(carefulPercent) });
+} else if (requestsPerMinute !== undefined || agentPerDay !== undefined) {
+  new LimitStack(app, 'LimitAgent', {
+    variant,
+    ...(requestsPerMinute === undefined ? {} : { requestsPerMinute: Number(requestsPerMinute) }),
+    ...(agentPerDay === undefined ? {} : { agentPerDay: Number(agentPerDay) }),
+  });
 } else if (app.node.tryGetContext('rotation') !== undefined) {
   new RotationStack(app, 'RotationAgent', { variant });
 } else if (app.node.tryGetContext('chaos') === undefined) {

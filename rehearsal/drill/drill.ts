@@ -15,7 +15,7 @@ import { bringsProbe, dataPlaneOf, isHeartbeat } from './data-plane';
 import { gatesOf } from './gates';
 import type { DrillHistory, ReleaseHistory, StepHistory } from './history';
 import { hookFinding } from './hook-finding';
-import { isFinal } from './invariants/tasks';
+import { isFinal, waitsForNextDay } from './invariants/tasks';
 import { messagesIn } from './lane-queues';
 import { Ledger } from './ledger';
 import { LimitWatch } from './limit-watch';
@@ -431,9 +431,13 @@ class DrillRun {
     }
     const limit = this.realMs(DRAIN_CLOUD_MS, DRAIN_REAL_MS);
     const deadline = performance.now() + limit;
-    await until(() => messagesIn(cloud, agent.queues) === 0, limit, signal);
+    const overBudget = this.scenario.budget !== undefined;
+    if (!overBudget) {
+      await until(() => messagesIn(cloud, agent.queues) === 0, limit, signal);
+    }
+    const isDone = (task: TaskRecord) => isSettled(task) || (overBudget && waitsForNextDay(task));
     let tasks = await liveTasks(cloud, agent);
-    while (!tasks.every(isSettled) && performance.now() < deadline) {
+    while (!tasks.every(isDone) && performance.now() < deadline) {
       await pause(POLL_MS * 5, signal);
       tasks = await liveTasks(cloud, agent);
     }

@@ -2,7 +2,7 @@ import type { TaskRecord } from '../../lib/contract';
 import type { FaultReport } from '../chaos';
 import type { ConfigurationDeploymentView } from '../cloud';
 import type { DeniedCall } from '../core/ports';
-import type { Verdict } from './scenario';
+import type { Scenario, Verdict } from './scenario';
 
 /**
  * Everything that a drill wrote down while it ran. The invariants and the report are pure functions of it. Times are
@@ -39,6 +39,10 @@ export interface DrillHistory {
   readonly faults: FaultReport | undefined;
   /** What became of secrets that rotated under load; absent in a scenario without. */
   readonly rotations?: RotationHistory;
+  /** A limit that the workers share, and when the provider was called. Cloud milliseconds since 1970. */
+  readonly limit?: NonNullable<Scenario['limit']> & { readonly calls: readonly number[] };
+  /** A budget that was used up, and whether its alarm fired. */
+  readonly budget?: NonNullable<Scenario['budget']> & { readonly alarmFired: boolean };
   /** What the agents really did; undefined for agents that write nothing down. */
   readonly steps: StepHistory | undefined;
   /** Bucket of the valve that a user falls into when the shift goes to this router version; see the router. */

@@ -186,6 +186,21 @@ export const scenarioSchema = z
       .describe(
         'secrets that rotate under load: once before the traffic and so many times during it; the last time the key before is revoked at once, as after a leak. The provider then takes valid keys only; default: it takes any',
       ),
+    limit: z
+      .strictObject({
+        perMinute: z.number().positive().describe('calls to the provider that the agent allows itself a minute'),
+        most: z.number().int().positive().describe('most calls that the provider may see in any minute'),
+        leastUsed: share.describe('share of the limit that must be used while there is traffic, for example 0.9'),
+      })
+      .optional()
+      .describe('a limit that the workers share, to be held and used; default: none is judged'),
+    budget: z
+      .strictObject({
+        dollars: z.number().positive().describe("the agent's budget for a day"),
+        mostDollars: z.number().positive().describe('most that may be spent: tasks that run are not cut off'),
+      })
+      .optional()
+      .describe('a budget that is used up: requests past it must be refused with a message, and its alarm must fire'),
     releases: z.array(releaseSchema).min(1).describe('releases in the order of their deployment'),
   })
   .superRefine((scenario, context) => {

@@ -1,8 +1,10 @@
+import { budget } from './budget';
 import { chaos } from './chaos';
 import { defaultDrill } from './default';
 import type { NamedDrill } from './drill-app';
 import { flag } from './flag';
 import { GATE_DRILLS } from './gates';
+import { rateLimit } from './rate-limit';
 import { noChange, preflightRefuses, quietRelease, twoInARow, updateFailsAfterShift } from './rollouts';
 import { rotation } from './rotation';
 
@@ -18,6 +20,8 @@ export const DRILLS: readonly NamedDrill[] = [
   twoInARow,
   noChange,
   chaos,
+  rateLimit,
+  budget,
   rotation,
   flag,
 ];

@@ -11,6 +11,7 @@ import { cancellationsHold, deadLettersAreExhausted, finishedStepsStay, oneEnd, 
 import { expectedVerdicts } from './expected-verdicts';
 import { flagsFollowTheirShares } from './flags';
 import type { Finding, Invariant } from './invariant';
+import { budgetHeld, limitHeld } from './limits';
 import { keysAreUsedAndRevoked, keysStaySecret, rotationsComplete, rotationsHarmNobody } from './rotation';
 import {
   backToStable,
@@ -46,6 +47,8 @@ export const INVARIANTS: readonly Invariant[] = [
   candidateLaneEmpty,
   flagsFollowTheirShares,
   servedByRecordedReleases,
+  limitHeld,
+  budgetHeld,
   rotationsComplete,
   rotationsHarmNobody,
   keysAreUsedAndRevoked,

@@ -2,6 +2,7 @@ import { FINAL_STATUSES, type TaskRecord } from '../../../lib/contract';
 import type { DrillHistory } from '../history';
 import { endsTooMany } from './durability';
 import { type Invariant, judge, plural } from './invariant';
+import { isOverBudget } from './limits';
 
 /** Ids that intake accepted, each once. */
 export function acceptedIds(history: Pick<DrillHistory, 'submissions'>): ReadonlySet<string> {
@@ -9,8 +10,9 @@ export function acceptedIds(history: Pick<DrillHistory, 'submissions'>): Readonl
 }
 
 /** Accepted tasks that never reached a final status, or that the store knows nothing of. */
-export function lostIds(history: Pick<DrillHistory, 'submissions' | 'tasks'>): readonly string[] {
-  const final = new Set(history.tasks.filter(isFinal).map((task) => task.id));
+export function lostIds(history: Pick<DrillHistory, 'submissions' | 'tasks' | 'budget'>): readonly string[] {
+  const kept = history.tasks.filter((task) => isFinal(task) || (history.budget !== undefined && waitsForNextDay(task)));
+  const final = new Set(kept.map((task) => task.id));
   return [...acceptedIds(history)].filter((id) => !final.has(id));
 }
 
@@ -27,6 +29,11 @@ function countedTwice({ tasks, resultsWritten }: Pick<DrillHistory, 'tasks' | 'r
   return Math.max(0, (resultsWritten ?? 0) - tasks.filter(isFinal).length);
 }
 
+/** Of a drill that uses a budget up: the task was let in before that was known, and a worker sent it back to wait. */
+export function waitsForNextDay({ status, uncounted = 0 }: TaskRecord): boolean {
+  return status === 'queued' && uncounted > 0;
+}
+
 export function isFinal(task: TaskRecord): boolean {
   return FINAL_STATUSES.includes(task.status);
 }
@@ -34,10 +41,10 @@ export function isFinal(task: TaskRecord): boolean {
 export const everyRequestAccepted: Invariant = {
   name: 'every-request-accepted',
   promise: 'every well-formed request is accepted with 202',
-  check: ({ submissions }) =>
+  check: ({ submissions, budget }) =>
     judge(
       submissions
-        .filter((submission) => submission.status !== 202)
+        .filter((submission) => submission.status !== 202 && !(budget !== undefined && isOverBudget(submission)))
         .map((submission) =>
           `request ${submission.sequence} of ${submission.user}: ${submission.status} ${submission.problem ?? ''}`.trim(),
         ),
