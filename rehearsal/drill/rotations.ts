@@ -114,6 +114,7 @@ export class DrilledRotations {
   async finish(): Promise<RotationHistory> {
     const { keys, cloud, signal } = this.props;
     await this.running;
+    await until(() => (keys.uses(this.rounds).at(-1)?.accepted ?? 0) > 0, PATIENCE_MS, signal);
     await until(() => keys.accountCounts.left <= 1, PATIENCE_MS, signal);
     this.client.destroy();
     const secret = [...this.props.plan.poolKeys, this.props.plan.adminKey];
@@ -133,6 +134,8 @@ export class DrilledRotations {
     for (let time = 1; time <= plan.times; time += 1) {
       await until(() => sent() >= (tasks * time) / (plan.times + 1), Number.POSITIVE_INFINITY, signal);
       const before = this.rounds - 1;
+      // Workers keep a key for up to five minutes of the cloud: none is rotated away before anybody has used it.
+      await until(() => (keys.uses(this.rounds).at(-1)?.accepted ?? 0) > 0, PATIENCE_MS, signal);
       await this.rotateAll();
       if (time === plan.times) {
         progress.say('', `key ${before + 1} is revoked at once, as after a leak`);
