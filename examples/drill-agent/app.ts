@@ -2,6 +2,7 @@
 import { App } from 'aws-cdk-lib';
 import { ChaosStack } from './chaos-stack';
 import { DrillStack } from './drill-stack';
+import { FailoverStack } from './failover-stack';
 import { FlagStack } from './flag-stack';
 import { LimitStack } from './limit-stack';
 import { RotationStack } from './rotation-stack';
@@ -19,6 +20,8 @@ if (carefulPercent !== undefined) {
     ...(requestsPerMinute === undefined ? {} : { requestsPerMinute: Number(requestsPerMinute) }),
     ...(agentPerDay === undefined ? {} : { agentPerDay: Number(agentPerDay) }),
   });
+} else if (app.node.tryGetContext('failover') !== undefined) {
+  new FailoverStack(app, 'FailoverAgent', { variant });
 } else if (app.node.tryGetContext('rotation') !== undefined) {
   new RotationStack(app, 'RotationAgent', { variant });
 } else if (app.node.tryGetContext('chaos') === undefined) {

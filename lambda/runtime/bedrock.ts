@@ -57,16 +57,24 @@ export class BedrockProvider implements ModelProvider {
     if (known !== undefined) {
       return known;
     }
-    const made = import('@aws-sdk/client-bedrock-runtime').then(
-      ({ BedrockRuntimeClient }) =>
-        new BedrockRuntimeClient({
-          ...clientDefaults({ requestTimeout: timeoutMs, maxAttempts: 1 }),
-          ...(region === undefined ? {} : { region }),
-        }),
-    );
+    const made = makeClient(region, timeoutMs);
     this.#clients.set(key, made);
     return made;
   }
+}
+
+async function makeClient(region: string | undefined, timeoutMs: number): Promise<BedrockRuntimeClient> {
+  const [{ BedrockRuntimeClient }, { NodeHttpHandler }] = await Promise.all([
+    import('@aws-sdk/client-bedrock-runtime'),
+    import('@smithy/node-http-handler'),
+  ]);
+  const { requestHandler, ...defaults } = clientDefaults({ requestTimeout: timeoutMs, maxAttempts: 1 });
+  return new BedrockRuntimeClient({
+    ...defaults,
+    // The client's own choice is HTTP/2, whose one connection is dead when Lambda thaws an environment after a while.
+    requestHandler: new NodeHttpHandler(requestHandler),
+    ...(region === undefined ? {} : { region }),
+  });
 }
 
 function asProviderError(error: unknown): unknown {

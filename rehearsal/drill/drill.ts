@@ -12,6 +12,7 @@ import { type AgentUnderTest, findAgent } from './agent-under-test';
 import { callerCredentials } from './caller';
 import { CloudWatcher } from './cloud-watcher';
 import { bringsProbe, dataPlaneOf, isHeartbeat } from './data-plane';
+import { failoverOf } from './failover';
 import { gatesOf } from './gates';
 import type { DrillHistory, ReleaseHistory, StepHistory } from './history';
 import { hookFinding } from './hook-finding';
@@ -222,6 +223,7 @@ class DrillRun {
       reads,
       faults: scenario.chaos === undefined ? undefined : cloud.faults.report(),
       ...(rotations === undefined ? {} : { rotations }),
+      ...failoverOf(scenario, this.provider),
       ...this.limits.history(scenario),
       steps: await this.steps(since),
       flagDeployments: cloud.configurationDeployments(),

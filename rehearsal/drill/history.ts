@@ -39,6 +39,8 @@ export interface DrillHistory {
   readonly faults: FaultReport | undefined;
   /** What became of secrets that rotated under load; absent in a scenario without. */
   readonly rotations?: RotationHistory;
+  /** What became of calls to a model that was away for a while; absent in a scenario without. */
+  readonly failover?: FailoverHistory;
   /** A limit that the workers share, and when the provider was called. Cloud milliseconds since 1970. */
   readonly limit?: NonNullable<Scenario['limit']> & { readonly calls: readonly number[] };
   /** A budget that was used up, and whether its alarm fired. */
@@ -186,4 +188,17 @@ export interface RotationHistory {
   readonly accounts: { readonly created: number; readonly left: number };
   /** Log groups in which a key was found. */
   readonly leaks: readonly string[];
+}
+
+/** Calls to a model that was away for a while, and to those behind it. */
+export interface FailoverHistory {
+  /** Pinned id of the model that was away. */
+  readonly model: string;
+  /** Calls to it that failed. */
+  readonly failures: number;
+  readonly mostFailures: number;
+  /** Answers that other models gave. */
+  readonly fallbackAnswers: number;
+  /** Rules of the provider that never answered. */
+  readonly silentRules: readonly string[];
 }

@@ -201,6 +201,16 @@ export const scenarioSchema = z
       })
       .optional()
       .describe('a budget that is used up: requests past it must be refused with a message, and its alarm must fire'),
+    failover: z
+      .strictObject({
+        rule: z.string().min(1).describe('name of the rule of the provider that answers for the primary model'),
+        model: z.string().min(1).describe('pinned id of the primary model'),
+        mostFailures: z.number().int().min(1).describe('most calls to it that may fail while it is away'),
+      })
+      .optional()
+      .describe(
+        'a primary model that is away for a stretch: no task may fail for it, fallbacks must answer, breakers must spare it, and it must be used again at the end',
+      ),
     releases: z.array(releaseSchema).min(1).describe('releases in the order of their deployment'),
   })
   .superRefine((scenario, context) => {

@@ -2,6 +2,7 @@ import { budget } from './budget';
 import { chaos } from './chaos';
 import { defaultDrill } from './default';
 import type { NamedDrill } from './drill-app';
+import { failover } from './failover';
 import { flag } from './flag';
 import { GATE_DRILLS } from './gates';
 import { rateLimit } from './rate-limit';
@@ -24,4 +25,5 @@ export const DRILLS: readonly NamedDrill[] = [
   budget,
   rotation,
   flag,
+  failover,
 ];

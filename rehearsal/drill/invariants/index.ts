@@ -9,6 +9,7 @@ import {
 } from './cloud';
 import { cancellationsHold, deadLettersAreExhausted, finishedStepsStay, oneEnd, webhooksTell } from './durability';
 import { expectedVerdicts } from './expected-verdicts';
+import { breakerSparesThePrimary, failoverHarmsNobody, fallbacksAreRecorded, primaryComesBack } from './failover';
 import { flagsFollowTheirShares } from './flags';
 import type { Finding, Invariant } from './invariant';
 import { budgetHeld, limitHeld } from './limits';
@@ -49,6 +50,10 @@ export const INVARIANTS: readonly Invariant[] = [
   servedByRecordedReleases,
   limitHeld,
   budgetHeld,
+  failoverHarmsNobody,
+  fallbacksAreRecorded,
+  breakerSparesThePrimary,
+  primaryComesBack,
   rotationsComplete,
   rotationsHarmNobody,
   keysAreUsedAndRevoked,

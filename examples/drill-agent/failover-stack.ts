@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { AgentService, Behavior, Model, Rollout, TrafficShift, Worker } from 'cdk-agent-lanes';
+import type { Construct } from 'constructs';
+import { behaviorOf } from './behavior-of';
+
+export interface FailoverStackProps extends StackProps {
+  /** Put into the prompt: another variant is another release. */
+  readonly variant: string;
+}
+
+/** An agent whose model may be away: two more, of other providers, stand behind it. */
+export class FailoverStack extends Stack {
+  constructor(scope: Construct, id: string, props: FailoverStackProps) {
+    super(scope, id, props);
+    const price = { inputPerMillion: 1, outputPerMillion: 0 };
+    new AgentService(this, 'Agent', {
+      agentName: 'drill',
+      behavior: Behavior.fromDirectory(behaviorOf(props.variant), {
+        model: Model.anthropic('claude-haiku-4-5-20251001', { price }),
+        fallbacks: [
+          Model.openAi('gpt-5-mini-2025-08-07', { price }),
+          Model.bedrock('us.anthropic.claude-haiku-4-5-20251001-v1:0', { price }),
+        ],
+        modelPolicy: { backoffFirst: Duration.millis(100), breakerFailures: 3, breakerOpen: Duration.minutes(1) },
+        limits: { maxDuration: Duration.seconds(30), maxToolCalls: 20 },
+      }),
+      worker: Worker.lambda({ entry: join(__dirname, 'agent.ts'), timeout: Duration.minutes(1) }),
+      secrets: {
+        anthropic: new Secret(this, 'AnthropicKey') as ISecret,
+        openai: new Secret(this, 'OpenAiKey') as ISecret,
+      },
+      removalPolicy: RemovalPolicy.DESTROY,
+      rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 50, bake: Duration.minutes(4) })),
+    });
+  }
+}

@@ -1,0 +1,11 @@
+import { DRILL_TIMEOUT_MS, runNamedDrill } from './run-named-drill';
+
+test(
+  'fallbacks answer while the primary is away, breakers spare it, and it is used again',
+  async () => {
+    const { invariants } = await runNamedDrill('failover');
+    const detail = invariants.find(({ name }) => name === 'fallbacks-recorded')?.detail;
+    expect(detail).toMatch(/^[1-9]\d* of [1-9]\d* answers of fallbacks$/);
+  },
+  DRILL_TIMEOUT_MS,
+);

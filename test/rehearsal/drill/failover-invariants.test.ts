@@ -1,0 +1,58 @@
+import type { TaskRecord } from '../../../lib/contract';
+import type { DrillHistory, FailoverHistory } from '../../../rehearsal/drill/history';
+import { checkInvariants } from '../../../rehearsal/drill/invariants';
+import { history, minute, task, user } from './histories';
+
+const away = (changes: Partial<FailoverHistory> = {}): FailoverHistory => ({
+  model: 'a',
+  failures: 5,
+  mostFailures: 10,
+  fallbackAnswers: 1,
+  silentRules: [],
+  ...changes,
+});
+
+const answered = (n: number, changes: Partial<TaskRecord>) =>
+  task({ user: user(n), createdAt: minute(50), finishedAt: minute(50) + n, ...changes });
+
+const done = [answered(1, { models: { b: 1 } }), answered(2, { models: { a: 1 } })];
+
+const broken = (drill: Partial<DrillHistory>) =>
+  checkInvariants(history({ tasks: done, failover: away(), ...drill }))
+    .filter(({ held }) => !held)
+    .map(({ name, detail }) => `${name}: ${detail}`);
+
+test('a run in which a fallback answered and the primary came back holds', () => {
+  expect(broken({})).toEqual([]);
+});
+
+test.each<[string, Partial<DrillHistory>, RegExp]>([
+  [
+    'a task that failed',
+    { tasks: [...done, answered(0, { status: 'failed', models: { a: 1 } })] },
+    /^failover-harms-nobody: task \S+ is failed$/,
+  ],
+  [
+    'an answer that no task names',
+    { failover: away({ fallbackAnswers: 2 }) },
+    /^fallbacks-recorded: tasks name 1 answer of fallbacks, which gave 2$/,
+  ],
+  [
+    'a fallback that never answered',
+    { failover: away({ silentRules: ['second'] }) },
+    /^fallbacks-recorded: no answer ever came from second$/,
+  ],
+  ['no outage', { failover: away({ failures: 0 }) }, /^breaker-spares-the-primary: the primary never failed$/],
+  [
+    'a primary that was asked on and on',
+    { failover: away({ failures: 11 }) },
+    /^breaker-spares-the-primary: the primary failed 11 calls, expected at most 10$/,
+  ],
+  [
+    'a primary that stayed left out',
+    { tasks: [answered(1, { models: { a: 1 } }), answered(2, { models: { b: 1 } })] },
+    /^primary-comes-back: task \S+, one of the last, was answered by b$/,
+  ],
+])('fails for %s', (_, drill, expected) => {
+  expect(broken(drill)).toContainEqual(expect.stringMatching(expected));
+});
