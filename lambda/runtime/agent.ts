@@ -50,8 +50,8 @@ export interface ModelAnswer {
 
 export interface AgentModel {
   /**
-   * Asks the release's model, or if it does not answer, its fallbacks in order. The answer is kept as the value of a step is: another attempt that asks the same gets it
-   * without a call, and without paying for it.
+   * Asks the release's model, or if it does not answer, its fallbacks in order. The answer is kept as the value of a step
+   * is: another attempt that asks the same gets it without a call, and without paying for it.
    *
    * @throws ThrottledError when no model answered, and one for its limits or its load; or when the limit that all workers
    * share is used up: the task waits

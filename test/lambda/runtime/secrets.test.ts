@@ -76,3 +76,44 @@ test('blacks out what it has read, and leaves short texts alone', async () => {
   await reader.get('anthropic');
   expect(reader.redact('abc: long-secret-value, long-secret-value')).toBe('abc: ***, ***');
 });
+
+test('spreads the next readings of environments over the last fifth of the age', async () => {
+  const clock = { time: 0, now: () => clock.time, sleep: () => Promise.resolve() };
+  let asked = 0;
+  const fetch = async () => {
+    asked += 1;
+    return `value-${asked}`;
+  };
+  const reader = new SecretReader(ARNS, clock, { fetch, random: () => 0.999_999 });
+  await reader.get('crm');
+  clock.time = SECRET_MAX_AGE_MS * 0.8 - 1;
+  expect(await reader.get('crm')).toBe('value-1');
+  clock.time = SECRET_MAX_AGE_MS * 0.8 + 1;
+  expect(await reader.get('crm')).toBe('value-2');
+});
+
+test('reads once for many whose value was not accepted', async () => {
+  const { reader, asked } = setUp(['old-value', 'new-value']);
+  await reader.get('crm');
+  expect(await reader.renew('crm', 'old-value')).toBe('new-value');
+  expect(await reader.renew('crm', 'old-value')).toBe('new-value');
+  expect(asked).toHaveLength(2);
+});
+
+test('has no former value when there is none, or it cannot be read', async () => {
+  const { reader } = setUp([named('ResourceNotFoundException', 'no such stage'), new Error('away'), 'old-value']);
+  expect(await reader.previous('crm')).toBeUndefined();
+  expect(await reader.previous('crm')).toBeUndefined();
+  expect(await reader.previous('crm')).toBe('old-value');
+});
+
+test('goes on with a former value that was accepted, but not for long', async () => {
+  const { reader, clock } = setUp(['new-value', 'old-value', 'new-value']);
+  await reader.get('crm');
+  const former = await reader.previous('crm');
+  reader.accepted('crm', former ?? '');
+  await Promise.resolve();
+  expect(await reader.get('crm')).toBe('old-value');
+  clock.time = 30_000;
+  expect(await reader.get('crm')).toBe('new-value');
+});
