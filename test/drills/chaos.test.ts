@@ -12,7 +12,7 @@ test.each([1, 2, 3])(
     expect(report.tasks).toMatchObject({ lost: 0, duplicateResults: 0 });
     expect(report.steps?.executedAfterFinish).toBe(0);
     expect(report.steps?.replayed).toBeGreaterThan(0);
-    expect(verdicts(report)).toEqual({ good: 'promoted', broken: 'rolled_back', better: 'promoted' });
+    expect(verdicts(report)).toEqual({ good: 'promoted', unlucky: 'rolled_back', better: 'promoted' });
     const struck = Object.entries(report.faults?.byKind ?? {}).flatMap(([kind, count]) => (count > 0 ? [kind] : []));
     expect(struck.sort()).toEqual(Object.keys(FAULT_KINDS).sort());
   },
