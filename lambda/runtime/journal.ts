@@ -188,6 +188,11 @@ export class TaskJournal {
     return writing;
   }
 
+  /** Whether something is done, but not written yet. */
+  get isWriting(): boolean {
+    return this.#pending.size > 0;
+  }
+
   /** When no write is under way. */
   async settled(): Promise<void> {
     await Promise.all(this.#pending);
