@@ -72,7 +72,7 @@ export class Tracer {
     });
     this.#send = (document) => {
       try {
-        socket().send(`${HEADER}${JSON.stringify(document)}`, address.port, address.host, () => {});
+        socket().send(`${HEADER}${JSON.stringify(document, cutMessages)}`, address.port, address.host, () => {});
       } catch {
         // A trace is never worth a task.
       }
@@ -88,6 +88,21 @@ export class Tracer {
     const parent = /(?:^|;)\s*Parent=([0-9a-f]{16})(?:;|$)/i.exec(header ?? '')?.[1]?.toLowerCase();
     return { root, parent, clock: this.clock, send: this.#send };
   }
+}
+
+/** The same place in the trace, where messages of errors are sent without what the function takes out of them. */
+export function redacting(trace: TraceContext | undefined, redact: (text: string) => string): TraceContext | undefined {
+  if (trace === undefined) {
+    return undefined;
+  }
+  const send: TraceContext['send'] = ({ cause, ...document }) =>
+    trace.send({
+      ...document,
+      ...(cause === undefined
+        ? {}
+        : { cause: { exceptions: cause.exceptions.map((each) => ({ ...each, message: redact(each.message) })) } }),
+    });
+  return { ...trace, send };
 }
 
 /** Does the work, and records it as a segment of its own: the part of one service in the trace. */
@@ -167,7 +182,7 @@ function describe(error: unknown): Partial<SegmentDocument> {
         {
           id: newSegmentId(),
           type: String(code ?? name ?? 'Error'),
-          message: String(message ?? error).slice(0, LONGEST_MESSAGE),
+          message: String(message ?? error),
         },
       ],
     },
@@ -176,6 +191,11 @@ function describe(error: unknown): Partial<SegmentDocument> {
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** Cut where it is sent and not before: half a secret would not be known as one. */
+function cutMessages(key: string, value: unknown): unknown {
+  return key === 'message' && typeof value === 'string' ? value.slice(0, LONGEST_MESSAGE) : value;
 }
 
 /** X-Ray takes letters, digits, white space and some signs, 200 in all. */

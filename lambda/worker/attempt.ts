@@ -1,6 +1,6 @@
 import { type Json, MAX_PAYLOAD_BYTES, type TaskError, type Usage } from '../../lib/contract';
 import { afterReal, type Clock } from '../common/clock';
-import { segment, type TraceContext } from '../common/tracing';
+import { redacting, segment, type TraceContext } from '../common/tracing';
 import type { AgentDefinition, AgentLogger, TaskInfo } from '../runtime/agent';
 import { type AgentEnvironment, TaskContext } from '../runtime/context';
 import {
@@ -81,7 +81,8 @@ export async function attempt<I, O>(
   environment: AgentEnvironment,
   options: AttemptOptions,
 ): Promise<Outcome> {
-  const { task, trace } = options;
+  const { task } = options;
+  const trace = redacting(options.trace, (text) => environment.secrets.redact(text));
   return segment(trace, task.agent, (inner) => runOnce(agent, environment, { ...options, trace: inner }), {
     annotations: { task: task.id, release: task.release, lane: task.lane, attempt: task.attempt },
     outcomeOf: (outcome) => ({

@@ -3,7 +3,7 @@ import { type AgentContext, RetryableError } from '../../../lambda/runtime';
 import { Env, TaskKey, WorkerMetric } from '../../../lib/contract';
 import { XRayDaemon } from '../common/support/xray-daemon';
 import { Bench } from './support/bench';
-import { modelMessage, RELEASE, TASKS } from './support/task-cloud';
+import { KEY, modelMessage, RELEASE, TASKS } from './support/task-cloud';
 
 const bench = new Bench();
 
@@ -131,4 +131,22 @@ test('a task, its model calls and its tools are one trace, and every line of the
   for (const line of ['task claimed', 'tool answered', 'model answered', 'step begun', 'task finished']) {
     expect(bench.output.log(line)).toMatchObject({ trace: ROOT });
   }
+});
+
+test('a trace shows what failed, and no secret', async () => {
+  const daemon = await XRayDaemon.start();
+  await bench.work(
+    async (ctx) => {
+      const key = await ctx.secret('anthropic');
+      await ctx.tool('search', { q: 'x' }, () => {
+        throw new Error(`refused with ${key}`);
+      });
+    },
+    { trace: TRACE, settings: { AWS_XRAY_DAEMON_ADDRESS: daemon.address } },
+  );
+  const { support, search } = await daemon.documents(2);
+  await daemon.close();
+  expect(search).toMatchObject({ fault: true, cause: { exceptions: [{ message: 'refused with ***' }] } });
+  expect(support).toMatchObject({ fault: true, annotations: { outcome: 'failed' } });
+  expect(JSON.stringify(support)).not.toContain(KEY);
 });
