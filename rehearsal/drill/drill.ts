@@ -21,7 +21,6 @@ import { Ledger } from './ledger';
 import { destroyStack, liveTasks, observe, promotedItem } from './observations';
 import { sumOf } from './observed-metrics';
 import type { OperatorAccess } from './operator-access';
-import { PATIENT } from './patient-caller';
 import { sendProbe } from './probe';
 import type { Progress } from './progress';
 import { refusedAtSynth, releaseHistory } from './release-history';
@@ -352,7 +351,7 @@ class DrillRun {
         progress,
         signal,
         webhookUrl: this.receiver.url,
-        ...(scenario.chaos === undefined ? {} : { patience: PATIENT }),
+        patient: scenario.chaos !== undefined,
       });
     }
     cloud.tables.observe(agent.tasksTable, this.witness.onWrite);

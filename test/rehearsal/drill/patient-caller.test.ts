@@ -1,7 +1,8 @@
 import type { ApiAnswer, ApiClient } from '../../../rehearsal/drill/api-client';
-import { sendPatiently } from '../../../rehearsal/drill/patient-caller';
+import { PATIENT, POLITE, sendPatiently } from '../../../rehearsal/drill/patient-caller';
 
-const PATIENCE = { tries: 4, first: 1, longest: 2 };
+const QUICK = { tries: 4, first: 1, longest: 2 };
+const PATIENCE = { ...PATIENT, ...QUICK };
 
 function answering(...statuses: readonly number[]): { client: ApiClient; sent: unknown[][] } {
   const left = [...statuses];
@@ -31,6 +32,8 @@ test('takes what is final at once, and gives up in the end', async () => {
   });
 });
 
-test('without patience nothing is repeated', async () => {
-  expect(await sendPatiently(answering(500).client, undefined, 'GET', '/')).toMatchObject({ status: 500, tries: 1 });
+test('a polite caller comes again only when told to', async () => {
+  const polite = { ...POLITE, ...QUICK };
+  expect(await sendPatiently(answering(429, 429).client, polite, 'GET', '/')).toMatchObject({ status: 202, tries: 3 });
+  expect(await sendPatiently(answering(500).client, polite, 'GET', '/')).toMatchObject({ status: 500, tries: 1 });
 });
