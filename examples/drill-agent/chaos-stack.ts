@@ -23,8 +23,8 @@ export interface ChaosStackProps extends StackProps {
 const NEVER = Duration.days(14);
 
 /**
- * An agent whose tasks must come to their ends whatever goes wrong around them. It has no gates: how fast a machine gets
- * through all that says nothing about a release.
+ * An agent whose tasks must come to their ends whatever goes wrong around them. It has no gates and asks for no
+ * evidence: how fast a machine gets through all that says nothing about a release.
  */
 export class ChaosStack extends Stack {
   constructor(scope: Construct, id: string, props: ChaosStackProps) {
@@ -49,7 +49,7 @@ export class ChaosStack extends Stack {
       webhooks: Webhooks.signed({ privateHosts: ['127.0.0.1'] }),
       removalPolicy: RemovalPolicy.DESTROY,
       rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 50, bake: Duration.minutes(4) }), {
-        evidence: Evidence.atLeast(1, { wait: Duration.minutes(4) }),
+        evidence: Evidence.notRequired('how many tasks a machine gets through while all this goes on says nothing'),
         preflightTimeout: Duration.minutes(14),
         onRollback: RunningTasks.HAND_BACK,
       }),
