@@ -62,7 +62,8 @@ export default defineAgent({
 
 /** The provider writes these down itself: it finds the task and the call in the prompt. */
 async function ask(taskId: string, call: number, ctx: AgentContext): Promise<number> {
-  const text = `${ctx.mode} [ledger ${taskId} model:${call}]`;
+  // Another release asks something else, and is to be answered anew.
+  const text = `[ledger ${taskId} model:${call}@${ctx.task.release}]`;
   const answer = await ctx.model.generate({ prompt: ctx.prompt('task', { text }) });
   if (answer.stopReason === 'refusal') {
     throw new FatalError('the model refused the task', { code: 'model_refusal' });

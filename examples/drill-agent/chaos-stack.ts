@@ -6,7 +6,6 @@ import {
   Behavior,
   Evidence,
   Model,
-  QualityGate,
   Rollout,
   RunningTasks,
   TrafficShift,
@@ -24,8 +23,8 @@ export interface ChaosStackProps extends StackProps {
 const NEVER = Duration.days(14);
 
 /**
- * An agent whose tasks must come to their ends whatever goes wrong around them. It has one gate: faults make tasks late
- * and repeat what was not finished, but they must not make them fail.
+ * An agent whose tasks must come to their ends whatever goes wrong around them. It has no gates and asks for no
+ * evidence: how fast a machine gets through all that says nothing about a release.
  */
 export class ChaosStack extends Stack {
   constructor(scope: Construct, id: string, props: ChaosStackProps) {
@@ -49,21 +48,11 @@ export class ChaosStack extends Stack {
       // The drill receives them itself.
       webhooks: Webhooks.signed({ privateHosts: ['127.0.0.1'] }),
       removalPolicy: RemovalPolicy.DESTROY,
-      rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 50, bake: Duration.minutes(6) }), {
-        evidence: Evidence.atLeast(5, { wait: Duration.minutes(4) }),
+      rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 50, bake: Duration.minutes(4) }), {
+        evidence: Evidence.notRequired('how many tasks a machine gets through while all this goes on says nothing'),
         preflightTimeout: Duration.minutes(14),
         onRollback: RunningTasks.HAND_BACK,
       }),
-      gates: {
-        errors: QualityGate.errorRate({
-          // Some of the tasks are meant to fail.
-          max: 0.5,
-          period: Duration.minutes(2),
-          evaluationPeriods: 2,
-          datapointsToAlarm: 1,
-          minSamples: 8,
-        }),
-      },
     });
   }
 }

@@ -38,9 +38,11 @@ export class TaskCancellations implements Cancellations {
 
   async cancelQueued(taskId: string, { at, error, expiresAt }: QueueEnd): Promise<TaskRecord | undefined> {
     const item = await this.update(taskId, {
-      UpdateExpression: 'SET #status = :cancelled, finishedAt = :at, endedBy = :api, #error = :error, #ttl = :ttl',
+      // A task that went back to its queue still has the lease of its last worker, run out.
+      UpdateExpression:
+        'SET #status = :cancelled, finishedAt = :at, endedBy = :api, #error = :error, #ttl = :ttl REMOVE #lease',
       ConditionExpression: '#status = :queued',
-      ExpressionAttributeNames: { '#status': 'status', '#error': 'error', '#ttl': TTL_ATTRIBUTE },
+      ExpressionAttributeNames: { '#status': 'status', '#error': 'error', '#lease': 'lease', '#ttl': TTL_ATTRIBUTE },
       ExpressionAttributeValues: {
         ':queued': 'queued',
         ':cancelled': 'cancelled',

@@ -72,7 +72,7 @@ export class Tracer {
     });
     this.#send = (document) => {
       try {
-        socket().send(`${HEADER}${JSON.stringify(document)}`, address.port, address.host, () => {});
+        socket().send(`${HEADER}${JSON.stringify(document, cutMessages)}`, address.port, address.host, () => {});
       } catch {
         // A trace is never worth a task.
       }
@@ -177,7 +177,7 @@ function describe(error: unknown): Partial<SegmentDocument> {
         {
           id: newSegmentId(),
           type: String(code ?? name ?? 'Error'),
-          message: String(message ?? error).slice(0, LONGEST_MESSAGE),
+          message: String(message ?? error),
         },
       ],
     },
@@ -186,6 +186,11 @@ function describe(error: unknown): Partial<SegmentDocument> {
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** Cut where it is sent and not before: half a secret would not be known as one. */
+function cutMessages(key: string, value: unknown): unknown {
+  return key === 'message' && typeof value === 'string' ? value.slice(0, LONGEST_MESSAGE) : value;
 }
 
 /** X-Ray takes letters, digits, white space and some signs, 200 in all. */

@@ -64,7 +64,8 @@ export interface AgentModel {
 
 /**
  * State kept between the tasks of one session. A task without a session reads nothing and writes nothing. Reading and
- * writing are no steps: an attempt that is repeated after its write reads what it wrote.
+ * writing are no steps: an attempt that is repeated after its write reads what it wrote. Read first, and put a write that
+ * must not be repeated into a step.
  */
 export interface AgentSession {
   /** Undefined for a task without a session. */

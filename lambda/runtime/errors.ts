@@ -27,8 +27,8 @@ export class AgentError extends Error {
 }
 
 /**
- * The attempt failed for a reason that may pass: a provider's limit, a service away. The task goes back to its queue
- * until it has been received as often as the queue allows, and then fails with this reason.
+ * The attempt failed for a reason that may pass: a service away, a call that timed out. The task goes back to its queue
+ * until its attempts are used up, and then fails with this reason.
  *
  * @default code `retryable`
  */

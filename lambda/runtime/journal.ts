@@ -6,6 +6,7 @@ import {
   type Usage,
   usageFields,
 } from '../../lib/contract';
+import { isUnavailable } from '../common/aws-errors';
 import type { Clock } from '../common/clock';
 import type { PayloadStore } from '../common/payload-store';
 import { LeaseLostError } from './errors';
@@ -13,6 +14,12 @@ import { type ModelReport, mostAnswered } from './model-tally';
 import { FLAG_KEY_PREFIX } from './step-keys';
 import { StepValues } from './step-values';
 import { addUsage, NOTHING_USED } from './usage';
+
+/**
+ * What was done is paid for, so it is tried to be written again after these pauses (milliseconds of the cloud's time)
+ * where the store cannot answer for now.
+ */
+const WRITE_PAUSES_MS = [1_000, 3_000];
 
 /** What became of a write: done, or refused because of what is there. */
 export type Recorded =
@@ -214,6 +221,11 @@ export class TaskJournal {
     return writing;
   }
 
+  /** Whether something is done, but not written yet. */
+  get isWriting(): boolean {
+    return this.#pending.size > 0;
+  }
+
   /** When no write is under way. */
   async settled(): Promise<void> {
     await Promise.all(this.#pending);
@@ -223,18 +235,33 @@ export class TaskJournal {
     const { attempt } = this.#options;
     const text = this.#values.write(begun, value);
     this.#requireLease(begun);
-    const place = await this.#values.place(begun, text, attempt);
-    const other = await this.#record({
+    const place = await this.#persistently(() => this.#values.place(begun, text, attempt));
+    const entry = {
       ...this.#entry(begun, 'finished'),
       ...place,
       ...(usage && { usage }),
       ...(model === undefined ? {} : { model }),
-    });
+    };
+    const other = await this.#persistently(() => this.#record(entry));
     if (other !== undefined) {
       throw new LeaseLostError(`attempt ${other.attempt} finished ${begun.key}, so attempt ${attempt} is not the last`);
     }
     this.#executed += 1;
     return text === undefined ? undefined : JSON.parse(text);
+  }
+
+  async #persistently<T>(write: () => Promise<T>): Promise<T> {
+    for (const pause of WRITE_PAUSES_MS) {
+      try {
+        return await write();
+      } catch (error) {
+        if (!(error instanceof Error && isUnavailable(error.cause) && this.#options.leaseHeld())) {
+          throw error;
+        }
+        await this.#options.clock.sleep(pause);
+      }
+    }
+    return write();
   }
 
   /** @returns undefined when written; the entry when an earlier attempt has finished it meanwhile */

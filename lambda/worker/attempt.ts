@@ -4,12 +4,13 @@ import { segment, type TraceContext, withTexts } from '../common/tracing';
 import type { AgentDefinition, AgentLogger, TaskInfo } from '../runtime/agent';
 import { type AgentEnvironment, TaskContext } from '../runtime/context';
 import {
+  type AgentError,
   dispositionOf,
   FatalError,
   HandBackError,
   isAgentError,
   messageOf,
-  type RetryableError,
+  RetryableError,
   TimedOutError,
 } from '../runtime/errors';
 import type { StepCounts, TaskJournal } from '../runtime/journal';
@@ -211,13 +212,19 @@ function keepTime(
 
 /**
  * An attempt that got something done is gone on with by the next one. One that did not would end the same way again: a
- * single step of it takes longer than a worker can run.
+ * single step of it takes longer than a worker can run. Unless it was the journal that took so long.
  */
-function workerEnds(availableMs: number, journal: TaskJournal | undefined): HandBackError | TimedOutError {
-  return stepsOf(journal).executed > 0
-    ? new HandBackError('worker_ends')
+function workerEnds(availableMs: number, journal: TaskJournal | undefined): AgentError {
+  if (stepsOf(journal).executed > 0) {
+    return new HandBackError('worker_ends');
+  }
+  const until = `until its worker had to end, after ${Math.round(availableMs)} ms`;
+  return journal?.isWriting
+    ? new RetryableError(`the step journal did not take what the task had done ${until}`, {
+        code: 'journal_unavailable',
+      })
     : new TimedOutError(
-        `the task ran until its worker had to end, after ${Math.round(availableMs)} ms, and finished no step by then: split its work into steps that are shorter`,
+        `the task ran ${until}, and finished no step by then: split its work into steps that are shorter`,
       );
 }
 

@@ -23,7 +23,7 @@ export const DEFAULT_MAX_ATTEMPTS = 5;
 
 /**
  * Receives that a queue allows beyond the attempts of a task: throttled pollers, duplicates and outages of the store use
- * receives and no attempts. A worker that gets a message for the last time replaces it by a fresh copy.
+ * receives and no attempts. Before they are used up a worker replaces the message by a fresh copy.
  */
 export const SPARE_RECEIVES = 15;
 

@@ -72,7 +72,7 @@ export interface AgentStoreProps {
   /**
    * Bucket of inputs, results and steps that are too large for an item (`tasks/`), and of recorded model calls
    * (`transcripts/`). One that is handed in brings its own encryption and its own expiry of both prefixes, the first no
-   * sooner than `taskRetention` of the agent; and it belongs to this agent alone. @default created here
+   * sooner than 22 days after the agent's `taskRetention`; and it belongs to this agent alone. @default created here
    */
   readonly payloads?: s3.IBucket;
 }
@@ -198,7 +198,7 @@ export class AgentStore extends Construct {
   /**
    * Called by the agent that keeps its state here: how long objects are kept in the bucket that was created here.
    *
-   * @param tasks how long a finished task is kept; its objects stay a day longer, for S3 counts from midnight to midnight
+   * @param tasks how long a finished task is kept; its objects stay as much longer as they may be older than its end
    * @param transcripts how long model calls are kept; without, what was ever recorded stays
    *
    * @internal

@@ -10,8 +10,12 @@ export interface PayloadBucketProps {
   readonly encryptionKey?: kms.IKey;
 }
 
-/** S3 expires objects at the midnight (UTC) after their age: a day more keeps each at least as long as its task. */
-const EXPIRY_MARGIN = Duration.days(1);
+/**
+ * A task's record expires so long after its end, its payloads so long after they were written. Between the two lie at most
+ * the deadline of a task (7 days) and the time that queues keep its message (14 days); and S3 expires objects at the
+ * midnight (UTC) after their age.
+ */
+const EXPIRY_MARGIN = Duration.days(7 + 14 + 1);
 
 /**
  * Bucket for what is too large for an item, and for recorded model calls. Not versioned: every object is written once,

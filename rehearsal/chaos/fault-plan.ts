@@ -43,8 +43,8 @@ const LONGEST_DELAY_MS = 10_000;
 /** Of a lease: how much longer than it something stands still. */
 const BEYOND_LEASE = { from: 1.1, to: 1.6 } as const;
 
-/** Invocations are killed and frozen within so many real milliseconds from their start. */
-const WITHIN_MS = 400;
+/** Invocations are killed and frozen within so many real milliseconds from their start, mostly soon: few take that long. */
+const WITHIN_MS = 2_000;
 
 /**
  * Decides what goes wrong, from one seed; see {@link Chances} for what repeats. Nothing does before {@link begin} and after
@@ -90,30 +90,39 @@ export class FaultPlan implements FaultsPort {
     if (settings === undefined || kind !== 'role' || !settings.functions.has(label)) {
       return run();
     }
+    const heartbeat = settings.isHeartbeat(service, call);
     const target = `${service}.${call.operation}`;
-    const place = `${target} by ${label}`;
-    if (settings.isHeartbeat(service, call) && this.strikes('heartbeatsHeld', place)) {
+    const place = `${heartbeat ? 'heartbeat' : target} by ${stableName(label)}`;
+    // All are drawn for every call, so that the n-th call at a place has the same lot whatever the ones before met.
+    const held = this.strikes('heartbeatsHeld', place);
+    const throttling = this.throttles(place);
+    const delayed = this.strikes('delayed', place);
+    const failing = this.strikes('failed', place);
+    const answerLost = this.strikes('answersLost', place);
+    if (heartbeat && held) {
       this.count('heartbeatsHeld', target);
-      await this.clock.sleep(settings.leaseMs * this.chances.between(place, BEYOND_LEASE.from, BEYOND_LEASE.to));
+      await this.clock.sleep(
+        settings.leaseMs * this.chances.between(`held ${place}`, BEYOND_LEASE.from, BEYOND_LEASE.to),
+      );
       return run();
     }
-    if (this.throttles(place)) {
+    if (throttling) {
       this.count('throttled', target);
-      throw throttled(service, this.chances.draw(place));
+      throw throttled(service, this.chances.draw(`code ${place}`));
     }
-    if (this.strikes('delayed', place)) {
+    if (delayed) {
       this.count('delayed', target);
-      await this.clock.sleep(this.chances.between(place, 0, LONGEST_DELAY_MS));
+      await this.clock.sleep(this.chances.between(`delay ${place}`, 0, LONGEST_DELAY_MS));
     }
-    if (this.strikes('failed', place)) {
+    if (failing) {
       this.count('failed', target);
-      if (this.chances.draw(place) < 0.5) {
+      if (this.chances.draw(`applied ${place}`) < 0.5) {
         await run();
       }
       throw failed(service);
     }
     const result = await run();
-    if (this.strikes('answersLost', place)) {
+    if (answerLost) {
       this.count('answersLost', target);
       throw new AnswerLost(`rehearsed fault: the answer to ${target} got lost`);
     }
@@ -124,14 +133,16 @@ export class FaultPlan implements FaultsPort {
     if (!this.settings?.functions.has(functionName)) {
       return undefined;
     }
-    for (const [kind, fault] of [
-      ['deliveriesDropped', 'dropped'],
-      ['deliveriesDuplicated', 'duplicated'],
-    ] as const) {
-      if (this.strikes(kind, functionName)) {
-        this.count(kind, functionName);
-        return fault;
-      }
+    const name = stableName(functionName);
+    const dropped = this.strikes('deliveriesDropped', name);
+    const duplicated = this.strikes('deliveriesDuplicated', name);
+    if (dropped) {
+      this.count('deliveriesDropped', name);
+      return 'dropped';
+    }
+    if (duplicated) {
+      this.count('deliveriesDuplicated', name);
+      return 'duplicated';
     }
     return undefined;
   }
@@ -141,23 +152,23 @@ export class FaultPlan implements FaultsPort {
     if (!settings?.workers.has(functionName) || settings.isSpared?.(event) === true) {
       return undefined;
     }
-    const afterMs = () => this.chances.between(`${functionName} after`, 0, WITHIN_MS);
-    if (this.strikes('workersKilled', functionName)) {
-      return { kind: 'killed', afterMs: afterMs() };
+    const name = stableName(functionName);
+    const killed = this.strikes('workersKilled', name);
+    const frozen = this.strikes('workersFrozen', name);
+    const afterMs = WITHIN_MS * this.chances.draw(`${name} after`) ** 3;
+    const beyond = this.chances.between(`${name} for`, BEYOND_LEASE.from, BEYOND_LEASE.to);
+    if (killed) {
+      return { kind: 'killed', afterMs };
     }
-    if (this.strikes('workersFrozen', functionName)) {
-      const beyond = this.chances.between(`${functionName} for`, BEYOND_LEASE.from, BEYOND_LEASE.to);
-      return { kind: 'frozen', afterMs: afterMs(), forMs: (settings.leaseMs * beyond) / clock.speed };
-    }
-    return undefined;
+    return frozen ? { kind: 'frozen', afterMs, forMs: (settings.leaseMs * beyond) / clock.speed } : undefined;
   }
 
   happened(fault: ProcessFault, functionName: string, event: string): void {
     if (fault.kind === 'killed') {
-      this.count('workersKilled', functionName);
+      this.count('workersKilled', stableName(functionName));
       return;
     }
-    this.count('workersFrozen', functionName);
+    this.count('workersFrozen', stableName(functionName));
     const from = Date.now();
     this.frozen.push({ event, from, to: from + fault.forMs });
   }
@@ -168,19 +179,13 @@ export class FaultPlan implements FaultsPort {
   }
 
   private throttles(place: string): boolean {
-    const still = this.stillThrottled.get(place) ?? 0;
-    if (still > 0) {
-      this.stillThrottled.set(place, still - 1);
-      return true;
-    }
     const begins = this.strikes('throttled', place);
-    if (begins) {
-      this.stillThrottled.set(place, Math.floor(this.chances.between(place, 0, LONGEST_THROTTLING)));
-    }
-    return begins;
+    const length = Math.floor(this.chances.between(`row ${place}`, 0, LONGEST_THROTTLING));
+    const still = this.stillThrottled.get(place) ?? 0;
+    this.stillThrottled.set(place, still > 0 ? still - 1 : begins ? length : 0);
+    return still > 0 || begins;
   }
 
-  /** Always draws, so that another rate moves no other draw. */
   private strikes(kind: FaultKind, place: string): boolean {
     return this.chances.draw(`${kind} ${place}`) < (this.settings?.rates[kind] ?? 0);
   }
@@ -189,4 +194,9 @@ export class FaultPlan implements FaultsPort {
     const targets = this.counted.get(kind) ?? new Map<string, number>();
     this.counted.set(kind, targets.set(target, (targets.get(target) ?? 0) + 1));
   }
+}
+
+/** Name of a function without the suffix that CloudFormation draws anew in every run. */
+function stableName(functionName: string): string {
+  return functionName.replace(/-[A-Z0-9]{12}$/, '');
 }

@@ -23,7 +23,6 @@ import { LimitWatch } from './limit-watch';
 import { destroyStack, liveTasks, observe, promotedItem } from './observations';
 import { sumOf } from './observed-metrics';
 import type { OperatorAccess } from './operator-access';
-import { PATIENT } from './patient-caller';
 import { sendProbe } from './probe';
 import type { Progress } from './progress';
 import { refusedAtSynth, releaseHistory } from './release-history';
@@ -62,6 +61,8 @@ const DRAIN_REAL_MS = 15_000;
 /** Longest wait for the candidate lane to run empty after a deployment, likewise. */
 const LANE_EMPTY_CLOUD_MS = 15 * 60_000;
 const LANE_EMPTY_REAL_MS = 5_000;
+/** Where things go wrong, tasks wait for further attempts. */
+const LANE_EMPTY_IN_TROUBLE_REAL_MS = 90_000;
 
 /**
  * Runs a scenario and judges it.
@@ -391,7 +392,7 @@ class DrillRun {
         progress,
         signal,
         webhookUrl: this.receiver.url,
-        ...(scenario.chaos === undefined ? {} : { patience: PATIENT }),
+        patient: scenario.chaos !== undefined,
       });
     }
     this.rotations?.start(() => this.workload?.tasks ?? 0, traffic?.tasks ?? 0);
@@ -418,7 +419,8 @@ class DrillRun {
       return 0;
     }
     const left = () => messagesIn(cloud, agent.queues, 'candidate');
-    await until(() => left() === 0, this.realMs(LANE_EMPTY_CLOUD_MS, LANE_EMPTY_REAL_MS), this.signal);
+    const leastMs = this.scenario.chaos === undefined ? LANE_EMPTY_REAL_MS : LANE_EMPTY_IN_TROUBLE_REAL_MS;
+    await until(() => left() === 0, this.realMs(LANE_EMPTY_CLOUD_MS, leastMs), this.signal);
     return left();
   }
 

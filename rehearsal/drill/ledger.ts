@@ -11,10 +11,10 @@ const executionSchema = z.strictObject({ task: z.string(), key: z.string(), at: 
 export type Execution = z.infer<typeof executionSchema>;
 
 /** In the prompt of a model call that is to be written down: the task, and which of its calls it is. */
-const IN_PROMPT = /\[ledger (t-[0-9a-f]{32}) ([\w:.-]+)\]/;
+const IN_PROMPT = /\[ledger (t-[0-9a-f]{32}) ([\w:.@-]+)\]/;
 
 /** In what a tool or the model gave; there in JSON, which may itself be in JSON. */
-const IN_VALUE = /\\*"ledger\\*":\s*\\*"([\w:.-]+)/;
+const IN_VALUE = /\\*"ledger\\*":\s*\\*"([\w:.@-]+)/;
 
 /**
  * What was really done in a drill, written down by those who did it and not by the worker: agents append to a file as

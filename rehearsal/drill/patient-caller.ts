@@ -7,26 +7,34 @@ export interface Patience {
   /** Bounds of the waits, in real milliseconds: each is twice as long as the one before. */
   readonly first: number;
   readonly longest: number;
+  /** Whether an answer of this HTTP status (0: none) asks to come again. */
+  readonly repeats: (status: number) => boolean;
 }
 
-/** Of callers in a drill where things go wrong. */
-export const PATIENT: Patience = { tries: 12, first: 50, longest: 2_000 };
+/** Of every caller: who is told that too much waits comes again later. */
+export const POLITE: Patience = { tries: 20, first: 250, longest: 4_000, repeats: (status) => status === 429 };
 
-/** Nothing was answered, or: not now. Every such request may be repeated, for it names its task or carries its key. */
-function asksToRepeat(status: number): boolean {
-  return status === 0 || status === 429 || status >= 500;
-}
+/**
+ * Of callers in a drill where things go wrong, who repeat as well what was not answered: every request names its task or
+ * carries its key.
+ */
+export const PATIENT: Patience = {
+  tries: 12,
+  first: 50,
+  longest: 2_000,
+  repeats: (status) => status === 0 || status === 429 || status >= 500,
+};
 
 /** Sends a request until it is answered for good. */
 export async function sendPatiently(
   client: ApiClient,
-  patience: Patience | undefined,
+  patience: Patience,
   ...request: Parameters<ApiClient['send']>
 ): Promise<ApiAnswer & { readonly tries: number }> {
-  let wait = patience?.first ?? 0;
+  let wait = patience.first;
   for (let tries = 1; ; tries += 1) {
     const answer = await client.send(...request);
-    if (patience === undefined || tries >= patience.tries || !asksToRepeat(answer.status)) {
+    if (tries >= patience.tries || !patience.repeats(answer.status)) {
       return { ...answer, tries };
     }
     await new Promise((resolve) => setTimeout(resolve, wait));

@@ -37,8 +37,8 @@ export class TrafficGenerator {
     private readonly now: () => number,
     /** Whether enough tasks wait: nothing more is sent then, so that a slow machine is slow and not overrun. */
     private readonly enoughWaiting: () => boolean,
-    /** How callers repeat what was not answered. @default they do not */
-    private readonly patience?: Patience,
+    /** How callers repeat what was not answered, or not now. */
+    private readonly patience: Patience,
   ) {}
 
   get submissions(): readonly Submission[] {

@@ -6,7 +6,7 @@ import type { AgentUnderTest } from './agent-under-test';
 import { ApiClient } from './api-client';
 import type { Cancellation, Read, Submission } from './history';
 import { messagesIn } from './lane-queues';
-import type { Patience } from './patient-caller';
+import { PATIENT, POLITE } from './patient-caller';
 import type { Progress } from './progress';
 import type { ScenarioRelease, Traffic } from './scenario';
 import { TrafficGenerator } from './traffic';
@@ -21,8 +21,8 @@ export interface WorkloadProps {
   readonly seed: number;
   readonly progress: Progress;
   readonly signal: AbortSignal;
-  /** How callers repeat what was not answered. @default they do not */
-  readonly patience?: Patience;
+  /** Whether callers repeat what was not answered, each request under a key of its own. @default only what was refused for now */
+  readonly patient?: boolean;
   /** Where callers receive webhooks. @default nowhere */
   readonly webhookUrl?: string;
 }
@@ -45,14 +45,14 @@ export class Workload {
     this.client = new ApiClient(agent.endpoint, caller, now);
     this.generator = new TrafficGenerator(
       new TrafficPlan(traffic, seed, {
-        repeatable: props.patience !== undefined,
+        repeatable: props.patient === true,
         ...(props.webhookUrl === undefined ? {} : { webhookUrl: props.webhookUrl }),
       }),
       this.client,
       traffic.ratePerSecond,
       now,
       () => messagesIn(cloud, agent.queues) >= maxWaiting,
-      props.patience,
+      props.patient === true ? PATIENT : POLITE,
     );
   }
 

@@ -23,7 +23,7 @@ const INPUTS: Traffic['inputs'] = [
 ];
 
 const ANSWER = { text: '{"ledger": "{{1}}", "score": 0.9}', latencyMs: { min: 5, max: 40 } } as const;
-const CALL = '\\[ledger t-[0-9a-f]{32} ([\\w:]+)\\]';
+const CALL = '\\[ledger t-[0-9a-f]{32} ([\\w:@-]+)\\]';
 
 /** Everything goes wrong that may go wrong, while a release is taken back and another one promoted. */
 export const chaos: NamedDrill = {
@@ -61,12 +61,6 @@ export const chaos: NamedDrill = {
     provider: {
       rules: [
         {
-          name: 'broken',
-          match: { messages: { regex: `variant broken\\.[^]*live ${CALL}` } },
-          answer: ANSWER,
-          refusalRate: 0.95,
-        },
-        {
           name: 'good',
           match: { messages: { regex: CALL } },
           answer: ANSWER,
@@ -79,7 +73,11 @@ export const chaos: NamedDrill = {
     },
     releases: [
       chaotic('good', { expected: 'promoted', traffic: { minShare: 0.25 } }),
-      chaotic('broken', { expected: 'rolled_back', traffic: { minShare: 0.4 } }),
+      chaotic('unlucky', {
+        expected: 'rolled_back',
+        traffic: { minShare: 0.4 },
+        faults: [{ resource: '*/PromotedRecord/*', when: 'update', reason: 'the table is throttled' }],
+      }),
       chaotic('better', { expected: 'promoted', traffic: { minShare: 0.35 } }),
     ],
   }),

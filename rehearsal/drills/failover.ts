@@ -10,6 +10,9 @@ const AWAY = { from: 150, to: 500 };
 /** Without a breaker two calls of every three of that stretch would go to the primary, and fail. */
 const MOST_FAILURES = 120;
 
+/** In place of a key. Nothing that the drill leaves may hold it. */
+export const FAILOVER_KEY = 'sk-drill-failover-5e2d9';
+
 const ANSWER = { text: '{"toolCalls": 1, "score": 0.9}', inputTokens: 100, outputTokens: 20, latencyMs: 10 } as const;
 
 /** The primary is away for a stretch, and the first fallback has troubles of its own. */
@@ -27,7 +30,7 @@ export const failover: NamedDrill = {
       ratePerSecond: 25,
       inputs: [{ text: 'note it' }],
     },
-    secrets: [{ name: '*Key*', value: 'drill' }],
+    secrets: [{ name: '*Key*', value: FAILOVER_KEY }],
     provider: {
       rules: [
         {

@@ -57,6 +57,11 @@ describe('the commands', () => {
     expect(await run(drillCommand(terminal))).toBe(2);
   });
 
+  test('drill refuses a number of tasks that is none', async () => {
+    expect(await run(drillCommand(terminal), 'chaos', '--tasks', '0')).toBe('commander.invalidArgument');
+    expect(await run(drillCommand(terminal), 'chaos', '--tasks', 'many')).toBe('commander.invalidArgument');
+  });
+
   test('every drill of the repository is a scenario', async () => {
     directory.mockRestore();
     for (const drill of DRILLS) {

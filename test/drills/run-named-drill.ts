@@ -6,13 +6,14 @@ import { packageRoot } from '../../rehearsal/drills/package-root';
 export const DRILL_TIMEOUT_MS = 150_000;
 
 /** Runs a drill of the repository as `npm run drill` does, and holds it to its invariants. */
-export async function runNamedDrill(name: string): Promise<DrillReport> {
+export async function runNamedDrill(name: string, seed?: number): Promise<DrillReport> {
   const drill = DRILLS.find((candidate) => candidate.name === name);
   if (drill === undefined) {
     throw new Error(`there is no drill ${name}`);
   }
   const report = await runDrill({
     scenario: await drill.scenario(),
+    ...(seed === undefined ? {} : { seed }),
     directory: packageRoot(),
     signal: new AbortController().signal,
     progress: SILENT,

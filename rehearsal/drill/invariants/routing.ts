@@ -124,12 +124,16 @@ export function usersOf(tasks: readonly TaskRecord[]): ReadonlySet<string> {
   return new Set(tasks.map((task) => task.user));
 }
 
-/** A task accepted late may wait in the queue until the next deployment has updated the stable lane. */
+/**
+ * A task accepted late may wait in the queue, or for another attempt, until a later deployment has updated the stable
+ * lane: the record has the release of its last attempt.
+ */
 function mayHaveRun(history: DrillHistory, release: ReleaseHistory, task: TaskRecord): boolean {
-  const next = history.releases[history.releases.indexOf(release) + 1];
+  const ranUntil = (task.attempts > 1 ? task.finishedAt : task.startedAt) ?? Number.NEGATIVE_INFINITY;
+  const later = history.releases.slice(history.releases.indexOf(release) + 1);
   return (
     task.release === release.promotedAfter ||
-    (next?.id === task.release && task.startedAt !== undefined && task.startedAt >= (next?.startedAt ?? Infinity))
+    later.some(({ id, startedAt }) => id === task.release && ranUntil >= startedAt)
   );
 }
 

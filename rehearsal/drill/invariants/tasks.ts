@@ -40,7 +40,7 @@ export function isFinal(task: TaskRecord): boolean {
 
 export const everyRequestAccepted: Invariant = {
   name: 'every-request-accepted',
-  promise: 'every well-formed request is accepted with 202',
+  promise: 'every well-formed request is accepted with 202, if not at once then when its caller comes again as told',
   check: ({ submissions, budget }) =>
     judge(
       submissions

@@ -1,6 +1,6 @@
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RehearsalClock } from '../../core/clock';
 import type { FaultsPort } from '../../core/faults';
@@ -43,7 +43,7 @@ export interface LambdaDependencies {
   readonly bootstrap?: string;
   /** Draws an alias's version. @default Math.random */
   readonly random?: () => number;
-  /** Processes alive at a time. @default 24 */
+  /** Processes alive at a time. @default eight for each processor, 12 to 24 */
   readonly maxEnvironments?: number;
   /** Real seconds that an environment may be idle. @default 60 */
   readonly idleSeconds?: number;
@@ -85,7 +85,7 @@ export function createLambda(deps: LambdaDependencies): Lambda {
   });
   const fleet = new Fleet({
     boot: (version, onEnd) => factory.boot(version, onEnd),
-    maxEnvironments: deps.maxEnvironments ?? 24,
+    maxEnvironments: deps.maxEnvironments ?? Math.min(24, Math.max(12, 8 * availableParallelism())),
     idleMs: (deps.idleSeconds ?? 60) * 1000,
   });
   const functions = new Functions(deps.random ?? Math.random, (version) => fleet.retire(version));

@@ -1,72 +1,26 @@
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { segment, subsegment, Tracer } from '../../../lambda/common/tracing';
 import { FakeClock, START } from './support/fakes';
+import { XRayDaemon } from './support/xray-daemon';
 
 const ROOT = '1-5759e988-bd862e3fe1be46a994272793';
 const HEADER = `Root=${ROOT};Parent=53995c3f42cd8ad8;Sampled=1`;
 
-/** What the X-Ray daemon of a function would get. */
-class Daemon {
-  readonly #datagrams: string[] = [];
-
-  private constructor(private readonly socket: Socket) {
-    socket.on('message', (message) => this.#datagrams.push(message.toString()));
-  }
-
-  static async start(): Promise<Daemon> {
-    const socket = createSocket('udp4');
-    socket.bind(0, '127.0.0.1');
-    await once(socket, 'listening');
-    return new Daemon(socket);
-  }
-
-  get address(): string {
-    return `127.0.0.1:${(this.socket.address() as AddressInfo).port}`;
-  }
-
-  tracer(clock = new FakeClock(), address = this.address): Tracer {
-    return new Tracer(clock, { AWS_XRAY_DAEMON_ADDRESS: address });
-  }
-
-  /** The documents of so many datagrams, by their names. */
-  async documents(count: number): Promise<Record<string, Record<string, unknown>>> {
-    for (let waits = 0; this.#datagrams.length < count && waits < 200; waits += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    return Object.fromEntries(
-      this.#datagrams.map((datagram) => {
-        const [header = '', body = ''] = datagram.split('\n');
-        expect(JSON.parse(header)).toEqual({ format: 'json', version: 1 });
-        const document = JSON.parse(body);
-        return [document.name, document];
-      }),
-    );
-  }
-
-  get received(): number {
-    return this.#datagrams.length;
-  }
-
-  close(): Promise<void> {
-    return new Promise((resolve) => this.socket.close(() => resolve()));
-  }
-}
-
-let daemon: Daemon;
+let daemon: XRayDaemon;
 
 beforeEach(async () => {
-  daemon = await Daemon.start();
+  daemon = await XRayDaemon.start();
 });
 
 afterEach(() => daemon.close());
+
+const tracer = (clock = new FakeClock(), address = daemon.address) =>
+  new Tracer(clock, { AWS_XRAY_DAEMON_ADDRESS: address });
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
 
 test('work within work is a segment with its parts, in the trace that the message came with', async () => {
   const clock = new FakeClock();
-  const trace = daemon.tracer(clock).contextOf(HEADER);
+  const trace = tracer(clock).contextOf(HEADER);
   const result = await segment(
     trace,
     'support',
@@ -112,7 +66,7 @@ test.each([
     { error: true, throttle: true, http: { response: { status: 429 } } },
   ],
 ])('work that fails is shown as %s, and its error is handed on', async (_, error, shown) => {
-  const trace = daemon.tracer().contextOf(HEADER);
+  const trace = tracer().contextOf(HEADER);
   const work = subsegment(trace, 'search', () => Promise.reject(error));
   await expect(work).rejects.toBe(error);
   const { search } = await daemon.documents(1);
@@ -124,7 +78,7 @@ test.each([
 });
 
 test('work that gives a failure back is shown as it says', async () => {
-  await segment(daemon.tracer().contextOf(HEADER), 'support', async () => 'gone', {
+  await segment(tracer().contextOf(HEADER), 'support', async () => 'gone', {
     annotations: { task: 't-1' },
     outcomeOf: (result) => ({ failure: { code: 'agent_error', message: result }, annotations: { outcome: 'failed' } }),
   });
@@ -136,12 +90,12 @@ test('work that gives a failure back is shown as it says', async () => {
 });
 
 test('a trace that came without a parent has its segment at the top', async () => {
-  await segment(daemon.tracer().contextOf(`Root=${ROOT}`), 'support', async () => 1);
+  await segment(tracer().contextOf(`Root=${ROOT}`), 'support', async () => 1);
   expect((await daemon.documents(1)).support).not.toHaveProperty('parent_id');
 });
 
 test('signs that X-Ray does not take in a name are replaced, and long texts cut', async () => {
-  const trace = daemon.tracer().contextOf(HEADER);
+  const trace = tracer().contextOf(HEADER);
   const work = subsegment(trace, `a<b>"${'x'.repeat(300)}`, () => Promise.reject(new Error('y'.repeat(5_000))));
   await expect(work).rejects.toThrow();
   const [name, document] = Object.entries(await daemon.documents(1))[0] ?? [];
@@ -155,7 +109,7 @@ test.each([
   ['has no root', 'Sampled=1'],
   ['is not there', undefined],
 ])('nothing is sent when the header %s', async (_, header) => {
-  const trace = daemon.tracer().contextOf(header);
+  const trace = tracer().contextOf(header);
   expect(trace).toBeUndefined();
   expect(await segment(trace, 'support', async (inner) => inner)).toBeUndefined();
   await pause();
@@ -167,8 +121,8 @@ test.each([undefined, '', 'nonsense'])('nothing is sent where there is no daemon
 });
 
 test('the daemon may have one address for TCP and another for UDP', async () => {
-  const tracer = daemon.tracer(new FakeClock(), `tcp:127.0.0.1:1 udp:${daemon.address}`);
-  await subsegment(tracer.contextOf(HEADER), 'search', async () => 1);
+  const both = tracer(new FakeClock(), `tcp:127.0.0.1:1 udp:${daemon.address}`);
+  await subsegment(both.contextOf(HEADER), 'search', async () => 1);
   expect(Object.keys(await daemon.documents(1))).toEqual(['search']);
 });
 

@@ -113,6 +113,16 @@ describe("the end of a worker's time", () => {
     });
   });
 
+  test('lets the task be tried again when it was the journal that took so long', async () => {
+    const away = jest.spyOn(attempts.payloads, 'put').mockImplementation(hang);
+    const outcome = await run((ctx) => ctx.step('large', () => 'x'.repeat(20_000)), { remainingMs: 100 });
+    away.mockRestore();
+    expect(outcome).toMatchObject({
+      kind: 'retry',
+      error: { code: 'journal_unavailable', message: expect.stringContaining('did not take what the task had done') },
+    });
+  });
+
   test('does not lose a step whose value is being written', async () => {
     const taskId = newTaskId();
     const controller = new AbortController();

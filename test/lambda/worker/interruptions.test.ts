@@ -17,11 +17,15 @@ const webhook = { url: 'https://example.com/told' };
  * Lets the environment die at its nth call: from then on nothing it does comes through. With `arrives` the nth call still
  * does, but its answer does not.
  *
+ * @param id of the task: what a dead worker of an earlier test still tries for another one does not count
  * @returns how many calls were made, those included that were refused
  */
-function dieAt(nth: number, arrives: boolean): { readonly calls: () => number } {
+function dieAt(id: string, nth: number, arrives: boolean): { readonly calls: () => number } {
   let calls = 0;
-  bench.cloud.wire.fault = () => {
+  bench.cloud.wire.fault = ({ body }) => {
+    if (!body.includes(id)) {
+      return undefined;
+    }
     const call = calls;
     calls += 1;
     return call < nth ? undefined : call === nth && arrives ? 'lose' : 'refuse';
@@ -137,8 +141,9 @@ describe.each(Object.entries(stories))('%s', (_, { run, task: changes, status, c
   const interruptions = Array.from({ length: calls }, (_, nth) => [true, false].map((arrives) => ({ nth, arrives })));
 
   test(`makes ${calls} calls in its first delivery`, async () => {
-    const undisturbed = dieAt(Number.POSITIVE_INFINITY, false);
-    await bench.work(run, { task: changes, remainingMs: REMAINING_MS });
+    const task = await bench.cloud.putTask(changes);
+    const undisturbed = dieAt(task.id, Number.POSITIVE_INFINITY, false);
+    await bench.deliver(task, run, { remainingMs: REMAINING_MS });
     expect(undisturbed.calls()).toBe(calls);
   });
 
@@ -147,7 +152,7 @@ describe.each(Object.entries(stories))('%s', (_, { run, task: changes, status, c
     async ({ nth, arrives }) => {
       steps.clear();
       const task = await bench.cloud.putTask(changes);
-      dieAt(nth, arrives);
+      dieAt(task.id, nth, arrives);
       await bench.deliver(task, run, { remainingMs: REMAINING_MS });
       comeBack();
       const record = await workOff(task, run);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type AgentContext, defineAgent, FatalError, RetryableError } from '../../../lambda/runtime';
 import { TableJournalStore } from '../../../lambda/worker/journal-store';
 import { MAX_INLINE_STEP_BYTES, MAX_PAYLOAD_BYTES, TaskKey } from '../../../lib/contract';
+import { FakeClock } from '../common/support/fakes';
 import { type AttemptSetup, Attempts, newTaskId } from './support/attempts';
 import { modelError, modelMessage, RELEASE, TASKS } from './support/task-cloud';
 
@@ -562,11 +563,38 @@ describe('a large value', () => {
   test('fails the attempt and not the task when the bucket is away', async () => {
     attempts.payloads.failure = Object.assign(new Error('slow down'), { name: 'SlowDown' });
     const taskId = newTaskId();
-    expect(await run((ctx) => ctx.step('large', () => large).catch(() => 'caught'), { taskId })).toMatchObject({
+    const clock = new FakeClock(Date.now());
+    const body = (ctx: AgentContext) => ctx.step('large', () => large).catch(() => 'caught');
+    expect(await run(body, { taskId, clock })).toMatchObject({
       kind: 'retry',
       error: { code: 'journal_unavailable', message: expect.stringContaining('step:large') },
     });
     expect(await attempts.items(taskId)).toEqual([]);
+  });
+
+  test('is written again where the bucket was away for a moment: what is paid for is not lost', async () => {
+    const clock = new FakeClock(Date.now());
+    attempts.payloads.failure = Object.assign(new Error('slow down'), { name: 'SlowDown' });
+    const sleep = jest.spyOn(clock, 'sleep').mockImplementation(async () => {
+      attempts.payloads.failure = undefined;
+    });
+    const pay = jest.fn(() => large);
+    expect(await run((ctx) => ctx.step('large', pay).then(() => 'fine'), { clock })).toMatchObject({
+      kind: 'succeeded',
+      steps: { executed: 1 },
+    });
+    expect(pay).toHaveBeenCalledTimes(1);
+    expect(sleep).toHaveBeenCalledTimes(1);
+  });
+
+  test('fails the attempt at once when the bucket refuses for good', async () => {
+    const clock = new FakeClock(Date.now());
+    attempts.payloads.failure = Object.assign(new Error('not allowed'), { name: 'AccessDenied' });
+    expect(await run((ctx) => ctx.step('large', () => large), { clock })).toMatchObject({
+      kind: 'retry',
+      error: { code: 'journal_unavailable', message: expect.stringContaining('not allowed') },
+    });
+    expect(clock.slept).toEqual([]);
   });
 
   test('fails when it is larger than the bucket takes, with the numbers', async () => {

@@ -145,7 +145,7 @@ describe('the worker', () => {
     expect(resources[named(resources, 'SupportStorePayloads')]?.Properties).toMatchObject({
       LifecycleConfiguration: {
         Rules: expect.arrayContaining([
-          expect.objectContaining({ Prefix: 'tasks/', ExpirationInDays: 31 }),
+          expect.objectContaining({ Prefix: 'tasks/', ExpirationInDays: 52 }),
           expect.objectContaining({ Prefix: 'transcripts/', ExpirationInDays: 90 }),
         ]),
       },

@@ -1,4 +1,6 @@
-import { Aws, Duration, Lazy } from 'aws-cdk-lib';
+import { App, Aws, Duration, Lazy, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Model } from '../../../lib/release';
 
 const price = { inputPerMillion: 3, outputPerMillion: 15 };
@@ -92,6 +94,111 @@ describe('Model.anthropic', () => {
     );
     expect(() => Model.anthropic('claude-sonnet-4-6', { price, timeout: Duration.seconds(number) })).toThrow(
       /UnresolvedModel: timeout of/,
+    );
+  });
+});
+
+describe('Model.openAi', () => {
+  test.each(['gpt-5-mini-2025-08-07', 'gpt-4.1-2025-04-14', 'o3-2025-04-16', 'ft:gpt-4o-2024-08-06:org::a1b2'])(
+    'takes the pinned id %s',
+    (id) => {
+      expect(Model.openAi(id, { price })._settings).toMatchObject({ provider: 'openai', id, secret: 'openai' });
+    },
+  );
+
+  test.each(['gpt-5', 'gpt-4o', 'chatgpt-4o-latest', 'gpt-5-2025-13-07', 'gpt-5-20250807', 'ft:gpt-4o:org::a1b2', ''])(
+    'refuses %j, which is not pinned',
+    (id) => {
+      expect(() => Model.openAi(id, { price })).toThrow(`FloatingModel: model id "${id}" is not pinned`);
+    },
+  );
+});
+
+describe('Model.bedrock', () => {
+  test.each([
+    'amazon.nova-pro-v1:0',
+    'anthropic.claude-opus-4-6-v1',
+    'openai.gpt-oss-120b-1:0',
+    'eu.anthropic.claude-sonnet-4-5-20250929-v1:0',
+    'us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0',
+    'global.anthropic.claude-opus-4-6-v1',
+  ])('takes the pinned id %s, and needs no secret', (id) => {
+    const model = Model.bedrock(id, { price });
+    expect(model._settings).toMatchObject({ provider: 'bedrock', id });
+    expect(model.secretName).toBeUndefined();
+  });
+
+  test.each([
+    'amazon.nova-pro',
+    'nova-pro-v1:0',
+    'claude-sonnet-4-6',
+    'arn:aws:bedrock:eu-west-1::foundation-model/a.b-v1:0',
+  ])('refuses %j, which has no version', (id) => {
+    expect(() => Model.bedrock(id, { price })).toThrow(`FloatingModel: model id "${id}" is not pinned`);
+  });
+
+  function policyFor(model: Model): unknown[] {
+    const stack = new Stack(new App(), 'Stack', { env: { account: '123456789012', region: 'eu-west-1' } });
+    model.grantInvoke(stack, new Role(stack, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') }));
+    const policies = Object.values(Template.fromStack(stack).findResources('AWS::IAM::Policy'));
+    return policies.flatMap(({ Properties }) => Properties.PolicyDocument.Statement);
+  }
+
+  const arn = (rest: string) => ({ 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, `:bedrock:${rest}`]] });
+
+  test('lets the role call this model, in its region, and nothing else', () => {
+    expect(policyFor(Model.bedrock('amazon.nova-pro-v1:0', { price, region: 'eu-north-1' }))).toEqual([
+      {
+        Action: 'bedrock:InvokeModel',
+        Effect: 'Allow',
+        Resource: arn('eu-north-1::foundation-model/amazon.nova-pro-v1:0'),
+      },
+    ]);
+  });
+
+  test('lets the role call the model behind an inference profile through that profile alone', () => {
+    const profile = arn('eu-west-1:123456789012:inference-profile/eu.amazon.nova-pro-v1:0');
+    expect(policyFor(Model.bedrock('eu.amazon.nova-pro-v1:0', { price }))).toEqual([
+      { Action: 'bedrock:InvokeModel', Effect: 'Allow', Resource: profile },
+      {
+        Action: 'bedrock:InvokeModel',
+        Condition: { StringEquals: { 'bedrock:InferenceProfileArn': profile } },
+        Effect: 'Allow',
+        Resource: arn('*::foundation-model/amazon.nova-pro-v1:0'),
+      },
+    ]);
+  });
+
+  test('grants nothing for a model that is called by a key', () => {
+    expect(policyFor(Model.anthropic('claude-sonnet-4-6', { price }))).toEqual([]);
+  });
+});
+
+describe('Model.openAiCompatible', () => {
+  const baseUrl = 'https://models.example.com/v1';
+
+  test('takes whatever the endpoint calls its model, with a key or without', () => {
+    expect(Model.openAiCompatible('qwen3-32b', { price, baseUrl })._settings).toMatchObject({
+      provider: 'openai_compatible',
+      baseUrl,
+    });
+    expect(Model.openAiCompatible('qwen3-32b', { price, baseUrl, secretName: 'own' }).secretName).toBe('own');
+    expect(Model.openAiCompatible('qwen3-32b', { price, baseUrl: 'http://10.0.0.7/v1' }).secretName).toBeUndefined();
+  });
+
+  test('refuses to send a key in the clear', () => {
+    expect(() =>
+      Model.openAiCompatible('qwen3-32b', { price, baseUrl: 'http://models.example.com/v1', secretName: 'own' }),
+    ).toThrow(/^InsecureModel: baseUrl of model "qwen3-32b" is http:/);
+  });
+
+  test.each(['', 'latest', 'qwen:latest'])('refuses the id %j', (id) => {
+    expect(() => Model.openAiCompatible(id, { price, baseUrl })).toThrow(/FloatingModel/);
+  });
+
+  test('refuses a baseUrl that is none', () => {
+    expect(() => Model.openAiCompatible('qwen3-32b', { price, baseUrl: 'models' })).toThrow(
+      /InvalidModel: settings of model "qwen3-32b" are not valid: baseUrl: /,
     );
   });
 });

@@ -156,7 +156,7 @@ describe('bucket of payloads', () => {
       LifecycleConfiguration: {
         Rules: [
           { Id: 'unfinished-uploads', Status: 'Enabled', AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } },
-          { Id: 'tasks', Status: 'Enabled', Prefix: 'tasks/', ExpirationInDays: 31 },
+          { Id: 'tasks', Status: 'Enabled', Prefix: 'tasks/', ExpirationInDays: 52 },
           { Id: 'transcripts', Status: 'Enabled', Prefix: 'transcripts/', ExpirationInDays: 365 },
         ],
       },

@@ -74,6 +74,15 @@ describe('the fault plan', () => {
     );
   });
 
+  test('the suffix that CloudFormation gives a function changes nothing', async () => {
+    const named = async (name: string) => {
+      const plan = new FaultPlan(new ManualClock(), 1);
+      plan.begin(settings({ failed: 0.3, throttled: 0.1 }, { functions: new Set([name]) }));
+      return { outcomes: await outcomes(plan, 40, call('PutItem', name)), report: plan.report() };
+    };
+    expect(await named('Stack-Worker-ABCDEF012345')).toEqual(await named('Stack-Worker-Z9Y8X7W6V5U4'));
+  });
+
   test('other seeds decide otherwise', async () => {
     const rates = { throttled: 0.3, answersLost: 0.3 };
     expect(await outcomes(planOf(rates, 1), 40)).not.toEqual(await outcomes(planOf(rates, 2), 40));

@@ -238,3 +238,50 @@ test('the upper bound of users follows the binomial distribution', () => {
   expect(upperBound(300, 0)).toBe(0);
   expect(upperBound(300, 1)).toBe(300);
 });
+
+describe('durability', () => {
+  const [one, two] = calm();
+  const tasks = [one, two].flatMap((each) => each ?? []);
+  const id = one?.id ?? '';
+
+  test('fails for a task that ended twice, and not for one that was sent back', () => {
+    const ends = tasks.map((each) => ({ taskId: each.id, ends: 1, redrives: 0 }));
+    expect(broken(history({ tasks, ends: [{ taskId: id, ends: 2, redrives: 0 }, ...ends.slice(1)] }))).toEqual([
+      'one-end',
+    ]);
+    expect(broken(history({ tasks, ends: [{ taskId: id, ends: 2, redrives: 1 }, ...ends.slice(1)] }))).toEqual([]);
+  });
+
+  test('fails for a step that was begun again after it was finished', () => {
+    const steps = { executed: 3, replayed: 1, executedAfterFinish: ['step:a of t-1 was begun 3 ms after …'] };
+    expect(broken(history({ tasks, steps }))).toEqual(['finished-steps-stay']);
+    expect(broken(history({ tasks, steps: { ...steps, executedAfterFinish: [] } }))).toEqual([]);
+  });
+
+  test('fails when the dead-letter queues and the tasks that failed for good differ', () => {
+    const dead = tasks.map((each, index) => {
+      const { result, ...rest } = each;
+      const error = { code: 'x', message: 'given up' };
+      return index === 0 ? { ...rest, status: 'failed' as const, error, exhausted: true } : each;
+    });
+    expect(broken(history({ tasks: dead, deadLetters: [id, id] }))).toEqual([]);
+    expect(broken(history({ tasks: dead, deadLetters: [] }))).toEqual(['dead-letters']);
+    expect(broken(history({ tasks: dead, deadLetters: [id, two?.id ?? ''] }))).toEqual(['dead-letters']);
+    expect(broken(history({ tasks: dead, deadLetters: [id, 'unreadable: x'] }))).toEqual(['dead-letters']);
+  });
+
+  test('fails when a caller was told that a task is cancelled, and it is not', () => {
+    expect(broken(history({ tasks, cancellations: [{ taskId: id, status: 200 }] }))).toEqual(['cancellations-hold']);
+    expect(broken(history({ tasks, cancellations: [{ taskId: id, status: 500 }] }))).toEqual(['cancellations-hold']);
+    expect(broken(history({ tasks, cancellations: [202, 409].map((status) => ({ taskId: id, status })) }))).toEqual([]);
+  });
+
+  test('fails when a webhook is missing, tells of another end, or is not signed', () => {
+    const asked = tasks.map((each) => (each.id === id ? { ...each, webhook: { url: 'http://127.0.0.1/' } } : each));
+    const told = { taskId: id, type: 'task.succeeded', signed: true };
+    expect(broken(history({ tasks: asked, webhooks: [told, told] }))).toEqual([]);
+    for (const webhooks of [[], [{ ...told, type: 'task.failed' }], [told, { ...told, signed: false }]]) {
+      expect(broken(history({ tasks: asked, webhooks }))).toEqual(['webhooks-tell']);
+    }
+  });
+});

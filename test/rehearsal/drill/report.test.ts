@@ -62,6 +62,39 @@ test('the table shows each release with its reason, and no colour without a term
   expect(table).not.toContain('\u001b[');
 });
 
+test('a run with chaos reports what went wrong and what was done', () => {
+  const chaotic = history({
+    tasks: drill.tasks,
+    ends: drill.tasks.map(({ id }, index) => ({ taskId: id, ends: 1 + index, redrives: 0 })),
+    faults: {
+      injected: 12,
+      byKind: { throttled: 9, workersKilled: 3 },
+      byTarget: {
+        throttled: { 'dynamodb.PutItem': 5, 'sqs.SendMessage': 2, 'dynamodb.Query': 1, 's3.PutObject': 1 },
+        workersKilled: { worker: 3 },
+      },
+    },
+    steps: {
+      executed: 20,
+      replayed: 4,
+      executedAfterFinish: ['step:a of t-1 was begun 5 ms after it had been finished'],
+    },
+  });
+  const report = buildReport(chaotic, run);
+  expect(report).toMatchObject({
+    passed: false,
+    faults: { injected: 12, byKind: { throttled: 9, workersKilled: 3 } },
+    steps: { executed: 20, replayed: 4, executedAfterFinish: 1 },
+    tasks: { duplicateResults: 1 },
+  });
+  const table = renderReport(report, plain);
+  expect(table).toContain('steps       20 executed, 4 replayed, 1 executed again after they were finished');
+  expect(table).toContain('faults      12 injected');
+  expect(table).toMatch(/9 {2}calls refused as too many {2}dynamodb.PutItem 5, sqs.SendMessage 2, dynamodb.Query 1, …/);
+  expect(table).toMatch(/3 {2}workers killed at work {2}worker 3$/m);
+  expect(table).not.toContain('heartbeats');
+});
+
 test('the table names what broke', () => {
   const table = renderReport(buildReport(history({ destruction: undefined }), run), plain);
   expect(table).toContain('broken  nothing-left');

@@ -54,4 +54,29 @@ describe('TrafficPlan', () => {
     expect(requests.every((request) => request.body.priority !== 'normal')).toBe(true);
     expect(new Set(requests.map((request) => request.body.session)).size).toBe(20);
   });
+
+  test('cancels, deadlines and webhooks come in the shares asked for, and change nothing else of a seed', () => {
+    const plain = take(new TrafficPlan(traffic, 1), 400);
+    const rich: Traffic = {
+      ...traffic,
+      cancels: 0.2,
+      deadlines: { share: 0.3, seconds: { min: 30, max: 90 } },
+      webhooks: 0.4,
+    };
+    const options = { repeatable: true, webhookUrl: 'http://127.0.0.1:1/' };
+    const requests = take(new TrafficPlan(rich, 1, options), 400);
+    expect(requests.map(({ user, body }) => [user, body.input])).toEqual(
+      plain.map(({ user, body }) => [user, body.input]),
+    );
+    const share = (has: (request: (typeof requests)[number]) => boolean) => requests.filter(has).length / 400;
+    expect(share((request) => request.cancelAfterMs !== undefined)).toBeCloseTo(0.2, 1);
+    expect(share(({ body }) => body.timeoutSeconds !== undefined)).toBeCloseTo(0.3, 1);
+    expect(share(({ body }) => body.webhook?.url === options.webhookUrl)).toBeCloseTo(0.4, 1);
+    const seconds = requests.flatMap(({ body }) => body.timeoutSeconds ?? []);
+    expect(Math.min(...seconds)).toBeGreaterThanOrEqual(30);
+    expect(Math.max(...seconds)).toBeLessThanOrEqual(90);
+    expect(new Set(seconds).size).toBeGreaterThan(30);
+    expect(new Set(requests.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(400);
+    expect(take(new TrafficPlan(rich, 1), 400).some(({ body }) => body.webhook !== undefined)).toBe(false);
+  });
 });

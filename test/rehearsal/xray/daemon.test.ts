@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { XRayDaemon } from '../../../rehearsal/services/xray';
+import { Stage, until } from '../lambda/stage';
 
 const HEADER = '{"format": "json", "version": 1}\n';
 const TRACE = '1-5e3d83c1-e6a0db584850d61342823d4c';
@@ -65,6 +66,28 @@ describe('the X-Ray daemon', () => {
     expect(count).toBe(3);
     expect(examples[1]).toMatch(/^id: /);
     expect(examples[2]).toMatch(/^trace_id: /);
+  });
+
+  test('is where functions send their segments', async () => {
+    const stage = await Stage.open({ xrayAddress: daemon.address });
+    try {
+      await stage.role();
+      await stage.function(
+        'f',
+        `exports.handler = () => new Promise((resolve) => {
+          const [host, port] = process.env.AWS_XRAY_DAEMON_ADDRESS.split(':');
+          const trace_id = /Root=([^;]+)/.exec(process.env._X_AMZN_TRACE_ID)[1];
+          const document = { trace_id, id: 'aaaaaaaaaaaaaaaa', name: 'f', start_time: 1, end_time: 2 };
+          const text = '{"format":"json","version":1}\\n' + JSON.stringify(document);
+          require('node:dgram').createSocket('udp4').send(text, Number(port), host, () => resolve(trace_id));
+        });`,
+      );
+      const { payload } = await stage.invoke('f');
+      await until(() => daemon.traces().length === 1, 'the segment');
+      expect(daemon.traces()[0]?.id).toBe(JSON.parse(payload));
+    } finally {
+      await stage.close();
+    }
   });
 
   test('listens on the loopback alone, and stops twice without complaint', async () => {

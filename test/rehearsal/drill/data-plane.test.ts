@@ -1,0 +1,45 @@
+import type { Call } from '../../../rehearsal/core/service';
+import { bringsProbe, dataPlaneOf, isHeartbeat } from '../../../rehearsal/drill/data-plane';
+
+const url = (name: string) => `http://127.0.0.1:1/123456789012/${name}`;
+const lane = (name: string) => ({ high: url(`${name}-high`), normal: url(`${name}-normal`), low: url(`${name}-low`) });
+const mapping = (queue: string, FunctionName: string) => ({
+  type: 'AWS::Lambda::EventSourceMapping',
+  properties: { EventSourceArn: `arn:aws:sqs:us-east-1:123456789012:${queue}`, FunctionName },
+});
+
+test('the data plane is what queues and the API invoke; workers are behind the lanes’ queues', () => {
+  const { functions, workers } = dataPlaneOf(
+    [
+      mapping('stable-high', 'arn:aws:lambda:us-east-1:123456789012:function:worker:stable'),
+      mapping('candidate-low', 'worker:candidate'),
+      mapping('webhooks', 'webhook'),
+      {
+        type: 'AWS::ApiGatewayV2::Integration',
+        properties: { IntegrationUri: 'arn:aws:lambda:us-east-1:123456789012:function:router:live' },
+      },
+      { type: 'AWS::Lambda::Function', properties: { FunctionName: 'recorder' } },
+    ],
+    { stable: lane('stable'), candidate: lane('candidate') },
+  );
+  expect([...functions].sort()).toEqual(['router', 'webhook', 'worker']);
+  expect([...workers]).toEqual(['worker']);
+});
+
+test('a heartbeat sets the lease and leaves the status alone', () => {
+  const call = (operation: string, UpdateExpression: string, names: Record<string, string> = {}) =>
+    ({ operation, input: { UpdateExpression, ExpressionAttributeNames: names } }) as unknown as Call;
+  const names = { '#lease': 'lease', '#status': 'status' };
+  expect(isHeartbeat('dynamodb', call('UpdateItem', 'SET #lease = :new_lease', names))).toBe(true);
+  expect(isHeartbeat('dynamodb', call('UpdateItem', 'SET #lease.#expiresAt = :t', names))).toBe(true);
+  expect(isHeartbeat('dynamodb', call('UpdateItem', 'SET #status = :s, #lease = :l', names))).toBe(false);
+  expect(isHeartbeat('dynamodb', call('UpdateItem', 'SET usage = :u'))).toBe(false);
+  expect(isHeartbeat('dynamodb', call('PutItem', ''))).toBe(false);
+  expect(isHeartbeat('sqs', call('UpdateItem', 'SET #lease = :l', names))).toBe(false);
+});
+
+test('a probe is known by the envelope in its event', () => {
+  const event = (mode: string) => JSON.stringify({ Records: [{ body: JSON.stringify({ version: 1, mode }) }] });
+  expect(bringsProbe(event('probe'))).toBe(true);
+  expect(bringsProbe(event('live'))).toBe(false);
+});
