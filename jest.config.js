@@ -4,6 +4,9 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 /** Tests that rehearse whole rollouts: they judge latency and time, so they get the machine for themselves. */
 const DRILLS = ['<rootDir>/test/drills/', '<rootDir>/test/bin/'];
 
+/** Drills that judge neither: two at once. */
+const SIDE_BY_SIDE = '<rootDir>/test/drills/side-by-side/';
+
 const common = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
@@ -37,6 +40,12 @@ module.exports = {
       testMatch: ['**/*.test.ts'],
       testPathIgnorePatterns: ['/node_modules/', ...DRILLS],
     },
-    { ...common, displayName: 'drills', testMatch: DRILLS.map((folder) => `${folder}**/*.test.ts`) },
+    { ...common, displayName: 'side-by-side', testMatch: [`${SIDE_BY_SIDE}*.test.ts`] },
+    {
+      ...common,
+      displayName: 'drills',
+      testMatch: DRILLS.map((folder) => `${folder}**/*.test.ts`),
+      testPathIgnorePatterns: ['/node_modules/', SIDE_BY_SIDE],
+    },
   ],
 };

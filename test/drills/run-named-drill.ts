@@ -3,7 +3,7 @@ import { DRILLS } from '../../rehearsal/drills';
 import { packageRoot } from '../../rehearsal/drills/package-root';
 
 /** Longest that a drill may take in a test, in milliseconds: a busy machine needs several times what a calm one does. */
-export const DRILL_TIMEOUT_MS = 150_000;
+export const DRILL_TIMEOUT_MS = 240_000;
 
 /** Runs a drill of the repository as `npm run drill` does, and holds it to its invariants. */
 export async function runNamedDrill(name: string, seed?: number): Promise<DrillReport> {

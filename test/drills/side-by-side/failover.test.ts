@@ -1,5 +1,5 @@
-import { FAILOVER_KEY } from '../../rehearsal/drills/failover';
-import { DRILL_TIMEOUT_MS, runNamedDrill } from './run-named-drill';
+import { FAILOVER_KEY } from '../../../rehearsal/drills/failover';
+import { DRILL_TIMEOUT_MS, runNamedDrill } from '../run-named-drill';
 
 test(
   'fallbacks answer while the primary is away, breakers spare it, and it is used again',

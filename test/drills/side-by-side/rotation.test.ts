@@ -1,4 +1,4 @@
-import { DRILL_TIMEOUT_MS, runNamedDrill } from './run-named-drill';
+import { DRILL_TIMEOUT_MS, runNamedDrill } from '../run-named-drill';
 
 test(
   'keys rotate under load, the last one is revoked at once, and no task fails',

@@ -1,4 +1,4 @@
-import { DRILL_TIMEOUT_MS, runNamedDrill, verdicts } from './run-named-drill';
+import { DRILL_TIMEOUT_MS, runNamedDrill, verdicts } from '../run-named-drill';
 
 test(
   'flag: the change is taken back by its alarm, and the release stays what it was',

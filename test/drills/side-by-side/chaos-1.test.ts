@@ -1,0 +1,3 @@
+import { testChaos } from './chaos';
+
+testChaos(1);
