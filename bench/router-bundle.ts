@@ -9,7 +9,14 @@ const ROOT = join(__dirname, '..');
 const ROUTER = join(ROOT, 'assets', 'router', 'index.js');
 
 /** The SDK clients that the router uses, bundled whole, as a handler that imports them plainly would be. */
-const CLIENTS = ['@aws-sdk/client-dynamodb', '@aws-sdk/lib-dynamodb', '@aws-sdk/client-sqs', '@aws-sdk/client-lambda'];
+const CLIENTS = [
+  '@aws-sdk/client-dynamodb',
+  '@aws-sdk/lib-dynamodb',
+  '@aws-sdk/client-sqs',
+  '@aws-sdk/client-lambda',
+  '@aws-sdk/client-s3',
+  '@aws-sdk/client-cloudwatch',
+];
 
 /** Environment that the router needs to be loaded; it calls nothing. */
 const ENVIRONMENT = { AWS_REGION: 'us-east-1', AWS_LAMBDA_FUNCTION_NAME: 'router', AWS_LAMBDA_FUNCTION_VERSION: '1' };

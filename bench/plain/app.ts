@@ -23,6 +23,7 @@ import {
 } from 'aws-cdk-lib/aws-lambda';
 import { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
@@ -68,6 +69,15 @@ const inbox = new Queue(stack, 'Inbox', {
   deadLetterQueue: { queue: inboxDeadLetters, maxReceiveCount: 5 },
 });
 
+const webhookDeadLetters = queue('WebhookDeadLetters');
+const webhooks = new Queue(stack, 'Webhooks', {
+  enforceSSL: true,
+  visibilityTimeout: Duration.minutes(4),
+  deadLetterQueue: { queue: webhookDeadLetters, maxReceiveCount: 100 },
+});
+const signingKey = new Secret(stack, 'WebhookKey');
+const payloads = new Bucket(stack, 'Payloads', { enforceSSL: true });
+
 function settings(id: string) {
   return {
     runtime: Runtime.NODEJS_24_X,
@@ -89,13 +99,15 @@ const worker = new NodejsFunction(stack, 'Worker', {
 });
 secret.grantRead(worker);
 document.grantRead(worker);
-const [router, api, preflight, evidence, recorder, check] = [
+const [router, api, preflight, evidence, recorder, check, webhook, redrive] = [
   'router',
   'api',
   'preflight',
   'evidence',
   'recorder',
   'rollout-check',
+  'webhook',
+  'redrive',
 ].map(
   (name) =>
     new LambdaFunction(stack, `Function${name}`, {
@@ -103,8 +115,17 @@ const [router, api, preflight, evidence, recorder, check] = [
       handler: 'index.handler',
       code: Code.fromAsset(join(ROOT, 'assets', name)),
     }),
-) as [LambdaFunction, LambdaFunction, LambdaFunction, LambdaFunction, LambdaFunction, LambdaFunction];
-for (const fn of [worker, router, api, preflight, evidence, recorder, check]) {
+) as [
+  LambdaFunction,
+  LambdaFunction,
+  LambdaFunction,
+  LambdaFunction,
+  LambdaFunction,
+  LambdaFunction,
+  LambdaFunction,
+  LambdaFunction,
+];
+for (const fn of [worker, router, api, preflight, evidence, recorder, check, webhook, redrive]) {
   for (const table of tables) {
     table.grantReadWriteData(fn);
   }
@@ -130,6 +151,17 @@ lanes.forEach((queues, lane) => {
 });
 inbox.grantConsumeMessages(router);
 new EventSourceMapping(stack, 'MappingInbox', { target: live as IFunction, eventSourceArn: inbox.queueArn });
+for (const fn of [worker, router, api]) {
+  payloads.grantReadWrite(fn);
+  webhooks.grantSendMessages(fn);
+}
+signingKey.grantRead(webhook);
+webhooks.grantConsumeMessages(webhook);
+new EventSourceMapping(stack, 'MappingWebhooks', {
+  target: webhook as IFunction,
+  eventSourceArn: webhooks.queueArn,
+  reportBatchItemFailures: true,
+});
 new Policy(stack, 'RouterAlias', {
   roles: router.role === undefined ? [] : [router.role],
   statements: [new PolicyStatement({ actions: ['lambda:GetAlias'], resources: [router.functionArn] })],
@@ -141,11 +173,9 @@ http.addRoutes({
   methods: [HttpMethod.POST],
   integration: new HttpLambdaIntegration('Submit', live as IFunction),
 });
-http.addRoutes({
-  path: '/tasks/{id}',
-  methods: [HttpMethod.GET],
-  integration: new HttpLambdaIntegration('Status', api),
-});
+const status = new HttpLambdaIntegration('Status', api);
+http.addRoutes({ path: '/tasks/{id}', methods: [HttpMethod.GET, HttpMethod.DELETE], integration: status });
+http.addRoutes({ path: '/tasks/{id}/feedback', methods: [HttpMethod.POST], integration: status });
 new HttpStage(stack, 'Stage', {
   httpApi: http,
   autoDeploy: true,
@@ -169,7 +199,7 @@ const gates = ['Cost', 'Latency', 'Errors', 'ToolCalls', 'Quality'].map(
       treatMissingData: TreatMissingData.NOT_BREACHING,
     }),
 );
-['Stable', 'Candidate', 'Inbox'].forEach((id) => {
+['Stable', 'Candidate', 'Inbox', 'Webhooks'].forEach((id) => {
   new Alarm(stack, `DeadLetters${id}`, {
     metric: metric(`DeadLetters${id}`, 'Maximum'),
     threshold: 1,
