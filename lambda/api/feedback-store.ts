@@ -1,6 +1,6 @@
-import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
-import { type FeedbackItem, feedbackItemSchema, PARTITION_KEY, TaskKey } from '../../lib/contract';
-import { isConditionFailure } from '../common/aws-errors';
+import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
+import { type FeedbackItem, feedbackItemSchema, TaskKey } from '../../lib/contract';
+import { replaceItem } from '../common/replace-item';
 
 /** Where judgements are kept: one of each user about each task. */
 export interface Feedback {
@@ -29,30 +29,8 @@ export class FeedbackStore implements Feedback {
     return Item === undefined ? undefined : feedbackItemSchema.parse(Item);
   }
 
-  async put(taskId: string, user: string, item: FeedbackItem, replaces: number | undefined): Promise<boolean> {
-    try {
-      await this.client.send(
-        new PutCommand({
-          TableName: this.tableName,
-          Item: { ...TaskKey.feedback(taskId, user), ...item },
-          ...(replaces === undefined
-            ? {
-                ConditionExpression: 'attribute_not_exists(#pk)',
-                ExpressionAttributeNames: { '#pk': PARTITION_KEY },
-              }
-            : {
-                ConditionExpression: '#at = :replaces',
-                ExpressionAttributeNames: { '#at': 'at' },
-                ExpressionAttributeValues: { ':replaces': replaces },
-              }),
-        }),
-      );
-      return true;
-    } catch (error) {
-      if (isConditionFailure(error)) {
-        return false;
-      }
-      throw error;
-    }
+  put(taskId: string, user: string, item: FeedbackItem, replaces: number | undefined): Promise<boolean> {
+    const whole = { ...TaskKey.feedback(taskId, user), ...item };
+    return replaceItem(this.client, this.tableName, whole, { attribute: 'at', value: replaces });
   }
 }

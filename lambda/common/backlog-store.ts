@@ -1,6 +1,6 @@
-import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
-import { type BacklogItem, backlogItemSchema, ControlKey, PARTITION_KEY } from '../../lib/contract';
-import { isConditionFailure } from './aws-errors';
+import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
+import { type BacklogItem, backlogItemSchema, ControlKey } from '../../lib/contract';
+import { replaceItem } from './replace-item';
 
 /** Where the snapshot of the queues is kept. */
 export interface BacklogStore {
@@ -28,30 +28,8 @@ export class ControlTableBacklog implements BacklogStore {
     return Item === undefined ? undefined : backlogItemSchema.parse(Item);
   }
 
-  async write(item: BacklogItem, replaces: number | undefined): Promise<boolean> {
-    try {
-      await this.client.send(
-        new PutCommand({
-          TableName: this.tableName,
-          Item: { ...ControlKey.backlog, ...item },
-          ...(replaces === undefined
-            ? {
-                ConditionExpression: 'attribute_not_exists(#pk)',
-                ExpressionAttributeNames: { '#pk': PARTITION_KEY },
-              }
-            : {
-                ConditionExpression: '#sequence = :replaces',
-                ExpressionAttributeNames: { '#sequence': 'sequence' },
-                ExpressionAttributeValues: { ':replaces': replaces },
-              }),
-        }),
-      );
-      return true;
-    } catch (error) {
-      if (isConditionFailure(error)) {
-        return false;
-      }
-      throw error;
-    }
+  write(item: BacklogItem, replaces: number | undefined): Promise<boolean> {
+    const whole = { ...ControlKey.backlog, ...item };
+    return replaceItem(this.client, this.tableName, whole, { attribute: 'sequence', value: replaces });
   }
 }

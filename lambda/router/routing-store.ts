@@ -1,4 +1,4 @@
-import { type DynamoDBDocumentClient, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import {
   ControlKey,
   PARTITION_KEY,
@@ -9,7 +9,7 @@ import {
   type ValveItem,
   valveItemSchema,
 } from '../../lib/contract';
-import { isConditionFailure } from '../common/aws-errors';
+import { replaceItem } from '../common/replace-item';
 import type { RoutingState } from './decision';
 
 /** Where the routing items are kept. */
@@ -53,30 +53,8 @@ export class ControlTableRouting implements RoutingStore {
     };
   }
 
-  async writeValve(valve: ValveItem, replaces: number | undefined): Promise<boolean> {
-    try {
-      await this.client.send(
-        new PutCommand({
-          TableName: this.tableName,
-          Item: { ...ControlKey.valve, ...valve },
-          ...(replaces === undefined
-            ? {
-                ConditionExpression: 'attribute_not_exists(#pk)',
-                ExpressionAttributeNames: { '#pk': PARTITION_KEY },
-              }
-            : {
-                ConditionExpression: '#sequence = :replaces',
-                ExpressionAttributeNames: { '#sequence': 'sequence' },
-                ExpressionAttributeValues: { ':replaces': replaces },
-              }),
-        }),
-      );
-      return true;
-    } catch (error) {
-      if (isConditionFailure(error)) {
-        return false;
-      }
-      throw error;
-    }
+  writeValve(valve: ValveItem, replaces: number | undefined): Promise<boolean> {
+    const whole = { ...ControlKey.valve, ...valve };
+    return replaceItem(this.client, this.tableName, whole, { attribute: 'sequence', value: replaces });
   }
 }
