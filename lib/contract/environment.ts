@@ -51,6 +51,18 @@ export const Env = {
   MAX_RECEIVES: 'AGENT_LANES_MAX_RECEIVES',
   /** Seconds: timeout of the worker. A slot of a user outlives it. */
   WORKER_TIMEOUT_SECONDS: 'AGENT_LANES_WORKER_TIMEOUT_SECONDS',
+  /** Lane whose queues a container polls. A function is told by its event source mappings. */
+  LANE: 'AGENT_LANES_LANE',
+  /** Tasks that one container runs at once. */
+  CONCURRENCY: 'AGENT_LANES_CONCURRENCY',
+  /** JSON: priority → share of the polls that ask its queue first; numbers above 0 that sum to 1. */
+  PRIORITY_SHARES: 'AGENT_LANES_PRIORITY_SHARES',
+  /** Seconds from SIGTERM until a container is killed. */
+  STOP_TIMEOUT_SECONDS: 'AGENT_LANES_STOP_TIMEOUT_SECONDS',
+  /** Port on localhost at which the agent's container answers. Absent: the agent runs in the worker's own process. */
+  AGENT_PORT: 'AGENT_LANES_AGENT_PORT',
+  /** Port on localhost at which the worker answers: its health, and what the agent's container asks of it. */
+  WORKER_PORT: 'AGENT_LANES_WORKER_PORT',
   /** ARN of the secret that the rotation function rotates and watches. */
   ROTATED_SECRET: 'AGENT_LANES_ROTATED_SECRET',
   /** Name of that secret as the agent knows it: the value of the metric dimension. */

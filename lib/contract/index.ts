@@ -1,5 +1,6 @@
 export * from './audit';
 export * from './backlog';
+export * from './containers';
 export * from './digest';
 export * from './environment';
 export * from './flags';
