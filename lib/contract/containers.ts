@@ -15,3 +15,15 @@ export const DEFAULT_AGENT_PORT = 8080;
 
 /** Ports of a task are its own; this one only must not be the agent's. */
 export const DEFAULT_WORKER_PORT = 9400;
+
+/** Seconds that ECS waits between SIGTERM and SIGKILL unless a container says otherwise, on Fargate. */
+export const DEFAULT_STOP_TIMEOUT_SECONDS = 30;
+
+/** Longest stop timeout on Fargate. https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html */
+export const MAX_STOP_TIMEOUT_SECONDS = 120;
+
+/**
+ * Real milliseconds that a stop timeout lasts at least, for `patienceFor` in lambda/common/clock.ts. Without effect on
+ * AWS, and in rehearsals up to 40 times as fast (for 120 seconds). The worker and the rehearsal count with the same.
+ */
+export const LEAST_REAL_STOP_MS = 3_000;
