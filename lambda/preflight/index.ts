@@ -13,6 +13,7 @@ import { queueUrlsSchema, readSettings, setting } from '../common/settings';
 import { TaskQueues } from '../common/task-queues';
 import { TaskTable } from '../common/task-table';
 import { type PreflightProps, runPreflight } from './preflight';
+import { PreflightMetrics } from './preflight-metrics';
 
 const settingsSchema = z.object({
   [Env.AGENT]: setting.text,
@@ -27,13 +28,15 @@ const codeDeploy = once(codeDeployClient);
 /** Settings are read within the hook: a hook that is set up wrongly has to say so to CodeDeploy. */
 const preflight = once((): PreflightProps => {
   const settings = readSettings(settingsSchema);
+  const clock = systemClock();
   return {
     agent: settings[Env.AGENT],
     release: settings[Env.RELEASE],
     timeoutSeconds: settings[Env.PREFLIGHT_TIMEOUT_SECONDS],
     tasks: new TaskTable(documentClient(), settings[Env.TASKS_TABLE]),
     queues: new TaskQueues(sqsClient(), settings[Env.QUEUES]),
-    clock: systemClock(),
+    metrics: new PreflightMetrics(settings[Env.AGENT], clock),
+    clock,
   };
 });
 

@@ -1,4 +1,4 @@
-import { FINAL_STATUSES, type TaskRecord } from '../../lib/contract';
+import { FINAL_STATUSES, type LaneName, type TaskRecord } from '../../lib/contract';
 import { type Clock, patienceFor } from '../common/clock';
 import type { Verdict } from '../common/lifecycle-hook';
 import { newTraceHeader } from '../common/trace';
@@ -21,6 +21,7 @@ export interface PreflightProps {
     get(taskId: string): Promise<TaskRecord | undefined>;
   };
   readonly queues: { send(task: TaskRecord, traceHeader: string): Promise<void> };
+  readonly metrics: { probeSent(lane: LaneName): void };
   readonly clock: Clock;
 }
 
@@ -30,7 +31,7 @@ export interface PreflightProps {
  * model, and carries the trace on, before any user meets it.
  */
 export async function runPreflight(props: PreflightProps, signal?: AbortSignal): Promise<Verdict> {
-  const { agent, clock, queues, release, tasks, timeoutSeconds } = props;
+  const { agent, clock, metrics, queues, release, tasks, timeoutSeconds } = props;
   const start = clock.now();
   const probe = newProbe(agent, start);
   const traceHeader = newTraceHeader(start);
@@ -38,6 +39,7 @@ export async function runPreflight(props: PreflightProps, signal?: AbortSignal):
     throw new Error(`the id of the probe, ${probe.id}, is taken`);
   }
   await queues.send(probe, traceHeader);
+  metrics.probeSent(probe.lane);
   const end = start + patienceFor(timeoutSeconds * 1000, LEAST_REAL_MS);
   for (;;) {
     const task = await tasks.get(probe.id);
@@ -58,7 +60,7 @@ export async function runPreflight(props: PreflightProps, signal?: AbortSignal):
 function stuck({ attempts, status }: TaskRecord, timeoutSeconds: number): string {
   const clue =
     status === 'queued' && attempts === 0
-      ? "no worker claimed it: look at the candidate lane's event source mapping and at the worker's log"
+      ? "no worker claimed it: look at what serves the candidate lane (event source mappings, or the service and its events) and at the worker's log"
       : `attempt ${attempts} did not end: look at the worker's log`;
   return `preflight failed: the probe was still ${status} after ${timeoutSeconds} s; ${clue}`;
 }

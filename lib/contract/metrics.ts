@@ -71,6 +71,8 @@ export const WorkerMetric = {
   HANDED_BACK: 'TasksHandedBack',
   /** A task went to the dead-letter queue after its last attempt. */
   EXHAUSTED: 'TasksExhausted',
+  /** A worker claimed a task whose last attempt nobody had ended: its lease had run out. */
+  ABANDONED: 'TaskAttemptsAbandoned',
   /** Journal entries that were used instead of running the step again; one event per attempt that replayed any. */
   REPLAYED_STEPS: 'TaskStepsReplayed',
 } as const;
@@ -113,6 +115,15 @@ export const WebhookMetric = {
   FAILED: 'WebhookFailures',
   /** A webhook that was given up. */
   GIVEN_UP: 'WebhooksGivenUp',
+} as const;
+
+/** Preflight metrics, dimensions {Agent, Lane}: emitted by the preflight. Count. */
+export const PreflightMetric = {
+  /**
+   * A probe that was put into the lane's queue. Probes do not pass the router, and SQS may be a quarter of an hour late with
+   * the metrics of a queue that slept: a lane without workers starts them by this.
+   */
+  PROBES: 'ProbesSent',
 } as const;
 
 /** Intake metrics: emitted by the router, dimensions {Agent} and {Agent, Lane}. Count. */

@@ -112,6 +112,11 @@ export class TaskMetrics {
     return this.metric(WorkerMetric.EXHAUSTED, Stats.SUM, options);
   }
 
+  /** Attempts that nobody ended, for their worker was gone: found by the next one. Count; sum by default. */
+  abandoned(options?: MetricOptions): Metric {
+    return this.metric(WorkerMetric.ABANDONED, Stats.SUM, options);
+  }
+
   /** Steps whose journaled result was used instead of running them again. Count; sum by default. */
   replayedSteps(options?: MetricOptions): Metric {
     return this.metric(WorkerMetric.REPLAYED_STEPS, Stats.SUM, options);

@@ -129,7 +129,7 @@ export class AgentDashboard extends Construct {
         [
           new GraphWidget({
             title: 'Intake',
-            width: 12,
+            width: 8,
             left: [
               intake.metricAccepted({ period, label: 'accepted' }),
               intake.metricRefused({ period, label: 'refused' }),
@@ -140,13 +140,16 @@ export class AgentDashboard extends Construct {
           }),
           new GraphWidget({
             title: 'Crashes and dead letters',
-            width: 12,
+            width: 8,
             left: [
               worker.metricCrashes({ period, statistic: Stats.SUM, label: 'worker crashes' }),
               stable.metricDeadLetters({ period, label: 'stable dead letters' }),
               candidate.metricDeadLetters({ period, label: 'candidate dead letters' }),
             ],
           }),
+          compared('Attempts abandoned by their worker', (metrics, options) =>
+            metrics.abandoned({ ...options, period }),
+          ),
         ],
         ...(webhooks === undefined ? [] : [[webhookGraph(webhooks, period)]]),
       ],

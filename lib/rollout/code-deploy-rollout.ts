@@ -16,9 +16,10 @@ import type { TrafficShift } from './traffic-shift';
 /** How a rollout by CodeDeploy is to go, besides its traffic shift. */
 export interface CodeDeployRolloutProps {
   /**
-   * How long the preflight waits for its probe task to go through the candidate lane: whole seconds.
+   * How long the preflight waits for its probe task to go through the candidate lane: whole seconds, the start of a worker
+   * included.
    *
-   * @default Duration.minutes(2)
+   * @default - 2 minutes, and the time that the worker takes to start (`AgentWorker.startTimeout`)
    */
   readonly preflightTimeout?: Duration;
 
@@ -54,6 +55,9 @@ export interface CodeDeployRolloutConstructProps extends CodeDeployRolloutProps,
 
 /** Context value with the same meaning as `CodeDeployRolloutProps.ignoreGates`. */
 const IGNORE_GATES = 'cdk-agent-lanes:ignoreGates';
+
+/** For the probe task itself, once there is a worker. */
+const PROBE_TIMEOUT = Duration.minutes(2);
 
 /** Time that a hook needs besides waiting: to start, to count, to report. */
 const PREFLIGHT_OVERHEAD = Duration.seconds(30);
@@ -92,7 +96,7 @@ export class CodeDeployRollout extends Construct {
     const { release, worker, intake } = props;
     const shift = props.shift.bind(this);
     const evidence = (props.evidence ?? Evidence.atLeast(20)).bind(this);
-    const preflightTimeout = this.preflightTimeout(props.preflightTimeout ?? Duration.minutes(2));
+    const preflightTimeout = this.preflightTimeout(props.preflightTimeout, worker.startTimeout);
     this.duration = this.withinLimits(shift.duration, evidence.wait, preflightTimeout);
     const ignoreGates = this.ignoreGates(props);
     this.compareEvidence(evidence, props);
@@ -122,7 +126,7 @@ export class CodeDeployRollout extends Construct {
 
     // 3.
     const candidate = worker.attachLane(props.candidate);
-    candidate.alias.node.addDependency(releaseRecord);
+    candidate.carrier.node.addDependency(releaseRecord);
 
     // 4. The CDK lets the alias depend on the deployment group and on the hooks, but not on what they need.
     this.preflight = this.preflightFunction(props, preflightTimeout);
@@ -144,8 +148,8 @@ export class CodeDeployRollout extends Construct {
     this.acknowledgeServiceRole();
     const live = intake.live.node.defaultChild ?? intake.live;
     live.node.addDependency(
-      candidate.alias,
-      ...candidate.mappings,
+      candidate.carrier,
+      ...candidate.consumers,
       this.deploymentGroup,
       this.preflight,
       this.evidence,
@@ -171,7 +175,7 @@ export class CodeDeployRollout extends Construct {
 
     // 6.
     const stable = worker.attachLane(props.stable);
-    stable.alias.node.addDependency(rolloutCheck);
+    stable.carrier.node.addDependency(rolloutCheck);
 
     // 7.
     const promotedRecord = new CustomResource(this, 'PromotedRecord', {
@@ -180,11 +184,12 @@ export class CodeDeployRollout extends Construct {
       serviceTimeout: Duration.minutes(5),
       properties: target,
     });
-    promotedRecord.node.addDependency(stable.alias, ...stable.mappings);
+    promotedRecord.node.addDependency(stable.carrier, ...stable.consumers);
     this.promoted = promotedRecord;
   }
 
-  private preflightTimeout(timeout: Duration): Duration {
+  private preflightTimeout(given: Duration | undefined, startTimeout: Duration): Duration {
+    const timeout = given ?? PROBE_TIMEOUT.plus(startTimeout);
     const seconds = timeout.toMilliseconds() / 1000;
     const limit = PlatformLimits.LAMBDA_TIMEOUT;
     const longest = limit.value - PREFLIGHT_OVERHEAD.toSeconds();
@@ -192,8 +197,14 @@ export class CodeDeployRollout extends Construct {
       throw laneError(
         this,
         'PreflightTimeout',
-        `preflightTimeout is ${seconds} s, expected whole seconds from 1 to ${longest} ${limitOf(limit)}; ` +
+        `preflightTimeout is ${seconds} s${given === undefined ? ` (${PROBE_TIMEOUT.toHumanString()} and the worker's startTimeout)` : ''}, expected whole seconds from 1 to ${longest} ${limitOf(limit)}; ` +
           'give the agent a probe input that is quick to answer',
+      );
+    }
+    if (seconds <= startTimeout.toSeconds()) {
+      Annotations.of(this).addWarningV2(
+        'cdk-agent-lanes:preflightBelowStart',
+        `the preflight waits ${seconds} s, and a worker of the candidate lane may take ${startTimeout.toSeconds()} s to start: a good release can be refused for a slow start; leave preflightTimeout out, or raise it`,
       );
     }
     return timeout;

@@ -16,10 +16,12 @@ export abstract class AgentWorker extends Construct implements iam.IGrantable, e
   abstract readonly grantPrincipal: iam.IPrincipal;
   /** @throws without a VPC */
   abstract readonly connections: ec2.Connections;
-  /** Published version that carries the release; known at deployment. */
+  /** Says which worker carries the release: another one for whatever changes in it. Known at synth or at deployment. */
   abstract readonly version: string;
   /** For the lanes' queues: how long a received message stays hidden. */
   abstract readonly visibilityTimeout: Duration;
+  /** Longest until a lane that was idle works on a task: what a preflight has to wait beyond the task itself. */
+  abstract readonly startTimeout: Duration;
 
   /** Lets the worker take tasks from the lane's queues. Once per lane. */
   abstract attachLane(lane: ILaneQueues): LaneAttachment;

@@ -5,9 +5,7 @@ import { laneError } from '../common';
 import { PlatformLimits, type Priority } from '../contract';
 import type { LambdaWorkerProps } from './lambda-worker-props';
 import { shareConcurrency } from './priority-shares';
-
-/** Prefix of the environment variables that are the library's. */
-const RESERVED_PREFIX = 'AGENT_LANES_';
+import { checkUserEnvironment, describeUserEnvironment } from './user-environment';
 
 /** Least that a worker of an agent can do with: below, Node.js with the AWS SDK does not start. */
 const LEAST_MEMORY_MIB = 128;
@@ -59,7 +57,7 @@ export function checkLambdaSettings(scope: IConstruct, props: LambdaWorkerProps)
       `timeout of the worker is ${timeout} s: expected 1 to ${PlatformLimits.LAMBDA_TIMEOUT.value} s (${PlatformLimits.LAMBDA_TIMEOUT.source}); tasks that take longer are handed to the next invocation between two of their steps`,
     );
   }
-  checkEnvironment(scope, settings.environment);
+  checkUserEnvironment(scope, settings.environment);
   return settings;
 }
 
@@ -94,46 +92,17 @@ function checkSource(scope: IConstruct, props: LambdaWorkerProps, runtime: lambd
   }
 }
 
-function checkEnvironment(scope: IConstruct, environment: { [name: string]: string }): void {
-  for (const name of Object.keys(environment)) {
-    if (name.startsWith(RESERVED_PREFIX)) {
-      throw laneError(
-        scope,
-        'ReservedEnvironment',
-        `environment variable ${name} is set: expected no name that begins with ${RESERVED_PREFIX}, for these are the library's; choose another name`,
-      );
-    }
-    if (Token.isUnresolved(name) || !/^[A-Za-z][A-Za-z0-9_]+$/.test(name)) {
-      throw laneError(
-        scope,
-        'InvalidEnvironment',
-        `environment variable "${name}" has a name that Lambda refuses: expected a letter, then one or more letters, digits or underscores; rename it`,
-      );
-    }
-  }
-}
-
-/**
- * Settings as the release sees them. The values of a resource of the stack (a table's name, say) are decided at
- * deployment: they take part by the variable's name.
- */
+/** Settings as the release sees them. */
 export function describeSettings(settings: LambdaSettings, handler: string): { [name: string]: string } {
-  const described: { [name: string]: string } = {
+  return {
     kind: 'lambda',
     runtime: settings.runtime.name,
     architecture: settings.architecture.name,
     handler,
     memoryMiB: String(settings.memory.toMebibytes()),
     timeoutSeconds: String(settings.timeout.toSeconds()),
+    ...describeUserEnvironment(settings.environment),
   };
-  for (const [name, value] of Object.entries(settings.environment)) {
-    if (Token.isUnresolved(value)) {
-      described[`environment-at-deployment.${name}`] = '';
-    } else {
-      described[`environment.${name}`] = value;
-    }
-  }
-  return described;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { Annotations, Duration, Lazy, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { Annotations, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as iam from 'aws-cdk-lib/aws-iam';
@@ -6,18 +6,19 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { allowNetworkInterfaces, executionRole, laneError, stageFile } from '../common';
-import { DEFAULT_MAX_ATTEMPTS, Env, PlatformLimits, PRIORITIES, type Priority, SPARE_RECEIVES } from '../contract';
+import { PlatformLimits, PRIORITIES, type Priority } from '../contract';
 import type { ILaneQueues } from '../lanes';
-import { grantSend } from '../lanes/grant-send';
-import { deadLetterUrls, queueUrls } from '../lanes/queue-urls';
-import { rateLimitsOf } from '../limits/rate-limit';
 import type { WorkerDescription } from '../release';
 import { bundleAgent } from './agent-bundle';
 import { AgentWorker } from './agent-worker';
+import { AttachedLanes } from './attached-lanes';
 import { checkLambdaSettings, describeSettings, type LambdaSettings, leastEnvironmentBytes } from './lambda-settings';
 import type { LambdaWorkerProps } from './lambda-worker-props';
 import type { LaneAttachment } from './lane-attachment';
+import { logRetentionOf } from './log-retention';
 import type { WorkerContext } from './worker-context';
+import { workerEnvironment } from './worker-environment';
+import { grantContract, grantSendBack } from './worker-grants';
 
 /** Id of the construct under which code that was handed in is bound, so that its digest is known before the function. */
 const CODE_SCOPE = 'WorkerCode';
@@ -32,12 +33,6 @@ const DEFAULT_HANDLER = 'index.handler';
  * more than its lease. Less than the timeout Lambda refuses.
  */
 const VISIBILITY_MARGIN_SECONDS = 60;
-
-/** More attempts would bring a task that fails for good back for days. */
-const MOST_ATTEMPTS = 100;
-
-/** The running tasks of a user are kept in one item. */
-const MOST_IN_FLIGHT_PER_USER = 1_000;
 
 export interface LambdaWorkerBinding {
   readonly worker: LambdaWorkerProps;
@@ -62,44 +57,24 @@ export class LambdaWorker extends AgentWorker {
   readonly grantPrincipal: iam.IPrincipal;
   readonly version: string;
   readonly visibilityTimeout: Duration;
+  readonly startTimeout = Duration.seconds(0);
   private readonly published: lambda.IVersion;
   private readonly concurrency: Readonly<Record<Priority, number>>;
-  private readonly maxAttempts: number;
   private readonly inVpc: boolean;
-  private readonly lanes: ILaneQueues[] = [];
+  private readonly lanes: AttachedLanes;
 
   constructor(scope: Construct, id: string, props: LambdaWorkerBinding) {
     super(scope, id);
     const { worker, context } = props;
     const settings = checkLambdaSettings(this, worker);
     this.concurrency = settings.concurrency;
-    this.maxAttempts = this.checkedCount('maxAttempts', context.maxAttempts ?? DEFAULT_MAX_ATTEMPTS, MOST_ATTEMPTS);
+    this.lanes = new AttachedLanes(this, context.maxAttempts);
     this.visibilityTimeout = settings.timeout.plus(Duration.seconds(VISIBILITY_MARGIN_SECONDS));
     this.inVpc = worker.vpc !== undefined;
     context.store._claimFor(this, context.agentName);
     this.function = this.createFunction(worker, settings, context);
     this.grantPrincipal = this.function.grantPrincipal;
-    context.store.grantWorker(this.function);
-    if (context.transcripts !== undefined) {
-      context.store.grantWriteTranscripts(this.function);
-    }
-    if (context.webhookQueue !== undefined) {
-      grantSend(context.webhookQueue, this.function);
-    }
-    if (context.rateLimits !== undefined) {
-      context.store.grantLimits(this.function);
-    }
-    if (context.budgets !== undefined) {
-      context.store.grantSpend(this.function);
-    }
-    context.flags?.grantRead(this.function);
-    context.release.grantRead(this.function);
-    for (const model of context.release.models) {
-      model.grantInvoke(this, this.function);
-    }
-    for (const secret of Object.values(context.secrets)) {
-      secret.grantRead(this.function);
-    }
+    grantContract(this, this.function, context);
     // The CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes.
     this.published = this.function.currentVersion as lambda.IVersion;
     this.version = this.published.version;
@@ -118,15 +93,7 @@ export class LambdaWorker extends AgentWorker {
   }
 
   override attachLane(lane: ILaneQueues): LaneAttachment {
-    if (this.lanes.some(({ laneName }) => laneName === lane.laneName)) {
-      throw laneError(
-        this,
-        'LaneAttachedTwice',
-        `lane "${lane.laneName}" is already attached to the worker: expected each lane once; use the attachment that the first call returned`,
-      );
-    }
-    this.checkReceives(lane);
-    this.lanes.push(lane);
+    this.lanes.add(lane);
     const name = lane.laneName.charAt(0).toUpperCase() + lane.laneName.slice(1);
     const alias = new lambda.Alias(this, `${name}Alias`, { aliasName: lane.laneName, version: this.published });
     const mappings = PRIORITIES.map((priority) => {
@@ -140,12 +107,8 @@ export class LambdaWorker extends AgentWorker {
         maxConcurrency: this.concurrency[priority],
       });
     });
-    // A worker sends, too: a fresh copy of a task that it hands back (to the other lane, if its release was revoked) or
-    // whose message has been received too often, and a task that failed at its last attempt.
-    for (const queue of [lane.high, lane.normal, lane.low, lane.deadLetterQueue]) {
-      grantSend(queue, this.function);
-    }
-    return { alias, mappings };
+    grantSendBack(lane, this.function);
+    return { carrier: alias, consumers: mappings };
   }
 
   override metricCrashes(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
@@ -154,7 +117,7 @@ export class LambdaWorker extends AgentWorker {
 
   private createFunction(worker: LambdaWorkerProps, settings: LambdaSettings, context: WorkerContext): lambda.Function {
     const logGroup = new logs.LogGroup(this, 'Logs', {
-      retention: this.logRetention(worker, context),
+      retention: logRetentionOf(this, 'Worker.lambda', worker.logRetention, context),
       removalPolicy: context.removalPolicy ?? RemovalPolicy.DESTROY,
     });
     const role = executionRole(this, 'Role', logGroup);
@@ -169,7 +132,7 @@ export class LambdaWorker extends AgentWorker {
       handler: worker.handler ?? DEFAULT_HANDLER,
       memorySize: settings.memory.toMebibytes(),
       timeout: settings.timeout,
-      environment: { ...settings.environment, ...this.contractEnvironment(settings, context) },
+      environment: { ...settings.environment, ...workerEnvironment(this, context, this.lanes, settings.timeout) },
       tracing: lambda.Tracing.ACTIVE,
       logGroup,
       role,
@@ -182,19 +145,6 @@ export class LambdaWorker extends AgentWorker {
     });
   }
 
-  private logRetention(worker: LambdaWorkerProps, context: WorkerContext): logs.RetentionDays {
-    const { logRetention: own } = worker;
-    const { logRetention: given } = context;
-    if (own !== undefined && given !== undefined && own !== given) {
-      throw laneError(
-        this,
-        'EnvironmentConflict',
-        `logRetention is ${own} days in the props of Worker.lambda, and ${given} days in the environment of the service: expected one place to say it; leave it out of the worker, or change the environment`,
-      );
-    }
-    return own ?? given ?? logs.RetentionDays.ONE_MONTH;
-  }
-
   private lambdaCode(worker: LambdaWorkerProps): lambda.Code {
     if (worker.entry === undefined) {
       // checkLambdaSettings saw to it that there is one.
@@ -205,86 +155,6 @@ export class LambdaWorker extends AgentWorker {
       Annotations.of(this).addWarningV2('cdk-agent-lanes:bundle', `worker entry "${worker.entry}": ${warning}`);
     }
     return lambda.Code.fromAsset(stageFile(this, digest, 'index.js', code), { assetHash: digest });
-  }
-
-  private contractEnvironment(settings: LambdaSettings, context: WorkerContext): { [name: string]: string } {
-    const { release, store, secrets } = context;
-    const missing = release.modelSecretNames.find((name) => secrets[name] === undefined);
-    if (missing !== undefined) {
-      const known = Object.keys(secrets);
-      throw laneError(
-        this,
-        'ModelSecretMissing',
-        `a model of the release reads its API key from the secret "${missing}", and ${known.length === 0 ? 'no secret was handed in' : `the secrets are ${known.join(', ')}`}: expected one of that name; add it to secrets, or name another in secretName of the model`,
-      );
-    }
-    const retention = context.taskRetention ?? Duration.days(30);
-    const arns = Object.fromEntries(Object.entries(secrets).map(([name, secret]) => [name, secret.secretArn]));
-    return {
-      [Env.AGENT]: context.agentName,
-      [Env.RELEASE]: release.releaseId,
-      [Env.TASKS_TABLE]: store.tasks.tableName,
-      [Env.SESSIONS_TABLE]: store.sessions.tableName,
-      [Env.BEHAVIOR_BUCKET]: release.behaviorBucket,
-      [Env.BEHAVIOR_KEY]: release.behaviorKey,
-      [Env.SECRETS]: Stack.of(this).toJsonString(arns),
-      [Env.TASK_RETENTION_DAYS]: String(retention.toDays()),
-      [Env.CONTROL_TABLE]: store.control.tableName,
-      [Env.PAYLOAD_BUCKET]: store.payloads.bucketName,
-      [Env.TRANSCRIPTS]: context.transcripts === undefined ? 'off' : 'on',
-      ...(context.webhookQueue === undefined ? {} : { [Env.WEBHOOK_QUEUE]: context.webhookQueue.queueUrl }),
-      ...(context.rateLimits === undefined
-        ? {}
-        : { [Env.RATE_LIMITS]: JSON.stringify(rateLimitsOf(this, context.rateLimits)) }),
-      ...(context.budgets === undefined ? {} : { [Env.BUDGETS]: JSON.stringify(context.budgets._settings()) }),
-      ...(context.flags === undefined ? {} : { [Env.FLAGS]: context.flags._settings() }),
-      [Env.MAX_ATTEMPTS]: String(this.maxAttempts),
-      ...(context.maxInFlightPerUser === undefined
-        ? {}
-        : {
-            [Env.MAX_IN_FLIGHT_PER_USER]: String(
-              this.checkedCount('maxInFlightPerUser', context.maxInFlightPerUser, MOST_IN_FLIGHT_PER_USER),
-            ),
-          }),
-      // Lanes are attached once the worker is there.
-      [Env.QUEUES]: Lazy.string({ produce: () => queueUrls(this, this.lanes) }),
-      [Env.DEAD_LETTER_QUEUES]: Lazy.string({ produce: () => deadLetterUrls(this, this.lanes) }),
-      [Env.MAX_RECEIVES]: Lazy.string({
-        produce: () => String(this.lanes[0]?.maxReceiveCount ?? this.maxAttempts + SPARE_RECEIVES),
-      }),
-      [Env.WORKER_TIMEOUT_SECONDS]: String(settings.timeout.toSeconds()),
-    };
-  }
-
-  private checkedCount(name: string, count: number, most: number): number {
-    if (!Number.isInteger(count) || count < 1 || count > most) {
-      throw laneError(
-        this,
-        `Invalid${name.charAt(0).toUpperCase()}${name.slice(1)}`,
-        `${name} is ${Token.isUnresolved(count) ? 'a token' : count}: expected a whole number from 1 to ${most}, known at synth`,
-      );
-    }
-    return count;
-  }
-
-  /** What a worker is told of receives holds for all its lanes. */
-  private checkReceives(lane: ILaneQueues): void {
-    const least = this.maxAttempts + SPARE_RECEIVES;
-    if (lane.maxReceiveCount < least) {
-      throw laneError(
-        this,
-        'TooFewReceives',
-        `lane "${lane.laneName}" gives a message up after ${lane.maxReceiveCount} receives, and a task gets ${this.maxAttempts} attempts: expected at least ${least} receives, for throttled and repeated ones use up receives and no attempts; raise maxReceiveCount of the lane or lower maxAttempts`,
-      );
-    }
-    const [other] = this.lanes;
-    if (other !== undefined && other.maxReceiveCount !== lane.maxReceiveCount) {
-      throw laneError(
-        this,
-        'ReceiveCountMismatch',
-        `lane "${lane.laneName}" gives a message up after ${lane.maxReceiveCount} receives, lane "${other.laneName}" after ${other.maxReceiveCount}: expected the same number, for one worker serves both and replaces a message at its last receive; give both lanes the same maxReceiveCount`,
-      );
-    }
   }
 
   /** Variables may be added to the function to the very end, so their size is known at synth only. */

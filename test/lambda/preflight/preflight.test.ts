@@ -1,5 +1,6 @@
 import { runPreflight } from '../../../lambda/preflight/preflight';
-import type { ProbeResult, TaskRecord } from '../../../lib/contract';
+import { PreflightMetrics } from '../../../lambda/preflight/preflight-metrics';
+import { Dimension, PreflightMetric, type ProbeResult, type TaskRecord } from '../../../lib/contract';
 import { FakeClock, START } from '../common/support/fakes';
 
 const RELEASE = 'r-0123456789ab';
@@ -22,6 +23,7 @@ function succeeded(trace: string, result: Partial<ProbeResult> = {}): Partial<Ta
 async function run({ work = (_, trace) => succeeded(trace), create = true, gone = false }: Given = {}) {
   const clock = new FakeClock();
   const events: string[] = [];
+  const lines: string[] = [];
   let probe: TaskRecord | undefined;
   let trace = '';
   const verdict = await runPreflight({
@@ -46,8 +48,9 @@ async function run({ work = (_, trace) => succeeded(trace), create = true, gone 
         trace = header;
       },
     },
+    metrics: new PreflightMetrics('support', clock, (line) => lines.push(line)),
   });
-  return { clock, events, probe, verdict };
+  return { clock, events, lines, probe, verdict };
 }
 
 test('passes when the probe comes back from the candidate with everything in order', async () => {
@@ -61,6 +64,21 @@ test('passes when the probe comes back from the candidate with everything in ord
     status: 'queued',
     agent: 'support',
   });
+});
+
+test('counts the probe where the scaling of a lane without workers looks', async () => {
+  const { lines } = await run();
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({
+      [PreflightMetric.PROBES]: 1,
+      [Dimension.AGENT]: 'support',
+      [Dimension.LANE]: 'candidate',
+      _aws: {
+        Timestamp: START,
+        CloudWatchMetrics: [expect.objectContaining({ Dimensions: [[Dimension.AGENT, Dimension.LANE]] })],
+      },
+    }),
+  ]);
 });
 
 test('waits for a probe that takes its time', async () => {

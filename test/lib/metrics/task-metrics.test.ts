@@ -29,6 +29,7 @@ describe('metric helpers', () => {
       metrics.handedBack(),
       metrics.exhausted(),
       metrics.replayedSteps(),
+      metrics.abandoned(),
     ];
     expect(all.map(({ metricName }) => metricName).sort()).toEqual(
       [...Object.values(TaskMetric), ...Object.values(WorkerMetric)].sort(),

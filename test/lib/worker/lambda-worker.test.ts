@@ -379,9 +379,9 @@ describe('Worker.lambda: lanes', () => {
     const { stack, worker } = build();
     const gate = new Queue(stack, 'Gate');
     const after = new Queue(stack, 'After');
-    const { alias, mappings } = worker.attachLane(lane(stack, 'candidate', worker.visibilityTimeout));
-    alias.node.addDependency(gate);
-    after.node.addDependency(...mappings);
+    const { carrier, consumers } = worker.attachLane(lane(stack, 'candidate', worker.visibilityTimeout));
+    carrier.node.addDependency(gate);
+    after.node.addDependency(...consumers);
     const template = Template.fromStack(stack);
     template.hasResource('AWS::Lambda::Alias', { DependsOn: [stack.getLogicalId(gate.node.defaultChild as never)] });
     template.hasResource('AWS::SQS::Queue', {
