@@ -49,45 +49,56 @@ export interface SegmentOptions<T = unknown> {
   readonly annotations?: Annotations;
 }
 
-/**
- * Sends what a function did to the X-Ray daemon that Lambda runs beside it. Documents are small and sent by UDP when
- * what they tell of is over: nothing is waited for, and nothing fails when nobody listens.
- */
-export class Tracer {
-  readonly #send: ((document: SegmentDocument) => void) | undefined;
+/** Takes a finished document. Neither waits nor throws: a trace is never worth a task. */
+export type SegmentSink = (document: SegmentDocument) => void;
 
+/** Records what a function or a container did, for X-Ray. */
+export class Tracer {
+  /** @param send @default to the daemon that the environment names; to nobody without one */
   constructor(
     private readonly clock: Clock,
     environment: NodeJS.ProcessEnv = process.env,
-  ) {
-    const address = daemonAddress(environment.AWS_XRAY_DAEMON_ADDRESS);
-    if (address === undefined) {
-      return;
-    }
-    const socket = once(() => {
-      const made = createSocket('udp4');
-      made.on('error', () => {});
-      made.unref();
-      return made;
-    });
-    this.#send = (document) => {
-      try {
-        socket().send(`${HEADER}${JSON.stringify(document, cutMessages)}`, address.port, address.host, () => {});
-      } catch {
-        // A trace is never worth a task.
-      }
-    };
-  }
+    private readonly send: SegmentSink | undefined = daemonOf(environment),
+  ) {}
 
   /** Context of what came with the header; undefined when nothing is to be recorded. */
   contextOf(header: string | undefined): TraceContext | undefined {
     const root = traceRootOf(header);
-    if (this.#send === undefined || root === undefined || /(?:^|;)\s*Sampled=0/i.test(header ?? '')) {
+    if (this.send === undefined || root === undefined || /(?:^|;)\s*Sampled=0/i.test(header ?? '')) {
       return undefined;
     }
     const parent = /(?:^|;)\s*Parent=([0-9a-f]{16})(?:;|$)/i.exec(header ?? '')?.[1]?.toLowerCase();
-    return { root, parent, clock: this.clock, send: this.#send };
+    return { root, parent, clock: this.clock, send: this.send };
   }
+}
+
+/**
+ * The X-Ray daemon that Lambda runs beside a function. Documents are small and sent by UDP when what they tell of is
+ * over: nothing is waited for, and nothing fails when nobody listens.
+ */
+function daemonOf(environment: NodeJS.ProcessEnv): SegmentSink | undefined {
+  const address = daemonAddress(environment.AWS_XRAY_DAEMON_ADDRESS);
+  if (address === undefined) {
+    return undefined;
+  }
+  const socket = once(() => {
+    const made = createSocket('udp4');
+    made.on('error', () => {});
+    made.unref();
+    return made;
+  });
+  return (document) => {
+    try {
+      socket().send(`${HEADER}${segmentText(document)}`, address.port, address.host, () => {});
+    } catch {
+      // A trace is never worth a task.
+    }
+  };
+}
+
+/** A document as X-Ray takes it. */
+export function segmentText(document: SegmentDocument): string {
+  return JSON.stringify(document, cutMessages);
 }
 
 /** The context, with every text of its documents changed: for what must not leave the function, such as secrets. */

@@ -243,3 +243,12 @@ export function defineAgent<I, O, S = unknown>(options: AgentOptions<I, O, S>): 
 export function isAgentDefinition(value: unknown): value is AgentDefinition {
   return typeof value === 'object' && value !== null && AGENT in value;
 }
+
+/** @throws TypeError for anything else, which is what a module without the right default export gives */
+export function requireAgent(value: unknown): asserts value is AgentDefinition {
+  if (!isAgentDefinition(value)) {
+    throw new TypeError(
+      `the worker's entry exports ${typeof value} as default, expected an agent: export default defineAgent({ … })`,
+    );
+  }
+}

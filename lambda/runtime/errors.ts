@@ -94,17 +94,19 @@ export class CancelledError extends AgentError {
   }
 }
 
+/** Why a task goes on with another worker: its time is nearly up, its release was put back, or its container must stop. */
+export type HandBackReason = 'worker_ends' | 'revoked' | 'worker_stops';
+
+const HAND_BACK_MESSAGES: Readonly<Record<HandBackReason, string>> = {
+  worker_ends: 'the worker has to end before the task does',
+  revoked: 'the release was revoked while the task ran',
+  worker_stops: 'the container of the worker was told to stop',
+};
+
 /** The attempt ends here, and another worker goes on from the journal at once. */
 export class HandBackError extends AgentError {
-  /** @param reason `worker_ends`: its time is nearly up, or it is being stopped. `revoked`: its release was put back. */
-  constructor(readonly reason: 'worker_ends' | 'revoked') {
-    super(
-      'handed_back',
-      reason === 'revoked'
-        ? 'the release was revoked while the task ran'
-        : 'the worker has to end before the task does',
-      'hand_back',
-    );
+  constructor(readonly reason: HandBackReason) {
+    super('handed_back', HAND_BACK_MESSAGES[reason], 'hand_back');
   }
 }
 

@@ -1,43 +1,11 @@
-import { BudgetBook } from '../common/budget-book';
-import { BudgetMetrics } from '../common/budget-metrics';
-import { ControlTableBudgets } from '../common/budget-store';
-import { documentClient, dynamoDbClient } from '../common/clients/dynamodb';
-import { s3Client } from '../common/clients/s3';
-import { sqsClient } from '../common/clients/sqs';
-import { type Clock, systemClock } from '../common/clock';
-import { createLogger, type Log } from '../common/logger';
-import { once, onceAsync } from '../common/once';
-import { PayloadStore } from '../common/payload-store';
+import { once } from '../common/once';
 import { SettingsError } from '../common/settings';
-import { TaskQueues } from '../common/task-queues';
-import { Tracer } from '../common/tracing';
-import { WebhookOutbox } from '../common/webhook-outbox';
-import { type AgentDefinition, isAgentDefinition } from '../runtime/agent';
-import { checkSettings } from '../runtime/agent-settings';
-import { BudgetGuard } from '../runtime/budget';
-import type { AgentEnvironment } from '../runtime/context';
+import { type AgentDefinition, requireAgent } from '../runtime/agent';
 import { messageOf } from '../runtime/errors';
-import type { RateLimiter } from '../runtime/limiter';
-import { SharedRateLimiter } from '../runtime/limiter-shared';
-import { LimitStore } from '../runtime/limiter-store';
-import { ModelChain } from '../runtime/model-chain';
 import type { Checked } from '../runtime/schema';
-import { SecretReader } from '../runtime/secrets';
-import { SessionStore } from '../runtime/sessions';
-import { compileToolSchemas } from '../runtime/tools';
-import { loadBehavior } from './behavior';
-import { DeadLetters } from './dead-letters';
+import { createWorker } from './create-worker';
 import { type BatchResponse, type LambdaContext, type SqsRecord, sqsEventSchema } from './events';
-import { FlagSource } from './flag-source';
-import { InFlight } from './in-flight';
-import { TableJournalStore } from './journal-store';
-import { leaseTimes } from './lease-times';
 import { isProbe } from './message';
-import { Revocation } from './revocation';
-import { readWorkerSettings, type WorkerSettings } from './settings';
-import { Spending } from './spending';
-import { TaskStore } from './task-store';
-import { Worker } from './worker';
 
 export type { BatchResponse, LambdaContext } from './events';
 
@@ -51,18 +19,14 @@ export type WorkerHandler = (event: unknown, context: LambdaContext) => Promise<
  * @throws TypeError when the agent did not come out of `defineAgent`
  */
 export function createHandler<I, O, S>(agent: AgentDefinition<I, O, S>): WorkerHandler {
-  if (!isAgentDefinition(agent)) {
-    throw new TypeError(
-      `the worker's entry exports ${typeof agent} as default, expected an agent: export default defineAgent({ … })`,
-    );
-  }
+  requireAgent(agent);
   // Settings are read at the first invocation and not while the module loads: an error there reaches the log as one
   // line, with the request that met it.
   const worker = once(() => createWorker(agent));
   return async (event, context) => {
-    const { process: work, logger, settings } = worker();
+    const { process: work, logger, agentSettings } = worker();
     const { Records } = sqsEventSchema.parse(event);
-    refuseWithoutSettings(await settings(), Records);
+    refuseWithoutSettings(await agentSettings(), Records);
     const verdicts = await Promise.all(
       Records.map(async (record) => ({
         itemIdentifier: record.messageId,
@@ -89,104 +53,4 @@ function refuseWithoutSettings(settings: Checked<unknown>, records: readonly Sqs
   if (!settings.ok && !records.every(({ body }) => isProbe(body))) {
     throw new SettingsError(settings.message);
   }
-}
-
-function createWorker<I, O, S>(definition: AgentDefinition<I, O, S>) {
-  const { settings: schema } = definition;
-  const agentSettings = onceAsync(
-    async (): Promise<Checked<unknown>> =>
-      schema === undefined ? { ok: true, value: undefined } : checkSettings(schema, process.env),
-  );
-  // Its settings are checked before it is given any, so that what is below need not know their type.
-  const agent = definition as AgentDefinition<I, O>;
-  const settings = readWorkerSettings();
-  const clock = systemClock();
-  const client = documentClient();
-  const s3 = s3Client();
-  const sqs = sqsClient();
-  const times = leaseTimes();
-  const payloads = new PayloadStore(s3, settings.payloadBucket);
-  const logger = createLogger({ component: 'worker', agent: settings.agent, release: settings.release });
-  const secrets = new SecretReader(settings.secrets, clock);
-  const flags =
-    settings.flags === undefined
-      ? undefined
-      : new FlagSource({ settings: settings.flags, clock, random: Math.random, logger });
-  const book =
-    settings.budgets === undefined
-      ? undefined
-      : new BudgetBook({
-          settings: settings.budgets,
-          store: new ControlTableBudgets(client, settings.controlTable),
-          clock,
-        });
-  const environment = onceAsync(async (): Promise<AgentEnvironment> => {
-    const behavior = await loadBehavior(s3, settings);
-    return {
-      behavior,
-      settings: await agentSettings(),
-      tools: compileToolSchemas(behavior.tools),
-      secrets,
-      models: new ModelChain({ behavior, secrets, clock, limiter: limiterOf(settings, clock, logger) }),
-      budgets: book === undefined ? undefined : new BudgetGuard(book),
-      transcripts: settings.transcripts ? payloads : undefined,
-      flags,
-      sessions: new SessionStore({
-        client,
-        table: settings.sessionsTable,
-        agent: settings.agent,
-        schema: behavior.stateSchema,
-        retentionDays: settings.retentionDays,
-        clock,
-      }),
-    };
-  });
-  const { tasksTable, controlTable, release, retentionDays, timeoutSeconds, maxInFlightPerUser } = settings;
-  const worker = new Worker({
-    agent,
-    settings,
-    store: new TaskStore({ client, table: tasksTable, release, retentionDays, leaseMs: times.leaseMs, clock }),
-    journal: new TableJournalStore(client, tasksTable, clock),
-    payloads,
-    queues: new TaskQueues(sqs, settings.queues),
-    deadLetters: new DeadLetters(sqs, settings.deadLetterQueues),
-    webhooks: settings.webhookQueue === undefined ? undefined : new WebhookOutbox(sqs, settings.webhookQueue),
-    inFlight:
-      maxInFlightPerUser === undefined
-        ? undefined
-        : new InFlight({
-            client,
-            table: tasksTable,
-            max: maxInFlightPerUser,
-            timeoutSeconds,
-            leaseMs: times.leaseMs,
-            clock,
-          }),
-    spending:
-      book === undefined ? undefined : new Spending({ book, metrics: new BudgetMetrics(settings.agent, clock) }),
-    revocation: new Revocation({ client, table: controlTable, release, clock }),
-    environment,
-    redact: (text) => secrets.redact(text),
-    times,
-    clock,
-    random: Math.random,
-    tracer: new Tracer(clock),
-    logger,
-  });
-  return { process: worker.process.bind(worker), logger, settings: agentSettings };
-}
-
-function limiterOf({ rateLimits, controlTable }: WorkerSettings, clock: Clock, logger: Log): RateLimiter | undefined {
-  if (rateLimits === undefined) {
-    return undefined;
-  }
-  // A model call waits meanwhile: what does not answer at once is taken for away.
-  const client = documentClient(dynamoDbClient({ requestTimeout: 1_000, maxAttempts: 2 }));
-  return new SharedRateLimiter({
-    limits: rateLimits,
-    store: new LimitStore(client, controlTable),
-    clock,
-    onProblem: (message, error) =>
-      logger.warn(message, { component: 'limiter', outcome: 'error', reason: messageOf(error) }),
-  });
 }

@@ -3,6 +3,7 @@ import type { TaskInfo } from '../runtime/agent';
 import { FatalError, isAgentError, messageOf } from '../runtime/errors';
 import { TaskJournal } from '../runtime/journal';
 import { NO_MODELS } from '../runtime/model-tally';
+import { untilAborted } from '../runtime/until-aborted';
 import { NOTHING_USED } from '../runtime/usage';
 import { agentLogger } from './agent-logger';
 import { attempt, failureOutcome, type Outcome, type Spent } from './attempt';
@@ -49,6 +50,7 @@ export class TaskRun<I, O> {
     // Only a candidate is taken back: what the stable lane runs has nowhere else to go on.
     const revoked = async () => task.lane === 'candidate' && (await revocation.revoked());
     const heartbeat = this.#beat(work, controller, revoked);
+    const unheard = whenStopped(work.stop, (reason) => controller.abort(reason));
     let outcome: Outcome;
     let resultRef: PayloadRef | undefined;
     try {
@@ -57,6 +59,7 @@ export class TaskRun<I, O> {
         ({ outcome, resultRef } = await this.#keepLarge(task, outcome));
       }
     } finally {
+      unheard();
       // First, so that no late heartbeat hides the message for longer than is now decided.
       await heartbeat.stop();
     }
@@ -67,19 +70,30 @@ export class TaskRun<I, O> {
 
   async probe(work: Work): Promise<Verdict> {
     const { agent, environment, clock, ending, tracer } = this.#parts;
-    const { delivery, task, remainingMs } = work;
+    const { delivery, task, remainingMs, stop = new AbortController().signal } = work;
     const heartbeat = this.#beat(work, new AbortController(), async () => false);
-    let report: Awaited<ReturnType<typeof probe>>;
+    let report: Awaited<ReturnType<typeof probe>> | undefined;
     try {
-      report = await probe(agent, environment, {
-        task: this.#describe(task),
-        logger: agentLogger(delivery.logger),
-        clock,
-        remainingMs: remainingMs(),
-        trace: tracer.contextOf(delivery.traceHeader),
-      });
+      const probing = () =>
+        probe(agent, environment, {
+          task: this.#describe(task),
+          logger: agentLogger(delivery.logger),
+          clock,
+          remainingMs: remainingMs(),
+          trace: tracer.contextOf(delivery.traceHeader),
+        });
+      report = await untilAborted(probing, stop);
+    } catch (error) {
+      if (!stop.aborted) {
+        throw error;
+      }
     } finally {
       await heartbeat.stop();
+    }
+    if (report === undefined) {
+      return heartbeat.held()
+        ? this.#settle(work, this.#handedBack(stop.reason), undefined)
+        : ending.lost(work, 'probe');
     }
     const { result, usage, problem } = report;
     delivery.logger.info('probe finished', {
@@ -155,6 +169,11 @@ export class TaskRun<I, O> {
       const failure = isAgentError(error) ? error : new FatalError(messageOf(error), { code: 'worker_error' });
       return failureOutcome(failure, spent, redact);
     }
+  }
+
+  /** A probe keeps no journal: whoever has it next begins anew. */
+  #handedBack(reason: unknown): Outcome {
+    return failureOutcome(reason, NOTHING_SPENT, this.#parts.redact);
   }
 
   #openJournal({ task, lease }: Work, leaseHeld: () => boolean): Promise<TaskJournal> {
@@ -233,6 +252,16 @@ export class TaskRun<I, O> {
       createdAt: task.createdAt,
     };
   }
+}
+
+/** Tells when the container must stop, also if it has been told already. Gives the function that ends listening. */
+function whenStopped(stop: AbortSignal | undefined, tell: (reason: unknown) => void): () => void {
+  const listener = () => tell(stop?.reason);
+  if (stop?.aborted === true) {
+    listener();
+  }
+  stop?.addEventListener('abort', listener, { once: true });
+  return () => stop?.removeEventListener('abort', listener);
 }
 
 /** The end of a task that was tried often enough. */

@@ -116,6 +116,8 @@ export class TaskStore {
         lease: { token: lease.token, expiresAt: lease.expiresAt },
         ...(trace === undefined ? {} : { trace }),
       },
+      // As it was before this write.
+      copy: { claimedFrom: 'status' },
       // The first claim's time stays, so that the time spent waiting can be told from that of further attempts.
       setOnce: { startedAt: now },
       add: { attempts: 1 },
@@ -227,7 +229,7 @@ export class TaskStore {
     change: Change,
     abortSignal?: AbortSignal,
   ): Promise<{ readonly ok: boolean; readonly item: Item | undefined }> {
-    const { taskId, set, setOnce = {}, add = {}, remove = [], condition } = change;
+    const { taskId, set, copy = {}, setOnce = {}, add = {}, remove = [], condition } = change;
     const names: Record<string, string> = { '#status': 'status', '#lease': 'lease', ...change.names };
     const values: Record<string, unknown> = { ...change.values };
     const name = (attribute: string): string => {
@@ -240,6 +242,7 @@ export class TaskStore {
     };
     const sets = [
       ...Object.entries(set).map(([key, content]) => `${name(key)} = ${value(key, content)}`),
+      ...Object.entries(copy).map(([key, from]) => `${name(key)} = ${name(from)}`),
       ...Object.entries(setOnce).map(
         ([key, content]) => `${name(key)} = if_not_exists(${name(key)}, ${value(key, content)})`,
       ),
@@ -285,6 +288,8 @@ type Item = Record<string, unknown>;
 interface Change {
   readonly taskId: string;
   readonly set: Readonly<Record<string, unknown>>;
+  /** Attribute → the one whose value before the update it gets. */
+  readonly copy?: Readonly<Record<string, string>>;
   readonly setOnce?: Readonly<Record<string, unknown>>;
   readonly add?: Readonly<Record<string, number>>;
   readonly remove?: readonly string[];

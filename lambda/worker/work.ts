@@ -9,8 +9,10 @@ export interface Work {
   readonly task: TaskRecord;
   /** Attempts that count, this one included. */
   readonly tries: number;
-  /** Real milliseconds until Lambda ends the function. */
+  /** Real milliseconds until Lambda ends the function, or the worker's timeout in a container. */
   readonly remainingMs: () => number;
+  /** Aborts with a HandBackError when the worker's container must stop. Absent on Lambda, which never says so. */
+  readonly stop?: AbortSignal | undefined;
   /** Real milliseconds since the claim. */
   readonly elapsed: () => number;
 }

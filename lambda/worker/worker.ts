@@ -1,5 +1,5 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
-import type { Envelope, TaskRecord } from '../../lib/contract';
+import { type Envelope, type TaskRecord, WorkerMetric } from '../../lib/contract';
 import { stopwatch } from '../common/clock';
 import { traceRootOf } from '../common/trace';
 import { CancelledError, messageOf } from '../runtime/errors';
@@ -18,6 +18,8 @@ import type { Claim } from './task-store';
 import type { Work } from './work';
 import type { WorkerParts } from './worker-parts';
 
+type Limits = Pick<Work, 'remainingMs' | 'stop'>;
+
 /**
  * Takes one message to its end: claim, run, write, tell, measure.
  *
@@ -28,6 +30,7 @@ import type { WorkerParts } from './worker-parts';
  */
 export class Worker<I, O> {
   readonly #parts: WorkerParts<I, O>;
+  readonly #metrics: TaskMetrics;
   readonly #ending: TaskEnding;
   readonly #run: TaskRun<I, O>;
 
@@ -38,12 +41,16 @@ export class Worker<I, O> {
     const payloads = new TaskPayloads(parts.payloads);
     const ending = new TaskEnding({ store, payloads, deadLetters, webhooks, spending, metrics, times });
     const returning = new TaskReturn({ store, ending, spending, metrics, clock, random });
+    this.#metrics = metrics;
     this.#ending = ending;
     this.#run = new TaskRun({ ...parts, stepPayloads: parts.payloads, payloads, metrics, ending, returning });
   }
 
-  /** @param remainingMs real milliseconds until Lambda ends the function */
-  async process(message: SqsRecord, remainingMs: () => number): Promise<Verdict> {
+  /**
+   * @param remainingMs real milliseconds until Lambda ends the function, or the worker's timeout in a container
+   * @param stop aborts, with a HandBackError, when the worker's container must stop. @default it never does
+   */
+  async process(message: SqsRecord, remainingMs: () => number, stop?: AbortSignal): Promise<Verdict> {
     const { settings, queues, times } = this.#parts;
     const parsed = parseMessage(message.body, settings.agent);
     if (!parsed.ok) {
@@ -58,7 +65,7 @@ export class Worker<I, O> {
     try {
       return delivery.isWornOut(settings.maxReceives)
         ? await this.#replace(delivery)
-        : await this.#withSlot(delivery, remainingMs);
+        : await this.#withSlot(delivery, { remainingMs, stop });
     } catch (error) {
       logger.error('the task was left as it is, its message comes back', {
         outcome: 'error',
@@ -86,11 +93,11 @@ export class Worker<I, O> {
   }
 
   /** Works while the task has one of its user's slots, if these are limited. Without one the task waits unclaimed. */
-  async #withSlot(delivery: Delivery, remainingMs: () => number): Promise<Verdict> {
+  async #withSlot(delivery: Delivery, limits: Limits): Promise<Verdict> {
     const { inFlight, random } = this.#parts;
     const { envelope, logger, receives } = delivery;
     if (inFlight === undefined || envelope.mode === 'probe') {
-      return this.#claim(delivery, remainingMs, async () => {});
+      return this.#claim(delivery, limits, async () => {});
     }
     const slot = await inFlight.take(envelope.user, envelope.taskId);
     if (slot === undefined) {
@@ -100,7 +107,7 @@ export class Worker<I, O> {
     // A slot that was there before belongs to the worker that has the task: until this one claims it.
     let own = slot.fresh ? slot : undefined;
     try {
-      return await this.#claim(delivery, remainingMs, async () => {
+      return await this.#claim(delivery, limits, async () => {
         own ??= await this.#takeOver(inFlight, slot, logger);
       });
     } finally {
@@ -134,7 +141,7 @@ export class Worker<I, O> {
   }
 
   /** @param onClaimed called before the task is run */
-  async #claim(delivery: Delivery, remainingMs: () => number, onClaimed: () => Promise<void>): Promise<Verdict> {
+  async #claim(delivery: Delivery, limits: Limits, onClaimed: () => Promise<void>): Promise<Verdict> {
     const { store } = this.#parts;
     const { envelope, traceHeader } = delivery;
     const elapsed = stopwatch();
@@ -144,8 +151,20 @@ export class Worker<I, O> {
     }
     const { lease, task } = claim;
     const tries = task.attempts - (task.uncounted ?? 0);
+    if (task.claimedFrom === 'running') {
+      this.#abandoned(delivery, task);
+    }
     await onClaimed();
-    return this.#work({ delivery, lease, task, tries, remainingMs, elapsed });
+    return this.#work({ delivery, lease, task, tries, elapsed, ...limits });
+  }
+
+  /** The worker of the attempt before ended nothing and renewed nothing: it crashed, was killed, or hangs. */
+  #abandoned({ logger }: Delivery, task: TaskRecord): void {
+    logger.warn('the last attempt was abandoned: its lease ran out', {
+      outcome: 'abandoned',
+      attempt: task.attempts - 1,
+    });
+    this.#metrics.count(task, WorkerMetric.ABANDONED);
   }
 
   async #unclaimed(delivery: Delivery, claim: Exclude<Claim, { kind: 'claimed' }>): Promise<Verdict> {

@@ -67,7 +67,7 @@ export const WorkerMetric = {
   RETRIED: 'TaskRetries',
   /** A result came after its lease was lost, and was not written. */
   LATE: 'TaskLateResults',
-  /** A task was handed back: its worker had to end, or its release was revoked. */
+  /** A task was handed back: its worker had to end or to stop, or its release was revoked. */
   HANDED_BACK: 'TasksHandedBack',
   /** A task went to the dead-letter queue after its last attempt. */
   EXHAUSTED: 'TasksExhausted',

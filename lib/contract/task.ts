@@ -69,6 +69,8 @@ export const taskRecordSchema = z.object({
   ranMs: z.number().nonnegative().optional(),
   /** Of the worker that has the task. A queued task keeps the lease under which it was given back, run out. */
   lease: z.strictObject({ token: z.string(), expiresAt: z.number() }).optional(),
+  /** Status in which the last claim found the task. `running`: the worker of the attempt before it is taken for gone. */
+  claimedFrom: z.enum(['queued', 'running']).optional(),
   startedAt: z.number().optional(),
   finishedAt: z.number().optional(),
   /** Token of the lease under which the end was written, or `api` for a task cancelled in its queue. */
