@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
-import { type FeedbackItem, feedbackItemSchema, TaskKey } from '../../lib/contract';
+import { type FeedbackItem, feedbackItemSchema, TaskKey, WRITE_TOKEN_ATTRIBUTE } from '../../lib/contract';
+import { ownWrite } from '../common/own-write';
 import { replaceItem } from '../common/replace-item';
 
 /** Where judgements are kept: one of each user about each task. */
@@ -29,8 +31,13 @@ export class FeedbackStore implements Feedback {
     return Item === undefined ? undefined : feedbackItemSchema.parse(Item);
   }
 
-  put(taskId: string, user: string, item: FeedbackItem, replaces: number | undefined): Promise<boolean> {
-    const whole = { ...TaskKey.feedback(taskId, user), ...item };
-    return replaceItem(this.client, this.tableName, whole, { attribute: 'at', value: replaces });
+  async put(taskId: string, user: string, item: FeedbackItem, replaces: number | undefined): Promise<boolean> {
+    const key = TaskKey.feedback(taskId, user);
+    const token = randomUUID();
+    const whole = { ...key, ...item, [WRITE_TOKEN_ATTRIBUTE]: token };
+    return (
+      (await replaceItem(this.client, this.tableName, whole, { attribute: 'at', value: replaces })) ||
+      (await ownWrite(this.client, this.tableName, key, token)) !== undefined
+    );
   }
 }

@@ -1,6 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { type DynamoDBDocumentClient, UpdateCommand, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb';
-import { type TaskError, TaskKey, type TaskRecord, TTL_ATTRIBUTE, taskRecordSchema } from '../../lib/contract';
+import {
+  type TaskError,
+  TaskKey,
+  type TaskRecord,
+  TTL_ATTRIBUTE,
+  taskRecordSchema,
+  WRITE_TOKEN_ATTRIBUTE,
+} from '../../lib/contract';
 import { isConditionFailure } from '../common/aws-errors';
+import { ownWrite } from '../common/own-write';
 
 /** What `endedBy` says of a task that no worker ended. */
 const ENDED_BY_API = 'api';
@@ -37,12 +46,19 @@ export class TaskCancellations implements Cancellations {
   ) {}
 
   async cancelQueued(taskId: string, { at, error, expiresAt }: QueueEnd): Promise<TaskRecord | undefined> {
-    const item = await this.update(taskId, {
+    const token = randomUUID();
+    const written = await this.update(taskId, {
       // A task that went back to its queue still has the lease of its last worker, run out.
       UpdateExpression:
-        'SET #status = :cancelled, finishedAt = :at, endedBy = :api, #error = :error, #ttl = :ttl REMOVE #lease',
+        'SET #status = :cancelled, finishedAt = :at, endedBy = :api, #error = :error, #ttl = :ttl, #token = :token REMOVE #lease',
       ConditionExpression: '#status = :queued',
-      ExpressionAttributeNames: { '#status': 'status', '#error': 'error', '#lease': 'lease', '#ttl': TTL_ATTRIBUTE },
+      ExpressionAttributeNames: {
+        '#status': 'status',
+        '#error': 'error',
+        '#lease': 'lease',
+        '#ttl': TTL_ATTRIBUTE,
+        '#token': WRITE_TOKEN_ATTRIBUTE,
+      },
       ExpressionAttributeValues: {
         ':queued': 'queued',
         ':cancelled': 'cancelled',
@@ -50,8 +66,10 @@ export class TaskCancellations implements Cancellations {
         ':api': ENDED_BY_API,
         ':error': error,
         ':ttl': expiresAt,
+        ':token': token,
       },
     });
+    const item = written ?? (await ownWrite(this.client, this.tableName, TaskKey.task(taskId), token));
     return item === undefined ? undefined : taskRecordSchema.parse(item);
   }
 

@@ -13,7 +13,8 @@ export interface Replaced {
 /**
  * Puts an item in the place of the one that was read.
  *
- * @returns false if somebody was faster
+ * @returns false if the item is not what was read any more. The SDK repeats a call whose answer was lost, and the
+ * repetition meets what the first wrote: whoever takes false for another's write has to read again first
  */
 export async function replaceItem(
   client: DynamoDBDocumentClient,

@@ -1,6 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
-import { PARTITION_KEY, TaskKey, type TaskRecord, TTL_ATTRIBUTE, taskRecordSchema } from '../../lib/contract';
+import {
+  PARTITION_KEY,
+  TaskKey,
+  type TaskRecord,
+  TTL_ATTRIBUTE,
+  taskRecordSchema,
+  WRITE_TOKEN_ATTRIBUTE,
+} from '../../lib/contract';
 import { isConditionFailure } from './aws-errors';
+import { ownWrite } from './own-write';
 
 /** The tasks table as seen by those who create and read tasks. Running and finishing them is the worker's. */
 export class TaskTable {
@@ -13,14 +22,16 @@ export class TaskTable {
    * Writes the task unless its id is taken. An id whose record is past its expiry counts as free: DynamoDB deletes
    * expired items only within days.
    *
+   * @param token the same for whoever tries again after an error
    * @returns false if the id is taken
    */
-  async create(task: TaskRecord): Promise<boolean> {
+  async create(task: TaskRecord, token: string = randomUUID()): Promise<boolean> {
+    const key = TaskKey.task(task.id);
     try {
       await this.client.send(
         new PutCommand({
           TableName: this.tableName,
-          Item: { ...TaskKey.task(task.id), ...task },
+          Item: { ...key, ...task, [WRITE_TOKEN_ATTRIBUTE]: token },
           ConditionExpression: 'attribute_not_exists(#pk) OR #ttl < :now',
           ExpressionAttributeNames: { '#pk': PARTITION_KEY, '#ttl': TTL_ATTRIBUTE },
           ExpressionAttributeValues: { ':now': Math.floor(task.createdAt / 1000) },
@@ -29,7 +40,7 @@ export class TaskTable {
       return true;
     } catch (error) {
       if (isConditionFailure(error)) {
-        return false;
+        return (await ownWrite(this.client, this.tableName, key, token)) !== undefined;
       }
       throw error;
     }

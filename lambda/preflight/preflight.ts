@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { FINAL_STATUSES, type LaneName, type TaskRecord } from '../../lib/contract';
 import { type Clock, patienceFor } from '../common/clock';
 import type { Verdict } from '../common/lifecycle-hook';
+import { patiently } from '../common/patiently';
 import { newTraceHeader } from '../common/trace';
 import { judgeProbe } from './judge-probe';
 import { newProbe } from './probe-task';
@@ -17,7 +19,7 @@ export interface PreflightProps {
   /** Cloud time that the probe may take; see {@link patienceFor}. */
   readonly timeoutSeconds: number;
   readonly tasks: {
-    create(task: TaskRecord): Promise<boolean>;
+    create(task: TaskRecord, token: string): Promise<boolean>;
     get(taskId: string): Promise<TaskRecord | undefined>;
   };
   readonly queues: { send(task: TaskRecord, traceHeader: string): Promise<void> };
@@ -28,21 +30,24 @@ export interface PreflightProps {
 /**
  * The deep health check: sends a probe through the candidate's queue, as a task would go, and waits for its result. It
  * proves that the new release's worker gets messages, loads its behaviour, reads its secrets, reaches its store and its
- * model, and carries the trace on, before any user meets it.
+ * model, and carries the trace on, before any user meets it. A store or a queue that is away for a moment says nothing
+ * about the release: it is asked again while there is time.
  */
 export async function runPreflight(props: PreflightProps, signal?: AbortSignal): Promise<Verdict> {
   const { agent, clock, metrics, queues, release, tasks, timeoutSeconds } = props;
   const start = clock.now();
   const probe = newProbe(agent, start);
   const traceHeader = newTraceHeader(start);
-  if (!(await tasks.create(probe))) {
+  const end = start + patienceFor(timeoutSeconds * 1000, LEAST_REAL_MS);
+  const token = randomUUID();
+  const patience = { until: end, pauseMs: POLL_MS, clock, signal };
+  if (!(await patiently(() => tasks.create(probe, token), patience))) {
     throw new Error(`the id of the probe, ${probe.id}, is taken`);
   }
-  await queues.send(probe, traceHeader);
+  await patiently(() => queues.send(probe, traceHeader), patience);
   metrics.probeSent(probe.lane);
-  const end = start + patienceFor(timeoutSeconds * 1000, LEAST_REAL_MS);
   for (;;) {
-    const task = await tasks.get(probe.id);
+    const task = await patiently(() => tasks.get(probe.id), patience);
     if (task === undefined) {
       return { passed: false, reason: `preflight failed: the record of the probe ${probe.id} disappeared` };
     }

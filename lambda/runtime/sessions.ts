@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
-import { type Json, SessionKey } from '../../lib/contract';
+import { type Json, SessionKey, WRITE_TOKEN_ATTRIBUTE } from '../../lib/contract';
 import type { Clock } from '../common/clock';
 import type { AgentSession } from './agent';
 import { FatalError, messageOf, RetryableError, SessionConflictError } from './errors';
@@ -26,6 +28,7 @@ const sessionItemSchema = z.object({
   version: z.number().int().positive(),
   /** State schema of the release that wrote it. */
   schema: z.number().int().positive(),
+  [WRITE_TOKEN_ATTRIBUTE]: z.string().optional(),
   expiresAt: z.number(),
 });
 type SessionItem = z.infer<typeof sessionItemSchema>;
@@ -69,8 +72,16 @@ export class SessionStore {
     return parsed.data;
   }
 
-  /** @param expected version that was read; 0: there was none */
-  async write(session: string, state: Json, expected: number): Promise<void> {
+  /**
+   * The SDK repeats a call whose answer was lost, and the repetition is refused because the first had arrived. So after a
+   * refusal the record is read: what bears the token is this write, or one before it that was not known to have arrived.
+   *
+   * @param expected version that was read; 0: there was none
+   * @param token the same until a write has succeeded
+   * @returns version that the session has now
+   * @throws SessionConflictError when another task wrote first
+   */
+  async write(session: string, state: Json, expected: number, token: string): Promise<number> {
     const { client, table, agent, schema, retentionDays, clock } = this.#options;
     const bytes = Buffer.byteLength(JSON.stringify(state));
     if (bytes > MAX_SESSION_BYTES) {
@@ -86,6 +97,7 @@ export class SessionStore {
       state: z.json().parse(JSON.parse(JSON.stringify(state))),
       version: expected + 1,
       schema,
+      [WRITE_TOKEN_ATTRIBUTE]: token,
       expiresAt: Math.ceil(now / 1000) + retentionDays * DAY_SECONDS,
     };
     try {
@@ -98,11 +110,19 @@ export class SessionStore {
           ...(expected === 0 ? {} : { ExpressionAttributeValues: { ':expected': expected } }),
         }),
       );
+      return item.version;
     } catch (error) {
-      throw error instanceof ConditionalCheckFailedException
-        ? new SessionConflictError(session)
-        : storeFailure(session, 'written', error);
+      if (!(error instanceof ConditionalCheckFailedException)) {
+        throw storeFailure(session, 'written', error);
+      }
     }
+    const found = await this.read(session);
+    if (found?.[WRITE_TOKEN_ATTRIBUTE] !== token) {
+      throw new SessionConflictError(session);
+    }
+    return isDeepStrictEqual(found.state, item.state)
+      ? found.version
+      : await this.write(session, state, found.version, token);
   }
 
   /** Session as one attempt of a task sees it. */
@@ -114,6 +134,7 @@ export class SessionStore {
 class TaskSession implements AgentSession {
   /** Version as this attempt knows it. Undefined: not read yet. */
   #version: number | undefined;
+  #token = randomUUID();
 
   constructor(
     private readonly store: SessionStore,
@@ -163,8 +184,8 @@ class TaskSession implements AgentSession {
         code: 'session_not_read',
       });
     }
-    await this.store.write(this.id, state, this.#version);
-    this.#version += 1;
+    this.#version = await this.store.write(this.id, state, this.#version, this.#token);
+    this.#token = randomUUID();
   }
 }
 

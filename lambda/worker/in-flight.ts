@@ -69,7 +69,10 @@ export class InFlight {
     return undefined;
   }
 
-  /** Makes a slot that an earlier worker took for the task that of the worker that has it now. */
+  /**
+   * Makes a slot that an earlier worker took for the task that of the worker that has it now. A call whose answer was lost
+   * is repeated by the SDK, and finds the slot taken over: that is as well.
+   */
   async takeOver(slot: Slot): Promise<Slot> {
     const expiresAt = this.#expiry();
     return (await this.#change(slot, 'SET #running.#task = :new', { ':new': expiresAt }))
@@ -141,7 +144,7 @@ export class InFlight {
     }
   }
 
-  /** Changes a slot that is still what it was when it was seen. @returns whether it was */
+  /** Changes a slot that is still what it was when it was seen, or is so already. @returns whether it is */
   async #change(
     { user, taskId, expiresAt }: Slot,
     expression: string,
@@ -154,7 +157,7 @@ export class InFlight {
           TableName: table,
           Key: TaskKey.inFlight(sha256(user)),
           UpdateExpression: expression,
-          ConditionExpression: '#running.#task = :expiry',
+          ConditionExpression: `#running.#task IN (${[':expiry', ...Object.keys(values)].join(', ')})`,
           ExpressionAttributeNames: { '#running': 'running', '#task': taskId },
           ExpressionAttributeValues: { ':expiry': expiresAt, ...values },
         }),

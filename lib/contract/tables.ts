@@ -5,6 +5,8 @@
 export const PARTITION_KEY = 'pk';
 export const SORT_KEY = 'sk';
 export const TTL_ATTRIBUTE = 'expiresAt';
+/** Tells a conditional write from all others, so that one whose answer was lost is known for what it is. */
+export const WRITE_TOKEN_ATTRIBUTE = 'writeToken';
 
 export interface TableKey {
   readonly pk: string;

@@ -1,7 +1,7 @@
 import { runPreflight } from '../../../lambda/preflight/preflight';
 import { PreflightMetrics } from '../../../lambda/preflight/preflight-metrics';
 import { Dimension, PreflightMetric, type ProbeResult, type TaskRecord } from '../../../lib/contract';
-import { FakeClock, START } from '../common/support/fakes';
+import { awsError, FakeClock, OUTAGES, START } from '../common/support/fakes';
 
 const RELEASE = 'r-0123456789ab';
 const checks = [
@@ -14,14 +14,24 @@ interface Given {
   readonly work?: (probe: TaskRecord, trace: string, waited: number) => Partial<TaskRecord> | undefined;
   readonly create?: boolean;
   readonly gone?: boolean;
+  /** What the first calls meet, by the call. */
+  readonly outages?: Partial<Record<'create' | 'send' | 'get', readonly Error[]>>;
 }
 
 function succeeded(trace: string, result: Partial<ProbeResult> = {}): Partial<TaskRecord> {
   return { status: 'succeeded', release: RELEASE, attempts: 1, trace, result: { release: RELEASE, checks, ...result } };
 }
 
-async function run({ work = (_, trace) => succeeded(trace), create = true, gone = false }: Given = {}) {
+async function run({ work = (_, trace) => succeeded(trace), create = true, gone = false, outages = {} }: Given = {}) {
   const clock = new FakeClock();
+  const tokens = new Set<string>();
+  const meet = (call: 'create' | 'send' | 'get') => {
+    const outage = outages[call]?.[events.filter((event) => event === call).length];
+    events.push(call);
+    if (outage !== undefined) {
+      throw outage;
+    }
+  };
   const events: string[] = [];
   const lines: string[] = [];
   let probe: TaskRecord | undefined;
@@ -32,25 +42,26 @@ async function run({ work = (_, trace) => succeeded(trace), create = true, gone 
     timeoutSeconds: 60,
     clock,
     tasks: {
-      create: async (task) => {
-        events.push('create');
+      create: async (task, token) => {
+        tokens.add(token);
+        meet('create');
         probe = task;
         return create;
       },
       get: async () => {
-        events.push('get');
+        meet('get');
         return probe === undefined || gone ? undefined : { ...probe, ...work(probe, trace, clock.time - START) };
       },
     },
     queues: {
       send: async (_, header) => {
-        events.push('send');
+        meet('send');
         trace = header;
       },
     },
     metrics: new PreflightMetrics('support', clock, (line) => lines.push(line)),
   });
-  return { clock, events, lines, probe, verdict };
+  return { clock, events, lines, probe, tokens, verdict };
 }
 
 test('passes when the probe comes back from the candidate with everything in order', async () => {
@@ -155,4 +166,24 @@ test('fails when the record disappears', async () => {
 
 test('fails when the probe cannot be recorded, and sends nothing', async () => {
   await expect(run({ create: false })).rejects.toThrow('is taken');
+});
+
+test.each(OUTAGES)('asks again where store or queue meet %s', async (_, outage) => {
+  const { events, tokens, verdict } = await run({
+    outages: { create: [outage, outage], send: [outage], get: [outage, outage, outage] },
+  });
+  expect(verdict.passed).toBe(true);
+  expect(events).toEqual(['create', 'create', 'create', 'send', 'send', 'get', 'get', 'get', 'get']);
+  // By its token a record that was written, and whose answer was lost, is known.
+  expect(tokens.size).toBe(1);
+});
+
+test('fails when the store stays away for as long as the probe may take', async () => {
+  const away = Array.from({ length: 100 }, () => awsError('ThrottlingException'));
+  await expect(run({ outages: { get: away } })).rejects.toThrow('ThrottlingException');
+});
+
+test('fails at once with what no repetition overcomes', async () => {
+  const denied = awsError('AccessDeniedException');
+  await expect(run({ outages: { send: [denied] } })).rejects.toBe(denied);
 });
