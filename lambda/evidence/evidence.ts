@@ -1,6 +1,7 @@
 import type { RolloutItem } from '../../lib/contract';
 import { type Clock, patienceFor } from '../common/clock';
 import type { Verdict } from '../common/lifecycle-hook';
+import { patiently } from '../common/patiently';
 
 /** Milliseconds (cloud time) between two looks at the metric. */
 const POLL_MS = 15_000;
@@ -33,7 +34,9 @@ export async function gatherEvidence(props: EvidenceProps, signal?: AbortSignal)
   if (minTasks === 0) {
     return { passed: true, reason: `no evidence asked for: release ${release} goes on without` };
   }
-  const rollout = await props.rollout();
+  const end = clock.now() + patienceFor(waitSeconds * 1000, LEAST_REAL_MS);
+  const patience = { until: end, pauseMs: POLL_MS, clock, signal };
+  const rollout = await patiently(props.rollout, patience);
   if (rollout?.status !== 'under_way' || rollout.target.release !== release) {
     const seen =
       rollout === undefined ? 'no rollout' : `a rollout of ${rollout.target.release} with status ${rollout.status}`;
@@ -42,10 +45,9 @@ export async function gatherEvidence(props: EvidenceProps, signal?: AbortSignal)
       reason: `no evidence: expected a rollout of ${release} under way, the control table has ${seen}`,
     };
   }
-  const end = clock.now() + patienceFor(waitSeconds * 1000, LEAST_REAL_MS);
   for (;;) {
     const now = clock.now();
-    const finished = await countFinished(rollout.startedAt, now);
+    const finished = await patiently(() => countFinished(rollout.startedAt, clock.now()), patience);
     const details = { release, finished, minTasks, since: new Date(rollout.startedAt).toISOString() };
     if (finished >= minTasks) {
       return { passed: true, reason: `enough evidence: ${finished} tasks finished, ${minTasks} asked for`, details };

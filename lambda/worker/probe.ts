@@ -3,13 +3,16 @@ import { type Clock, stopwatch } from '../common/clock';
 import type { TraceContext } from '../common/tracing';
 import { type AgentDefinition, type AgentLogger, defineAgent, type TaskInfo } from '../runtime/agent';
 import type { AgentEnvironment } from '../runtime/context';
-import { FatalError, messageOf } from '../runtime/errors';
+import { dispositionOf, FatalError, messageOf, RetryableError } from '../runtime/errors';
 import { addUsage, NOTHING_USED } from '../runtime/usage';
 import { attempt, type Outcome } from './attempt';
 
-/** A provider's limit may hit a probe as any other call. It is tried so often, with a pause of the cloud's time. */
-const MODEL_ATTEMPTS = 3;
-const MODEL_PAUSE_MS = 5_000;
+/**
+ * A connection that was cut, a store that is throttled or a provider's limit may hit a probe as any other task, and says
+ * nothing about the release. What may pass is tried so often, with a pause of the cloud's time.
+ */
+const TRIES = 3;
+const PAUSE_MS = 5_000;
 
 /** Enough for a model to say that it is there. */
 const PING_MAX_TOKENS = 16;
@@ -36,6 +39,7 @@ export interface ProbeReport {
  * readable, session store readable and writable, and the agent itself (or, if it does not say how to try it, its model).
  *
  * Every check runs, so that one probe names everything that is wrong, except that nothing can be tried without behaviour.
+ * A check fails for what tries do not change, at the first, or for what still was so at the last.
  */
 export async function probe<I, O>(
   agent: AgentDefinition<I, O>,
@@ -44,9 +48,23 @@ export async function probe<I, O>(
 ): Promise<ProbeReport> {
   const checks: ProbeCheck[] = [];
   const sinceStart = stopwatch();
+  const hasTimeFor = (ms: number): boolean => remainingMs - sinceStart() > ms;
+  const persistently = async (name: string, work: () => Promise<void>): Promise<void> => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!mayPass(error) || tries === TRIES || !hasTimeFor(PAUSE_MS)) {
+          throw error;
+        }
+        logger.warn('a probe check is tried again', { component: 'probe', check: name, reason: messageOf(error) });
+        await clock.sleep(PAUSE_MS);
+      }
+    }
+  };
   const record = async (name: string, work: () => Promise<void>): Promise<void> => {
     const elapsed = stopwatch();
-    const message = await work().then(
+    const message = await persistently(name, work).then(
       () => undefined,
       (error: unknown) => messageOf(error),
     );
@@ -84,22 +102,16 @@ export async function probe<I, O>(
     }
     await record('sessions', () => trySessions(whole, task));
     await record(tried.probe === undefined ? 'model' : 'agent', async () => {
-      for (let times = 1; ; times += 1) {
-        const outcome = await tryAgent(tried, whole, {
-          task,
-          logger,
-          clock,
-          trace,
-          remainingMs: remainingMs - sinceStart(),
-        });
-        usage = addUsage(usage, outcome.usage);
-        if (outcome.kind === 'succeeded') {
-          return;
-        }
-        if (!['retry', 'wait'].includes(outcome.kind) || times === MODEL_ATTEMPTS) {
-          throw new FatalError(`${outcome.error.code}: ${outcome.error.message}`);
-        }
-        await clock.sleep(MODEL_PAUSE_MS);
+      const outcome = await tryAgent(tried, whole, {
+        task,
+        logger,
+        clock,
+        trace,
+        remainingMs: remainingMs - sinceStart(),
+      });
+      usage = addUsage(usage, outcome.usage);
+      if (outcome.kind !== 'succeeded') {
+        throw failureOf(outcome);
       }
     });
   }
@@ -110,6 +122,15 @@ export async function probe<I, O>(
     usage,
     problem: failed.length === 0 ? undefined : failed.map(({ name, message }) => `${name}: ${message}`).join('; '),
   };
+}
+
+function mayPass(error: unknown): boolean {
+  return ['retry', 'wait'].includes(dispositionOf(error));
+}
+
+function failureOf({ kind, error }: Exclude<Outcome, { kind: 'succeeded' }>): Error {
+  const message = `${error.code}: ${error.message}`;
+  return kind === 'retry' || kind === 'wait' ? new RetryableError(message) : new FatalError(message);
 }
 
 function refuseWrong(settings: AgentEnvironment['settings']): void {

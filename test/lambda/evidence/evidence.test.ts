@@ -1,6 +1,6 @@
 import { gatherEvidence } from '../../../lambda/evidence/evidence';
 import type { RolloutItem } from '../../../lib/contract';
-import { FakeClock, START } from '../common/support/fakes';
+import { awsError, FakeClock, START } from '../common/support/fakes';
 
 const RELEASE = 'r-0123456789ab';
 const rollout: RolloutItem = {
@@ -67,4 +67,42 @@ test.each<[string, readonly RolloutItem[], string]>([
 ])('fails when the control table has %s', async (_, found, reason) => {
   const { verdict } = await gather(() => 1_000, { found });
   expect(verdict).toMatchObject({ passed: false, reason: expect.stringContaining(reason) });
+});
+
+test('a table or metrics that are away for a moment are asked again', async () => {
+  const clock = new FakeClock();
+  const outage = awsError('ThrottlingException');
+  const meets: Error[] = [outage, outage, outage];
+  const meet = async <T>(answer: T): Promise<T> => {
+    const error = meets.pop();
+    if (error !== undefined) {
+      throw error;
+    }
+    meets.push(...(answer === rollout ? [outage] : []));
+    return answer;
+  };
+  const verdict = await gatherEvidence({
+    release: RELEASE,
+    minTasks: 20,
+    waitSeconds: 120,
+    rollout: () => meet(rollout),
+    countFinished: () => meet(20),
+    clock,
+  });
+  expect(verdict.passed).toBe(true);
+  expect(clock.slept).toHaveLength(4);
+});
+
+test('fails when the metrics stay away', async () => {
+  const denied = awsError('AccessDenied');
+  await expect(
+    gather(() => {
+      throw denied;
+    }),
+  ).rejects.toBe(denied);
+  await expect(
+    gather(() => {
+      throw awsError('ThrottlingException');
+    }),
+  ).rejects.toThrow('ThrottlingException');
 });

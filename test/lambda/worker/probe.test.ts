@@ -33,10 +33,10 @@ const silent = defineAgent({ input, run: () => 'never run' });
 
 const probe = () => probeOf(silent);
 
-async function probeOf<I, O>(agent: AgentDefinition<I, O>) {
+async function probeOf<I, O>(agent: AgentDefinition<I, O>, remainingMs?: number) {
   const task = await cloud.putTask({ mode: 'probe', lane: 'candidate', priority: 'high', input: null });
   const message = messageFor(task, { trace: 'Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1' });
-  const { batchItemFailures } = await createHandler(agent)({ Records: [message] }, context());
+  const { batchItemFailures } = await createHandler(agent)({ Records: [message] }, context(remainingMs));
   expect(batchItemFailures).toEqual([]);
   const record = await cloud.task(task.id);
   const result = probeResultSchema.parse(record.result);
@@ -156,4 +156,86 @@ test('fails when the behaviour is that of another release, without trying what d
   expect(result.checks).toEqual([
     expect.objectContaining({ name: 'behavior', ok: false, message: expect.stringContaining('r-ffffffffffff') }),
   ]);
+});
+
+/** So many calls of an operation are refused from now on. The SDK makes three before it gives up. */
+function away(calls: number, operation: string): void {
+  let refused = 0;
+  cloud.wire.fault = (call) => {
+    if (call.operation !== operation || refused >= calls) {
+      return undefined;
+    }
+    refused += 1;
+    return 'refuse';
+  };
+}
+
+describe('what says nothing about the release', () => {
+  test('is tried again: the behaviour', async () => {
+    let calls = 0;
+    cloud.s3 = () => {
+      calls += 1;
+      return calls <= 5 ? { status: 503, body: '<Error><Code>SlowDown</Code></Error>' } : { body: behaviorDocument() };
+    };
+    const { record } = await probe();
+    expect(record.status).toBe('succeeded');
+    expect(calls).toBe(6);
+    expect(output.log('a probe check is tried again')).toMatchObject({ check: 'behavior' });
+  });
+
+  test('is tried again: a secret', async () => {
+    let calls = 0;
+    const good = cloud.secrets;
+    cloud.secrets = (request) => {
+      calls += 1;
+      return calls <= 4 ? { status: 500, body: { __type: 'InternalServiceError', message: 'away' } } : good(request);
+    };
+    expect((await probe()).record.status).toBe('succeeded');
+  });
+
+  test.each(['GetItem', 'PutItem'])('is tried again: the session store at %s', async (operation) => {
+    away(5, operation);
+    expect((await probe()).record.status).toBe('succeeded');
+  });
+
+  test('is no reason to refuse it: a session that was written and whose answer was lost', async () => {
+    let lost = 0;
+    cloud.wire.fault = ({ operation }) => {
+      if (operation !== 'PutItem' || lost === 1) {
+        return undefined;
+      }
+      lost += 1;
+      return 'lose';
+    };
+    const { record } = await probe();
+    expect(lost).toBe(1);
+    expect(record.status).toBe('succeeded');
+  });
+
+  test('is not waited for when the worker has to end first', async () => {
+    let calls = 0;
+    cloud.s3 = () => {
+      calls += 1;
+      return { status: 503, body: '<Error><Code>SlowDown</Code></Error>' };
+    };
+    const { result } = await probeOf(silent, 5_000);
+    expect(result.checks).toMatchObject([
+      { name: 'behavior', ok: false, message: expect.stringContaining('could not be read') },
+    ]);
+    expect(calls).toBe(3);
+  });
+
+  test('fails it all the same when it lasts, with the reason', async () => {
+    away(Number.POSITIVE_INFINITY, 'PutItem');
+    const { record, check } = await probe();
+    expect(record.status).toBe('failed');
+    expect(check('sessions')).toMatchObject({ ok: false, message: expect.stringContaining('could not be written') });
+    expect(check('model')).toMatchObject({ ok: true });
+  });
+});
+
+test('fails at the first try for what tries do not change', async () => {
+  process.env[Env.SESSIONS_TABLE] = 'no-such-table';
+  await probe();
+  expect(output.text).not.toContain('a probe check is tried again');
 });
