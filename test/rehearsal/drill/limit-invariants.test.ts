@@ -1,0 +1,95 @@
+import type { DrillHistory, Submission } from '../../../rehearsal/drill/history';
+import { checkInvariants } from '../../../rehearsal/drill/invariants';
+import { history, minute, task, user } from './histories';
+
+const SECOND = 1_000;
+const limit = { perMinute: 60, most: 64, leastUsed: 0.9 };
+
+/** Three minutes of requests, a task for each. */
+const tasks = Array.from({ length: 180 }, (_, n) => task({ user: user(n % 10), createdAt: minute(50) + n * SECOND }));
+
+/** A call a second from the first request on, but for what is left out. */
+const calls = (left: (n: number) => boolean = () => true) =>
+  Array.from({ length: 180 }, (_, n) => n)
+    .filter(left)
+    .map((n) => minute(50) + n * SECOND);
+
+const broken = (drill: Partial<DrillHistory>) =>
+  checkInvariants(history({ tasks, ...drill }))
+    .filter(({ held }) => !held)
+    .map(({ name, detail }) => `${name}: ${detail}`);
+
+describe('a limit', () => {
+  test('that was held and used holds', () => {
+    expect(broken({ limit: { ...limit, calls: calls() } })).toEqual([]);
+  });
+
+  test('fails for a minute with too many calls, wherever it begins', () => {
+    const burst = Array.from({ length: 5 }, (_, n) => minute(51) + 30 * SECOND + n);
+    expect(broken({ limit: { ...limit, calls: [...calls(), ...burst] } })).toEqual([
+      'limit-held: 65 calls in one minute, at most 64 may be',
+    ]);
+    expect(broken({ limit: { ...limit, calls: [...calls(), ...burst.slice(1)] } })).toEqual([]);
+  });
+
+  test('fails when a tenth of it was not used, and does not judge what workers need to come up', () => {
+    const rested = calls((n) => n % 8 !== 0);
+    expect(broken({ limit: { ...limit, calls: rested } })).toEqual([
+      'limit-held: 87 % of the limit was used under load',
+    ]);
+    expect(broken({ limit: { ...limit, calls: calls((n) => n >= 30) } })).toEqual([]);
+  });
+
+  test('fails for a task that failed of waiting', () => {
+    const [first, ...others] = tasks;
+    const failed = { ...(first ?? task({ user: user(0), createdAt: minute(50) })), status: 'failed' as const };
+    expect(broken({ tasks: [failed, ...others], limit: { ...limit, calls: calls() } })).toContainEqual(
+      `limit-held: task ${failed.id} is failed: to wait for the limit must not fail it`,
+    );
+  });
+});
+
+describe('a budget', () => {
+  const budget = { dollars: 0.1, mostDollars: 0.12, alarmFired: true };
+  const refused: Submission = {
+    sequence: 900,
+    user: user(1),
+    at: minute(54),
+    status: 429,
+    problem:
+      "budget_exceeded: the agent's budget of 0.1 US dollars a day is used up; the next day's begins at 2026-01-06T00:00:00Z, in 9 s",
+  };
+  const usage = { inputTokens: 1, outputTokens: 1, modelCalls: 1, toolCalls: 0, cost: 0.1 / 180 };
+  const paid = tasks.map((one) => ({ ...one, usage }));
+  const submissions = [...history({ tasks: paid }).submissions, refused];
+  const drill = { tasks: paid, submissions, budget };
+
+  test('that was used up, alarmed and told of holds', () => {
+    expect(broken(drill)).toEqual([]);
+  });
+
+  test.each<[string, Partial<DrillHistory>, string]>([
+    ['nothing was refused', { submissions: submissions.slice(0, -1) }, 'budget-held: nothing was refused'],
+    ['its alarm was silent', { budget: { ...budget, alarmFired: false } }, 'budget-held: its alarm did not fire'],
+    [
+      'not all of it was spent',
+      { budget: { ...budget, dollars: 0.11 } },
+      'budget-held: only 0.1000 of 0.11 US dollars were spent',
+    ],
+    [
+      'much more was spent',
+      { budget: { ...budget, mostDollars: 0.09, dollars: 0.08 } },
+      'budget-held: 0.1000 US dollars were spent, at most 0.09 may be',
+    ],
+  ])('fails when %s', (_, changes, finding) => {
+    expect(broken({ ...drill, ...changes })).toEqual([finding]);
+  });
+
+  test('fails for a refusal that does not say whose budget it is, and when the next begins', () => {
+    const curt = { ...refused, problem: 'budget_exceeded: come again tomorrow' };
+    expect(broken({ ...drill, submissions: [...submissions.slice(0, -1), curt] })).toEqual([
+      `every-request-accepted: request 900 of ${user(1)}: 429 budget_exceeded: come again tomorrow`,
+      'budget-held: nothing was refused',
+    ]);
+  });
+});
