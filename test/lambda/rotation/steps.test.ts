@@ -1,6 +1,14 @@
 import { PutSecretValueCommand, UpdateSecretVersionStageCommand } from '@aws-sdk/client-secrets-manager';
 import { ROTATION_STEPS, RotationMetric, type RotationStep } from '../../../lib/contract';
-import { ADMIN_KEY, OLD_KEY, POOL_KEYS, RotationCloud, type Strategy } from './support/rotation-cloud';
+import {
+  ADMIN_KEY,
+  GRACE_MS,
+  HOUR_MS,
+  OLD_KEY,
+  POOL_KEYS,
+  RotationCloud,
+  type Strategy,
+} from './support/rotation-cloud';
 
 const TOKEN = '11111111-2222-4333-8444-555555555555';
 
@@ -146,6 +154,23 @@ describe('service accounts', () => {
       /was tried 5 times and not accepted: GET .*\/v1\/models answered 401/,
     );
     expect(await cloud.value()).toBe(current);
+  });
+
+  test('that were in use before stay valid until their grace period is over, however often the watch comes', async () => {
+    cloud = await RotationCloud.start('service accounts');
+    await cloud.rotate();
+    const before = (await cloud.value()) ?? '';
+    await cloud.rotate();
+    const rotatedAt = cloud.clock.now();
+    for (let hour = 1; cloud.clock.now() + HOUR_MS - rotatedAt < GRACE_MS; hour += 1) {
+      await cloud.clock.advance(HOUR_MS);
+      await cloud.watch();
+      expect({ hour, accepted: cloud.provider.accepts(before) }).toEqual({ hour, accepted: true });
+    }
+    await cloud.clock.advance(HOUR_MS);
+    await cloud.watch();
+    expect(cloud.provider.accepts(before)).toBe(false);
+    expect(cloud.provider.accepts((await cloud.value()) ?? '')).toBe(true);
   });
 
   test('of another secret in the project are left alone', async () => {
