@@ -22,7 +22,12 @@ const fine: ProviderAnswer = { text: 'fine', stopReason: 'end_turn', inputTokens
 
 type Script = Record<string, (ProviderAnswer | Error)[]>;
 
-function setUp(script: Script, policy: Partial<ModelPolicySettings> = {}, limiter: RateLimiter = UNLIMITED) {
+interface Parts {
+  readonly limiter?: RateLimiter;
+  readonly random?: () => number;
+}
+
+function setUp(script: Script, policy: Partial<ModelPolicySettings> = {}, { limiter = UNLIMITED, random }: Parts = {}) {
   const clock = { time: 0, now: () => clock.time, sleep: () => Promise.resolve() };
   const asked: string[] = [];
   const provider: ModelProvider = {
@@ -41,6 +46,7 @@ function setUp(script: Script, policy: Partial<ModelPolicySettings> = {}, limite
     secrets: new SecretReader({}, clock),
     clock,
     limiter,
+    ...(random === undefined ? {} : { random }),
     providers: { bedrock: provider },
   });
   const calls: ModelCall[] = [];
@@ -91,6 +97,20 @@ test('waits as long as a model asks, if that is short, and turns to the next one
   const long = setUp({ a: [limited(5_000)], b: [] }, { backoffLongestMs: 4_000 });
   expect(await long.ask()).toMatchObject({ model: { id: 'b' } });
   expect(long.asked).toEqual(['a', 'b']);
+});
+
+test('waits between calls for a time drawn from nothing up to a bound, which doubles up to the longest', async () => {
+  const policy = { attempts: 4, backoffFirstMs: 100, backoffLongestMs: 200 };
+  const pauses = async (random: number) => {
+    const { ask } = setUp({ a: [away(), away(), away()], b: [] }, policy, { random: () => random });
+    const start = performance.now();
+    expect(await ask()).toMatchObject({ model: { id: 'a' } });
+    return performance.now() - start;
+  };
+  const [none, most] = [await pauses(0), await pauses(0.999)];
+  // 100, 200, 200
+  expect(most).toBeGreaterThanOrEqual(490);
+  expect(none).toBeLessThan(most - 300);
 });
 
 test.each([
@@ -156,7 +176,7 @@ test('does not count an attempt in which no model could be asked', async () => {
 
 test('fails with the refusal of the shared limit, and asks no other model', async () => {
   const refusal = new ThrottledError('used up', { code: 'rate_limited' });
-  const { ask, asked } = setUp({ a: [], b: [] }, {}, { acquire: () => Promise.reject(refusal) });
+  const { ask, asked } = setUp({ a: [], b: [] }, {}, { limiter: { acquire: () => Promise.reject(refusal) } });
   await expect(ask()).rejects.toBe(refusal);
   expect(asked).toEqual([]);
 });
@@ -164,7 +184,7 @@ test('fails with the refusal of the shared limit, and asks no other model', asyn
 test('settles what it was given leave for, with what was used', async () => {
   const settled: number[] = [];
   const limiter: RateLimiter = { acquire: async () => ({ settle: (tokens) => settled.push(tokens) }) };
-  const { ask } = setUp({ a: [away()], b: [] }, { attempts: 1 }, limiter);
+  const { ask } = setUp({ a: [away()], b: [] }, { attempts: 1 }, { limiter });
   await ask();
   expect(settled).toEqual([0, 5]);
 });
