@@ -18,6 +18,7 @@ import type { DrillHistory, ReleaseHistory, StepHistory } from './history';
 import { hookFinding } from './hook-finding';
 import { isFinal, waitsForNextDay } from './invariants/tasks';
 import { messagesIn } from './lane-queues';
+import { findLeaks } from './leaks';
 import { Ledger } from './ledger';
 import { LimitWatch } from './limit-watch';
 import { destroyStack, liveTasks, observe, promotedItem } from './observations';
@@ -212,7 +213,7 @@ class DrillRun {
     const since = this.releases[0]?.startedAt ?? cloud.clock.now();
     const observed = await observe(cloud, this.provider, this.access, this.agent, since);
     const agent = this.agent?.name ?? '';
-    return {
+    const history: Omit<DrillHistory, 'leaks' | 'destruction'> = {
       agent,
       speed: cloud.clock.speed,
       submissions: this.workload?.submissions ?? [],
@@ -228,10 +229,11 @@ class DrillRun {
       ...this.limits.history(scenario),
       steps: await this.steps(since),
       flagDeployments: cloud.configurationDeployments(),
-      destruction: await this.destroy(),
       bucketOf: (routerVersion, user) => bucketOf(agent, routerVersion, user),
       ...observed,
     };
+    const leaks = await findLeaks(cloud, scenario, { 'the report': JSON.stringify(history) });
+    return { ...history, ...(leaks === undefined ? {} : { leaks }), destruction: await this.destroy() };
   }
 
   /** What the agents did, if they wrote it down. */

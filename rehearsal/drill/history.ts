@@ -39,6 +39,8 @@ export interface DrillHistory {
   readonly faults: FaultReport | undefined;
   /** What became of secrets that rotated under load; absent in a scenario without. */
   readonly rotations?: RotationHistory;
+  /** Where keys were left; absent in a scenario that plants none. */
+  readonly leaks?: LeakHistory;
   /** What became of calls to a model that was away for a while; absent in a scenario without. */
   readonly failover?: FailoverHistory;
   /** A limit that the workers share, and when the provider was called. Cloud milliseconds since 1970. */
@@ -186,8 +188,21 @@ export interface RotationHistory {
   readonly keys: readonly { readonly accepted: number; readonly refused: number; readonly revoked: boolean }[];
   /** Service accounts that were ever created, and those that are left when the last grace period is over. */
   readonly accounts: { readonly created: number; readonly left: number };
-  /** Log groups in which a key was found. */
-  readonly leaks: readonly string[];
+}
+
+/** Where the secrets of the scenario were looked for, and found. They are never written themselves. */
+export interface LeakHistory {
+  /** How many were looked for. */
+  readonly secrets: number;
+  /** How much was looked at. */
+  readonly looked: {
+    readonly lines: number;
+    readonly traces: number;
+    readonly items: number;
+    readonly messages: number;
+  };
+  /** Places that hold one: log groups, traces, tables, queues. */
+  readonly found: readonly string[];
 }
 
 /** Calls to a model that was away for a while, and to those behind it. */

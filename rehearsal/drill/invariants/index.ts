@@ -13,7 +13,7 @@ import { breakerSparesThePrimary, failoverHarmsNobody, fallbacksAreRecorded, pri
 import { flagsFollowTheirShares } from './flags';
 import type { Finding, Invariant } from './invariant';
 import { budgetHeld, limitHeld } from './limits';
-import { keysAreUsedAndRevoked, keysStaySecret, rotationsComplete, rotationsHarmNobody } from './rotation';
+import { keysAreUsedAndRevoked, rotationsComplete, rotationsHarmNobody } from './rotation';
 import {
   backToStable,
   candidateLaneEmpty,
@@ -22,6 +22,7 @@ import {
   servedByRecordedReleases,
   withinTheValve,
 } from './routing';
+import { keysStaySecret } from './secrets';
 import { everyRequestAccepted, noTaskLost, oneFinalStatus, oneResult, readsAgree, sameKeySameTask } from './tasks';
 
 export type { Finding, Invariant } from './invariant';

@@ -43,18 +43,6 @@ export const keysAreUsedAndRevoked: Invariant = {
     }),
 };
 
-export const keysStaySecret: Invariant = {
-  name: 'keys-stay-secret',
-  promise: 'no key stands in any log',
-  check: (history) =>
-    withRotations(history, ({ leaks }) =>
-      judge(
-        leaks.map((group) => `a key stands in ${group}`),
-        'none found',
-      ),
-    ),
-};
-
 function withRotations({ rotations }: DrillHistory, check: (rotations: RotationHistory) => Finding): Finding {
   return rotations === undefined ? { held: true, detail: 'not judged: nothing rotated' } : check(rotations);
 }
