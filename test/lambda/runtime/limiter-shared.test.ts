@@ -121,6 +121,39 @@ test('shadow gets nothing while live uses the limit, and all of it while live is
   expect(share.shadow).toBeGreaterThan(60);
 });
 
+describe('live comes before probe, and probe before shadow', () => {
+  /** Whether a call is made at once, when the limit is spoken for so many milliseconds ahead. */
+  async function atOnce(mode: Mode, aheadMs: number): Promise<boolean> {
+    const { clock, store, worker } = setUp();
+    const now = clock.time;
+    store.until.set('anthropic requests', now + aheadMs);
+    await worker()
+      .acquire('anthropic', REQUEST, mode, NEVER)
+      .catch(() => undefined);
+    return (store.until.get('anthropic requests') ?? 0) > now + aheadMs && clock.time === now;
+  }
+
+  test.each<[number, Mode[]]>([
+    [0, ['live', 'probe', 'shadow']],
+    [200, ['live', 'probe', 'shadow']],
+    [400, ['live', 'probe']],
+    [800, ['live']],
+  ])('spoken for %d ms ahead: %p', async (aheadMs, served) => {
+    const modes: readonly Mode[] = ['live', 'probe', 'shadow'];
+    const found = await Promise.all(modes.map((mode) => atOnce(mode, aheadMs)));
+    expect(modes.filter((_, index) => found[index])).toEqual(served);
+  });
+
+  test('a live call also waits in the line that the others see taken', async () => {
+    const { clock, store, worker } = setUp();
+    store.until.set('anthropic requests', clock.time + 2_500);
+    await worker().acquire('anthropic', REQUEST, 'live', NEVER);
+    expect(clock.slept).toHaveLength(1);
+    const refused = worker().acquire('anthropic', REQUEST, 'shadow', NEVER);
+    await expect(refused).rejects.toMatchObject({ code: 'rate_limited' });
+  });
+});
+
 test('what was estimated too high is used by the next call', async () => {
   const { store, worker } = setUp({ anthropic: { tokensPerMinute: 6_000_000 } });
   const limiter = worker();
