@@ -128,6 +128,16 @@ export interface ToolOptions<I, O> {
   readonly sandbox?: (input: I, call: ToolCall) => O | Promise<O>;
 }
 
+export interface SecretOptions {
+  /**
+   * The value that was not accepted. The secret is read again, and if it has still that value, the one before it is given:
+   * during a rotation the other side may not know the new one yet. Without a version before it is that value again.
+   *
+   * @default the value that is known, if it is not too old
+   */
+  readonly rejected?: string;
+}
+
 export interface StepOptions {
   /** What the step's value depends on. An attempt that gives another input than the one that finished the step fails. */
   readonly input?: Json;
@@ -180,8 +190,14 @@ export interface AgentContext<S = unknown> {
   prompt(name: string, variables?: Readonly<Record<string, string | number | boolean>>): string;
   readonly session: AgentSession;
   readonly flags: AgentFlags;
-  /** Value of a secret that the service was given under this name. Read at run time, at most five minutes old. */
-  secret(name: string): Promise<string>;
+  /**
+   * Value of a secret that the service was given under this name. Read at run time, at most five minutes old. Whoever is
+   * answered 401 with it asks once more and says so (`rejected`): it may have been rotated away meanwhile.
+   *
+   * @throws FatalError for a name that the service was not given, or a secret that the worker cannot read
+   * @throws RetryableError when Secrets Manager cannot be reached and the secret was never read
+   */
+  secret(name: string, options?: SecretOptions): Promise<string>;
   readonly logger: AgentLogger;
   /** Aborts when the task's time is up, a limit is exceeded, or the task has ended. Pass it on to whatever waits. */
   readonly signal: AbortSignal;

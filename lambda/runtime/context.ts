@@ -2,7 +2,16 @@ import { setMaxListeners } from 'node:events';
 import type { BehaviorDocument, Json, Usage } from '../../lib/contract';
 import type { PayloadStore } from '../common/payload-store';
 import type { TraceContext } from '../common/tracing';
-import type { AgentContext, AgentLogger, StepCall, StepOptions, TaskInfo, ToolCall, ToolOptions } from './agent';
+import type {
+  AgentContext,
+  AgentLogger,
+  SecretOptions,
+  StepCall,
+  StepOptions,
+  TaskInfo,
+  ToolCall,
+  ToolOptions,
+} from './agent';
 import type { BudgetGuard } from './budget';
 import { type FlagReader, TaskFlags } from './flags';
 import type { TaskJournal } from './journal';
@@ -151,9 +160,10 @@ export class TaskContext implements AgentContext {
     return renderPrompt(this.#environment.behavior.prompts, name, variables);
   }
 
-  async secret(name: string): Promise<string> {
+  async secret(name: string, { rejected }: SecretOptions = {}): Promise<string> {
     await refuseIfAborted(this.signal);
-    return this.#environment.secrets.get(name);
+    const { secrets } = this.#environment;
+    return rejected === undefined ? secrets.get(name) : secrets.instead(name, rejected);
   }
 
   score(value: number): void {

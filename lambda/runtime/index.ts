@@ -13,6 +13,7 @@ export {
   defineAgent,
   type ModelAnswer,
   type ModelRequest,
+  type SecretOptions,
   type StepCall,
   type StepOptions,
   type TaskInfo,

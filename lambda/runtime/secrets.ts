@@ -95,6 +95,17 @@ export class SecretReader {
     return cached !== undefined && cached !== rejected ? cached : this.#refresh(name);
   }
 
+  /**
+   * Another value than the one that was not accepted: the current one, or the one before it. The same again if there is no
+   * other.
+   *
+   * @throws as {@link get}
+   */
+  async instead(name: string, rejected: string): Promise<string> {
+    const current = await this.renew(name, rejected);
+    return current === rejected ? ((await this.previous(name)) ?? current) : current;
+  }
+
   /** The value before the last rotation; undefined when there is none, or when it cannot be read. */
   async previous(name: string): Promise<string | undefined> {
     try {

@@ -100,6 +100,34 @@ test('reads once for many whose value was not accepted', async () => {
   expect(asked).toHaveLength(2);
 });
 
+describe('in place of a value that was not accepted', () => {
+  const absent = named('ResourceNotFoundException', 'no such stage');
+
+  test('gives the one that was put since, whoever asks', async () => {
+    const { reader, asked } = setUp(['old-value', 'new-value']);
+    await reader.get('crm');
+    expect(await reader.instead('crm', 'old-value')).toBe('new-value');
+    expect(await reader.instead('crm', 'old-value')).toBe('new-value');
+    expect(await reader.get('crm')).toBe('new-value');
+    expect(asked).toHaveLength(2);
+  });
+
+  test('gives the former one when none was put since, and that one again when there is no other', async () => {
+    const former = setUp(['new-value', 'new-value', 'old-value']);
+    await former.reader.get('crm');
+    expect(await former.reader.instead('crm', 'new-value')).toBe('old-value');
+    const only = setUp(['one-value', 'one-value', absent]);
+    await only.reader.get('crm');
+    expect(await only.reader.instead('crm', 'one-value')).toBe('one-value');
+  });
+
+  test('fails when the secret cannot be read any more', async () => {
+    const { reader } = setUp(['old-value', named('AccessDeniedException', 'no')]);
+    await reader.get('crm');
+    await expect(reader.instead('crm', 'old-value')).rejects.toMatchObject({ code: 'secret_unreadable' });
+  });
+});
+
 test('has no former value when there is none, or it cannot be read', async () => {
   const { reader } = setUp([named('ResourceNotFoundException', 'no such stage'), new Error('away'), 'old-value']);
   expect(await reader.previous('crm')).toBeUndefined();
