@@ -154,7 +154,11 @@ export const scenarioSchema = z
       .array(
         z.strictObject({
           name: z.string().min(1).describe('name of the secret, * stands for anything, for example "*Anthropic*"'),
-          value: z.string().describe('value that the rehearsal puts in; never a real key'),
+          value: z
+            .string()
+            .describe(
+              'value that the rehearsal puts in; never a real key. From 12 characters on it is looked for in all that the run leaves',
+            ),
         }),
       )
       .optional()
