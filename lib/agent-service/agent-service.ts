@@ -261,7 +261,12 @@ export class AgentService extends Construct {
       secrets,
       taskRetention,
       maxAttempts,
-      ...(environment === undefined ? {} : { logRetention: environment.logRetention }),
+      ...(environment === undefined
+        ? {}
+        : {
+            logRetention: environment.logRetention,
+            availability: { standby: environment.standbyWorkers, floor: environment._workersAtWork },
+          }),
       ...(props.maxInFlightPerUser === undefined ? {} : { maxInFlightPerUser: props.maxInFlightPerUser }),
       ...(rateLimits === undefined ? {} : { rateLimits }),
       ...(budgets === undefined ? {} : { budgets }),
@@ -347,7 +352,7 @@ export class AgentService extends Construct {
         agentName: this.agentName,
         props,
         release: this.release,
-        worker: described.settings,
+        worker: { ...described.operation, ...described.settings },
         secretNames: Object.keys(secrets),
       });
     }

@@ -42,4 +42,14 @@ export const PlatformLimits = {
     unit: 'seconds',
     source: 'https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html',
   },
+  FARGATE_CPU: {
+    value: 16_384,
+    unit: 'CPU units',
+    source: 'https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html',
+  },
+  FARGATE_STOP_TIMEOUT: {
+    value: 120,
+    unit: 'seconds',
+    source: 'https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html',
+  },
 } as const satisfies Record<string, PlatformLimit>;

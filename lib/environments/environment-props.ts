@@ -23,6 +23,13 @@ export interface EnvironmentOptions {
   readonly logRetention?: RetentionDays;
   /** How long a finished task and its result are kept: whole days. @default 30 days, 7 in development */
   readonly taskRetention?: Duration;
+  /**
+   * Workers that the lane which carries traffic keeps when it is idle, where workers are containers: 0, or 2 and more, for a
+   * lane of one worker stops with it. With 0 the first task after a quiet time waits for a start.
+   *
+   * @default 2, 0 in development
+   */
+  readonly standbyWorkers?: number;
   /** What providers allow each agent of the environment, by provider. @default what the services say: not limited */
   readonly rateLimits?: { readonly [provider: string]: RateLimit };
   /** What each agent of the environment, and each of its users, may cost a day. @default what the services say: no budgets */

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Token } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { laneError } from '../common';
 import type { Budgets, RateLimit } from '../limits';
@@ -16,6 +16,9 @@ import type { DevelopmentProps, ProductionProps, StagingProps } from './environm
 import { LogLevel } from './log-level';
 import { differencesOf, type Profile, profileOf } from './profile';
 import type { StagedService } from './staged-service';
+
+/** Name of the environment of those who build the agent. */
+const DEVELOPMENT = 'development';
 
 /** What an environment adds to the folder of a behaviour. */
 export interface EnvironmentBehaviorOptions {
@@ -38,6 +41,7 @@ interface Says {
   readonly taskRetention: Duration;
   readonly removalPolicy: RemovalPolicy;
   readonly deletionProtection: boolean;
+  readonly standbyWorkers: number;
   /** Undefined: the services say. */
   readonly rateLimits: { readonly [provider: string]: RateLimit } | undefined;
   /** Undefined: the services say. */
@@ -69,6 +73,7 @@ export class Environment {
       taskRetention: props.taskRetention ?? Duration.days(30),
       removalPolicy: RemovalPolicy.RETAIN,
       deletionProtection: true,
+      standbyWorkers: props.standbyWorkers ?? 2,
       rateLimits: props.rateLimits,
       budgets: props.budgets,
     });
@@ -124,7 +129,7 @@ export class Environment {
         'limits of development do not hold maxCost: expected the most that one task may cost there, in US dollars, for an agent under work is one that runs away; add it, like 0.05',
       );
     }
-    return new Environment('development', {
+    return new Environment(DEVELOPMENT, {
       model: props.model,
       fallbacks: [...(props.fallbacks ?? [])],
       modelPolicy: props.modelPolicy ?? {},
@@ -136,6 +141,7 @@ export class Environment {
       taskRetention: props.taskRetention ?? Duration.days(7),
       removalPolicy: RemovalPolicy.DESTROY,
       deletionProtection: false,
+      standbyWorkers: props.standbyWorkers ?? 0,
       rateLimits: props.rateLimits,
       budgets: props.budgets,
     });
@@ -161,6 +167,8 @@ export class Environment {
   readonly removalPolicy: RemovalPolicy;
   /** Of the tables. */
   readonly deletionProtection: boolean;
+  /** Workers that the lane which carries traffic keeps when it is idle, where workers are containers. */
+  readonly standbyWorkers: number;
   /** What providers allow each agent, by provider. Undefined: the services say. */
   readonly rateLimits: { readonly [provider: string]: RateLimit } | undefined;
   /** What each agent, and each of its users, may cost a day. Undefined: the services say. */
@@ -187,6 +195,7 @@ export class Environment {
     this.taskRetention = says.taskRetention;
     this.removalPolicy = says.removalPolicy;
     this.deletionProtection = says.deletionProtection;
+    this.standbyWorkers = checkedStandby(name, says.standbyWorkers);
     this.rateLimits = says.rateLimits;
     this.budgets = says.budgets;
     this.accepted = { ...accepted };
@@ -211,6 +220,11 @@ export class Environment {
     });
   }
 
+  /** Fewest workers of a lane that has work, where workers are containers. @internal */
+  get _workersAtWork(): number {
+    return this.name === DEVELOPMENT ? 1 : 2;
+  }
+
   /** All that the environment says, by dotted names. @internal */
   _profile(): Profile {
     const { model, fallbacks, budgets, ...others } = this.says;
@@ -226,6 +240,18 @@ export class Environment {
       ...Object.entries(others).flatMap(([name, value]) => [...profileOf(name, value)]),
     ]);
   }
+}
+
+/** A lane of one worker stops with it, so one is none too few and one too many; who builds the agent may want one all the same. */
+function checkedStandby(name: string, workers: number): number {
+  if (!Number.isInteger(workers) || workers < 0 || (workers === 1 && name !== DEVELOPMENT)) {
+    throw laneError(
+      undefined,
+      'StandbyWorkers',
+      `standbyWorkers of ${name} is ${Token.isUnresolved(workers) ? 'a token' : workers}: expected 0, or a whole number of 2 or more, for a lane of one worker stops with it`,
+    );
+  }
+  return workers;
 }
 
 /** Without what was given as undefined: that is as if it were left out. */

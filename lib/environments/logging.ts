@@ -1,17 +1,22 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { laneError } from '../common';
+import { ContainerName } from '../contract';
 import type { Environment } from './environment';
 
 /** Read by the logger of every function (https://docs.aws.amazon.com/powertools/typescript/latest/features/logger/). */
 const LOG_LEVEL = 'POWERTOOLS_LOG_LEVEL';
 
-/** Gives all functions and log groups below the service the level, the retention and the end that the environment says. */
+/** Gives all functions, containers of workers and log groups below the service the level, the retention and the end that the environment says. */
 export function applyLogging(service: Construct, environment: Environment): void {
   for (const child of service.node.findAll()) {
     if (child instanceof lambda.Function) {
+      child.addEnvironment(LOG_LEVEL, environment.logLevel);
+    }
+    if (child instanceof ecs.ContainerDefinition && child.containerName === ContainerName.WORKER) {
       child.addEnvironment(LOG_LEVEL, environment.logLevel);
     }
     if (logs.CfnLogGroup.isCfnLogGroup(child)) {

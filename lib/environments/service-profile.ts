@@ -38,7 +38,7 @@ export interface ServiceSettings {
   /** As the service was given them. */
   readonly props: object;
   readonly release: Release;
-  /** Of the worker, as the release sees them. */
+  /** Of the worker: what the release sees of it, and how it is run. */
   readonly worker: { readonly [name: string]: string };
   readonly secretNames: readonly string[];
 }

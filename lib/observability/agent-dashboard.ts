@@ -151,6 +151,7 @@ export class AgentDashboard extends Construct {
             metrics.abandoned({ ...options, period }),
           ),
         ],
+        ...worker.dashboardRows(),
         ...(webhooks === undefined ? [] : [[webhookGraph(webhooks, period)]]),
       ],
     });

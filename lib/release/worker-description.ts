@@ -11,6 +11,14 @@ export interface WorkerDescription {
    */
   readonly settings: { [name: string]: string };
 
+  /**
+   * How the worker is run, which is no part of the release: number of workers, kind of capacity, network. Staging and
+   * production are compared by it.
+   *
+   * @default nothing to compare
+   */
+  readonly operation?: { [name: string]: string };
+
   /** Longest that the worker may run one task. */
   readonly timeout: Duration;
 

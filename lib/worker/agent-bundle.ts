@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { Token } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import type { BuildFailure, BuildResult, Message } from 'esbuild';
 import { laneError, packageRoot } from '../common';
@@ -7,7 +8,7 @@ import { sha256 } from '../contract';
 
 /** An agent and all that it needs, in one file. */
 export interface AgentBundle {
-  /** Content of `index.js`; exports `handler`. */
+  /** Content of `index.js`. */
   readonly code: Uint8Array;
   /** SHA-256 of the code, and of nothing else. */
   readonly digest: string;
@@ -17,13 +18,39 @@ export interface AgentBundle {
   readonly warnings: string[];
 }
 
+/** What the module of the bundle does with the agent. */
+export interface BundleTarget {
+  /** Folder of `lambda/` with the worker for the platform, and the last part of its name in an import. */
+  readonly module: 'worker' | 'container';
+  /** What is imported from it, and what is done with `agent`. */
+  readonly imports: string;
+  readonly run: string;
+}
+
+/** Exports `handler`, as Lambda calls it. */
+export const LAMBDA_BUNDLE: BundleTarget = {
+  module: 'worker',
+  imports: 'createHandler',
+  run: 'export const handler = createHandler(agent);',
+};
+
+/** Polls when it is started by `node index.js`, and tells how the worker is when it is started by `node index.js health`. */
+export const CONTAINER_BUNDLE: BundleTarget = {
+  module: 'container',
+  imports: 'runWorker',
+  run: 'runWorker(agent);',
+};
+
 /** Fingerprints of a bundle's inputs, to see whether it is still that of the files. */
 interface CachedBundle {
   readonly bundle: AgentBundle;
   readonly inputs: ReadonlyMap<string, string>;
 }
 
-/** One app may synthesize one agent in several stages and stacks: each entry is bundled once as long as no input changes. */
+/**
+ * One app may synthesize one agent in several stages and stacks: each entry is bundled once for a target as long as no input
+ * changes.
+ */
 const cache = new Map<string, CachedBundle>();
 
 /**
@@ -35,7 +62,14 @@ const cache = new Map<string, CachedBundle>();
  * @param entry relative to the directory that the app is run in
  * @throws LaneError for an entry that is missing, cannot be bundled, or has no default export
  */
-export function bundleAgent(scope: IConstruct, entry: string): AgentBundle {
+export function bundleAgent(scope: IConstruct, entry: string, target: BundleTarget = LAMBDA_BUNDLE): AgentBundle {
+  if (Token.isUnresolved(entry)) {
+    throw laneError(
+      scope,
+      'UnresolvedWorker',
+      `worker entry is a token (${entry}): expected a path that exists at synth; write the path into the app`,
+    );
+  }
   const path = resolve(entry);
   if (!existsSync(path) || !statSync(path).isFile()) {
     throw laneError(
@@ -44,13 +78,14 @@ export function bundleAgent(scope: IConstruct, entry: string): AgentBundle {
       `worker entry "${entry}" is not a file: expected the module whose default export is the agent; paths are relative to ${process.cwd()}`,
     );
   }
-  const known = cache.get(path);
+  const key = `${target.module} ${path}`;
+  const known = cache.get(key);
   if (known !== undefined && [...known.inputs].every(([file, fingerprint]) => fingerprintOf(file) === fingerprint)) {
     return known.bundle;
   }
-  const result = build(scope, entry, path);
+  const result = build(scope, entry, path, target);
   const bundle = toBundle(scope, entry, path, result);
-  cache.set(path, {
+  cache.set(key, {
     bundle,
     inputs: new Map(inputsOf(result).map((file) => [file, fingerprintOf(file)])),
   });
@@ -58,7 +93,7 @@ export function bundleAgent(scope: IConstruct, entry: string): AgentBundle {
 }
 
 /** The worker and the runtime of this library, side by side: an agent and its worker must share one copy of them. */
-function librarySource(name: 'worker' | 'runtime'): string {
+function librarySource(name: BundleTarget['module'] | 'runtime'): string {
   const root = packageRoot();
   const candidates = [join(root, 'lambda', name, 'index.ts'), join(root, 'dist', 'lambda', name, 'index.js')];
   const found = candidates.find((candidate) => existsSync(candidate));
@@ -74,22 +109,25 @@ function librarySource(name: 'worker' | 'runtime'): string {
 
 type AgentBuild = BuildResult<{ write: false; metafile: true }>;
 
-function build(scope: IConstruct, entry: string, path: string): AgentBuild {
+function build(scope: IConstruct, entry: string, path: string, target: BundleTarget): AgentBuild {
   // Loaded here and not above: an app whose workers come bundled need not have the bundler in memory.
   const { buildSync } = require('esbuild') as typeof import('esbuild');
   try {
     return buildSync({
       stdin: {
         contents: [
-          "import { createHandler } from 'cdk-agent-lanes/worker';",
+          `import { ${target.imports} } from 'cdk-agent-lanes/${target.module}';`,
           `import agent from ${JSON.stringify(`./${basename(path)}`)};`,
-          'export const handler = createHandler(agent);',
+          target.run,
         ].join('\n'),
         resolveDir: dirname(path),
         sourcefile: 'worker-entry.ts',
         loader: 'ts',
       },
-      alias: { 'cdk-agent-lanes/worker': librarySource('worker'), 'cdk-agent-lanes/runtime': librarySource('runtime') },
+      alias: {
+        [`cdk-agent-lanes/${target.module}`]: librarySource(target.module),
+        'cdk-agent-lanes/runtime': librarySource('runtime'),
+      },
       bundle: true,
       minify: true,
       // Names of classes appear in logs and in errors' `name`.

@@ -28,4 +28,9 @@ export abstract class AgentWorker extends Construct implements iam.IGrantable, e
 
   /** Executions that crashed or ran into the worker's timeout. A task that failed properly is not among them. */
   abstract metricCrashes(props?: cloudwatch.MetricOptions): cloudwatch.Metric;
+
+  /** Rows of the agent's dashboard about what this kind of worker alone has. Attach the lanes first. */
+  dashboardRows(): cloudwatch.IWidget[][] {
+    return [];
+  }
 }

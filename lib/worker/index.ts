@@ -1,4 +1,5 @@
 export * from './agent-worker';
+export * from './fargate';
 export * from './lambda-worker';
 export * from './lambda-worker-props';
 export * from './lane-attachment';

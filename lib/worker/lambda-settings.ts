@@ -1,4 +1,4 @@
-import { Duration, Size, type Stack, Token } from 'aws-cdk-lib';
+import { Duration, Size, type Stack } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { IConstruct } from 'constructs';
 import { laneError } from '../common';
@@ -67,13 +67,6 @@ function checkSource(scope: IConstruct, props: LambdaWorkerProps, runtime: lambd
       scope,
       'EntryOrCode',
       `worker has ${props.entry === undefined ? 'neither entry nor code' : 'both entry and code'}: expected one of them; give entry to have the agent bundled here, code if it already is`,
-    );
-  }
-  if (props.entry !== undefined && Token.isUnresolved(props.entry)) {
-    throw laneError(
-      scope,
-      'UnresolvedWorker',
-      `worker entry is a token (${props.entry}): expected a path that exists at synth; write the path into the app`,
     );
   }
   if (props.entry !== undefined && props.handler !== undefined) {

@@ -2,7 +2,7 @@ import { Token } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { laneError } from '../common';
 import { DEFAULT_PRIORITY_SHARES, PlatformLimits, PRIORITIES, type Priority } from '../contract';
-import type { LambdaWorkerProps } from './lambda-worker-props';
+import type { LambdaWorkerProps, PriorityShares } from './lambda-worker-props';
 
 /** Least that an event source mapping can be limited to (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html). */
 const LEAST_CONCURRENCY = 2;
@@ -32,17 +32,8 @@ export function shareConcurrency(
       `maxConcurrency of the worker is ${Token.isUnresolved(maxConcurrency) ? 'a token' : maxConcurrency}: expected a whole number from ${least} to ${most.value}, known at synth, for each of the ${PRIORITIES.length} queues of a lane takes at least ${LEAST_CONCURRENCY} tasks at once (${most.source})`,
     );
   }
-  const shares = PRIORITIES.map((priority) => priorityShares[priority]);
-  const sum = shares.reduce((total, share) => total + share, 0);
-  if (shares.some((share) => !(share > 0)) || Math.abs(sum - 1) > 1e-6) {
-    const given = PRIORITIES.map((priority) => `${priority} ${priorityShares[priority]}`).join(', ');
-    throw laneError(
-      scope,
-      'InvalidPriorityShares',
-      `priorityShares are ${given}, together ${Number(sum.toPrecision(6))}: expected numbers above 0 that sum to 1, like high 0.5, normal 0.35, low 0.15`,
-    );
-  }
-  const exact = shares.map((share) => share * maxConcurrency);
+  checkPriorityShares(scope, priorityShares);
+  const exact = PRIORITIES.map((priority) => priorityShares[priority] * maxConcurrency);
   const concurrency = exact.map((value) => Math.max(LEAST_CONCURRENCY, Math.round(value)));
   // Rounding, and the least that each must have, may miss the sum by a few: whoever is farthest off makes up for it.
   for (let over = total(concurrency) - maxConcurrency; over !== 0; over -= Math.sign(over)) {
@@ -57,6 +48,20 @@ export function shareConcurrency(
   }
   const [high = 0, normal = 0, low = 0] = concurrency;
   return { high, normal, low };
+}
+
+/** @throws LaneError unless they are above 0 and sum to 1 */
+export function checkPriorityShares(scope: IConstruct, priorityShares: PriorityShares): void {
+  const shares = PRIORITIES.map((priority) => priorityShares[priority]);
+  const sum = total(shares);
+  if (shares.some((share) => !(share > 0)) || Math.abs(sum - 1) > 1e-6) {
+    const given = PRIORITIES.map((priority) => `${priority} ${priorityShares[priority]}`).join(', ');
+    throw laneError(
+      scope,
+      'InvalidPriorityShares',
+      `priorityShares are ${given}, together ${Number(sum.toPrecision(6))}: expected numbers above 0 that sum to 1, like high 0.5, normal 0.35, low 0.15`,
+    );
+  }
 }
 
 function total(values: readonly number[]): number {

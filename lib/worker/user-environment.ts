@@ -5,7 +5,7 @@ import { laneError } from '../common';
 /** Prefix of the environment variables that are the library's. */
 const RESERVED_PREFIX = 'AGENT_LANES_';
 
-/** @throws LaneError for a variable that is the library's, or whose name AWS refuses */
+/** @throws LaneError for a variable that is the library's, or whose name Lambda would refuse: an agent is to run on either */
 export function checkUserEnvironment(scope: IConstruct, environment: { readonly [name: string]: string }): void {
   for (const name of Object.keys(environment)) {
     if (name.startsWith(RESERVED_PREFIX)) {
@@ -19,7 +19,7 @@ export function checkUserEnvironment(scope: IConstruct, environment: { readonly 
       throw laneError(
         scope,
         'InvalidEnvironment',
-        `environment variable "${name}" has a name that Lambda refuses: expected a letter, then one or more letters, digits or underscores; rename it`,
+        `environment variable "${name}" has a name that a worker cannot have: expected a letter, then one or more letters, digits or underscores; rename it`,
       );
     }
   }

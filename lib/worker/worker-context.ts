@@ -8,6 +8,14 @@ import type { Release } from '../release';
 import type { AgentStore } from '../state';
 import type { Transcripts } from './transcripts';
 
+/** How many workers an environment wants, where workers are started and stopped. Lambda has nothing to keep. */
+export interface WorkerAvailability {
+  /** That the lane which carries traffic keeps when it is idle. */
+  readonly standby: number;
+  /** That a lane with work has at least. */
+  readonly floor: number;
+}
+
 /** What a worker is built into. */
 export interface WorkerContext {
   readonly agentName: string;
@@ -31,6 +39,8 @@ export interface WorkerContext {
   readonly webhookQueue?: sqs.IQueue;
   /** What the agent can read as `ctx.flags`. @default the agent has no flags */
   readonly flags?: Flags;
+  /** How many workers there are to be at least. @default none when idle, two when there is work */
+  readonly availability?: WorkerAvailability;
   /** How long logs are kept. A worker that says otherwise is refused. @default the worker's */
   readonly logRetention?: logs.RetentionDays;
   /** What becomes of the log group when the stack is deleted. @default RemovalPolicy.DESTROY */

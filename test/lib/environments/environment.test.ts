@@ -198,6 +198,7 @@ describe('staging', () => {
       taskRetention: true,
       removalPolicy: true,
       deletionProtection: true,
+      standbyWorkers: true,
       rateLimits: true,
       budgets: true,
     };

@@ -1,0 +1,259 @@
+import { Duration, Size, Token } from 'aws-cdk-lib';
+import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
+import { CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
+import type { IConstruct } from 'constructs';
+import { laneError } from '../../common';
+import {
+  AGENT_PORT_VARIABLE,
+  DEFAULT_AGENT_PORT,
+  DEFAULT_PRIORITY_SHARES,
+  DEFAULT_WORKER_PORT,
+  PlatformLimits,
+} from '../../contract';
+import { checkedCount } from '../checked-count';
+import type { PriorityShares } from '../lambda-worker-props';
+import { checkPriorityShares } from '../priority-shares';
+import { checkUserEnvironment, describeUserEnvironment } from '../user-environment';
+import type { WorkerAvailability } from '../worker-context';
+import { FargateCapacity } from './capacity';
+import type { FargateScaling, FargateWorkerProps } from './fargate-worker-props';
+import { FargateNetwork } from './network';
+import { fewestAtWork, type ScalingPlan } from './scaling-plan';
+import { checkTaskSize, type TaskSize } from './task-size';
+
+/** More tasks in one process than this is a mistake in the unit rather than a wish. */
+const MOST_CONCURRENCY = 100;
+
+/** Below the 5,000 tasks that a service may have (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html). */
+export const MOST_WORKERS = 1_000;
+
+/** A message is held for 12 hours from its receipt at most, and between receipt and claim there is some time. */
+const TIMEOUT_MARGIN_SECONDS = 60;
+
+/** Less, and a container is killed before it can say to SQS that it hands its tasks back. */
+const LEAST_STOP_SECONDS = 2;
+
+const LONGEST_SCALE_IN_MINUTES = 60;
+
+/** Props of a Fargate worker with their defaults. */
+export interface FargateSettings {
+  readonly size: TaskSize;
+  readonly architecture: CpuArchitecture;
+  /** The same, for images that are built. */
+  readonly platform: Platform;
+  readonly concurrency: number;
+  readonly priorityShares: PriorityShares;
+  readonly timeout: Duration;
+  readonly stopTimeout: Duration;
+  readonly startTimeout: Duration;
+  readonly capacity: FargateCapacity;
+  readonly network: FargateNetwork;
+  readonly environment: { readonly [name: string]: string };
+  /** Of the agent's container. */
+  readonly port: number;
+}
+
+/** @throws LaneError for a value that Fargate would refuse, or that is not known at synth */
+export function checkFargateSettings(scope: IConstruct, props: FargateWorkerProps): FargateSettings {
+  checkSource(scope, props);
+  const architecture = props.architecture ?? CpuArchitecture.X86_64;
+  const environment = props.environment ?? {};
+  const priorityShares = props.priorityShares ?? DEFAULT_PRIORITY_SHARES;
+  checkPriorityShares(scope, priorityShares);
+  checkUserEnvironment(scope, environment);
+  return {
+    size: checkTaskSize(scope, props.cpu ?? 512, props.memory ?? Size.mebibytes(1024)),
+    architecture,
+    platform: architecture === CpuArchitecture.ARM64 ? Platform.LINUX_ARM64 : Platform.LINUX_AMD64,
+    concurrency: checkedCount(scope, 'concurrency', props.concurrency ?? 10, MOST_CONCURRENCY),
+    priorityShares,
+    timeout: seconds(
+      scope,
+      'timeout',
+      props.timeout ?? Duration.hours(1),
+      [1, PlatformLimits.SQS_VISIBILITY.value - TIMEOUT_MARGIN_SECONDS],
+      `${PlatformLimits.SQS_VISIBILITY.source}); tasks that take longer are handed on between two of their steps`,
+    ),
+    stopTimeout: seconds(
+      scope,
+      'stopTimeout',
+      props.stopTimeout ?? Duration.seconds(PlatformLimits.FARGATE_STOP_TIMEOUT.value),
+      [LEAST_STOP_SECONDS, PlatformLimits.FARGATE_STOP_TIMEOUT.value],
+      `${PlatformLimits.FARGATE_STOP_TIMEOUT.source}); what takes longer is handed on`,
+    ),
+    startTimeout: seconds(
+      scope,
+      'startTimeout',
+      props.startTimeout ?? Duration.minutes(5),
+      [1, PlatformLimits.LAMBDA_TIMEOUT.value],
+      `the preflight waits for it, in a function: ${PlatformLimits.LAMBDA_TIMEOUT.source}); keep workers with scaling.min, or make the image smaller`,
+    ),
+    capacity: props.capacity ?? FargateCapacity.onDemand(),
+    network:
+      props.network ??
+      (props.cluster === undefined ? FargateNetwork.publicSubnets() : FargateNetwork.vpc(props.cluster.vpc)),
+    environment,
+    port: checkedPort(scope, props),
+  };
+}
+
+function checkSource(scope: IConstruct, props: FargateWorkerProps): void {
+  if ((props.entry === undefined) === (props.image === undefined)) {
+    throw laneError(
+      scope,
+      'EntryOrImage',
+      `worker has ${props.entry === undefined ? 'neither entry nor image' : 'both entry and image'}: expected one of them; give image for an agent in a container of its own, entry for a module that runs in the worker's process`,
+    );
+  }
+  const ofImage = { port: props.port, command: props.command, workerImage: props.workerImage };
+  const misplaced = Object.entries(ofImage).find(([, value]) => value !== undefined)?.[0];
+  if (props.entry !== undefined && misplaced !== undefined) {
+    throw laneError(
+      scope,
+      'ImagePropWithEntry',
+      `${misplaced} is set beside entry "${props.entry}": expected it with image alone, for a module has no container of its own; remove it, or give image`,
+    );
+  }
+  if (props.workerImage !== undefined && props.baseImage !== undefined) {
+    throw laneError(
+      scope,
+      'BaseOfBuiltImage',
+      `baseImage is "${props.baseImage}" beside workerImage: expected one of them, for an image that is built already has its base; remove one`,
+    );
+  }
+  if (props.baseImage !== undefined && !/^\S+@sha256:[0-9a-f]{64}$/.test(props.baseImage)) {
+    throw laneError(
+      scope,
+      'ImageWithoutDigest',
+      `baseImage is "${props.baseImage}": expected registry/name@sha256:… with 64 hexadecimal digits, known at synth, for a tag can be moved to another image; "docker buildx imagetools inspect" prints the digest`,
+    );
+  }
+  if (props.image !== undefined && props.environment?.[AGENT_PORT_VARIABLE] !== undefined) {
+    throw laneError(
+      scope,
+      'ReservedEnvironment',
+      `environment variable ${AGENT_PORT_VARIABLE} is set: expected it to be left to the library, which tells the agent's container its port by it; set port instead`,
+    );
+  }
+}
+
+function checkedPort(scope: IConstruct, { port = DEFAULT_AGENT_PORT }: FargateWorkerProps): number {
+  if (!Number.isInteger(port) || port < 1 || port > 65_535 || port === DEFAULT_WORKER_PORT) {
+    throw laneError(
+      scope,
+      'InvalidPort',
+      `port of the agent is ${Token.isUnresolved(port) ? 'a token' : port}: expected a whole number from 1 to 65535, known at synth, but not ${DEFAULT_WORKER_PORT}, at which the worker answers beside it`,
+    );
+  }
+  return port;
+}
+
+/** Whole seconds within the range. */
+function seconds(
+  scope: IConstruct,
+  name: string,
+  duration: Duration,
+  [least, most]: readonly [number, number],
+  why: string,
+): Duration {
+  const value = duration.isUnresolved() ? Number.NaN : duration.toSeconds({ integral: false });
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw laneError(
+      scope,
+      `Invalid${name.charAt(0).toUpperCase()}${name.slice(1)}`,
+      `${name} of the worker is ${duration.isUnresolved() ? 'a token' : `${value} s`}: expected whole seconds from ${least} to ${most}, known at synth (${why}`,
+    );
+  }
+  return duration;
+}
+
+/** Scaling of one lane. */
+export interface LanePlan extends ScalingPlan {
+  readonly scaleInMinutes: number;
+}
+
+/**
+ * Scaling of the stable lane; the candidate lane's has no minimum.
+ *
+ * @throws LaneError for numbers out of range, and for fewer workers than the environment keeps
+ */
+export function checkScaling(
+  scope: IConstruct,
+  scaling: FargateScaling,
+  { standby, floor: floorThere }: WorkerAvailability,
+  concurrency: number,
+): LanePlan {
+  const max = checkedCount(scope, 'max', scaling.max ?? 10, MOST_WORKERS);
+  const min = checkedCount(scope, 'min', scaling.min ?? standby, MOST_WORKERS, 0);
+  const floor = checkedCount(scope, 'floor', scaling.floor ?? floorThere, MOST_WORKERS);
+  const after = scaling.scaleInAfter ?? Duration.minutes(5);
+  const minutes = after.isUnresolved() ? Number.NaN : after.toMinutes({ integral: false });
+  if (!Number.isInteger(minutes) || minutes < 1 || minutes > LONGEST_SCALE_IN_MINUTES) {
+    throw laneError(
+      scope,
+      'InvalidScaleInAfter',
+      `scaleInAfter is ${after.isUnresolved() ? 'a token' : after.toHumanString()}: expected whole minutes from 1 to ${LONGEST_SCALE_IN_MINUTES}, known at synth`,
+    );
+  }
+  for (const [name, own, there] of [
+    ['min', min, standby],
+    ['floor', floor, floorThere],
+  ] as const) {
+    if (own < there && scaling[name] !== undefined) {
+      throw laneError(
+        scope,
+        'EnvironmentConflict',
+        `scaling.${name} of the worker is ${own}, and the environment keeps ${there} at least: expected no fewer, for a lane of one worker stops with it; leave it out, or set standbyWorkers of the environment`,
+      );
+    }
+  }
+  const plan = {
+    min,
+    floor,
+    max,
+    backlogPerWorker: checkedCount(scope, 'backlogPerWorker', scaling.backlogPerWorker ?? concurrency, 10_000),
+    scaleInMinutes: minutes,
+  };
+  if (fewestAtWork(plan) > max) {
+    throw laneError(
+      scope,
+      'InvalidMax',
+      `max is ${max}, and a lane keeps ${fewestAtWork(plan)} workers while it has work (min ${min}, floor ${floor}): expected max to be no less; raise it`,
+    );
+  }
+  return plan;
+}
+
+/** Settings as the release sees them. */
+export function describeSettings(settings: FargateSettings, props: FargateWorkerProps): { [name: string]: string } {
+  return {
+    kind: 'fargate',
+    architecture: settings.architecture === CpuArchitecture.ARM64 ? 'arm64' : 'x86_64',
+    cpu: String(settings.size.cpu),
+    memoryMiB: String(settings.size.memoryMiB),
+    timeoutSeconds: String(settings.timeout.toSeconds()),
+    stopTimeoutSeconds: String(settings.stopTimeout.toSeconds()),
+    // The tasks of one worker share its memory and its processor.
+    concurrency: String(settings.concurrency),
+    ...(props.image === undefined ? {} : { port: String(settings.port) }),
+    ...(props.command === undefined ? {} : { command: JSON.stringify(props.command) }),
+    ...describeUserEnvironment(settings.environment),
+  };
+}
+
+/** How the worker is run, which is no part of the release: to be compared between environments. */
+export function describeOperation(
+  settings: FargateSettings,
+  { scaling = {} }: FargateWorkerProps,
+): { [name: string]: string } {
+  return {
+    capacity: settings.capacity.description,
+    network: settings.network.description,
+    ...Object.fromEntries(
+      Object.entries(scaling).map(([name, value]) => [
+        `scaling.${name}`,
+        value instanceof Duration ? value.toHumanString() : String(value),
+      ]),
+    ),
+  };
+}

@@ -1,0 +1,10 @@
+export {
+  AgentImage,
+  type AgentImageAssetOptions,
+  type AgentImageDescription,
+  type AgentImageDigestOptions,
+} from './agent-image';
+export * from './capacity';
+export { FargateWorker, type FargateWorkerBinding } from './fargate-worker';
+export * from './fargate-worker-props';
+export { FargateNetwork, type FargateVpcOptions, type IsolatedNetworkOptions } from './network';
