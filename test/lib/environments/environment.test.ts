@@ -34,6 +34,21 @@ describe('production', () => {
   });
 });
 
+describe('workers that are kept ready', () => {
+  test('are two where users are, and none where the agent is built', () => {
+    expect(production().standbyWorkers).toBe(2);
+    expect(Environment.staging(production()).standbyWorkers).toBe(2);
+    expect(Environment.development({ model: haiku(), limits: { maxCost: 0.02 } }).standbyWorkers).toBe(0);
+    expect(Environment.production({ ...PRODUCTION, standbyWorkers: 0 }).standbyWorkers).toBe(0);
+  });
+
+  test.each([1, -1, 2.5])('are refused to be %p in production', (standbyWorkers) => {
+    expect(() => Environment.production({ ...PRODUCTION, standbyWorkers })).toThrow(
+      /StandbyWorkers: standbyWorkers of production is .*: expected 0, or a whole number of 2 or more/,
+    );
+  });
+});
+
 describe('development', () => {
   test('has a model and limits of its own, leaves nothing behind, and runs no tool for real', () => {
     expect(Environment.development({ model: haiku(), limits: { maxCost: 0.02 } })).toMatchObject({
@@ -161,6 +176,7 @@ describe('staging', () => {
     { props: { taskRetention: Duration.days(15) }, names: ['taskRetention'] },
     { props: { removalPolicy: RemovalPolicy.DESTROY }, names: ['removalPolicy'] },
     { props: { deletionProtection: false }, names: ['deletionProtection'] },
+    { props: { standbyWorkers: 0 }, names: ['standbyWorkers'] },
     { props: { rateLimits: { openai: { tokensPerMinute: 9 } } }, names: ['rateLimits.openai.tokensPerMinute'] },
     { props: { budgets: Budgets.perDay({ user: 9 }) }, names: ['budgets.agent', 'budgets.user'] },
   ];
