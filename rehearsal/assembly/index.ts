@@ -16,6 +16,7 @@ export interface AssemblyStack {
   /** As read from JSON. */
   readonly template: unknown;
   readonly assets: readonly FileAsset[];
+  readonly images: readonly ImageAsset[];
   /** Path of the construct behind a logical id. */
   pathOf(logicalId: string): string | undefined;
 }
@@ -27,6 +28,19 @@ export interface FileAsset {
   readonly path: string;
   readonly packaging: 'zip' | 'file';
   readonly destinations: readonly { readonly bucket: string; readonly key: string }[];
+}
+
+/** A container image that `cdk deploy` would build and push. */
+export interface ImageAsset {
+  readonly id: string;
+  /** Absolute path of the build context. */
+  readonly directory: string;
+  /** Path of the Dockerfile in it. */
+  readonly dockerfile: string;
+  /** Stage of the Dockerfile that is built; the last one if absent. */
+  readonly target: string | undefined;
+  /** Repositories and tags that it is pushed to. */
+  readonly destinations: readonly { readonly repository: string; readonly tag: string }[];
 }
 
 /** An assembly that cannot be read, or that holds what the rehearsal does not know. Names the file. */
@@ -56,7 +70,20 @@ const assetManifestSchema = z.looseObject({
       }),
     )
     .default({}),
-  dockerImages: z.record(z.string(), z.unknown()).default({}),
+  dockerImages: z
+    .record(
+      z.string(),
+      z.looseObject({
+        source: z.looseObject({
+          directory: z.string().optional(),
+          dockerFile: z.string().default('Dockerfile'),
+          dockerBuildTarget: z.string().optional(),
+          executable: z.array(z.string()).optional(),
+        }),
+        destinations: z.record(z.string(), z.looseObject({ repositoryName: z.string(), imageTag: z.string() })),
+      }),
+    )
+    .default({}),
 });
 
 const metadataSchema = z.record(z.string(), z.array(z.looseObject({ type: z.string(), data: z.unknown() })));
@@ -126,50 +153,62 @@ function readStack(
       }
     }
   }
-  const assets = artifact.dependencies
+  const manifests = artifact.dependencies
     .map((dependency) => artifacts[dependency])
     .filter((dependency) => dependency?.type === 'cdk:asset-manifest')
     .flatMap((dependency) => {
       const file = dependency?.properties?.file;
-      return typeof file === 'string' ? readAssets(root, file) : [];
+      return typeof file === 'string' ? [readAssets(root, file)] : [];
     });
   return {
     name: typeof stackName === 'string' ? stackName : id,
     directory: root,
     template: readJson(join(root, templateFile), z.unknown()),
-    assets,
+    assets: manifests.flatMap(({ files }) => files),
+    images: manifests.flatMap(({ images }) => images),
     pathOf: (logicalId) => paths.get(logicalId),
   };
 }
 
-function readAssets(root: string, file: string): readonly FileAsset[] {
+function readAssets(
+  root: string,
+  file: string,
+): { readonly files: readonly FileAsset[]; readonly images: readonly ImageAsset[] } {
   const where = join(root, file);
   const manifest = readJson(where, assetManifestSchema);
-  const images = Object.keys(manifest.dockerImages);
-  if (images.length > 0) {
-    throw new AssemblyError(`${where}: not rehearsable: container image assets (${images.join(', ')})`);
-  }
-  return Object.entries(manifest.files).map(([id, asset]) => {
-    const { path, packaging } = asset.source;
+  /** Where the source of an asset lies. */
+  const located = (id: string, path: string | undefined, executable: readonly string[] | undefined): string => {
     if (path === undefined) {
       throw new AssemblyError(
-        `${where}: not rehearsable: asset ${id} is made by a command (${asset.source.executable?.join(' ') ?? 'no source'})`,
+        `${where}: not rehearsable: asset ${id} is made by a command (${executable?.join(' ') ?? 'no source'})`,
       );
     }
     const absolute = isAbsolute(path) ? path : join(root, path);
     if (!existsSync(absolute)) {
       throw new AssemblyError(`${where}: asset ${id}: ${absolute} does not exist; run cdk synth again`);
     }
-    return {
-      id,
-      path: absolute,
-      packaging,
-      destinations: Object.values(asset.destinations).map(({ bucketName, objectKey }) => ({
-        bucket: filledIn(bucketName),
-        key: filledIn(objectKey),
-      })),
-    };
-  });
+    return absolute;
+  };
+  const files = Object.entries(manifest.files).map(([id, { source, destinations }]) => ({
+    id,
+    path: located(id, source.path, source.executable),
+    packaging: source.packaging,
+    destinations: Object.values(destinations).map(({ bucketName, objectKey }) => ({
+      bucket: filledIn(bucketName),
+      key: filledIn(objectKey),
+    })),
+  }));
+  const images = Object.entries(manifest.dockerImages).map(([id, { source, destinations }]) => ({
+    id,
+    directory: located(id, source.directory, source.executable),
+    dockerfile: source.dockerFile,
+    target: source.dockerBuildTarget,
+    destinations: Object.values(destinations).map(({ repositoryName, imageTag }) => ({
+      repository: filledIn(repositoryName),
+      tag: imageTag,
+    })),
+  }));
+  return { files, images };
 }
 
 const PLACEHOLDERS: Readonly<Record<string, string>> = {

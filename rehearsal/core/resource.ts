@@ -13,6 +13,14 @@ export interface ResourceHandler {
   readonly properties: readonly string[];
   /** Of these, the ones whose change means replacement. */
   readonly replaceOn: readonly string[];
+  /**
+   * What of this resource cannot be rehearsed although its properties are known: refused by name before anything is
+   * touched.
+   * @param properties as the template has them
+   * @param resolve a value of the template; undefined when it depends on a resource that is not there yet
+   * @default nothing
+   */
+  refusals?(properties: Readonly<Record<string, unknown>>, resolve: (value: unknown) => unknown): readonly string[];
   create(request: ResourceRequest): Promise<ResourceOutcome>;
   update(request: ResourceUpdateRequest): Promise<ResourceOutcome>;
   delete(request: ResourceDeleteRequest): Promise<void>;
@@ -67,6 +75,16 @@ export interface StackContext {
 
 /** A resource operation that failed, with the reason as CloudFormation would show it. */
 export class ResourceFailure extends Error {}
+
+/** A creation that failed and left something that has to be deleted by this physical id. */
+export class FailedCreate extends ResourceFailure {
+  constructor(
+    message: string,
+    readonly physicalId: string,
+  ) {
+    super(message);
+  }
+}
 
 /** Account and region that the rehearsal pretends to be. */
 export const REHEARSAL_ACCOUNT = '123456789012';

@@ -2,20 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { patience } from '../../core/patience';
 import type { LambdaPort } from '../../core/ports';
-import { ResourceFailure, type ResourceHandler, type ResourceOutcome, type StackContext } from '../../core/resource';
+import {
+  FailedCreate,
+  ResourceFailure,
+  type ResourceHandler,
+  type ResourceOutcome,
+  type StackContext,
+} from '../../core/resource';
 import type { ReplyBox } from './replies';
 
 const DEFAULT_TIMEOUT_SECONDS = 3600;
-
-/** A creation that failed and left something that has to be deleted by this physical id. */
-export class FailedCreate extends ResourceFailure {
-  constructor(
-    message: string,
-    readonly physicalId: string,
-  ) {
-    super(message);
-  }
-}
 
 export function isCustomResource(type: string): boolean {
   return type.startsWith('Custom::') || type === 'AWS::CloudFormation::CustomResource';

@@ -324,7 +324,7 @@ export class CloudFormation {
         stackName: request.stackName,
         given: request.parameters ?? {},
         pseudo,
-        knownProperties: (type) => this.handlers.get(type)?.properties,
+        handlerOf: (type) => this.handlers.get(type),
         ssmParameter: this.options.ssmParameter ?? (() => undefined),
       });
     } catch (error) {

@@ -1,6 +1,5 @@
 import { canonicalJson, type Json } from '../../../lib/contract';
-import { ResourceFailure, type ResourceHandler, type StackContext } from '../../core/resource';
-import { FailedCreate } from './custom-resource';
+import { FailedCreate, ResourceFailure, type ResourceHandler, type StackContext } from '../../core/resource';
 import type { FaultPlan } from './faults';
 import { type Graph, restrictedTo, reversed, walk } from './graph';
 import { ResolutionError, resolve, type Scope } from './intrinsics';

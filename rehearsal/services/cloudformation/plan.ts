@@ -1,3 +1,4 @@
+import type { ResourceHandler } from '../../core/resource';
 import { isCustomResource } from './custom-resource';
 import { findCycle, type Graph } from './graph';
 import {
@@ -5,6 +6,7 @@ import {
   PSEUDO_PARAMETERS,
   ResolutionError,
   referencesOf,
+  resolve,
   resolveCondition,
   type Scope,
 } from './intrinsics';
@@ -26,8 +28,8 @@ export interface PlanOptions {
   readonly stackName: string;
   readonly given: Readonly<Record<string, string>>;
   readonly pseudo: Readonly<Record<string, ParameterValue>>;
-  /** First-level properties that the type's handler knows; undefined for an unknown type. */
-  readonly knownProperties: (type: string) => readonly string[] | undefined;
+  /** Undefined for an unknown type. */
+  readonly handlerOf: (type: string) => Pick<ResourceHandler, 'properties' | 'refusals'> | undefined;
   /** Value of a parameter of the Systems Manager parameter store. */
   readonly ssmParameter: (name: string) => string | undefined;
 }
@@ -65,7 +67,7 @@ export function makePlan(template: Template, options: PlanOptions): Plan {
       ([, resource]) => resource.condition === undefined || conditions[resource.condition] === true,
     ),
   );
-  checkTypes(resources, options, findings);
+  checkTypes(resources, options, scope, findings);
   const known = new Set<string>([...Object.keys(parameters), ...PSEUDO_PARAMETERS]);
   const graph = new Map<string, Set<string>>();
   for (const [logicalId, resource] of resources) {
@@ -200,25 +202,45 @@ function checkRules(template: Template, scope: Scope, findings: string[]): void 
   }
 }
 
-function checkTypes(resources: ReadonlyMap<string, TemplateResource>, options: PlanOptions, findings: string[]): void {
+function checkTypes(
+  resources: ReadonlyMap<string, TemplateResource>,
+  options: PlanOptions,
+  scope: Scope,
+  findings: string[],
+): void {
   const usedBy = new Map<string, string[]>();
   const note = (what: string, path: string) => usedBy.set(what, [...(usedBy.get(what) ?? []), path]);
   for (const resource of resources.values()) {
     if (isCustomResource(resource.type)) {
       continue;
     }
-    const properties = options.knownProperties(resource.type);
-    if (properties === undefined) {
+    const handler = options.handlerOf(resource.type);
+    if (handler === undefined) {
       note(resource.type, resource.path);
       continue;
     }
     for (const property of Object.keys(resource.properties)) {
-      if (!properties.includes(property)) {
+      if (!handler.properties.includes(property)) {
         note(`property ${property} of ${resource.type}`, resource.path);
       }
+    }
+    for (const refusal of handler.refusals?.(resource.properties, (value) => resolvedNow(value, scope)) ?? []) {
+      note(refusal, resource.path);
     }
   }
   for (const [what, paths] of usedBy) {
     findings.push(`not rehearsable: ${what}, used by ${paths.join(', ')}`);
+  }
+}
+
+/** Undefined for what depends on a resource. */
+function resolvedNow(value: unknown, scope: Scope): unknown {
+  try {
+    return resolve(value, scope);
+  } catch (error) {
+    if (error instanceof ResolutionError) {
+      return undefined;
+    }
+    throw error;
   }
 }

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, CfnResource, Stack, Stage } from 'aws-cdk-lib';
+import { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { AssemblyError, chooseStack, readAssembly } from '../../../rehearsal/assembly';
 
@@ -19,9 +20,11 @@ function synthesize(outdir: string): string {
   const directory = join(folder, 'code');
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'index.js'), '');
+  writeFileSync(join(directory, 'agent.Dockerfile'), 'FROM scratch AS run');
   const plain = new Stack(app, 'Plain');
   new Asset(plain, 'Folder', { path: directory });
   new Asset(plain, 'File', { path: source('data.json') });
+  new DockerImageAsset(plain, 'Image', { directory, file: 'agent.Dockerfile', target: 'run' });
   const staged = new Stack(new Stage(app, 'Prod'), 'Staged', { stackName: 'staged-stack' });
   for (const stack of [plain, staged]) {
     new CfnResource(stack, 'Topic', { type: 'AWS::SNS::Topic' });
@@ -49,6 +52,19 @@ describe('an assembly as the CDK writes it', () => {
       ]);
     }
   });
+});
+
+test('an assembly gives images with their folders and the places they would be pushed to', () => {
+  const { images } = chooseStack(readAssembly(synthesize('out-images')), 'Plain');
+  expect(images).toEqual([
+    {
+      id: expect.any(String),
+      directory: expect.stringMatching(/asset\.[0-9a-f]+$/),
+      dockerfile: 'agent.Dockerfile',
+      target: 'run',
+      destinations: [{ repository: 'cdk-hnb659fds-container-assets-123456789012-us-east-1', tag: images[0]?.id }],
+    },
+  ]);
 });
 
 describe('paths of constructs', () => {
@@ -79,7 +95,18 @@ describe('an assembly that is not right is refused with the file and the place',
     ['no template', { artifacts: { S: { type: 'aws:cloudformation:stack' } } }, {}, 'names no templateFile'],
     ['artifacts that are none', { artifacts: { S: {} } }, {}, 'artifacts.S.type'],
     ['a missing asset manifest', assetStack, {}, 'cannot read'],
-    ['an image', assetStack, assets({ dockerImages: { x: {} } }), 'container image assets (x)'],
+    [
+      'an image made by a command',
+      assetStack,
+      assets({ dockerImages: { x: { source: { executable: ['make', 'image'] }, destinations: {} } } }),
+      'asset x is made by a command (make image)',
+    ],
+    [
+      'an image whose folder is gone',
+      assetStack,
+      assets({ dockerImages: { x: { source: { directory: 'gone' }, destinations: {} } } }),
+      'run cdk synth again',
+    ],
     [
       'an asset made by a command',
       assetStack,

@@ -371,6 +371,18 @@ describe('refused before anything is touched', () => {
     expect(await findings(resources)).toContain(`not rehearsable: ${what}, used by A`);
   });
 
+  test('what a handler refuses, as far as it can be told without the resources', async () => {
+    const text = await findings(
+      {
+        A: thing({ Value: { 'Fn::Sub': 'out${Rest}' } }),
+        B: thing({ Value: { 'Fn::GetAtt': ['A', 'Arn'] } }),
+      },
+      { Parameters: { Rest: { Type: 'String', Default: 'landish' } } },
+    );
+    expect(text).toContain('not rehearsable: an outlandish value, used by A');
+    expect(text).not.toContain('used by A, B');
+  });
+
   test('sections it does not know', async () => {
     expect(await findings({ A: thing() }, { Transform: 'AWS::Serverless-2016-10-31' })).toContain(
       'template section Transform',

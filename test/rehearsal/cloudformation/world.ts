@@ -37,6 +37,7 @@ export function world(options: Partial<EngineOptions> = {}) {
     source: 'https://docs.aws.amazon.com/',
     properties: ['Value', 'Key', 'Needs', 'DeletionProtectionEnabled', 'Tags'],
     replaceOn: ['Key'],
+    refusals: ({ Value }, resolve) => (resolve(Value) === 'outlandish' ? ['an outlandish value'] : []),
     create: async ({ logicalId, properties }) => {
       const serial = (made.get(logicalId) ?? 0) + 1;
       made.set(logicalId, serial);
