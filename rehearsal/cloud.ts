@@ -29,6 +29,7 @@ import {
   deploymentGroupHandler,
 } from './services/codedeploy';
 import { createDynamoDb, type ObservedWrite } from './services/dynamodb';
+import { createEcs, type EcsEvent, type ImageCommand, type ServiceView, type TaskView } from './services/ecs';
 import { createEvents } from './services/events';
 import { createIam } from './services/iam';
 import { createKms } from './services/kms';
@@ -47,15 +48,18 @@ export type { DeployResult, DestroyResult, StackResourceView } from './services/
 export { NotRehearsable } from './services/cloudformation';
 export type { DeploymentView } from './services/codedeploy';
 export type { ObservedWrite } from './services/dynamodb';
+export type { ImageCommand, ServiceView, TaskView } from './services/ecs';
 
 export interface RehearsalCloudOptions {
   /** Cloud seconds per real second. */
   readonly speed: number;
   /** Seed of the random draws: which version a weighted alias picks, what goes wrong when faults are asked for. */
   readonly seed: number;
-  /** Environment variables that every function gets on top of the template's. @default none */
+  /** Environment variables that every function and container gets on top of the template's. @default none */
   readonly extraEnvironment?: Readonly<Record<string, string>>;
   readonly onEvent?: (event: CloudEvent) => void;
+  /** What to run for container images; an image asset whose Dockerfile says it in exec form needs none. @default none */
+  readonly containers?: readonly ImageCommand[];
   /** Order in which a failed update is put back: AWS documents none. @default 'reverse' */
   readonly rollbackOrder?: 'reverse' | 'forward';
   /** Folder that gets a file per log group. @default lines are kept in memory only */
@@ -67,6 +71,7 @@ export type CloudEvent =
   | ({ readonly kind: 'stack' } & StackEvent)
   | ({ readonly kind: 'progress' } & ProgressEvent)
   | ({ readonly kind: 'codedeploy' } & DeploymentEvent)
+  | ({ readonly kind: 'ecs' } & EcsEvent)
   | {
       readonly kind: 'alarm';
       readonly at: number;
@@ -137,6 +142,7 @@ export class RehearsalCloud {
   private readonly s3: ReturnType<typeof createS3>;
   private readonly logs: ReturnType<typeof createLogs>;
   private readonly lambdaService: ReturnType<typeof createLambda>;
+  private readonly ecs: ReturnType<typeof createEcs>;
   /** In the order in which they stop. */
   private readonly parts: readonly { stop(): Promise<void> | void }[];
   private stopped: Promise<void> | undefined;
@@ -197,6 +203,18 @@ export class RehearsalCloud {
     });
     const lambda = this.lambdaService;
     this.lambda = lambda.port;
+    this.ecs = createEcs({
+      clock,
+      iam,
+      logs: this.logs,
+      metrics,
+      frontUrl,
+      mount: front.mount.bind(front),
+      commands: options.containers ?? [],
+      extraEnvironment: () => options.extraEnvironment ?? {},
+      faults,
+      onEvent: (event) => emit({ kind: 'ecs', ...event }),
+    });
     const secrets = createSecretsManager({ clock, iam, lambda: lambda.port });
     const eventRules = createEvents({ clock, lambda: lambda.port });
     const httpApi = createHttpApi({
@@ -250,6 +268,7 @@ export class RehearsalCloud {
         ...iamHandlers,
         ...this.appConfig.handlers,
         ...dynamoDb.handlers,
+        ...this.ecs.handlers,
         ...httpApi.handlers,
         ...kms.handlers,
         ...lambda.handlers,
@@ -285,6 +304,7 @@ export class RehearsalCloud {
       this.appConfig,
       this.cloudWatch,
       httpApi,
+      this.ecs,
       lambda,
       this.sqs,
       dynamoDb,
@@ -313,6 +333,9 @@ export class RehearsalCloud {
         this.s3.registerObject(bucket, key, asset.path);
       }
     }
+    for (const image of stack.images) {
+      this.ecs.registerImage(image);
+    }
     return this.cloudFormation.deploy({
       stackName: stack.name,
       template: stack.template,
@@ -326,7 +349,7 @@ export class RehearsalCloud {
     return this.cloudFormation.destroy(this.stackName(stackName));
   }
 
-  /** Ends functions, timers and servers. Nothing can be asked of the cloud afterwards. */
+  /** Ends functions, containers, timers and servers. Nothing can be asked of the cloud afterwards. */
   stop(): Promise<void> {
     this.stopped ??= (async () => {
       for (const part of this.parts) {
@@ -439,6 +462,36 @@ export class RehearsalCloud {
   /** Ends an execution environment as a crash would. False when there is none of that id. */
   killEnvironment(id: string): boolean {
     return this.lambdaService.kill(id);
+  }
+
+  /** Services of ECS. */
+  services(): readonly ServiceView[] {
+    return this.ecs.services();
+  }
+
+  /** Tasks of the services, in the order of their creation; the newest stopped ones among them. */
+  serviceTasks(): readonly TaskView[] {
+    return this.ecs.tasks();
+  }
+
+  /** Ends every process of a task at once, as in a crash. False when no such task lives. */
+  killTask(id: string): boolean {
+    return this.ecs.kill(id);
+  }
+
+  /** Stops a task as StopTask does: SIGTERM, then SIGKILL when its stop timeouts are over. False when no such task lives. */
+  stopTask(id: string): boolean {
+    return this.ecs.stopTask(id);
+  }
+
+  /** Takes a task's Spot capacity back: SIGTERM, and two minutes later at most it is gone. False unless it is on Spot. */
+  reclaimTask(id: string): boolean {
+    return this.ecs.reclaim(id);
+  }
+
+  /** Lets a task's containers stand still for so many real milliseconds. False when no such task lives. */
+  freezeTask(id: string, realMs: number): boolean {
+    return this.ecs.freeze(id, realMs);
   }
 
   private physicalIds(...types: readonly string[]): readonly string[] {

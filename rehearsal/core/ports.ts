@@ -27,9 +27,10 @@ export interface DeniedCall {
 export interface IamPort {
   /**
    * Credentials with which a function (label) acts as the role; the front recognises them by the access key. With
-   * `service` (`lambda.amazonaws.com`) the role's trust policy is asked first: throws if it does not let it in.
+   * `service` (`lambda.amazonaws.com`) the role's trust policy is asked first: throws if it does not let it in. Each
+   * `session` under a label has credentials of its own.
    */
-  sessionFor(roleArn: string, label: string, service?: string): Credentials;
+  sessionFor(roleArn: string, label: string, service?: string, session?: string): Credentials;
   principalOf(accessKeyId: string): Principal | undefined;
   /** Judges by identity and resource policies of the template, and keeps count. */
   decide(principal: Principal, permission: RequiredPermission): Decision;

@@ -4,8 +4,10 @@ export interface Principal {
   readonly kind: 'role' | 'operator' | 'service' | 'anonymous';
   /** ARN of the role, `operator`, or the service principal (`lambda.amazonaws.com`). */
   readonly arn: string;
-  /** Name to print: the function or caller that acts. */
+  /** Name to print: the function, service or caller that acts. */
   readonly label: string;
+  /** Which one of several that act under one label: the id of a task of a service. */
+  readonly session?: string;
 }
 
 export const OPERATOR: Principal = { kind: 'operator', arn: 'operator', label: 'operator' };

@@ -47,7 +47,7 @@ export class Iam implements IamPort {
   private readonly denied: DeniedCall[] = [];
   private calls = 0;
 
-  sessionFor(roleArn: string, label: string, service?: string): Credentials {
+  sessionFor(roleArn: string, label: string, service?: string, session?: string): Credentials {
     const role = this.roles.get(roleArn);
     if (role === undefined) throw new Error(`role ${roleArn}: there is none`);
     if (service !== undefined) {
@@ -59,7 +59,7 @@ export class Iam implements IamPort {
         throw new Error(`role ${roleArn} cannot be assumed by ${service}: its trust policy does not allow it`);
       }
     }
-    const key = `${roleArn} ${label}`;
+    const key = `${roleArn} ${label} ${session ?? ''}`;
     const known = this.sessions.get(key);
     if (known !== undefined) return known;
     const credentials = {
@@ -67,7 +67,8 @@ export class Iam implements IamPort {
       secretAccessKey: 'rehearsal',
       sessionToken: randomUUID(),
     };
-    this.principals.set(credentials.accessKeyId, { kind: 'role', arn: roleArn, label });
+    const principal: Principal = { kind: 'role', arn: roleArn, label, ...(session === undefined ? {} : { session }) };
+    this.principals.set(credentials.accessKeyId, principal);
     this.sessions.set(key, credentials);
     return credentials;
   }

@@ -1,0 +1,256 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RehearsalClock } from '../../core/clock';
+import { AnswerLost, type FaultsPort, NO_FAULTS } from '../../core/faults';
+import type { Credentials, IamPort } from '../../core/ports';
+import type { Principal } from '../../core/principal';
+import { type Call, ServiceError } from '../../core/service';
+import { clusterArn } from './arn';
+import { containerMetadata, taskMetadata } from './metadata';
+import type { Task } from './task';
+import { type ContainerEndpoints, newToken } from './task-environment';
+
+/** Prefix below which the front serves what tasks find at 169.254.170.2 on AWS. */
+export const AGENT_PREFIX = '/_ecs';
+
+/** Real milliseconds that credentials are said to last: the SDK refreshes them by the wall clock. */
+const CREDENTIALS_MS = 6 * 3_600_000;
+
+export interface Identity {
+  readonly credentials: Credentials;
+  readonly principal: Principal | undefined;
+}
+
+/** What UpdateTaskProtection and GetTaskProtection say of one task. */
+export type ProtectionAnswer =
+  | { readonly protection: { readonly enabled: boolean; readonly until: number | undefined } }
+  | { readonly failure: { readonly reason: string; readonly detail: string | undefined } };
+
+export interface AgentEndpointProps {
+  readonly clock: RehearsalClock;
+  readonly iam: IamPort;
+  readonly frontUrl: () => string;
+  readonly faults?: FaultsPort;
+  /** Protects the task for so many minutes, or no more (0). @throws ServiceError */
+  readonly protect: (task: Task, minutes: number) => ProtectionAnswer;
+}
+
+interface Resident {
+  readonly task: Task;
+  readonly container: string;
+  readonly identity: Identity | undefined;
+  readonly token: string;
+}
+
+/**
+ * What ECS's agent serves to the containers of a task: its metadata, the credentials of its role, and the protection from
+ * scale-in. Each container has addresses of its own, as it has on AWS.
+ *
+ * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html
+ * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate.html
+ * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+ */
+export class AgentEndpoint {
+  /** By the id in a container's addresses. */
+  private readonly residents = new Map<string, Resident>();
+
+  constructor(private readonly props: AgentEndpointProps) {}
+
+  /** Begins to serve the task. Gives the addresses for each of its containers. */
+  open(task: Task, identity: Identity | undefined): (container: string) => ContainerEndpoints {
+    return (container) => {
+      const id = `${task.id}-${randomUUID().slice(0, 8)}`;
+      const token = newToken();
+      this.residents.set(id, { task, container, identity, token });
+      const base = `${this.props.frontUrl()}${AGENT_PREFIX}`;
+      return {
+        agentUri: `${base}/api/${id}`,
+        metadataUri: `${base}/v4/${id}`,
+        credentials: identity === undefined ? undefined : { uri: `${base}/v2/credentials/${id}`, token },
+      };
+    };
+  }
+
+  close(task: Task): void {
+    for (const [id, resident] of this.residents) {
+      if (resident.task === task) {
+        this.residents.delete(id);
+      }
+    }
+  }
+
+  /** Answers a request below {@link AGENT_PREFIX}. */
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = (request.url ?? '').split('?', 1)[0]?.slice(AGENT_PREFIX.length) ?? '';
+    const [, kind, id = '', rest = ''] = /^\/(api|v4|v2\/credentials)\/([^/]+)(\/.*)?$/.exec(path) ?? [];
+    const resident = this.residents.get(id);
+    const answer = (status: number, body: unknown) => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    };
+    if (kind === 'api' && rest === '/task-protection/v1/state') {
+      await this.protection(resident, request, answer);
+    } else if (resident === undefined) {
+      answer(404, { error: 'no task of these addresses' });
+    } else if (kind === 'v4' && rest === '') {
+      answer(200, containerMetadata(resident.task, resident.container));
+    } else if (kind === 'v4' && rest === '/task') {
+      answer(200, taskMetadata(resident.task));
+    } else if (kind === 'v2/credentials' && rest === '') {
+      this.credentials(resident, request, answer);
+    } else {
+      answer(404, { error: `not rehearsable: ${request.method} ${kind ?? ''}${rest} of the ECS agent` });
+    }
+  }
+
+  private credentials({ identity, token, task }: Resident, request: IncomingMessage, answer: Answer): void {
+    if (identity === undefined || request.headers.authorization !== token) {
+      answer(400, { code: 'InvalidIdInRequest', message: 'CredentialsV2Request: Credentials not found' });
+      return;
+    }
+    const { accessKeyId, secretAccessKey, sessionToken } = identity.credentials;
+    answer(200, {
+      RoleArn: task.props.definition.taskRoleArn,
+      AccessKeyId: accessKeyId,
+      SecretAccessKey: secretAccessKey,
+      Token: sessionToken,
+      Expiration: new Date(Date.now() + CREDENTIALS_MS).toISOString(),
+    });
+  }
+
+  private async protection(resident: Resident | undefined, request: IncomingMessage, answer: Answer): Promise<void> {
+    if (resident === undefined) {
+      answer(404, {
+        error: { Code: 'ResourceNotFoundException', Message: 'Failed to find a task for the request' },
+      });
+      return;
+    }
+    const { task } = resident;
+    const fail = (status: number, code: string, message: string, requestID?: string) =>
+      answer(status, {
+        ...(requestID === undefined ? {} : { requestID }),
+        error: { Arn: task.arn, Code: code, Message: message },
+      });
+    let minutes: number | undefined;
+    if (request.method === 'PUT') {
+      const wish = readWish(await readText(request));
+      if (typeof wish === 'string') {
+        fail(400, 'InvalidParameterException', wish);
+        return;
+      }
+      minutes = wish.enabled ? (wish.minutes ?? DEFAULT_MINUTES) : 0;
+    } else if (request.method !== 'GET') {
+      answer(405, { error: { Code: 'InvalidParameterException', Message: `${request.method} is not allowed` } });
+      return;
+    }
+    const principal = resident.identity?.principal;
+    if (principal === undefined) {
+      fail(403, 'AccessDeniedException', 'Invalid Request: no task IAM role credentials available for task');
+      return;
+    }
+    try {
+      answer(200, shapeOf(task, await this.call(task, principal, minutes, request)));
+    } catch (error) {
+      if (error instanceof AnswerLost) {
+        request.socket.destroy();
+      } else if (error instanceof ServiceError) {
+        fail(error.status, error.code, error.message, randomUUID());
+      } else {
+        throw error;
+      }
+    }
+  }
+
+  /** The call that the agent makes with the task's credentials. */
+  private call(
+    task: Task,
+    principal: Principal,
+    minutes: number | undefined,
+    request: IncomingMessage,
+  ): Promise<ProtectionAnswer> {
+    const { iam, faults = NO_FAULTS, protect } = this.props;
+    const { cluster } = task.props;
+    const operation = minutes === undefined ? 'GetTaskProtection' : 'UpdateTaskProtection';
+    const call: Call = {
+      operation,
+      input: {
+        cluster,
+        tasks: [task.arn],
+        ...(minutes === undefined ? {} : { protectionEnabled: minutes > 0, expiresInMinutes: minutes }),
+      },
+      principal,
+      signal: new AbortController().signal,
+      headers: request.headers as Readonly<Record<string, string | undefined>>,
+    };
+    const decision = iam.decide(principal, {
+      action: `ecs:${operation}`,
+      resource: task.arn,
+      conditions: { 'ecs:cluster': [clusterArn(cluster)] },
+    });
+    if (!decision.allowed) {
+      throw new ServiceError('AccessDeniedException', decision.reason, 400);
+    }
+    return faults.around('ecs', call, async () => {
+      if (minutes !== undefined) {
+        return protect(task, minutes);
+      }
+      return { protection: { enabled: task.isProtected, until: task.protectedUntil } };
+    });
+  }
+}
+
+type Answer = (status: number, body: unknown) => void;
+
+/** https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateTaskProtection.html */
+const DEFAULT_MINUTES = 120;
+const MAX_MINUTES = 2_880;
+
+/** What a PUT asks for, or what is wrong with it. */
+function readWish(body: string): { readonly enabled: boolean; readonly minutes: number | undefined } | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    value = undefined;
+  }
+  if (typeof value !== 'object' || value === null) {
+    return 'UpdateTaskProtection: failed to decode request';
+  }
+  const { ProtectionEnabled: enabled, ExpiresInMinutes: minutes, ...others } = value as Record<string, unknown>;
+  if (Object.keys(others).length > 0 || (enabled !== undefined && typeof enabled !== 'boolean')) {
+    return 'UpdateTaskProtection: failed to decode request';
+  }
+  if (enabled === undefined) {
+    return "Invalid request: does not contain 'ProtectionEnabled' field";
+  }
+  if (minutes === undefined) {
+    return { enabled, minutes: undefined };
+  }
+  if (typeof minutes !== 'number' || !Number.isInteger(minutes)) {
+    return 'UpdateTaskProtection: failed to decode request';
+  }
+  return minutes >= 1 && minutes <= MAX_MINUTES
+    ? { enabled, minutes }
+    : `expiresInMinutes: got ${minutes}, expected 1 to ${MAX_MINUTES}`;
+}
+
+function shapeOf(task: Task, answer: ProtectionAnswer): unknown {
+  if ('failure' in answer) {
+    return { failure: { Arn: task.arn, Detail: answer.failure.detail ?? null, Reason: answer.failure.reason } };
+  }
+  const { enabled, until } = answer.protection;
+  return {
+    protection: {
+      ExpirationDate: until === undefined ? null : new Date(until).toISOString(),
+      ProtectionEnabled: enabled,
+      TaskArn: task.arn,
+    },
+  };
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    text += chunk.toString('utf8');
+  }
+  return text;
+}

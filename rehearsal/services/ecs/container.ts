@@ -1,0 +1,152 @@
+import { patienceFor } from '../../../lambda/common/clock';
+import { Env, LEAST_REAL_STOP_MS } from '../../../lib/contract';
+import type { RehearsalClock } from '../../core/clock';
+import { ContainerProcess } from './container-process';
+import { HealthMonitor } from './health-monitor';
+import type { Launch } from './images';
+import type { ContainerDefinition, ContainerView, HealthStatus } from './model';
+
+export interface ContainerProps {
+  readonly definition: ContainerDefinition;
+  readonly clock: RehearsalClock;
+  /** A line that it wrote. */
+  readonly onLine: (line: string) => void;
+  /** Its state or its health is another. */
+  readonly onChange: () => void;
+}
+
+/** One container of a task, from before its process starts until it is gone. */
+export class Container {
+  readonly name: string;
+  readonly definition: ContainerDefinition;
+  /** Why it could not be started. */
+  startError: string | undefined;
+  /** Cloud milliseconds since 1970. */
+  startedAt: number | undefined;
+  finishedAt: number | undefined;
+  private process: ContainerProcess | undefined;
+  private monitor: HealthMonitor | undefined;
+  private exitCode: number | undefined;
+  private ended = false;
+  private resolveEnd: () => void = () => undefined;
+  /** Resolves when its process is gone, or will never be. */
+  private readonly end = new Promise<void>((resolve) => {
+    this.resolveEnd = resolve;
+  });
+
+  constructor(private readonly props: ContainerProps) {
+    this.definition = props.definition;
+    this.name = props.definition.name;
+  }
+
+  get state(): ContainerView['state'] {
+    if (this.ended) {
+      return 'STOPPED';
+    }
+    return this.process === undefined ? 'PENDING' : 'RUNNING';
+  }
+
+  get health(): HealthStatus {
+    return this.monitor?.status ?? 'UNKNOWN';
+  }
+
+  /** Whether it has been running, be it only for a moment. */
+  get wasStarted(): boolean {
+    return this.startedAt !== undefined;
+  }
+
+  get view(): ContainerView {
+    return {
+      name: this.name,
+      state: this.state,
+      health: this.health,
+      processId: this.process?.processId,
+      exitCode: this.exitCode,
+    };
+  }
+
+  start(launch: Launch, environment: Readonly<Record<string, string>>, healthArgv: readonly string[]): void {
+    if (this.ended || this.process !== undefined) {
+      return;
+    }
+    const { clock } = this.props;
+    this.startedAt = clock.now();
+    this.process = new ContainerProcess({
+      launch,
+      environment,
+      onLine: this.props.onLine,
+      onExit: ({ code, error }) => {
+        this.exitCode = code;
+        this.startError = error;
+        this.over();
+      },
+    });
+    const { healthCheck } = this.definition;
+    if (healthCheck !== undefined) {
+      this.monitor = new HealthMonitor({
+        check: healthCheck,
+        clock,
+        argv: healthArgv,
+        cwd: launch.cwd,
+        environment,
+        onChange: this.props.onChange,
+      });
+    }
+    this.props.onChange();
+  }
+
+  /**
+   * SIGTERM, and SIGKILL when the stop timeout is over. Resolves when its process is gone.
+   *
+   * @param mostMs cloud milliseconds after which it is killed at the latest. @default the stop timeout
+   */
+  async stop(mostMs = Number.POSITIVE_INFINITY): Promise<void> {
+    const { process: running } = this;
+    if (running === undefined) {
+      this.over();
+      return;
+    }
+    this.monitor?.stop();
+    running.terminate();
+    const timer = this.props.clock.after(Math.min(mostMs, this.stopMs()), () => running.kill());
+    await this.end;
+    timer.cancel();
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    if (this.process === undefined) {
+      this.over();
+    } else {
+      this.process.kill();
+    }
+  }
+
+  suspend(): void {
+    this.process?.suspend();
+  }
+
+  resume(): void {
+    this.process?.resume();
+  }
+
+  /** Resolves when its process is gone. */
+  get gone(): Promise<void> {
+    return this.end;
+  }
+
+  private stopMs(): number {
+    const settings = { [Env.CLOCK]: JSON.stringify(this.props.clock.settings()) };
+    return patienceFor(this.definition.stopTimeoutSeconds * 1000, LEAST_REAL_STOP_MS, settings);
+  }
+
+  private over(): void {
+    if (!this.ended) {
+      this.ended = true;
+      this.finishedAt = this.props.clock.now();
+      this.monitor?.stop();
+      this.resolveEnd();
+      this.props.onChange();
+    }
+  }
+}

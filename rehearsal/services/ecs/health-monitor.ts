@@ -1,0 +1,133 @@
+import { availableParallelism } from 'node:os';
+import type { RehearsalClock, Timer } from '../../core/clock';
+import { ContainerProcess } from './container-process';
+import type { HealthCheck, HealthStatus } from './model';
+
+/** Real milliseconds between two checks at least, until a container is healthy and from then on. */
+const LEAST_REAL_INTERVAL_MS = { starting: 250, healthy: 5_000 } as const;
+
+/** Real milliseconds that a check may take at least: on a busy machine the start of a program is most of it. */
+const LEAST_REAL_TIMEOUT_MS = 5_000;
+
+/** Checks of all containers that run at the same time: a program for each. */
+class Turns {
+  private running = 0;
+  private readonly waiting: (() => void)[] = [];
+
+  async take(): Promise<void> {
+    if (this.running >= availableParallelism()) {
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    }
+    this.running += 1;
+  }
+
+  give(): void {
+    this.running -= 1;
+    this.waiting.shift()?.();
+  }
+}
+
+const TURNS = new Turns();
+
+export interface HealthMonitorProps {
+  readonly check: HealthCheck;
+  readonly clock: RehearsalClock;
+  /** Words of the program that checks. */
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly onChange: (status: HealthStatus) => void;
+}
+
+/**
+ * A container's health check: its command runs as a process with the container's environment. The first success makes it
+ * healthy; so many failures in a row, those of the start period not counted, make it unhealthy.
+ *
+ * Intervals and timeouts are the cloud's, but not shorter than some real time: a check costs this machine a process.
+ *
+ * @see https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html
+ */
+export class HealthMonitor {
+  private current: HealthStatus = 'UNKNOWN';
+  private failures = 0;
+  private timer: Timer | undefined;
+  private stopped = false;
+  private endCheck: (() => void) | undefined;
+  private readonly startedAt: number;
+
+  constructor(private readonly props: HealthMonitorProps) {
+    this.startedAt = props.clock.now();
+    this.schedule();
+  }
+
+  get status(): HealthStatus {
+    return this.current;
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.timer?.cancel();
+    this.endCheck?.();
+  }
+
+  private schedule(): void {
+    const { check, clock } = this.props;
+    const least = LEAST_REAL_INTERVAL_MS[this.current === 'HEALTHY' ? 'healthy' : 'starting'] * clock.speed;
+    this.timer = clock.after(Math.max(check.intervalSeconds * 1000, least), () => void this.look());
+  }
+
+  private async look(): Promise<void> {
+    await TURNS.take();
+    let passed = false;
+    try {
+      passed = !this.stopped && (await this.run());
+    } finally {
+      TURNS.give();
+    }
+    if (!this.stopped) {
+      this.judge(passed);
+      this.schedule();
+    }
+  }
+
+  private judge(passed: boolean): void {
+    const { check, clock } = this.props;
+    if (passed) {
+      this.failures = 0;
+      this.set('HEALTHY');
+      return;
+    }
+    const starting = this.current !== 'HEALTHY' && clock.now() - this.startedAt < check.startPeriodSeconds * 1000;
+    this.failures += starting ? 0 : 1;
+    if (this.failures >= check.retries) {
+      this.set('UNHEALTHY');
+    }
+  }
+
+  private set(status: HealthStatus): void {
+    if (this.current !== status) {
+      this.current = status;
+      this.props.onChange(status);
+    }
+  }
+
+  /** Runs the command once; true when it exits with 0 in time. */
+  private run(): Promise<boolean> {
+    const { check, clock, argv, cwd, environment } = this.props;
+    return new Promise((resolve) => {
+      const timeoutMs = Math.max((check.timeoutSeconds * 1000) / clock.speed, LEAST_REAL_TIMEOUT_MS);
+      const program = new ContainerProcess({
+        launch: { argv, cwd },
+        environment,
+        onLine: () => undefined,
+        onExit: ({ code }) => {
+          clearTimeout(timer);
+          this.endCheck = undefined;
+          resolve(code === 0);
+        },
+      });
+      const timer = setTimeout(() => program.kill(), timeoutMs);
+      this.endCheck = () => program.kill();
+    });
+  }
+}

@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { ImageAsset } from '../../assembly';
+import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
+import { DockerfileError, type ImageConfig, readDockerfile } from './dockerfile';
+
+/** What is run here in place of an image. */
+export interface ImageCommand {
+  /** Image as task definitions name it; `*` stands for any text. */
+  readonly image: string;
+  /** Program and arguments. `node` is the Node that runs the rehearsal. */
+  readonly command: readonly string[];
+  /** Absolute path of the folder to run in. @default the image asset's folder, else that of the rehearsal's process */
+  readonly cwd?: string;
+}
+
+/** How a container is run as a process. */
+export interface Launch {
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  /** Variables that the image brings along. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** An image that nobody here can run. The message says what to do. */
+export class ImageError extends Error {}
+
+/** What a container definition says about what it runs. */
+export interface Override {
+  readonly entryPoint: readonly string[] | undefined;
+  readonly command: readonly string[] | undefined;
+}
+
+/**
+ * Knows what to run for an image: there is no container engine here. Commands that were given come first; an image asset
+ * of the assembly is run by the `ENTRYPOINT` and `CMD` of its Dockerfile, in its folder.
+ */
+export class Images {
+  private readonly assets = new Map<string, ImageAsset>();
+
+  constructor(private readonly given: readonly ImageCommand[]) {}
+
+  register(asset: ImageAsset): void {
+    for (const { repository, tag } of asset.destinations) {
+      this.assets.set(`${registryHost()}/${repository}:${tag}`, asset);
+    }
+  }
+
+  /** @throws ImageError */
+  launchOf(image: string, override: Override): Launch {
+    const asset = this.assets.get(image);
+    const given = this.given.find((one) => matches(one.image, image));
+    if (given !== undefined) {
+      if (override.entryPoint !== undefined || override.command !== undefined) {
+        throw new ImageError(
+          `image ${image} with a Command or EntryPoint in its container definition: its command is given for the whole image; leave one of the two away`,
+        );
+      }
+      const cwd = given.cwd ?? asset?.directory ?? process.cwd();
+      return { argv: runnable(given.command), cwd, environment: {} };
+    }
+    if (asset === undefined) {
+      throw new ImageError(
+        `image ${image}: no container engine here; say under "containers" in the scenario which command to run for it`,
+      );
+    }
+    const config = configOf(asset, image);
+    const entryPoint = override.entryPoint ?? config.entryPoint ?? [];
+    // An entry point of the definition leaves nothing of the image's command.
+    const command = override.command ?? (override.entryPoint === undefined ? config.command : undefined) ?? [];
+    const argv = [...entryPoint, ...command];
+    if (argv.length === 0) {
+      throw new ImageError(
+        `image ${image}: ${join(asset.directory, asset.dockerfile)} has neither ENTRYPOINT nor CMD; say under "containers" in the scenario which command to run`,
+      );
+    }
+    return { argv: runnable(argv), cwd: asset.directory, environment: config.environment };
+  }
+}
+
+/** Host of the account's registry. https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html */
+export function registryHost(): string {
+  return `${REHEARSAL_ACCOUNT}.dkr.ecr.${REHEARSAL_REGION}.amazonaws.com`;
+}
+
+/** Folders in which programs are looked for: that of the Node which runs the rehearsal first. */
+export function programPath(): string {
+  return [dirname(process.execPath), process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin'].join(':');
+}
+
+function configOf(asset: ImageAsset, image: string): ImageConfig {
+  const file = join(asset.directory, asset.dockerfile);
+  try {
+    return readDockerfile(readFileSync(file, 'utf8'), asset.target);
+  } catch (error) {
+    const why = error instanceof DockerfileError ? error.message : `cannot be read (${error})`;
+    throw new ImageError(
+      `image ${image}: ${file} ${why}; say under "containers" in the scenario which command to run for it`,
+    );
+  }
+}
+
+function runnable([program = '', ...rest]: readonly string[]): readonly string[] {
+  return [program === 'node' ? process.execPath : program, ...rest];
+}
+
+function matches(pattern: string, image: string): boolean {
+  const text = pattern
+    .split('*')
+    .map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&'))
+    .join('.*');
+  return new RegExp(`^${text}$`).test(image);
+}

@@ -1,0 +1,159 @@
+import type { ImageAsset } from '../../assembly';
+import type { RehearsalClock } from '../../core/clock';
+import type { FaultsPort } from '../../core/faults';
+import type { IamPort, LogsPort, MetricsPort } from '../../core/ports';
+import type { ResourceHandler } from '../../core/resource';
+import type { HttpHandler } from '../../front';
+import { AGENT_PREFIX, AgentEndpoint } from './agent-endpoint';
+import { associationsHandler, Clusters, clusterHandler } from './clusters';
+import { type ImageCommand, Images } from './images';
+import type { CapacityProvider, EcsEvent, ServiceView, TaskView } from './model';
+import type { Service } from './service';
+import { ServiceHandler } from './service-handler';
+import type { Task } from './task';
+import { TaskDefinitionHandler, TaskDefinitions } from './task-definitions';
+import { TaskHost } from './task-host';
+
+export type { ImageCommand } from './images';
+export type { ContainerView, EcsEvent, ServiceView, TaskView } from './model';
+
+export interface EcsDependencies {
+  readonly clock: RehearsalClock;
+  readonly iam: IamPort;
+  readonly logs: LogsPort & { groups(): readonly string[] };
+  readonly metrics: MetricsPort;
+  /** Where the front listens: the containers' `AWS_ENDPOINT_URL`. */
+  readonly frontUrl: () => string;
+  /** Serves HTTP below a prefix of the front. */
+  readonly mount: (prefix: string, handler: HttpHandler) => unknown;
+  /** What to run for images that are no assets of the assembly. @default nothing */
+  readonly commands?: readonly ImageCommand[];
+  /** Variables that every container gets on top of the template's. @default none */
+  readonly extraEnvironment?: (service: string) => Readonly<Record<string, string>>;
+  /** Zone of a subnet of this cloud. @default none is known */
+  readonly zoneOf?: (subnet: string) => string | undefined;
+  /** What goes wrong on purpose. @default nothing */
+  readonly faults?: FaultsPort;
+  readonly onEvent?: (event: EcsEvent) => void;
+}
+
+export interface Ecs {
+  readonly handlers: readonly ResourceHandler[];
+  /** Makes an image asset of an assembly known. */
+  registerImage(asset: ImageAsset): void;
+  services(): readonly ServiceView[];
+  /** Of all services, in the order of their creation; the newest stopped ones among them. */
+  tasks(): readonly TaskView[];
+  /** Revisions of task definitions, with whether they are active. */
+  taskDefinitions(): readonly { readonly arn: string; readonly active: boolean }[];
+  /** Ends every process of the task at once, as in a crash. False when there is no such task that lives. */
+  kill(taskId: string): boolean;
+  /** Stops the task as StopTask does: SIGTERM, and SIGKILL when the stop timeouts are over. Protection does not help. */
+  stopTask(taskId: string, reason?: string): boolean;
+  /** Takes a Spot task back: SIGTERM, and two minutes later at most it is gone. False unless it is a Spot task. */
+  reclaim(taskId: string): boolean;
+  /** Lets the first process of each container stand still for so many real milliseconds. */
+  freeze(taskId: string, realMs: number): boolean;
+  /** Ends every process. */
+  stop(): Promise<void>;
+}
+
+/** ECS on Fargate: services run their tasks as processes of this machine; see {@link Service} and {@link Task}. */
+export function createEcs(deps: EcsDependencies): Ecs {
+  const { clock } = deps;
+  const services = new Map<string, Service>();
+  const isUsed = (cluster: string, provider?: CapacityProvider) =>
+    [...services.values()].some(
+      (service) =>
+        service.clusterName === cluster &&
+        (provider === undefined || service.revision?.strategy.some((item) => item.provider === provider) === true),
+    );
+  const clusters = new Clusters(isUsed);
+  const definitions = new TaskDefinitions();
+  const images = new Images(deps.commands ?? []);
+  const endpoint = new AgentEndpoint({
+    clock,
+    iam: deps.iam,
+    frontUrl: deps.frontUrl,
+    ...(deps.faults === undefined ? {} : { faults: deps.faults }),
+    protect: (task, minutes) => {
+      const service = [...services.values()].find((one) => one.livingTasks().includes(task));
+      return service?.protect(task, minutes) ?? { failure: { reason: 'TASK_NOT_VALID', detail: undefined } };
+    },
+  });
+  deps.mount(AGENT_PREFIX, (request, response) => endpoint.handle(request, response));
+  const host = new TaskHost({
+    clock,
+    iam: deps.iam,
+    logs: deps.logs,
+    metrics: deps.metrics,
+    images,
+    endpoint,
+    frontUrl: deps.frontUrl,
+    extraEnvironment: deps.extraEnvironment ?? (() => ({})),
+  });
+  const withTask = (id: string, act: (task: Task) => boolean): boolean => {
+    for (const service of services.values()) {
+      const task = service.livingTasks().find((one) => one.id === id);
+      if (task !== undefined) {
+        return act(task);
+      }
+    }
+    return false;
+  };
+  const killAll = () => {
+    for (const service of services.values()) {
+      service.killAll();
+    }
+  };
+  process.once('exit', killAll);
+  return {
+    handlers: [
+      clusterHandler(clusters),
+      associationsHandler(clusters),
+      new TaskDefinitionHandler(definitions, images),
+      new ServiceHandler({
+        services,
+        clusters,
+        definitions,
+        clock,
+        host,
+        zoneOf: deps.zoneOf ?? (() => undefined),
+        onEvent: deps.onEvent ?? (() => undefined),
+      }),
+    ],
+    registerImage: (asset) => images.register(asset),
+    services: () => [...services.values()].map(({ view }) => view),
+    tasks: () => [...services.values()].flatMap((service) => service.taskViews()),
+    taskDefinitions: () => definitions.views(),
+    kill: (id) =>
+      withTask(id, (task) => {
+        task.kill();
+        return true;
+      }),
+    stopTask: (id, reason = 'Task stopped by user') =>
+      withTask(id, (task) => {
+        void task.stop({ code: 'UserInitiated', reason });
+        return true;
+      }),
+    reclaim: (id) =>
+      withTask(id, (task) => {
+        if (task.props.capacityProvider !== 'FARGATE_SPOT') {
+          return false;
+        }
+        task.reclaim();
+        return true;
+      }),
+    freeze: (id, realMs) =>
+      withTask(id, (task) => {
+        task.freeze(realMs);
+        return true;
+      }),
+    stop: async () => {
+      const living = [...services.values()].flatMap((service) => service.livingTasks());
+      killAll();
+      await Promise.all(living.map(({ allGone }) => allGone));
+      process.off('exit', killAll);
+    },
+  };
+}

@@ -1,0 +1,176 @@
+/** What a task runs, as a revision of a family froze it. */
+export interface TaskDefinition {
+  readonly arn: string;
+  readonly family: string;
+  readonly revision: number;
+  /** CPU units; 1024 are one vCPU. */
+  readonly cpu: number;
+  readonly memoryMiB: number;
+  readonly taskRoleArn: string | undefined;
+  readonly executionRoleArn: string | undefined;
+  readonly containers: readonly ContainerDefinition[];
+}
+
+export type DependencyCondition = 'START' | 'COMPLETE' | 'SUCCESS' | 'HEALTHY';
+
+export interface ContainerDefinition {
+  readonly name: string;
+  readonly image: string;
+  readonly essential: boolean;
+  readonly entryPoint: readonly string[] | undefined;
+  readonly command: readonly string[] | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly dependsOn: readonly { readonly container: string; readonly condition: DependencyCondition }[];
+  /** Seconds that the containers it depends on may take to meet their condition. */
+  readonly startTimeoutSeconds: number | undefined;
+  /** Seconds from SIGTERM to SIGKILL. */
+  readonly stopTimeoutSeconds: number;
+  readonly healthCheck: HealthCheck | undefined;
+  readonly log: LogTarget | undefined;
+}
+
+export interface HealthCheck {
+  /** `CMD` and the words of a command, or `CMD-SHELL` and a line for the shell. */
+  readonly command: readonly string[];
+  readonly intervalSeconds: number;
+  readonly timeoutSeconds: number;
+  readonly retries: number;
+  readonly startPeriodSeconds: number;
+}
+
+/** Where the `awslogs` driver writes. */
+export interface LogTarget {
+  readonly group: string;
+  readonly streamPrefix: string;
+  readonly createGroup: boolean;
+}
+
+export type HealthStatus = 'UNKNOWN' | 'HEALTHY' | 'UNHEALTHY';
+
+/** https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html */
+export type TaskStatus = 'PROVISIONING' | 'PENDING' | 'RUNNING' | 'STOPPING' | 'STOPPED';
+
+/** https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html */
+export type StopCode =
+  | 'TaskFailedToStart'
+  | 'EssentialContainerExited'
+  | 'UserInitiated'
+  | 'ServiceSchedulerInitiated'
+  | 'SpotInterruption';
+
+/** Why a task stops. */
+export interface StopReason {
+  readonly code: StopCode;
+  readonly reason: string;
+}
+
+export interface Zone {
+  readonly subnet: string;
+  /** `us-east-1a` */
+  readonly zone: string;
+}
+
+export type CapacityProvider = 'FARGATE' | 'FARGATE_SPOT';
+
+export interface StrategyItem {
+  readonly provider: CapacityProvider;
+  readonly base: number;
+  readonly weight: number;
+}
+
+/** Everything whose change means new tasks: ECS calls it a service revision. */
+export interface ServiceRevision {
+  readonly definition: TaskDefinition;
+  readonly zones: readonly Zone[];
+  readonly strategy: readonly StrategyItem[];
+}
+
+export interface DeploymentRules {
+  readonly minimumHealthyPercent: number;
+  readonly maximumPercent: number;
+  /** Undefined: the circuit breaker is off. */
+  readonly breaker: CircuitBreaker | undefined;
+  /** Undefined: the deployment ends with the last old task. */
+  readonly early: EarlySuccess | undefined;
+}
+
+export interface CircuitBreaker {
+  readonly rollback: boolean;
+  readonly resetOnHealthyTask: boolean;
+  readonly threshold: { readonly type: 'COUNT' | 'BOUNDED_PERCENT' | 'UNBOUNDED_PERCENT'; readonly value: number };
+}
+
+export interface EarlySuccess {
+  readonly healthyPercent: number;
+  readonly cleanup: 'BLOCKING' | 'DEFERRED';
+}
+
+/** A container of a task as the drill sees it. */
+export interface ContainerView {
+  readonly name: string;
+  readonly state: 'PENDING' | 'RUNNING' | 'STOPPED';
+  readonly health: HealthStatus;
+  readonly processId: number | undefined;
+  /** As Docker gives it: 128 and the number of the signal that ended it. */
+  readonly exitCode: number | undefined;
+}
+
+/** Times are cloud milliseconds since 1970. */
+export interface TaskView {
+  readonly id: string;
+  readonly arn: string;
+  /** Name of its service. */
+  readonly service: string;
+  /** Lane whose queues it polls, if its containers are told of one. */
+  readonly lane: string | undefined;
+  readonly definition: string;
+  readonly deployment: string;
+  readonly capacityProvider: CapacityProvider;
+  readonly zone: string;
+  readonly status: TaskStatus;
+  readonly desiredStatus: 'RUNNING' | 'STOPPED';
+  readonly health: HealthStatus;
+  readonly protected: boolean;
+  readonly protectedUntil: number | undefined;
+  readonly createdAt: number;
+  readonly startedAt: number | undefined;
+  /** When it was told to stop. */
+  readonly stoppingAt: number | undefined;
+  readonly stoppedAt: number | undefined;
+  readonly stopCode: StopCode | undefined;
+  readonly stoppedReason: string | undefined;
+  readonly containers: readonly ContainerView[];
+}
+
+export interface DeploymentView {
+  readonly id: string;
+  readonly status: 'PRIMARY' | 'ACTIVE';
+  readonly rolloutState: 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
+  readonly rolloutReason: string;
+  readonly definition: string;
+  readonly running: number;
+  readonly pending: number;
+  /** Failed since the last task that became healthy. */
+  readonly failedTasks: number;
+  readonly createdAt: number;
+}
+
+export interface ServiceView {
+  readonly name: string;
+  readonly arn: string;
+  readonly cluster: string;
+  readonly lane: string | undefined;
+  readonly desired: number;
+  readonly running: number;
+  readonly pending: number;
+  /** The present one first; then those whose tasks are not all gone yet. */
+  readonly deployments: readonly DeploymentView[];
+}
+
+export interface EcsEvent {
+  readonly at: number;
+  readonly service: string;
+  /** Absent for what concerns the whole service. */
+  readonly task?: string;
+  readonly message: string;
+}

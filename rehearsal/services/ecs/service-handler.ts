@@ -1,0 +1,279 @@
+import { z } from 'zod';
+import { patience } from '../../core/patience';
+import { physicalName } from '../../core/physical-name';
+import { cfnBoolean, cfnNumber, cfnTags, readProperties } from '../../core/properties';
+import {
+  FailedCreate,
+  type ResourceDeleteRequest,
+  ResourceFailure,
+  type ResourceHandler,
+  type ResourceOutcome,
+  type ResourceRequest,
+  type ResourceUpdateRequest,
+} from '../../core/resource';
+import { serviceArn } from './arn';
+import { type Clusters, strategySchema } from './clusters';
+import type { DeploymentRules, ServiceRevision, StrategyItem, Zone } from './model';
+import { Service, type ServiceProps, type ServiceSettings } from './service';
+import type { TaskDefinitions } from './task-definitions';
+
+/**
+ * Cloud milliseconds that CloudFormation waits for a service to become steady.
+ * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection.html
+ */
+const STABILIZATION_MS = 3 * 3_600_000;
+
+const percent = (most: number) => cfnNumber.pipe(z.number().int().min(0).max(most));
+const off = z.union([z.literal(false), z.literal('false')]);
+
+const deploymentConfigurationSchema = z.strictObject({
+  Alarms: z.strictObject({ AlarmNames: z.array(z.string()), Enable: off, Rollback: off }).optional(),
+  BakeTimeInMinutes: z.union([z.literal(0), z.literal('0')]).optional(),
+  DeploymentCircuitBreaker: z
+    .strictObject({
+      Enable: cfnBoolean,
+      ResetOnHealthyTask: cfnBoolean.default(true),
+      Rollback: cfnBoolean,
+      ThresholdConfiguration: z
+        .strictObject({ Type: z.enum(['COUNT', 'BOUNDED_PERCENT', 'UNBOUNDED_PERCENT']), Value: cfnNumber })
+        .default({ Type: 'BOUNDED_PERCENT', Value: 50 }),
+    })
+    .optional(),
+  EarlySuccessCriteria: z
+    .strictObject({
+      Enable: cfnBoolean,
+      HealthyPercent: percent(100).optional(),
+      SourceServiceRevisionCleanup: z.enum(['BLOCKING', 'DEFERRED']).optional(),
+    })
+    .optional(),
+  MaximumPercent: percent(100_000).default(200),
+  MinimumHealthyPercent: percent(100).default(100),
+  Strategy: z.literal('ROLLING').optional(),
+});
+
+const serviceSchema = z.strictObject({
+  AvailabilityZoneRebalancing: z.enum(['ENABLED', 'DISABLED']).optional(),
+  CapacityProviderStrategy: strategySchema.optional(),
+  Cluster: z.string(),
+  DeploymentConfiguration: deploymentConfigurationSchema.prefault({}),
+  DeploymentController: z.strictObject({ Type: z.literal('ECS') }).optional(),
+  DesiredCount: cfnNumber.pipe(z.number().int().min(0)).optional(),
+  EnableECSManagedTags: cfnBoolean.optional(),
+  EnableExecuteCommand: cfnBoolean.optional(),
+  LaunchType: z.literal('FARGATE').optional(),
+  NetworkConfiguration: z.strictObject({
+    AwsvpcConfiguration: z.strictObject({
+      AssignPublicIp: z.enum(['ENABLED', 'DISABLED']).optional(),
+      SecurityGroups: z.array(z.string()).max(5).optional(),
+      Subnets: z.array(z.string()).min(1).max(16),
+    }),
+  }),
+  PlatformVersion: z.enum(['LATEST', '1.4.0']).optional(),
+  PropagateTags: z.enum(['SERVICE', 'TASK_DEFINITION', 'NONE']).optional(),
+  SchedulingStrategy: z.literal('REPLICA').optional(),
+  ServiceName: z
+    .string()
+    .regex(/^[\w-]{1,255}$/)
+    .optional(),
+  Tags: cfnTags.optional(),
+  TaskDefinition: z.string(),
+});
+type ServiceProperties = z.infer<typeof serviceSchema>;
+
+export interface ServiceHandlerProps extends Omit<ServiceProps, 'name' | 'cluster'> {
+  readonly services: Map<string, Service>;
+  readonly clusters: Clusters;
+  readonly definitions: TaskDefinitions;
+  /** Zone of a subnet of this cloud; undefined for another. */
+  readonly zoneOf: (subnet: string) => string | undefined;
+}
+
+/**
+ * `AWS::ECS::Service` for Fargate with rolling updates. Creation and update wait until the deployment has completed, and fail
+ * when the circuit breaker gives it up.
+ *
+ * Not documented, and read so: deletion stops protected tasks as well, and waits until all are gone.
+ */
+export class ServiceHandler implements ResourceHandler {
+  readonly type = 'AWS::ECS::Service';
+  readonly source =
+    'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html';
+  readonly properties = Object.keys(serviceSchema.shape);
+  readonly replaceOn = ['Cluster', 'LaunchType', 'SchedulingStrategy', 'ServiceName'];
+
+  constructor(private readonly props: ServiceHandlerProps) {}
+
+  async create(request: ResourceRequest): Promise<ResourceOutcome> {
+    const properties = readProperties(this.type, serviceSchema, request);
+    const { clock, host, onEvent, services } = this.props;
+    const cluster = this.props.clusters.get(properties.Cluster).name;
+    const name = properties.ServiceName ?? physicalName(request.stack, request.logicalId, { maxLength: 255 });
+    const arn = serviceArn(cluster, name);
+    if (services.has(arn)) {
+      throw new ResourceFailure(`InvalidParameterException: Creation of service was not idempotent: ${name} exists.`);
+    }
+    const settings = this.settings(properties);
+    const service = new Service({ name, cluster, clock, host, onEvent }, settings);
+    services.set(arn, service);
+    try {
+      await this.stabilize(service, request);
+    } catch (error) {
+      throw error instanceof ResourceFailure ? new FailedCreate(error.message, arn) : error;
+    }
+    return outcomeOf(service);
+  }
+
+  async update(request: ResourceUpdateRequest): Promise<ResourceOutcome> {
+    const properties = readProperties(this.type, serviceSchema, request);
+    const service = this.service(request.physicalId);
+    service.update(this.settings(properties));
+    await this.stabilize(service, request);
+    return outcomeOf(service);
+  }
+
+  async delete({ physicalId }: ResourceDeleteRequest): Promise<void> {
+    const service = this.props.services.get(physicalId);
+    if (service !== undefined) {
+      await service.drain();
+      this.props.services.delete(physicalId);
+    }
+  }
+
+  private service(arn: string): Service {
+    const service = this.props.services.get(arn);
+    if (service === undefined) {
+      throw new ResourceFailure(`ServiceNotFoundException: Service not found: ${arn}`);
+    }
+    return service;
+  }
+
+  private async stabilize(service: Service, request: ResourceRequest): Promise<void> {
+    const { clock } = this.props;
+    const over = new AbortController();
+    const limit = clock.sleep(patience(clock, STABILIZATION_MS), over.signal).then(
+      () => 'late' as const,
+      () => 'late' as const,
+    );
+    const outcome = await Promise.race([service.steady(), limit]);
+    over.abort();
+    if (outcome === 'late') {
+      const { desired, running, pending } = service.view;
+      throw new ResourceFailure(
+        `service ${service.name} did not stabilize within ${STABILIZATION_MS / 3_600_000} hours: ${running} tasks running and ${pending} pending of ${desired}`,
+      );
+    }
+    if (!outcome.completed) {
+      throw new ResourceFailure(
+        `Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'. (${outcome.reason})`,
+      );
+    }
+    request.report(`steady: ${service.view.running} of ${service.desiredCount} tasks running`);
+  }
+
+  private settings(properties: ServiceProperties): ServiceSettings {
+    return {
+      revision: this.revision(properties),
+      rules: rulesOf(properties),
+      desired: properties.DesiredCount,
+    };
+  }
+
+  private revision(properties: ServiceProperties): ServiceRevision {
+    const definition = this.props.definitions.find(properties.TaskDefinition);
+    if (definition === undefined) {
+      throw new ResourceFailure(
+        `ClientException: TaskDefinition is inactive or not there: ${properties.TaskDefinition}`,
+      );
+    }
+    const { Subnets } = properties.NetworkConfiguration.AwsvpcConfiguration;
+    return { definition, zones: this.zones(Subnets), strategy: this.strategy(properties) };
+  }
+
+  /** Of a subnet that is not of this cloud nobody knows the zone: each is taken for another one. */
+  private zones(subnets: readonly string[]): readonly Zone[] {
+    return subnets.map((subnet, index) => ({
+      subnet,
+      zone: this.props.zoneOf(subnet) ?? `us-east-1${'abcdef'[index % 6]}`,
+    }));
+  }
+
+  private strategy({ Cluster, CapacityProviderStrategy, LaunchType }: ServiceProperties): readonly StrategyItem[] {
+    const { name, providers, defaultStrategy } = this.props.clusters.get(Cluster);
+    if (LaunchType !== undefined) {
+      if (CapacityProviderStrategy !== undefined && CapacityProviderStrategy.length > 0) {
+        throw new ResourceFailure(
+          'InvalidParameterException: Specifying both a launch type and capacity provider strategy is not supported.',
+        );
+      }
+      return [{ provider: 'FARGATE', base: 0, weight: 1 }];
+    }
+    const given = CapacityProviderStrategy ?? [];
+    const strategy = given.length > 0 ? given : defaultStrategy;
+    if (strategy.length === 0) {
+      return [{ provider: 'FARGATE', base: 0, weight: 1 }];
+    }
+    const foreign = strategy.find(({ provider }) => !providers.includes(provider));
+    if (foreign !== undefined) {
+      throw new ResourceFailure(
+        `InvalidParameterException: The specified capacity provider ${foreign.provider} is not associated with cluster ${name}; it has: ${providers.join(', ') || 'none'}.`,
+      );
+    }
+    if (!strategy.some(({ weight }) => weight > 0)) {
+      throw new ResourceFailure(
+        'InvalidParameterException: At least one capacity provider of a strategy must have a weight greater than 0.',
+      );
+    }
+    return strategy;
+  }
+}
+
+function rulesOf({ DeploymentConfiguration: given, AvailabilityZoneRebalancing }: ServiceProperties): DeploymentRules {
+  const {
+    MaximumPercent,
+    MinimumHealthyPercent,
+    DeploymentCircuitBreaker: breaker,
+    EarlySuccessCriteria: early,
+  } = given;
+  if (MaximumPercent < 100 || MaximumPercent <= MinimumHealthyPercent) {
+    throw new ResourceFailure(
+      `InvalidParameterException: MaximumPercent ${MaximumPercent} must be at least 100 and above MinimumHealthyPercent ${MinimumHealthyPercent}: nothing could ever be replaced.`,
+    );
+  }
+  // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html
+  if (AvailabilityZoneRebalancing === 'ENABLED' && MaximumPercent <= 100) {
+    throw new ResourceFailure(
+      'InvalidParameterException: Availability Zone rebalancing needs a MaximumPercent above 100.',
+    );
+  }
+  return {
+    minimumHealthyPercent: MinimumHealthyPercent,
+    maximumPercent: MaximumPercent,
+    breaker:
+      breaker?.Enable === true
+        ? {
+            rollback: breaker.Rollback,
+            resetOnHealthyTask: breaker.ResetOnHealthyTask,
+            threshold: { type: breaker.ThresholdConfiguration.Type, value: breaker.ThresholdConfiguration.Value },
+          }
+        : undefined,
+    early: early?.Enable === true ? earlyOf(early, MinimumHealthyPercent) : undefined,
+  };
+}
+
+/** https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentEarlySuccessCriteria.html */
+function earlyOf(
+  early: NonNullable<ServiceProperties['DeploymentConfiguration']['EarlySuccessCriteria']>,
+  minimum: number,
+): NonNullable<DeploymentRules['early']> {
+  const { HealthyPercent: healthyPercent, SourceServiceRevisionCleanup: cleanup } = early;
+  if (healthyPercent === undefined || cleanup === undefined || healthyPercent < minimum) {
+    throw new ResourceFailure(
+      `InvalidParameterException: EarlySuccessCriteria needs SourceServiceRevisionCleanup and a HealthyPercent from MinimumHealthyPercent (${minimum}) to 100, and has ${JSON.stringify(early)}.`,
+    );
+  }
+  return { healthyPercent, cleanup };
+}
+
+function outcomeOf(service: Service): ResourceOutcome {
+  return { physicalId: service.arn, attributes: { Name: service.name, ServiceArn: service.arn } };
+}

@@ -1,0 +1,329 @@
+import { Env } from '../../../lib/contract';
+import type { RehearsalClock, Timer } from '../../core/clock';
+import { taskArn } from './arn';
+import { Container } from './container';
+import { StartFailure } from './execution-role';
+import { ImageError } from './images';
+import type { CapacityProvider, HealthStatus, StopReason, TaskDefinition, TaskStatus, TaskView, Zone } from './model';
+import type { TaskHost } from './task-host';
+
+export interface TaskProps {
+  readonly id: string;
+  readonly cluster: string;
+  readonly service: string;
+  /** Id of the deployment that it belongs to. */
+  readonly deployment: string;
+  readonly definition: TaskDefinition;
+  readonly zone: Zone;
+  readonly capacityProvider: CapacityProvider;
+  readonly clock: RehearsalClock;
+  readonly host: TaskHost;
+  /** Its status, its health or its protection is another. */
+  readonly onChange: (task: Task) => void;
+}
+
+/**
+ * Cloud milliseconds from the decision to run a task until its containers start: a machine is found, the network interface
+ * attached, the image pulled. AWS publishes no figure, for it depends on the image; for small ones users report about half a
+ * minute.
+ */
+export const FARGATE_START_MS = 35_000;
+
+/** How long before its end a Spot task is told. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html */
+const SPOT_NOTICE_MS = 120_000;
+
+/** Cloud milliseconds that a dependency may take if its container does not say: what Fargate allows at most. */
+const START_TIMEOUT_MS = 120_000;
+
+/** A Fargate task of a service: its containers, in their order, from its start to its end. */
+export class Task {
+  readonly id: string;
+  readonly arn: string;
+  readonly containers: readonly Container[];
+  readonly createdAt: number;
+  private status: TaskStatus = 'PROVISIONING';
+  private startedAt: number | undefined;
+  private stoppingAt: number | undefined;
+  private stoppedAt: number | undefined;
+  private stopReason: StopReason | undefined;
+  private protectedUntilMs: number | undefined;
+  private protection: Timer | undefined;
+  private readonly stopping = new AbortController();
+  private readonly watchers = new Set<() => void>();
+  private resolveStopped: () => void = () => undefined;
+  /** Resolves when all of it is gone. */
+  readonly stopped = new Promise<void>((resolve) => {
+    this.resolveStopped = resolve;
+  });
+
+  constructor(readonly props: TaskProps) {
+    const { id, cluster, definition, clock } = props;
+    this.id = id;
+    this.arn = taskArn(cluster, id);
+    this.createdAt = clock.now();
+    this.containers = definition.containers.map(
+      (container) =>
+        new Container({
+          definition: container,
+          clock,
+          onLine: (line) => props.host.log(this, container, line),
+          onChange: () => this.onContainerChange(),
+        }),
+    );
+  }
+
+  get lastStatus(): TaskStatus {
+    return this.status;
+  }
+
+  /** Whether it is meant to run. */
+  get wanted(): boolean {
+    return this.stopReason === undefined;
+  }
+
+  /** https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html */
+  get health(): HealthStatus {
+    const checked = this.containers.filter(({ definition }) => definition.essential && definition.healthCheck);
+    if (checked.some(({ health }) => health === 'UNHEALTHY')) {
+      return 'UNHEALTHY';
+    }
+    return checked.length > 0 && checked.every(({ health }) => health === 'HEALTHY') ? 'HEALTHY' : 'UNKNOWN';
+  }
+
+  /** Running, and healthy as far as anybody checks. */
+  get isHealthy(): boolean {
+    return this.status === 'RUNNING' && (this.health === 'HEALTHY' || !this.hasChecks);
+  }
+
+  get isProtected(): boolean {
+    return this.protectedUntil !== undefined;
+  }
+
+  /** Cloud milliseconds since 1970; undefined when the task is not protected. */
+  get protectedUntil(): number | undefined {
+    return this.protectedUntilMs;
+  }
+
+  get view(): TaskView {
+    const { service, definition, deployment, capacityProvider, zone } = this.props;
+    return {
+      id: this.id,
+      arn: this.arn,
+      service,
+      lane: laneOf(definition),
+      definition: definition.arn,
+      deployment,
+      capacityProvider,
+      zone: zone.zone,
+      status: this.status,
+      desiredStatus: this.wanted ? 'RUNNING' : 'STOPPED',
+      health: this.health,
+      protected: this.isProtected,
+      protectedUntil: this.protectedUntil,
+      createdAt: this.createdAt,
+      startedAt: this.startedAt,
+      stoppingAt: this.stoppingAt,
+      stoppedAt: this.stoppedAt,
+      stopCode: this.stopReason?.code,
+      stoppedReason: this.stopReason?.reason,
+      containers: this.containers.map(({ view }) => view),
+    };
+  }
+
+  /** Brings it up. Never rejects: a task that does not start stops with the reason. */
+  async start(): Promise<void> {
+    const { clock, host } = this.props;
+    const { signal } = this.stopping;
+    try {
+      await clock.sleep(FARGATE_START_MS, signal);
+      const launches = await host.prepare(this);
+      signal.throwIfAborted();
+      this.set('PENDING');
+      await Promise.all(
+        this.containers.map(async (container) => {
+          await this.dependenciesOf(container);
+          signal.throwIfAborted();
+          const launch = launches.get(container.name);
+          if (launch !== undefined) {
+            container.start(launch, launch.environment, launch.healthArgv);
+          }
+        }),
+      );
+      if (this.wanted) {
+        this.startedAt = clock.now();
+        this.set('RUNNING');
+      }
+    } catch (error) {
+      if (signal.aborted) {
+        host.forget(this);
+        return;
+      }
+      const known = error instanceof StartFailure || error instanceof ImageError;
+      const reason = error instanceof Error ? error.message : String(error);
+      void this.stop({ code: 'TaskFailedToStart', reason: known ? reason : `fault of the rehearsal: ${reason}` });
+    }
+  }
+
+  /**
+   * Ends it: each container after those that depend on it, with its stop timeout. Resolves when all are gone. A task that is
+   * stopping already goes on doing so.
+   *
+   * @param mostMs cloud milliseconds after which everything is killed. @default the stop timeouts alone
+   */
+  async stop(reason: StopReason, mostMs?: number): Promise<void> {
+    if (this.stopReason !== undefined) {
+      return this.stopped;
+    }
+    const { clock, host } = this.props;
+    this.stopReason = reason;
+    this.stoppingAt = clock.now();
+    this.stopping.abort(new Error(reason.reason));
+    this.protect(undefined);
+    this.set('STOPPING');
+    const last = mostMs === undefined ? undefined : clock.after(mostMs, () => this.kill());
+    await Promise.all(
+      this.containers.map(async (container) => {
+        await Promise.all(this.dependentsOf(container).map(({ gone }) => gone));
+        await container.stop();
+      }),
+    );
+    last?.cancel();
+    this.stoppedAt = clock.now();
+    host.forget(this);
+    this.set('STOPPED');
+    this.resolveStopped();
+    return undefined;
+  }
+
+  /** Fargate takes the capacity back: SIGTERM, and two minutes later at most it is gone. */
+  reclaim(): void {
+    void this.stop({ code: 'SpotInterruption', reason: 'Your Spot Task was interrupted.' }, SPOT_NOTICE_MS);
+  }
+
+  /** Resolves when no process of it is left. */
+  get allGone(): Promise<unknown> {
+    return Promise.all(this.containers.map(({ gone }) => gone));
+  }
+
+  /** Every process of it ends at once, as in a crash. */
+  kill(): void {
+    for (const container of this.containers) {
+      container.kill();
+    }
+  }
+
+  /** The first process of each container stands still for so many real milliseconds. */
+  freeze(realMs: number): void {
+    for (const container of this.containers) {
+      container.suspend();
+    }
+    setTimeout(() => {
+      for (const container of this.containers) {
+        container.resume();
+      }
+    }, realMs).unref();
+  }
+
+  /** @param untilMs cloud milliseconds since 1970; undefined: not any more */
+  protect(untilMs: number | undefined): void {
+    const { clock, onChange } = this.props;
+    if (untilMs === undefined && this.protectedUntilMs === undefined) {
+      return;
+    }
+    this.protection?.cancel();
+    this.protectedUntilMs = untilMs;
+    this.protection =
+      untilMs === undefined ? undefined : clock.after(untilMs - clock.now(), () => this.protect(undefined));
+    onChange(this);
+  }
+
+  private get hasChecks(): boolean {
+    return this.containers.some(({ definition }) => definition.essential && definition.healthCheck !== undefined);
+  }
+
+  /** https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDependency.html */
+  private async dependenciesOf({ definition }: Container): Promise<void> {
+    const { clock } = this.props;
+    const limitMs = (definition.startTimeoutSeconds ?? START_TIMEOUT_MS / 1000) * 1000;
+    const over = new AbortController();
+    const timeout = clock.sleep(limitMs, over.signal).then(
+      () =>
+        Promise.reject(
+          new StartFailure(`dependencies of container ${definition.name} took more than ${limitMs / 1000} seconds`),
+        ),
+      () => undefined,
+    );
+    const met = Promise.all(
+      definition.dependsOn.map(({ container: name, condition }) => {
+        const container = this.containers.find((one) => one.name === name);
+        return this.until(() => {
+          if (container === undefined) {
+            return true;
+          }
+          const { view } = container;
+          if (condition === 'START') {
+            return container.wasStarted;
+          }
+          if (condition === 'HEALTHY') {
+            return view.health === 'HEALTHY';
+          }
+          if (condition === 'SUCCESS' && view.exitCode !== undefined && view.exitCode !== 0) {
+            throw new StartFailure(
+              `container ${name}, which ${definition.name} depends on, ended with ${view.exitCode}`,
+            );
+          }
+          return view.state === 'STOPPED';
+        });
+      }),
+    );
+    try {
+      await Promise.race([met, timeout]);
+    } finally {
+      over.abort();
+    }
+  }
+
+  private dependentsOf({ name }: Container): readonly Container[] {
+    return this.containers.filter(({ definition }) => definition.dependsOn.some(({ container }) => container === name));
+  }
+
+  /** Resolves when the test holds; rejects when the task is to stop. */
+  private async until(test: () => boolean): Promise<void> {
+    while (!test()) {
+      this.stopping.signal.throwIfAborted();
+      await new Promise<void>((resolve) => this.watchers.add(resolve));
+    }
+  }
+
+  private set(status: TaskStatus): void {
+    this.status = status;
+    this.changed();
+  }
+
+  private changed(): void {
+    const waiting = [...this.watchers];
+    this.watchers.clear();
+    for (const resolve of waiting) {
+      resolve();
+    }
+    this.props.onChange(this);
+  }
+
+  private onContainerChange(): void {
+    const failed = this.containers.find(({ startError }) => startError !== undefined);
+    const ended = this.containers.find(({ state, definition }) => state === 'STOPPED' && definition.essential);
+    if (failed !== undefined && this.wanted) {
+      const reason = `CannotStartContainerError: ${failed.name}: ${failed.startError}`;
+      void this.stop({ code: 'TaskFailedToStart', reason });
+    } else if (ended !== undefined && this.wanted) {
+      void this.stop({ code: 'EssentialContainerExited', reason: 'Essential container in task exited' });
+    } else {
+      this.changed();
+    }
+  }
+}
+
+/** Lane that the containers are told to poll. */
+export function laneOf(definition: TaskDefinition): string | undefined {
+  return definition.containers.map(({ environment }) => environment[Env.LANE]).find((lane) => lane !== undefined);
+}
