@@ -10,6 +10,7 @@ const ordersSchema = z.object({
 export default defineAgent({
   input: z.object({ text: z.string() }),
   output: z.object({ lines: z.number() }),
+  settings: z.object({ MAX_LINES: z.coerce.number().int().min(0).default(20) }),
   probe: { input: { text: 'probe' } },
 
   async run(task, ctx) {
@@ -23,11 +24,12 @@ export default defineAgent({
         code: 'malformed_answer',
       });
     }
-    for (let line = 0; line < orders.data.toolCalls; line++) {
+    const lines = Math.min(orders.data.toolCalls, ctx.settings.MAX_LINES);
+    for (let line = 0; line < lines; line++) {
       await ctx.tool('note', { line }, () => ({ noted: line }));
     }
     ctx.score(orders.data.score);
-    return { lines: orders.data.toolCalls };
+    return { lines };
   },
 });
 

@@ -11,6 +11,7 @@ const app = new App();
 const variant = String(app.node.tryGetContext('variant') ?? 'good');
 const requestsPerMinute = app.node.tryGetContext('requestsPerMinute');
 const agentPerDay = app.node.tryGetContext('agentPerDay');
+const maxLines = app.node.tryGetContext('maxLines');
 const carefulPercent = app.node.tryGetContext('carefulPercent');
 if (carefulPercent !== undefined) {
   new FlagStack(app, 'FlagAgent', { variant, carefulPercent: Number(carefulPercent) });
@@ -25,7 +26,10 @@ if (carefulPercent !== undefined) {
 } else if (app.node.tryGetContext('rotation') !== undefined) {
   new RotationStack(app, 'RotationAgent', { variant });
 } else if (app.node.tryGetContext('chaos') === undefined) {
-  new DrillStack(app, 'DrillAgent', { variant });
+  new DrillStack(app, 'DrillAgent', {
+    variant,
+    ...(maxLines === undefined ? {} : { maxLines: String(maxLines) }),
+  });
 } else {
   new ChaosStack(app, 'ChaosAgent', { variant });
 }

@@ -19,6 +19,8 @@ import { behaviorOf } from './behavior-of';
 export interface DrillStackProps extends StackProps {
   /** Put into the prompt: another variant is another release. */
   readonly variant: string;
+  /** Setting of the agent, as it stands in the worker's environment. @default the agent's own default */
+  readonly maxLines?: string;
 }
 
 const AGENT = 'drill';
@@ -36,7 +38,11 @@ export class DrillStack extends Stack {
         model: Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 0 } }),
         limits: { maxDuration: Duration.seconds(30), maxToolCalls: 20 },
       }),
-      worker: Worker.lambda({ entry: join(__dirname, 'agent.ts'), timeout: Duration.minutes(1) }),
+      worker: Worker.lambda({
+        entry: join(__dirname, 'agent.ts'),
+        timeout: Duration.minutes(1),
+        ...(props.maxLines === undefined ? {} : { environment: { MAX_LINES: props.maxLines } }),
+      }),
       secrets: { anthropic: key },
       removalPolicy: RemovalPolicy.DESTROY,
       rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 50, bake: Duration.minutes(4) }), {

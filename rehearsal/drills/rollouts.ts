@@ -3,13 +3,20 @@ import { drillScenario, FAST, type NamedDrill, variant } from './drill-app';
 
 export const preflightRefuses: NamedDrill = {
   name: 'preflight-refuses',
-  shows: 'a release that cannot answer is refused by the preflight: no user meets it',
+  shows: 'a release that cannot answer, or lacks a setting, is refused by the preflight: no user meets it',
   scenario: async () =>
     drillScenario(
       'preflight-refuses',
       [
         variant('good', { expected: 'promoted', traffic: { minShare: 0.5 } }),
-        variant('mute', { expected: 'refused', because: { reason: 'preflight failed' }, traffic: { minShare: 0.5 } }),
+        variant('mute', { expected: 'refused', because: { reason: 'preflight failed' }, traffic: { minShare: 0.25 } }),
+        {
+          name: 'unset',
+          context: { variant: 'good', maxLines: 'many' },
+          expected: 'refused',
+          because: { reason: 'MAX_LINES is malformed' },
+          traffic: { minShare: 0.25 },
+        },
       ],
       [{ name: 'mute', refusalRate: 1 }],
       { brokenProbe: true },

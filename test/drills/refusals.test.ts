@@ -1,12 +1,14 @@
 import { DRILL_TIMEOUT_MS, runNamedDrill, verdicts } from './run-named-drill';
 
 test(
-  'preflight-refuses: no user meets a release that cannot answer',
+  'preflight-refuses: no user meets a release that cannot answer, or that lacks a setting',
   async () => {
     const report = await runNamedDrill('preflight-refuses');
-    expect(verdicts(report)).toEqual({ good: 'promoted', mute: 'refused' });
+    expect(verdicts(report)).toEqual({ good: 'promoted', mute: 'refused', unset: 'refused' });
     expect(report.releases[1]).toMatchObject({ usersOnCandidate: 0, shiftSeconds: 0, tasks: { candidate: 0 } });
     expect(report.releases[1]?.reason).toContain('model_refusal');
+    expect(report.releases[2]).toMatchObject({ usersOnCandidate: 0, shiftSeconds: 0, tasks: { candidate: 0 } });
+    expect(report.releases[2]?.reason).toMatch(/check settings failed: settings of the agent: MAX_LINES is malformed/);
   },
   DRILL_TIMEOUT_MS,
 );
