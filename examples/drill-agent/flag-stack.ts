@@ -30,17 +30,18 @@ export class FlagStack extends Stack {
         careful: Flag.boolean({
           percent: props.carefulPercent,
           gates: {
+            // A slow machine does a few tasks a second, a fifth of them with the flag: long enough to see three of these.
             errors: QualityGate.errorRate({
               max: 0.2,
-              period: Duration.minutes(1),
-              evaluationPeriods: 2,
+              period: Duration.minutes(5),
+              evaluationPeriods: 1,
               datapointsToAlarm: 1,
               minSamples: 3,
             }),
           },
         }),
       },
-      flagGrowth: FlagGrowth.linear({ percent: 50, over: Duration.minutes(2), bake: Duration.minutes(8) }),
+      flagGrowth: FlagGrowth.linear({ percent: 50, over: Duration.minutes(2), bake: Duration.minutes(12) }),
     });
   }
 }
