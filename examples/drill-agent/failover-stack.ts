@@ -23,7 +23,7 @@ export class FailoverStack extends Stack {
           Model.openAi('gpt-5-mini-2025-08-07', { price }),
           Model.bedrock('us.anthropic.claude-haiku-4-5-20251001-v1:0', { price }),
         ],
-        modelPolicy: { backoffFirst: Duration.millis(100), breakerFailures: 3, breakerOpen: Duration.minutes(1) },
+        modelPolicy: { backoffFirst: Duration.millis(100), breakerFailures: 3, breakerOpen: Duration.minutes(3) },
         limits: { maxDuration: Duration.seconds(30), maxToolCalls: 20 },
       }),
       worker: Worker.lambda({ entry: join(__dirname, 'agent.ts'), timeout: Duration.minutes(1) }),

@@ -1,7 +1,10 @@
 import type { Scenario } from '../drill/scenario';
 import type { NamedDrill } from './drill-app';
 
-/** Cloud seconds per real second: a breaker is open for a minute, which takes two seconds. */
+/**
+ * Cloud seconds per real second: a breaker is open for three minutes, which takes six seconds. Each worker tries a model that is
+ * away so often, and a slow machine takes longer for the stretch below: it must not look like workers that try on and on.
+ */
 const SPEED = 30;
 
 /** Requests, counted over all models, during which the primary is away. */
