@@ -24,6 +24,7 @@ const common = {
     '^cdk-agent-lanes$': '<rootDir>/lib/index.ts',
     '^cdk-agent-lanes/runtime$': '<rootDir>/lambda/runtime/index.ts',
     '^cdk-agent-lanes/worker$': '<rootDir>/lambda/worker/index.ts',
+    '^cdk-agent-lanes/container$': '<rootDir>/lambda/container/index.ts',
   },
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',
 };

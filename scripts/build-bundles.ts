@@ -6,12 +6,17 @@ import { build } from 'esbuild';
 
 const ROOT = join(__dirname, '..');
 
-/** One bundle: a Lambda function of the library, or what the rehearsal starts in place of Lambda's own runtime. */
+/**
+ * One bundle: a Lambda function of the library, what the rehearsal starts in place of Lambda's own runtime, or the program
+ * of a container.
+ */
 export interface BundleEntry {
   /** Folder below `assets/`. */
   readonly name: string;
   /** Source file, relative to the package. */
   readonly entry: string;
+  /** For a container: its Dockerfile, relative to the package. It goes into the folder, which is what is built. */
+  readonly dockerfile?: string;
 }
 
 /** Functions of the library that run in AWS: folders of `lambda/`. */
@@ -30,10 +35,12 @@ const FUNCTIONS = [
 export const BUNDLES: readonly BundleEntry[] = [
   ...FUNCTIONS.map((name) => ({ name, entry: `lambda/${name}/index.ts` })),
   { name: 'rehearsal-bootstrap', entry: 'rehearsal/services/lambda/bootstrap.ts' },
+  { name: 'container-worker', entry: 'lambda/container/main.ts', dockerfile: 'lambda/container/Dockerfile' },
 ];
 
-/** Stands in for the SDK's chain of credential providers, which is a third of a bundle. */
-const CREDENTIALS = join(ROOT, 'lambda/common/lambda-credentials.ts');
+/** Stand in for the SDK's chain of credential providers, which is a third of a bundle. */
+const FUNCTION_CREDENTIALS = join(ROOT, 'lambda/common/lambda-credentials.ts');
+const CONTAINER_CREDENTIALS = join(ROOT, 'lambda/common/container-credentials.ts');
 
 /**
  * Bundles every entry of {@link BUNDLES} to `assets/<name>/index.js` (CommonJS, the AWS SDK included, so that a function
@@ -47,9 +54,11 @@ const CREDENTIALS = join(ROOT, 'lambda/common/lambda-credentials.ts');
  * @throws Error naming the entries that do not exist
  */
 export async function buildBundles(root: string = ROOT, bundles: readonly BundleEntry[] = BUNDLES): Promise<void> {
-  const missing = bundles.filter(({ entry }) => !existsSync(join(root, entry)));
+  const missing = bundles
+    .flatMap(({ entry, dockerfile = entry }) => [entry, dockerfile])
+    .filter((file) => !existsSync(join(root, file)));
   if (missing.length > 0) {
-    const names = missing.map(({ entry }) => entry).join(', ');
+    const names = [...new Set(missing)].join(', ');
     throw new Error(`cannot bundle: no such file below ${root}: ${names}; restore it or take it off BUNDLES`);
   }
   for (const bundle of bundles) {
@@ -57,7 +66,7 @@ export async function buildBundles(root: string = ROOT, bundles: readonly Bundle
   }
 }
 
-async function buildBundle(root: string, { name, entry }: BundleEntry): Promise<void> {
+async function buildBundle(root: string, { name, entry, dockerfile }: BundleEntry): Promise<void> {
   const outfile = join(root, 'assets', name, 'index.js');
   const { outputFiles } = await build({
     absWorkingDir: root,
@@ -71,7 +80,9 @@ async function buildBundle(root: string, { name, entry }: BundleEntry): Promise<
     // The ES modules of a package are what esbuild can take unused exports out of.
     mainFields: ['module', 'main'],
     conditions: ['node', 'import', 'module'],
-    alias: { '@aws-sdk/credential-provider-node': CREDENTIALS },
+    alias: {
+      '@aws-sdk/credential-provider-node': dockerfile === undefined ? FUNCTION_CREDENTIALS : CONTAINER_CREDENTIALS,
+    },
     // All that the SDK loads on demand is either in the bundle or part of Node: no module loader is needed to get it.
     supported: { 'dynamic-import': false },
     minify: true,
@@ -84,6 +95,9 @@ async function buildBundle(root: string, { name, entry }: BundleEntry): Promise<
   for (const { path, contents } of outputFiles) {
     const target = path.endsWith('.map') ? join(root, 'assets-maps', relative(join(root, 'assets'), path)) : path;
     await replaceFile(target, contents);
+  }
+  if (dockerfile !== undefined) {
+    await replaceFile(join(root, 'assets', name, 'Dockerfile'), await readFile(join(root, dockerfile)));
   }
 }
 

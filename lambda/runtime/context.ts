@@ -28,6 +28,7 @@ import { Steps } from './steps';
 import { callTool, type ToolSchemas } from './tools';
 import type { TranscriptWriter } from './transcripts';
 import { refuseIfAborted } from './until-aborted';
+import { type ReportedCall, UsageReports } from './usage-reports';
 
 /** What the contexts of all tasks of one environment share. Nothing in it belongs to a task. */
 export interface AgentEnvironment {
@@ -71,6 +72,7 @@ export class TaskContext implements AgentContext {
   readonly #steps: Steps;
   readonly #trace: TraceContext | undefined;
   readonly #tally: ModelTally;
+  readonly #reports: UsageReports;
   #score: number | undefined;
 
   constructor(
@@ -106,11 +108,12 @@ export class TaskContext implements AgentContext {
     });
     this.#steps = steps;
     this.#tally = new ModelTally(journal?.models);
+    const checkBudgets = async () =>
+      environment.budgets?.check(task.user, task.mode, meter.usage.cost - costBefore, logger);
     this.model = new TaskModel({
       chain: models,
       primary: behavior.model.id,
-      beforeCall: () =>
-        environment.budgets?.check(task.user, task.mode, meter.usage.cost - costBefore, logger) ?? Promise.resolve(),
+      beforeCall: checkBudgets,
       mode: task.mode,
       steps,
       meter,
@@ -119,6 +122,15 @@ export class TaskContext implements AgentContext {
       signal,
       trace,
       transcripts,
+    });
+    this.#reports = new UsageReports({
+      models: [behavior.model, ...behavior.fallbacks],
+      attempt: task.attempt,
+      steps,
+      meter,
+      tally: this.#tally,
+      controller,
+      afterCall: checkBudgets,
     });
     this.session = sessions.open(task.session, signal);
     this.flags = new TaskFlags({ reader: environment.flags, user: task.user, steps, journal, signal });
@@ -175,5 +187,15 @@ export class TaskContext implements AgentContext {
 
   usage(): Usage {
     return this.meter.usage;
+  }
+
+  /**
+   * Counts a call of a model that the agent made itself. Not for agents in this process: they have a model to ask.
+   *
+   * @returns what the call cost, in US dollars
+   * @throws as {@link UsageReports.report}
+   */
+  reportUsage(call: ReportedCall): Promise<number> {
+    return this.#reports.report(call);
   }
 }

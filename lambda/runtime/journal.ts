@@ -11,7 +11,7 @@ import type { Clock } from '../common/clock';
 import type { PayloadStore } from '../common/payload-store';
 import { LeaseLostError } from './errors';
 import { type ModelReport, mostAnswered } from './model-tally';
-import { FLAG_KEY_PREFIX } from './step-keys';
+import { FLAG_KEY_PREFIX, USAGE_KEY_PREFIX } from './step-keys';
 import { StepValues } from './step-values';
 import { addUsage, NOTHING_USED } from './usage';
 
@@ -161,10 +161,10 @@ export class TaskJournal {
     );
   }
 
-  /** Names of entries that earlier attempts finished, and that this one had no use for. */
+  /** Names of entries that earlier attempts finished, and that this one had no use for. Reports of usage are of none. */
   unused(): readonly string[] {
     return [...this.#former.values()]
-      .filter(({ key, state }) => state === 'finished' && !this.#used.has(key))
+      .filter(({ key, state }) => state === 'finished' && !this.#used.has(key) && !key.startsWith(USAGE_KEY_PREFIX))
       .sort((a, b) => a.order - b.order)
       .map(({ key }) => key);
   }

@@ -7,6 +7,9 @@ export const KEY_DIGITS = 12;
 /** Keys of flags begin like this, and no others: those of steps begin with `step:`. */
 export const FLAG_KEY_PREFIX = 'flag:';
 
+/** Keys of reports of model calls that an agent made itself begin like this. */
+export const USAGE_KEY_PREFIX = 'usage:';
+
 /** Longest name of a step, in bytes: a sort key of DynamoDB has 1024. */
 const LONGEST_NAME = 512;
 

@@ -9,7 +9,7 @@ import {
 } from '../../lib/contract';
 import { queueUrlsSchema, readSettings, setting } from '../common/settings';
 
-const workerSettingsSchema = z
+export const workerSettingsSchema = z
   .object({
     [Env.AGENT]: setting.text,
     [Env.RELEASE]: z.string().regex(RELEASE_ID_PATTERN, 'must be a release id, r- and 12 hexadecimal digits'),

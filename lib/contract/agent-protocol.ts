@@ -46,6 +46,14 @@ export const ENVELOPE_BYTES = 64 * 1024;
 
 const protocol = z.literal(AGENT_PROTOCOL_VERSION).describe('Version of this protocol.');
 
+function isPattern(text: string): boolean {
+  try {
+    return new RegExp(text, 'u') !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 const taskRef = z.object({
   id: z.string().regex(TASK_ID_PATTERN),
   attempt: z.number().int().positive().describe('Which attempt is meant.'),
@@ -63,7 +71,11 @@ export const agentHealthSchema = z.looseObject({
   redact: z
     .array(
       z.strictObject({
-        pattern: z.string().min(1).describe('Regular expression of JavaScript, with the flags g and u.'),
+        pattern: z
+          .string()
+          .min(1)
+          .refine(isPattern, 'must be a regular expression of JavaScript, as it is with the flag u')
+          .describe('Regular expression of JavaScript, with the flags g and u.'),
         replacement: z.string().optional().describe('Default: ***'),
       }),
     )
@@ -105,12 +117,15 @@ export type RunRequest = z.infer<typeof runRequestSchema>;
 export const ERROR_KINDS = ['fatal', 'retryable', 'throttled', 'over'] as const;
 export type ErrorKind = (typeof ERROR_KINDS)[number];
 
-/** Longest time that an agent may ask for before its task is tried again: SQS hides no message for longer. */
-export const MAX_RETRY_AFTER_SECONDS = 11 * 60 * 60;
+/** Longest time that an error asks for before its task is tried again: a day's budget ends with the day. */
+export const MAX_RETRY_AFTER_SECONDS = 24 * 60 * 60;
+
+/** Characters of a message that are kept. */
+export const MAX_MESSAGE_LENGTH = 4_000;
 
 const protocolErrorSchema = z.strictObject({
   code: z.string().min(1).max(64).describe('Stable, for programs: becomes the code of the task.'),
-  message: z.string().max(4_000).describe('For people: no secrets in it.'),
+  message: z.string().describe(`For people: no secrets in it. ${MAX_MESSAGE_LENGTH} characters are kept.`),
   kind: z
     .enum(ERROR_KINDS)
     .optional()
@@ -226,7 +241,7 @@ export const finishStepResponseSchema = z.strictObject({ value: z.json() });
 export type FinishStepResponse = z.infer<typeof finishStepResponseSchema>;
 
 /** Body of `POST …/steps/{step}/fail`. Nothing is kept: the step may be begun again. */
-export const failStepRequestSchema = z.strictObject({ message: z.string().max(4_000).describe('For the log.') });
+export const failStepRequestSchema = z.strictObject({ message: z.string().describe('For the log.') });
 export type FailStepRequest = z.infer<typeof failStepRequestSchema>;
 
 /** Body of `POST …/model`: a call of the release's chain of models. */

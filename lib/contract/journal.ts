@@ -14,7 +14,7 @@ export type JournalKind = (typeof JOURNAL_KINDS)[number];
 export const journalEntrySchema = z.object({
   /**
    * Unique within the task: `step:<name>`, `flag:<name>` (kind `step`), `tool:<name>:<digest of the input>#<n>`,
-   * `model:<digest of the request>#<n>`.
+   * `model:<digest of the request>#<n>`, `usage:<attempt>#<n>` (kind `model`: a call that the agent made itself).
    */
   key: z.string().min(1),
   kind: z.enum(JOURNAL_KINDS),

@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BUNDLES, buildBundles } from '../../scripts/build-bundles';
@@ -77,12 +87,42 @@ test('fails for source that is broken', async () => {
   await expect(buildBundles(project('export const handler = ('), bundles)).rejects.toThrow('lambda/one/index.ts');
 });
 
-test.each(BUNDLES.filter(({ name }) => name !== 'rehearsal-bootstrap'))(
-  'the bundle $name is a Lambda function',
-  ({ name }) => {
-    const file = join(ROOT, 'assets', name, 'index.js');
-    expect(require(file)).toMatchObject({ handler: expect.any(Function) });
-    // What is loaded at each cold start: grows only when somebody means it to.
-    expect(statSync(file).size).toBeLessThan(900_000);
-  },
-);
+test('a container gets its Dockerfile beside its program, and nothing else', async () => {
+  const root = project();
+  writeFileSync(join(root, 'Dockerfile'), 'FROM scratch\nCOPY index.js ./\n');
+  await buildBundles(root, [{ name: 'box', entry: 'lambda/one/index.ts', dockerfile: 'Dockerfile' }]);
+  expect(readdirSync(join(root, 'assets/box')).sort()).toEqual(['Dockerfile', 'index.js']);
+  expect(readFileSync(join(root, 'assets/box/Dockerfile'), 'utf8')).toBe('FROM scratch\nCOPY index.js ./\n');
+  await expect(
+    buildBundles(root, [{ name: 'box', entry: 'lambda/one/index.ts', dockerfile: 'none/Dockerfile' }]),
+  ).rejects.toThrow('none/Dockerfile');
+});
+
+const WORKER_IMAGE = join(ROOT, 'assets/container-worker');
+
+test("the worker's image is its program alone, run by a user who is not root", () => {
+  expect(readdirSync(WORKER_IMAGE).sort()).toEqual(['Dockerfile', 'index.js']);
+  const dockerfile = readFileSync(join(WORKER_IMAGE, 'Dockerfile'), 'utf8');
+  expect(dockerfile).toMatch(/^ARG BASE_IMAGE=public\.ecr\.aws\/docker\/library\/node:24-slim$/m);
+  expect(dockerfile).toMatch(/^USER node$/m);
+  // In exec form: a shell in between would keep SIGTERM to itself.
+  expect(dockerfile.trimEnd().split('\n').at(-1)).toBe('CMD ["node", "index.js"]');
+  expect(dockerfile).toMatch(/^COPY index\.js \.\/$/m);
+});
+
+test("the worker's program asks ECS for credentials, and carries no other provider of them", () => {
+  const program = readFileSync(join(WORKER_IMAGE, 'index.js'), 'utf8');
+  expect(program).toContain('AWS_CONTAINER_CREDENTIALS_RELATIVE_URI');
+  expect(program).not.toContain('AWS_WEB_IDENTITY_TOKEN_FILE');
+  expect(program).not.toContain('sourceMappingURL');
+  expect(statSync(join(WORKER_IMAGE, 'index.js')).size).toBeLessThan(2_000_000);
+});
+
+const FUNCTIONS = BUNDLES.filter(({ name, dockerfile }) => name !== 'rehearsal-bootstrap' && dockerfile === undefined);
+
+test.each(FUNCTIONS)('the bundle $name is a Lambda function', ({ name }) => {
+  const file = join(ROOT, 'assets', name, 'index.js');
+  expect(require(file)).toMatchObject({ handler: expect.any(Function) });
+  // What is loaded at each cold start: grows only when somebody means it to.
+  expect(statSync(file).size).toBeLessThan(900_000);
+});

@@ -1,0 +1,139 @@
+import { TASKS_PATH } from '../../lib/contract';
+import { AGENT_PROTOCOL_VERSION, type AgentHealth, type RunRequest } from '../../lib/contract/agent-protocol';
+import type { Clock } from '../common/clock';
+import { type AgentDefinition, type AgentTask, defineAgent } from '../runtime/agent';
+import { TaskContext } from '../runtime/context';
+import { FatalError, HandBackError, isAgentError, messageOf, RetryableError } from '../runtime/errors';
+import type { Schema } from '../runtime/schema';
+import type { AgentClient } from './agent-client';
+import { AttemptDoor, type AttemptDoors } from './attempt-door';
+import { errorOf } from './reported-error';
+
+type JsonValue = RunRequest['input'];
+
+/** Whatever the caller sent: the agent's container checks it. */
+const anything: Schema<JsonValue> = { '~standard': { validate: (value) => ({ value: (value ?? null) as JsonValue }) } };
+
+export interface AgentBridgeOptions {
+  readonly client: AgentClient;
+  readonly doors: AttemptDoors;
+  /** Where the worker answers on localhost. */
+  readonly workerPort: number;
+  readonly clock: Clock;
+}
+
+/**
+ * An agent in a container of its own, as an agent of this process: its `run` hands the task over and waits. So claims,
+ * leases, limits, retries and metrics are the worker's, as for every agent.
+ */
+export class AgentBridge {
+  readonly #options: AgentBridgeOptions;
+  /** When the worker has to be gone, in the cloud's time. Undefined: it was not told to stop. */
+  #stopsAt: number | undefined;
+
+  constructor(options: AgentBridgeOptions) {
+    this.#options = options;
+  }
+
+  /** @param description what the agent says of itself in its health */
+  definition({ probe, redact = [] }: AgentHealth): AgentDefinition<JsonValue, JsonValue> {
+    const patterns = redact.map(({ pattern, replacement = '***' }) => ({
+      pattern: new RegExp(pattern, 'gu'),
+      replacement,
+    }));
+    return defineAgent<JsonValue, JsonValue>({
+      input: anything,
+      ...(probe === undefined ? {} : { probe: { input: probe.input } }),
+      redact: (text) =>
+        patterns.reduce((redacted, { pattern, replacement }) => redacted.replaceAll(pattern, replacement), text),
+      run: (task, context) => {
+        if (!(context instanceof TaskContext)) {
+          throw new TypeError('the bridge runs in the worker of this library alone');
+        }
+        return this.#run(task, context);
+      },
+    });
+  }
+
+  /**
+   * Tells every agent at work that it may finish or get to a checkpoint.
+   *
+   * @param milliseconds until its attempt ends, in the cloud's time
+   */
+  async checkpoint(milliseconds: number): Promise<void> {
+    const { client, clock, doors } = this.#options;
+    this.#stopsAt = clock.now() + milliseconds;
+    await Promise.all(
+      doors.all().map((door) => {
+        door.announceCheckpoint('worker_stops', () => this.#secondsLeft());
+        const { task } = door.state();
+        const secondsLeft = this.#secondsLeft();
+        return client.checkpoint({ protocol: AGENT_PROTOCOL_VERSION, task, reason: 'worker_stops', secondsLeft });
+      }),
+    );
+  }
+
+  async #run(task: AgentTask<JsonValue>, context: TaskContext): Promise<JsonValue> {
+    const { client, doors, workerPort } = this.#options;
+    const { signal } = context;
+    if (this.#stopsAt !== undefined) {
+      throw new HandBackError('worker_stops');
+    }
+    const door = new AttemptDoor(context);
+    const cancel = () => void this.#cancel(door, signal.reason);
+    signal.addEventListener('abort', cancel, { once: true });
+    doors.open(door);
+    try {
+      const answer = await client.run(requestOf(task, door, workerPort), signal);
+      if ('error' in answer) {
+        throw errorOf(answer.error);
+      }
+      if ('result' in answer) {
+        return answer.result;
+      }
+      throw this.#stopsAt === undefined
+        ? new RetryableError('the agent answered that it is at a checkpoint, and had not been asked for one', {
+            code: 'agent_protocol',
+          })
+        : new HandBackError('worker_stops');
+    } catch (error) {
+      if (!isAgentError(error)) {
+        context.logger.error('the agent could not be asked', {
+          component: 'agent',
+          outcome: 'error',
+          reason: messageOf(error),
+        });
+        throw new FatalError(messageOf(error), { code: 'worker_error', cause: error });
+      }
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      doors.close(door);
+    }
+  }
+
+  async #cancel(door: AttemptDoor, reason: unknown): Promise<void> {
+    const { task } = door.state();
+    await this.#options.client.cancel({
+      protocol: AGENT_PROTOCOL_VERSION,
+      task,
+      reason: isAgentError(reason) ? reason.code : 'ended',
+      message: messageOf(reason),
+    });
+  }
+
+  #secondsLeft(): number {
+    const left = (this.#stopsAt ?? 0) - this.#options.clock.now();
+    return Math.max(0, Math.round(left / 100) / 10);
+  }
+}
+
+function requestOf({ input, createdAt, ...task }: AgentTask<JsonValue>, door: AttemptDoor, port: number): RunRequest {
+  return {
+    protocol: AGENT_PROTOCOL_VERSION,
+    task: { ...task, createdAt: new Date(createdAt).toISOString() },
+    input,
+    // By address: a client that tries ::1 alone for localhost would find nobody.
+    worker: { url: `http://127.0.0.1:${port}${TASKS_PATH}/${task.id}`, token: door.token },
+  };
+}

@@ -1,0 +1,93 @@
+import type { AgentHealth } from '../../lib/contract/agent-protocol';
+import { type Clock, patienceFor } from '../common/clock';
+import type { Log } from '../common/logger';
+import type { AgentClient, HealthReport } from './agent-client';
+
+/** Milliseconds between two looks at an agent that is well, and at one that is not. */
+const EVERY_MS = 10_000;
+const UNWELL_EVERY_MS = 1_000;
+
+/** For so long an agent may take to start, and later be unwell, in milliseconds of the cloud's time; in real ones at least. */
+const START_MS = { limit: 120_000, leastReal: 15_000 } as const;
+const UNWELL_MS = { limit: 60_000, leastReal: 5_000 } as const;
+
+export interface AgentWatchOptions {
+  readonly client: Pick<AgentClient, 'health'>;
+  readonly clock: Clock;
+  readonly logger: Log;
+  /** Tasks that the agent works on. */
+  readonly running: () => number;
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+/** How the agent's container is, as it was last seen. */
+export type AgentState = { readonly healthy: true } | { readonly healthy: false; readonly message: string };
+
+/**
+ * Looks after the health of the agent's container. One that works on a task and is slow to say how it is, is busy: many a
+ * server does one thing at a time. It gets no further task meanwhile, and nothing else follows from it.
+ */
+export class AgentWatch {
+  readonly #options: AgentWatchOptions;
+  #state: AgentState = { healthy: false, message: 'the agent was not asked yet' };
+
+  constructor(options: AgentWatchOptions) {
+    this.#options = options;
+  }
+
+  get state(): AgentState {
+    return this.#state;
+  }
+
+  /** Waits until the agent is well. @returns what it says of itself; undefined when it took too long */
+  async started(signal: AbortSignal): Promise<AgentHealth | undefined> {
+    const { clock, environment } = this.#options;
+    const until = clock.now() + patienceFor(START_MS.limit, START_MS.leastReal, environment);
+    for (;;) {
+      const report = await this.#look(signal);
+      signal.throwIfAborted();
+      if (report.healthy) {
+        return report.description;
+      }
+      if (clock.now() >= until) {
+        return undefined;
+      }
+      await clock.sleep(UNWELL_EVERY_MS, signal);
+    }
+  }
+
+  /** Watches until the signal aborts, or the agent has been unwell for too long. @returns true for the latter */
+  async watch(signal: AbortSignal, onChange: (state: AgentState) => void): Promise<boolean> {
+    const { clock, logger, running, environment } = this.#options;
+    const patience = patienceFor(UNWELL_MS.limit, UNWELL_MS.leastReal, environment);
+    let unwellSince: number | undefined;
+    while (!signal.aborted) {
+      await clock.sleep(this.#state.healthy ? EVERY_MS : UNWELL_EVERY_MS, signal).catch(() => undefined);
+      const before = this.#state.healthy;
+      const report = await this.#look(signal);
+      if (signal.aborted) {
+        return false;
+      }
+      if (report.healthy !== before) {
+        logger[report.healthy ? 'info' : 'warn'](report.healthy ? 'the agent is well' : 'the agent is not well', {
+          component: 'agent',
+          outcome: report.healthy ? 'healthy' : 'unhealthy',
+          ...(report.healthy ? {} : { reason: report.message }),
+        });
+        onChange(this.#state);
+      }
+      const unwell = !report.healthy && !(report.slow && running() > 0);
+      unwellSince = unwell ? (unwellSince ?? clock.now()) : undefined;
+      if (unwellSince !== undefined && clock.now() - unwellSince >= patience) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  async #look(signal: AbortSignal): Promise<HealthReport> {
+    const report = await this.#options.client.health(signal);
+    this.#state = report.healthy ? { healthy: true } : { healthy: false, message: report.message };
+    return report;
+  }
+}
