@@ -37,8 +37,8 @@ export const LAMBDA_BUNDLE: BundleTarget = {
 /** Polls when it is started by `node index.js`, and tells how the worker is when it is started by `node index.js health`. */
 export const CONTAINER_BUNDLE: BundleTarget = {
   module: 'container',
-  imports: 'runWorker',
-  run: 'runWorker(agent);',
+  imports: 'runContainer',
+  run: 'runContainer(agent);',
 };
 
 /** Fingerprints of a bundle's inputs, to see whether it is still that of the files. */
