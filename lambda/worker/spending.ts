@@ -1,4 +1,4 @@
-import type { TaskRecord, Usage } from '../../lib/contract';
+import { BUDGET_WARN_PERCENT, type TaskRecord, type Usage } from '../../lib/contract';
 import type { BudgetBook } from '../common/budget-book';
 import type { BudgetMetrics } from '../common/budget-metrics';
 import type { Log } from '../common/logger';
@@ -32,7 +32,16 @@ export class Spending {
       return;
     }
     try {
-      this.parts.metrics.used(await this.parts.book.spend(task.mode === 'live' ? task.user : undefined, dollars));
+      const used = await this.parts.book.spend(task.mode === 'live' ? task.user : undefined, dollars);
+      this.parts.metrics.used(used);
+      if ((used.user ?? 0) >= BUDGET_WARN_PERCENT) {
+        // The alarm cannot say whose it is: users are no dimension. The record of the task says who asked for it.
+        logger.warn("the budget of the task's user is nearly used up", {
+          component: 'budget',
+          outcome: 'nearly_used_up',
+          percent: Math.round(used.user ?? 0),
+        });
+      }
     } catch (error) {
       logger.warn('what the attempt cost was not counted against the budgets', {
         component: 'budget',

@@ -16,7 +16,7 @@ import { type QualityGate, QualityGates } from '../gates';
 import { Intake, type IntakeOptions } from '../intake';
 import { Lane, LaneName } from '../lanes';
 import type { Budgets, RateLimit } from '../limits';
-import { BudgetAlarm } from '../limits/budget-alarm';
+import { BudgetAlarm, BudgetOwner } from '../limits/budget-alarm';
 import { TaskMetrics } from '../metrics';
 import { AgentDashboard } from '../observability/agent-dashboard';
 import { Redrive } from '../redrive';
@@ -135,7 +135,7 @@ export interface AgentServiceProps {
 
   /**
    * What the agent, and each of its users, may cost a day, beside the budget of a task (`Limits.maxCost`). At 80 % of the
-   * agent's the topic is told.
+   * agent's, or of any one user's, the topic is told.
    *
    * @default - no such budgets
    */
@@ -193,6 +193,8 @@ export class AgentService extends Construct {
   readonly webhooks: WebhookDelivery | undefined;
   /** Fires at 80 % of the agent's budget for a day. Undefined without such a budget. */
   readonly budgetAlarm: Alarm | undefined;
+  /** Fires at 80 % of any one user's budget for a day. Undefined without such a budget. */
+  readonly userBudgetAlarm: Alarm | undefined;
   /** Undefined for an agent without flags. */
   readonly flags: Flags | undefined;
   /** Lists dead tasks and sends them back. */
@@ -303,7 +305,16 @@ export class AgentService extends Construct {
       ...(budgets === undefined ? {} : { budgets }),
     });
     if (budgets?.daily.agent !== undefined) {
-      this.budgetAlarm = new BudgetAlarm(this, 'BudgetAlarm', { agentName: this.agentName, action }).alarm;
+      const owner = BudgetOwner.AGENT;
+      this.budgetAlarm = new BudgetAlarm(this, 'BudgetAlarm', { agentName: this.agentName, owner, action }).alarm;
+    }
+    if (budgets?.daily.user !== undefined) {
+      const owner = BudgetOwner.USER;
+      this.userBudgetAlarm = new BudgetAlarm(this, 'UserBudgetAlarm', {
+        agentName: this.agentName,
+        owner,
+        action,
+      }).alarm;
     }
     this.redrive = new Redrive(this, 'Redrive', {
       agentName: this.agentName,

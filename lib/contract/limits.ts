@@ -9,6 +9,9 @@ export const rateLimitSchema = z.strictObject({
 export const rateLimitsSchema = z.partialRecord(z.enum(MODEL_PROVIDERS), rateLimitSchema);
 export type RateLimits = z.infer<typeof rateLimitsSchema>;
 
+/** Percent of a budget at which people are told. */
+export const BUDGET_WARN_PERCENT = 80;
+
 /** `Env.BUDGETS`: US dollars for a day (UTC). */
 export const budgetsSchema = z.strictObject({
   agentPerDay: z.number().positive().optional(),

@@ -59,6 +59,19 @@ describe('budgets', () => {
     expect(await spent('again')).toBeCloseTo(2 * CALL, 10);
   });
 
+  test('the log names the task whose user has spent four fifths of a budget, and none before', async () => {
+    const nearly = () => bench.output.logs().filter(({ outcome }) => outcome === 'nearly_used_up');
+    for (const [before, expected] of [
+      [0.0005, []],
+      [0.0006, [expect.objectContaining({ component: 'budget', percent: 80 })]],
+    ] as const) {
+      const user = `near-${before}`;
+      await put(ControlKey.userBudget(today(), sha256(user)), { dollars: before });
+      await bench.work(ask, { task: { user }, settings });
+      expect(nearly()).toEqual(expected);
+    }
+  });
+
   test('shadow tasks count for the agent and not for the user', async () => {
     await bench.work(ask, { task: { user: 'shadowed', mode: 'shadow' }, settings });
     expect(await spent()).toBeCloseTo(CALL, 10);

@@ -1,4 +1,5 @@
 import { Template } from 'aws-cdk-lib/assertions';
+import { BudgetMetrics } from '../../../lambda/common/budget-metrics';
 import { readWorkerSettings } from '../../../lambda/worker/settings';
 import { AgentService, type AgentServiceProps, BudgetAction, Budgets, type RateLimit } from '../../../lib';
 import { leastProps } from '../../support/agent-service';
@@ -71,12 +72,33 @@ describe('budgets', () => {
       Dimensions: [{ Name: 'Agent', Value: 'support' }],
       Threshold: 80,
     });
-    expect(agent.budgetAlarm).toBeDefined();
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'UserBudgetUsed',
+      Dimensions: [{ Name: 'Agent', Value: 'support' }],
+      Threshold: 80,
+      Statistic: 'Maximum',
+      TreatMissingData: 'notBreaching',
+    });
+    for (const alarm of [agent.budgetAlarm, agent.userBudgetAlarm]) {
+      expect(alarm).toBeDefined();
+    }
   });
 
-  test('of users alone have no alarm', () => {
-    const { agent } = synth({ budgets: Budgets.perDay({ user: 2, onExceeded: BudgetAction.QUEUE }) });
+  test('have an alarm each, on what the worker emits', () => {
+    const { agent, template } = synth({ budgets: Budgets.perDay({ user: 2, onExceeded: BudgetAction.QUEUE }) });
     expect(agent.budgetAlarm).toBeUndefined();
+    expect(agent.userBudgetAlarm).toBeDefined();
+    expect(synth({ budgets: Budgets.perDay({ agent: 2 }) }).agent.userBudgetAlarm).toBeUndefined();
+    const lines: string[] = [];
+    const clock = { now: () => 0, sleep: async () => {} };
+    new BudgetMetrics('support', clock, (line) => lines.push(line)).used({ agent: 1, user: 81 });
+    const emitted = JSON.parse(lines[0] ?? '{}');
+    const [alarm] = Object.values(
+      template.findResources('AWS::CloudWatch::Alarm', { Properties: { MetricName: 'UserBudgetUsed' } }),
+    );
+    expect(emitted[alarm?.Properties.MetricName]).toBe(81);
+    expect(emitted._aws.CloudWatchMetrics[0].Dimensions).toEqual([['Agent']]);
+    expect(alarm?.Properties.AlarmActions).toHaveLength(1);
   });
 
   test.each([
