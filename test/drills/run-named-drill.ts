@@ -5,6 +5,9 @@ import { packageRoot } from '../../rehearsal/drills/package-root';
 /** Longest that a drill may take in a test, in milliseconds: a busy machine needs several times what a calm one does. */
 export const DRILL_TIMEOUT_MS = 240_000;
 
+/** The same for drills of many hundred tasks, which mostly wait for a processor. */
+export const LONG_DRILL_TIMEOUT_MS = 400_000;
+
 /** Runs a drill of the repository as `npm run drill` does, and holds it to its invariants. */
 export async function runNamedDrill(name: string, seed?: number): Promise<DrillReport> {
   const drill = DRILLS.find((candidate) => candidate.name === name);

@@ -1,5 +1,5 @@
 import { FAILOVER_KEY } from '../../../rehearsal/drills/failover';
-import { DRILL_TIMEOUT_MS, runNamedDrill } from '../run-named-drill';
+import { LONG_DRILL_TIMEOUT_MS, runNamedDrill } from '../run-named-drill';
 
 test(
   'fallbacks answer while the primary is away, breakers spare it, and it is used again',
@@ -9,5 +9,5 @@ test(
     const detail = report.invariants.find(({ name }) => name === 'fallbacks-recorded')?.detail;
     expect(detail).toMatch(/^[1-9]\d* of [1-9]\d* answers of fallbacks$/);
   },
-  DRILL_TIMEOUT_MS,
+  LONG_DRILL_TIMEOUT_MS,
 );
