@@ -29,6 +29,8 @@ import {
   deploymentGroupHandler,
 } from './services/codedeploy';
 import { createDynamoDb, type ObservedWrite } from './services/dynamodb';
+import { createEc2 } from './services/ec2';
+import { createEcr } from './services/ecr';
 import { createEcs, type EcsEvent, type ImageCommand, type ServiceView, type TaskView } from './services/ecs';
 import { createEvents } from './services/events';
 import { createIam } from './services/iam';
@@ -203,6 +205,8 @@ export class RehearsalCloud {
     });
     const lambda = this.lambdaService;
     this.lambda = lambda.port;
+    const ec2 = createEc2({ iam });
+    const ecr = createEcr({ iam });
     this.ecs = createEcs({
       clock,
       iam,
@@ -212,6 +216,7 @@ export class RehearsalCloud {
       mount: front.mount.bind(front),
       commands: options.containers ?? [],
       extraEnvironment: () => options.extraEnvironment ?? {},
+      zoneOf: (subnet) => ec2.zoneOf(subnet),
       faults,
       onEvent: (event) => emit({ kind: 'ecs', ...event }),
     });
@@ -268,6 +273,8 @@ export class RehearsalCloud {
         ...iamHandlers,
         ...this.appConfig.handlers,
         ...dynamoDb.handlers,
+        ...ec2.handlers,
+        ...ecr.handlers,
         ...this.ecs.handlers,
         ...httpApi.handlers,
         ...kms.handlers,

@@ -37,6 +37,7 @@ const FUNCTIONS = new Set([
   'Fn::Contains',
   'Fn::FindInMap',
   'Fn::Base64',
+  'Fn::Cidr',
   'Fn::GetAZs',
 ]);
 
@@ -148,6 +149,10 @@ function apply(name: string, argument: unknown, scope: Scope): unknown {
     }
     case 'Fn::Base64':
       return Buffer.from(textOf(resolve(argument, scope), name)).toString('base64');
+    case 'Fn::Cidr': {
+      const [block, count, bits] = list(argument, scope, name);
+      return blocksOf(textOf(block, name), Number(count), Number(bits ?? Number.NaN));
+    }
     case 'Fn::GetAZs': {
       const region = textOf(resolve(argument, scope), name) || String(scope.pseudo['AWS::Region']);
       return ['a', 'b', 'c'].map((zone) => `${region}${zone}`);
@@ -155,6 +160,25 @@ function apply(name: string, argument: unknown, scope: Scope): unknown {
     default:
       throw new ResolutionError(`not rehearsable: ${name}`);
   }
+}
+
+/**
+ * So many blocks of addresses out of one, each with `bits` bits for its own addresses.
+ * https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-cidr.html
+ */
+function blocksOf(block: string, count: number, bits: number): readonly string[] {
+  const [, address = '', length] = /^(\d{1,3}(?:\.\d{1,3}){3})\/(\d{1,2})$/.exec(block) ?? [];
+  const size = 2 ** bits;
+  const room = 2 ** (32 - Number(length));
+  if (length === undefined || !(count >= 1 && count <= 256) || !(bits >= 1 && bits <= 31) || count * size > room) {
+    throw new ResolutionError(`Fn::Cidr: ${count} IPv4 blocks of ${bits} bits do not fit into ${block}`);
+  }
+  const first = address.split('.').reduce((value, part) => value * 256 + Number(part), 0);
+  const start = first - (first % room);
+  return Array.from({ length: count }, (_, index) => {
+    const value = start + index * size;
+    return `${[24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.')}/${32 - bits}`;
+  });
 }
 
 function reference(name: string, scope: Scope): unknown {

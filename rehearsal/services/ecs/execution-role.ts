@@ -1,7 +1,7 @@
 import type { IamPort } from '../../core/ports';
 import type { Principal } from '../../core/principal';
 import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
-import type { LogTarget, TaskDefinition } from './model';
+import type { ContainerDefinition, LogTarget, TaskDefinition } from './model';
 
 /** Why a task does not start, in the words of `stoppedReason`. */
 export class StartFailure extends Error {}
@@ -29,8 +29,15 @@ export class ExecutionRole {
       executionRoleArn === undefined ? undefined : assumed(iam, executionRoleArn, `${label}-execution`).principal;
   }
 
-  /** @throws StartFailure for an image of ECR that the role may not pull; other registries are public ones */
-  pull(image: string): void {
+  /** @throws StartFailure for an image of ECR, or of a private registry, that the role may not pull */
+  pull({ image, registrySecret }: ContainerDefinition): void {
+    const secret =
+      registrySecret === undefined ? undefined : this.denial('secretsmanager:GetSecretValue', registrySecret);
+    if (secret !== undefined) {
+      throw new StartFailure(
+        `ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret ${registrySecret} from secrets manager: AccessDeniedException: ${secret}`,
+      );
+    }
     const [, registry, repository] = ECR_IMAGE.exec(image) ?? [];
     if (registry === undefined || repository === undefined) {
       return;

@@ -16,6 +16,8 @@ export type DependencyCondition = 'START' | 'COMPLETE' | 'SUCCESS' | 'HEALTHY';
 export interface ContainerDefinition {
   readonly name: string;
   readonly image: string;
+  /** ARN of the secret with which a private registry outside of AWS is asked. */
+  readonly registrySecret: string | undefined;
   readonly essential: boolean;
   readonly entryPoint: readonly string[] | undefined;
   readonly command: readonly string[] | undefined;

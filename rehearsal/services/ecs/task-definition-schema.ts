@@ -65,6 +65,7 @@ const containerSchema = z.strictObject({
   Image: z.string().min(1),
   LogConfiguration: logSchema.optional(),
   Name: z.string().regex(/^[\w-]{1,255}$/),
+  RepositoryCredentials: z.strictObject({ CredentialsParameter: z.string().startsWith('arn:') }).optional(),
   StartTimeout: seconds(2, 120).optional(),
   StopTimeout: seconds(0, MAX_STOP_TIMEOUT_SECONDS).default(DEFAULT_STOP_TIMEOUT_SECONDS),
 });
@@ -167,6 +168,7 @@ function containerOf(given: ContainerProperties): ContainerDefinition {
   return {
     name: given.Name,
     image: given.Image,
+    registrySecret: given.RepositoryCredentials?.CredentialsParameter,
     essential: given.Essential,
     entryPoint: given.EntryPoint,
     command: given.Command,

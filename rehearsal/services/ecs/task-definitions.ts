@@ -51,7 +51,7 @@ export class TaskDefinitions {
 
 /** Image and overrides of a container as the template has them. */
 const rawContainersSchema = z.array(
-  z.looseObject({ Image: z.unknown(), Command: z.unknown(), EntryPoint: z.unknown() }),
+  z.looseObject({ Image: z.unknown(), Command: z.unknown().optional(), EntryPoint: z.unknown().optional() }),
 );
 const wordsSchema = z.array(z.string()).optional();
 

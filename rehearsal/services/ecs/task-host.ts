@@ -37,7 +37,7 @@ export class TaskHost {
       definition.taskRoleArn === undefined ? undefined : assumed(iam, definition.taskRoleArn, service, task.id);
     const groups = new Set(logs.groups());
     for (const container of definition.containers) {
-      execution.pull(container.image);
+      execution.pull(container);
       if (container.log !== undefined) {
         execution.openLog(container.log, streamOf(task, container), groups.has(container.log.group));
       }

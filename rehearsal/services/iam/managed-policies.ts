@@ -42,6 +42,16 @@ const STATEMENTS: Readonly<Record<string, readonly ManagedStatement[]>> = {
   'service-role/AWSLambdaSQSQueueExecutionRole': [
     allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', ...WRITE_LOGS]),
   ],
+  'service-role/AmazonECSTaskExecutionRolePolicy': [
+    allow([
+      'ecr:GetAuthorizationToken',
+      'ecr:BatchCheckLayerAvailability',
+      'ecr:GetDownloadUrlForLayer',
+      'ecr:BatchGetImage',
+      'logs:CreateLogStream',
+      'logs:PutLogEvents',
+    ]),
+  ],
   AWSXRayDaemonWriteAccess: [
     allow([
       'xray:PutTraceSegments',

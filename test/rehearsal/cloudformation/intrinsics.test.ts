@@ -33,6 +33,7 @@ test.each<[string, unknown, unknown]>([
   ['NoValue as member', { a: { 'Fn::If': ['No', 1, { Ref: 'AWS::NoValue' }] }, b: 1 }, { b: 1 }],
   ['FindInMap', { 'Fn::FindInMap': ['M', 'a', 'x'] }, 'value'],
   ['Base64', { 'Fn::Base64': { 'Fn::Sub': '${Name}' } }, 'bg=='],
+  ['Cidr', { 'Fn::Cidr': ['10.0.255.0/22', 3, 8] }, ['10.0.252.0/24', '10.0.253.0/24', '10.0.254.0/24']],
   ['GetAZs', { 'Fn::GetAZs': '' }, ['us-east-1a', 'us-east-1b', 'us-east-1c']],
   [
     'a Condition member of a policy',
@@ -60,7 +61,8 @@ test.each<[unknown, string]>([
   [{ 'Fn::FindInMap': ['M', 'a', 'y'] }, 'M.a.y'],
   [{ 'Fn::Join': ['', 'text'] }, 'needs a list'],
   [{ 'Fn::If': ['Never', 1, 2] }, 'condition Never'],
-  [{ 'Fn::Cidr': [] }, 'not rehearsable: Fn::Cidr'],
+  [{ 'Fn::Cidr': ['10.0.0.0/24', 2, 8] }, '2 IPv4 blocks of 8 bits do not fit into 10.0.0.0/24'],
+  [{ 'Fn::ToJsonString': [] }, 'not rehearsable: Fn::ToJsonString'],
 ])('refuses %j', (value, message) => {
   expect(() => resolve(value, scope)).toThrow(message);
 });

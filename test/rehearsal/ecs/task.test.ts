@@ -98,6 +98,21 @@ describe('a task that starts', () => {
     expect(task?.stoppedReason).toMatch(reason);
   });
 
+  test('fails when the execution role may not read the secret of a private registry', async () => {
+    const secret = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:registry';
+    const definition = await world.define([
+      container(world.image('registry.example/agent', IDLE), {
+        RepositoryCredentials: { CredentialsParameter: secret },
+      }),
+    ]);
+    void world.create('AWS::ECS::Service', 'Service', await world.serviceOf(definition)).catch(() => undefined);
+    await world.pass(START_MS);
+    await eventually(() => world.ecs.tasks()[0]?.status === 'STOPPED', 'the end of the task');
+    expect(world.ecs.tasks()[0]?.stoppedReason).toMatch(
+      /unable to retrieve secret from asm.*secretsmanager:GetSecretValue/,
+    );
+  });
+
   test('needs no permission to pull from a public registry', async () => {
     world.role(EXECUTION_ROLE, [allow('logs:*')]);
     await world.launch(await world.define([container(world.image('public.ecr.aws/x/agent@sha256:1', IDLE))]));

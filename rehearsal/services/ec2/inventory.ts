@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto';
+import { ResourceFailure } from '../../core/resource';
+
+/** Something of EC2 that exists. */
+export interface Item {
+  readonly id: string;
+  /** `AWS::EC2::Subnet` */
+  readonly type: string;
+  /** Resolved, as they were given. */
+  readonly properties: Readonly<Record<string, unknown>>;
+  /** Ids of what it needs. */
+  readonly needs: readonly string[];
+}
+
+/** Everything of EC2 that exists, by id. */
+export class Inventory {
+  private readonly items = new Map<string, Item>();
+
+  put(item: Item): void {
+    this.items.set(item.id, item);
+  }
+
+  get(id: string): Item | undefined {
+    return this.items.get(id);
+  }
+
+  ofType(type: string): readonly Item[] {
+    return [...this.items.values()].filter((item) => item.type === type);
+  }
+
+  /** @throws ResourceFailure while something needs it */
+  remove(id: string): void {
+    const user = [...this.items.values()].find(({ needs }) => needs.includes(id));
+    if (user !== undefined) {
+      throw new ResourceFailure(
+        `DependencyViolation: ${id} has dependencies and cannot be deleted: ${user.type} ${user.id}`,
+      );
+    }
+    this.items.delete(id);
+  }
+}
+
+/** `subnet-0123456789abcdef0` */
+export function newId(prefix: string): string {
+  return `${prefix}-0${randomBytes(8).toString('hex')}`;
+}
