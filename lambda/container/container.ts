@@ -1,5 +1,6 @@
 import { LEAST_REAL_STOP_MS, type Priority } from '../../lib/contract';
 import type { WorkerHealth } from '../../lib/contract/agent-protocol';
+import { documentClient } from '../common/clients/dynamodb';
 import { sqsClient } from '../common/clients/sqs';
 import { type Clock, patienceFor, stopwatch, systemClock } from '../common/clock';
 import { createLogger, type Log } from '../common/logger';
@@ -15,6 +16,7 @@ import { LaneMessages } from './lane-messages';
 import { LanePoller, type LanePollerParts } from './lane-poller';
 import { LocalServer } from './local-server';
 import type { ContainerSettings } from './settings';
+import { Succession } from './succession';
 import { TaskProtection } from './task-protection';
 import { TraceSegments } from './trace-segments';
 
@@ -57,11 +59,14 @@ export class Container {
   readonly #messages: LaneMessages;
   readonly #protection: TaskProtection;
   readonly #traces: TraceSegments;
+  readonly #succession: Succession;
   readonly #stop = new AbortController();
   #state: WorkerHealth['state'] = 'starting';
   #problem: string | undefined;
   #poller: LanePoller | undefined;
   #pollingSince = 0;
+  /** The lane is another release's. */
+  #retired = false;
 
   constructor({
     environment = process.env,
@@ -82,6 +87,15 @@ export class Container {
       hiddenMs: times.leaseMs + times.beyondLeaseMs,
     });
     this.#protection = new TaskProtection({ agentUri: environment.ECS_AGENT_URI, clock, logger: this.#logger });
+    this.#succession = new Succession({
+      client: documentClient(),
+      table: settings.controlTable,
+      release,
+      lane,
+      clock,
+      random,
+      logger: this.#logger,
+    });
     this.#traces = new TraceSegments({ client, logger: this.#logger, environment });
   }
 
@@ -142,7 +156,13 @@ export class Container {
     this.#pollingSince = clock.now();
     this.#logger.info('the container takes tasks', { outcome: 'polling', concurrency: settings.concurrency });
     const ended = new AbortController();
-    const unwell = agent.watch?.(ended.signal, ({ healthy }) => (healthy ? poller.resume() : poller.pause()));
+    const unwell = agent.watch?.(ended.signal, ({ healthy }) =>
+      healthy ? poller.resume('unwell') : poller.pause('unwell'),
+    );
+    void this.#succession.watch(ended.signal, (serving) => {
+      this.#retired = !serving;
+      return serving ? poller.resume('retired') : poller.pause('retired');
+    });
     const cause = await Promise.race([
       aborted(this.#stop.signal).then(() => 'stop' as const),
       polling.then(() => 'stop' as const),
@@ -277,13 +297,14 @@ export class Container {
     };
   }
 
-  /** A worker at work may have no reason to poll. */
+  /** A worker at work may have no reason to poll, and one that has retired has none. */
   #isStale(running: number, lastPollAt = this.#pollingSince): boolean {
     const { clock, environment, agent } = this.#options;
     const patience = patienceFor(STALE_POLL_MS.limit, STALE_POLL_MS.leastReal, environment);
     return (
       this.#state === 'polling' &&
       running === 0 &&
+      !this.#retired &&
       agent.state?.healthy !== false &&
       clock.now() - lastPollAt > patience
     );

@@ -11,7 +11,9 @@
  *     candidate lane the worker waits two minutes for the preflight's probe and answers it, so that the deployment fails
  *     with the reason and not with "no worker came"; in the stable lane nobody would hear it. Then it ends (78, 69).
  *  5. It polls, claims, runs, deletes, until SIGTERM: see LanePoller. ECS is asked to protect the task as long as it has work.
- *  6. SIGTERM: no new task. Tasks that run have the stop timeout, less what it takes to hand them back, to end; an agent in
+ *  6. Twice a minute it looks whose the lane is. When that is another release, it takes no new task, comes to rest, and waits
+ *     for ECS to end it: see Succession.
+ *  7. SIGTERM: no new task. Tasks that run have the stop timeout, less what it takes to hand them back, to end; an agent in
  *     a container of its own is told by `POST /checkpoint`. What has not ended then is handed back with its finished steps,
  *     uncounted. It ends with 0; or with 75 when even that was not done in time, and the leases run out.
  *

@@ -19,6 +19,9 @@ const FAILURE_PAUSE_MS = { first: 1_000, longest: 60_000 } as const;
 const REFUSED_PAUSE_MS = 30_000;
 const REFUSED_JITTER = 0.5;
 
+/** `unwell`: the agent is. `retired`: the lane is another release's. */
+export type PauseReason = 'unwell' | 'retired';
+
 export interface LanePollerParts {
   readonly messages: Pick<LaneMessages, 'receive' | 'delete' | 'giveBack'>;
   /** Share of the rounds in which each queue is asked first. */
@@ -70,7 +73,8 @@ export class LanePoller {
   #running = 0;
   /** Polls whose messages are in hand, but neither begun nor given back. */
   #inHand = 0;
-  #paused = false;
+  /** Why no new tasks are taken for now. */
+  readonly #pauses = new Set<PauseReason>();
   /** ECS refused to protect the task, and has not been asked since. */
   #refused = false;
   #lastPollAt: number | undefined;
@@ -131,14 +135,19 @@ export class LanePoller {
     this.#abandon.abort();
   }
 
-  /** Takes no new tasks for a while: those that run go on. */
-  pause(): void {
-    this.#paused = true;
+  /** Takes no new tasks until this reason, and any other, is gone: those that run go on. */
+  pause(reason: PauseReason): void {
+    this.#pauses.add(reason);
+    this.#bell.ring();
   }
 
-  resume(): void {
-    this.#paused = false;
+  resume(reason: PauseReason): void {
+    this.#pauses.delete(reason);
     this.#bell.ring();
+  }
+
+  get #paused(): boolean {
+    return this.#pauses.size > 0;
   }
 
   get #free(): number {
