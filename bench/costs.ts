@@ -1,5 +1,15 @@
 import { MAX_INLINE_BYTES } from '../lib/contract';
 import type { CallsPerTask } from './calls-per-task';
+import {
+  NETWORK_HEAD,
+  networkRows,
+  WAITING_HEAD,
+  WAITING_TEXT,
+  WORKER_HEAD,
+  waitingRows,
+  workerRows,
+} from './fargate-costs';
+import type { FargateParts } from './fargate-parts';
 import { PRICE } from './prices';
 
 /** Memory of the functions, GB: the router's and the worker's defaults. */
@@ -21,6 +31,9 @@ export interface StandingParts {
   readonly secrets: number;
 }
 
+/** Seconds. */
+const WAITS = [1, 5, 10, 30, 60];
+
 interface Row {
   readonly what: string;
   readonly perTask: string;
@@ -29,7 +42,7 @@ interface Row {
 }
 
 /** The page docs/costs.md. */
-export function costsPage(calls: CallsPerTask, standing: StandingParts): string {
+export function costsPage(calls: CallsPerTask, standing: StandingParts, fargate: FargateParts): string {
   const rows = taskRows(calls);
   const step = stepCost(calls.perStep);
   const units = Math.ceil(calls.itemBytes / 1024);
@@ -96,12 +109,16 @@ A worker on Lambda is paid while it waits for the model. That is most of the bil
 
 ${table(
   ['a task waits for', '512 MiB', '1024 MiB'],
-  [1, 5, 10, 30, 60].map((seconds) => [
+  WAITS.map((seconds) => [
     `${seconds} s`,
     dollars(seconds * 0.5 * PRICE.lambdaGbSecond * 1e6),
     dollars(seconds * PRICE.lambdaGbSecond * 1e6),
   ]),
 )}
+
+${WAITING_TEXT}
+
+${table(WAITING_HEAD, waitingRows(WAITS))}
 
 ## What stands still
 
@@ -123,6 +140,18 @@ ${table(
 
 Custom metrics come on top: 0.30 a month for each name and set of dimensions that had data in the month. Task metrics are emitted per agent, per lane
 and per release, so every release that ran tasks in a month adds a set.
+
+## What stands still with workers on Fargate
+
+Without a task the lanes go down to no worker, but for the stable lane in production, which keeps two. There are no event source mappings then:
+workers poll. The alarms that start and stop workers have ${fargate.scalingMetrics} metrics in all: ${dollars(fargate.scalingMetrics * 0.1)} US$ a month. Running workers, US$ a month on demand (x86):
+
+${table(WORKER_HEAD, workerRows())}
+
+What the network adds, by choice (counted in the templates that each gives, for an agent on Bedrock without secrets or flags; what passes through
+endpoints and gateways is paid by the GB on top):
+
+${table(NETWORK_HEAD, networkRows(fargate.networks))}
 `;
 }
 

@@ -22,4 +22,12 @@ export const PRICE = {
   s3Gets: 0.4,
   /** Per million traces recorded. */
   traces: 5,
+  /** Per vCPU-hour and GB-hour of Fargate on Linux, on demand. */
+  fargate: { x86: { vcpu: 0.04048, gb: 0.004445 }, arm64: { vcpu: 0.03238, gb: 0.00356 } },
+  /** Per hour of a public IPv4 address. */
+  publicIpv4: 0.005,
+  /** Per hour of a NAT gateway; what passes through it comes on top. */
+  natGateway: 0.045,
+  /** Per hour of an interface endpoint, in each zone. */
+  interfaceEndpoint: 0.01,
 } as const;

@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { callsPerTask } from './calls-per-task';
 import { costsPage } from './costs';
+import { fargateParts } from './fargate-parts';
 import { limiterCost } from './limiter';
 import type { Comparison } from './measure';
 import { inRehearsal } from './rehearsed-stack';
@@ -69,7 +70,7 @@ async function main(): Promise<void> {
   console.log(`AWS calls of a task           ${callsText(calls.wire)}`);
   console.log(`and for each step             ${callsText(calls.perStep)}`);
   if (values.costs !== undefined) {
-    writeFileSync(values.costs, costsPage(calls, standing));
+    writeFileSync(values.costs, costsPage(calls, standing, fargateParts()));
   }
   const limiter = await limiterCost(rounds);
   comparisons.push(limiter.latency);

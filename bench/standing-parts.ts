@@ -13,8 +13,11 @@ export function standingParts({ cloud }: RehearsedStack): StandingParts {
   };
 }
 
+/** Properties of a resource. */
+export type Metered = Readonly<Record<string, unknown>>;
+
 /** An alarm on an expression is charged for each metric in it. */
-function metricsOf(properties: Readonly<Record<string, unknown>>): number {
+export function metricsOf(properties: Metered): number {
   const metrics = Array.isArray(properties.Metrics) ? properties.Metrics : [];
   return Math.max(1, metrics.filter((metric: { MetricStat?: unknown }) => metric.MetricStat !== undefined).length);
 }
