@@ -18,27 +18,34 @@ export interface AgentBundle {
   readonly warnings: string[];
 }
 
-/** What the module of the bundle does with the agent. */
+/** What a bundle is for. */
 export interface BundleTarget {
   /** Folder of `lambda/` with the worker for the platform, and the last part of its name in an import. */
   readonly module: 'worker' | 'container';
-  /** What is imported from it, and what is done with `agent`. */
-  readonly imports: string;
-  readonly run: string;
+  /** The module around the agent, whose own lies beside it. */
+  readonly entry: (agent: string) => string[];
 }
 
 /** Exports `handler`, as Lambda calls it. */
 export const LAMBDA_BUNDLE: BundleTarget = {
   module: 'worker',
-  imports: 'createHandler',
-  run: 'export const handler = createHandler(agent);',
+  entry: (agent) => [
+    "import { createHandler } from 'cdk-agent-lanes/worker';",
+    `import agent from ${agent};`,
+    'export const handler = createHandler(agent);',
+  ],
 };
 
-/** Polls when it is started by `node index.js`, and tells how the worker is when it is started by `node index.js health`. */
+/**
+ * Takes tasks when it is started by `node index.js`, and tells how the worker is when it is started by `node index.js
+ * health`: every few seconds, so that is done without the agent's module.
+ */
 export const CONTAINER_BUNDLE: BundleTarget = {
   module: 'container',
-  imports: 'runContainer',
-  run: 'runContainer(agent);',
+  entry: (agent) => [
+    "import { runContainer } from 'cdk-agent-lanes/container';",
+    `runContainer(async () => (await import(${agent})).default);`,
+  ],
 };
 
 /** Fingerprints of a bundle's inputs, to see whether it is still that of the files. */
@@ -112,17 +119,21 @@ type AgentBuild = BuildResult<{ write: false; metafile: true }>;
 function build(scope: IConstruct, entry: string, path: string, target: BundleTarget): AgentBuild {
   // Loaded here and not above: an app whose workers come bundled need not have the bundler in memory.
   const { buildSync } = require('esbuild') as typeof import('esbuild');
+  const agent = JSON.stringify(`./${basename(path)}`);
+  const module = { resolveDir: dirname(path), sourcefile: 'worker-entry.ts', loader: 'ts' } as const;
   try {
+    // What is imported when it is needed is not asked for its exports: here it is.
+    buildSync({
+      stdin: { contents: `import agent from ${agent};\nexport const found = agent;`, ...module },
+      bundle: true,
+      packages: 'external',
+      write: false,
+      logLevel: 'silent',
+    });
     return buildSync({
       stdin: {
-        contents: [
-          `import { ${target.imports} } from 'cdk-agent-lanes/${target.module}';`,
-          `import agent from ${JSON.stringify(`./${basename(path)}`)};`,
-          target.run,
-        ].join('\n'),
-        resolveDir: dirname(path),
-        sourcefile: 'worker-entry.ts',
-        loader: 'ts',
+        contents: target.entry(agent).join('\n'),
+        ...module,
       },
       alias: {
         [`cdk-agent-lanes/${target.module}`]: librarySource(target.module),

@@ -167,6 +167,9 @@ function seconds(
   return duration;
 }
 
+/** For agents outside any environment: a lane costs nothing when idle, and with work does not hang on one worker. */
+const DEFAULT_AVAILABILITY: WorkerAvailability = { standby: 0, floor: 2 };
+
 /** Scaling of one lane. */
 export interface LanePlan extends ScalingPlan {
   readonly scaleInMinutes: number;
@@ -180,9 +183,10 @@ export interface LanePlan extends ScalingPlan {
 export function checkScaling(
   scope: IConstruct,
   scaling: FargateScaling,
-  { standby, floor: floorThere }: WorkerAvailability,
+  environment: WorkerAvailability | undefined,
   concurrency: number,
 ): LanePlan {
+  const { standby, floor: floorThere } = environment ?? DEFAULT_AVAILABILITY;
   const max = checkedCount(scope, 'max', scaling.max ?? 10, MOST_WORKERS);
   const min = checkedCount(scope, 'min', scaling.min ?? standby, MOST_WORKERS, 0);
   const floor = checkedCount(scope, 'floor', scaling.floor ?? floorThere, MOST_WORKERS);
@@ -199,7 +203,7 @@ export function checkScaling(
     ['min', min, standby],
     ['floor', floor, floorThere],
   ] as const) {
-    if (own < there && scaling[name] !== undefined) {
+    if (own < there && environment !== undefined) {
       throw laneError(
         scope,
         'EnvironmentConflict',

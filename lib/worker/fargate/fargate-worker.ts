@@ -22,7 +22,7 @@ import { AgentWorker } from '../agent-worker';
 import { AttachedLanes } from '../attached-lanes';
 import type { LaneAttachment } from '../lane-attachment';
 import { logRetentionOf } from '../log-retention';
-import type { WorkerAvailability, WorkerContext } from '../worker-context';
+import type { WorkerContext } from '../worker-context';
 import { workerEnvironment } from '../worker-environment';
 import { grantContract, grantSendBack } from '../worker-grants';
 import {
@@ -47,9 +47,6 @@ import { type WorkerImage, workerImage } from './worker-image';
  * one that died in between.
  */
 const VISIBILITY_MS = LEASE_MS + 30_000;
-
-/** For agents outside any environment: a lane costs nothing when idle, and with work never hangs on one worker. */
-const DEFAULT_AVAILABILITY: WorkerAvailability = { standby: 0, floor: 2 };
 
 export interface FargateWorkerBinding {
   readonly worker: FargateWorkerProps;
@@ -110,9 +107,8 @@ export class FargateWorker extends AgentWorker {
     super(scope, id);
     const { worker, context } = props;
     const settings = checkFargateSettings(this, worker);
-    const availability = context.availability ?? DEFAULT_AVAILABILITY;
     this.settings = settings;
-    this.plan = checkScaling(this, worker.scaling ?? {}, availability, settings.concurrency);
+    this.plan = checkScaling(this, worker.scaling ?? {}, context.availability, settings.concurrency);
     this.startTimeout = settings.startTimeout;
     this.lanes = new AttachedLanes(this, context.maxAttempts);
     context.store._claimFor(this, context.agentName);
@@ -131,7 +127,7 @@ export class FargateWorker extends AgentWorker {
           };
 
     this.network = settings.network._bind(this, { services: this.services() });
-    this.checkReach(availability);
+    this.checkReach();
     const securityGroups = worker.securityGroups ?? [
       new SecurityGroup(this, 'SecurityGroup', {
         vpc: this.network.vpc,
@@ -260,8 +256,9 @@ export class FargateWorker extends AgentWorker {
   }
 
   /** @throws LaneError for what the network cannot give */
-  private checkReach({ standby }: WorkerAvailability): void {
+  private checkReach(): void {
     const { worker, context } = this.props;
+    const standby = context.availability?.standby ?? 0;
     const { network, capacity } = this.settings;
     const zones = zonesOf(this.network.subnets);
     if (standby > 1 && zones.length < 2) {

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
 import type { Stack } from 'aws-cdk-lib';
-import { bundleAgent } from '../../../lib/worker/agent-bundle';
+import { bundleAgent, CONTAINER_BUNDLE } from '../../../lib/worker/agent-bundle';
 import { AGENT_MODULE, codeFolder, writeFiles } from '../../support/agent-folder';
 import { temporaryFolder, testStack } from '../../support/stack';
 
@@ -111,5 +111,24 @@ describe('bundleAgent', () => {
     expect(() => bundle(codeFolder({ 'shout.ts': "export { shout } from 'no-such-package';\n" }))).toThrow(
       /EntryNotBundled: .*shout\.ts:1:\d+: Could not resolve "no-such-package"/,
     );
+  });
+});
+
+describe('bundleAgent for a container', () => {
+  const container = (folder: string) => bundleAgent(stack, join(folder, 'agent.ts'), CONTAINER_BUNDLE);
+
+  test('makes a program of the same agent, and not the handler that was made before', () => {
+    const folder = codeFolder();
+    const handler = bundle(folder);
+    const program = container(folder);
+    expect(program.digest).not.toBe(handler.digest);
+    expect(program.sources).toEqual(handler.sources);
+    expect(container(codeFolder()).digest).toBe(program.digest);
+    expect([folder, here].filter((path) => text(program.code).includes(path))).toEqual([]);
+  });
+
+  test('fails for a module without an agent, although it is loaded only when it is needed', () => {
+    const folder = codeFolder({ 'agent.ts': 'export const agent = 1;\n' });
+    expect(() => container(folder)).toThrow(/NoDefaultExport: worker entry ".*agent\.ts" has no default export/);
   });
 });
