@@ -8,6 +8,7 @@ import { ScaledClock } from './core/scaled-clock';
 import { Front } from './front';
 import { createHttpApi } from './services/apigateway';
 import { type ConfigurationDeploymentView, createAppConfig } from './services/appconfig';
+import { createApplicationAutoScaling, type ScalingActivity } from './services/applicationautoscaling';
 import {
   CloudFormation,
   type DeployResult,
@@ -46,6 +47,7 @@ import { createSts } from './services/sts';
 import { type TraceView, XRayDaemon } from './services/xray';
 
 export type { ConfigurationDeploymentView } from './services/appconfig';
+export type { ScalingActivity } from './services/applicationautoscaling';
 export type { DeployResult, DestroyResult, StackResourceView } from './services/cloudformation';
 export { NotRehearsable } from './services/cloudformation';
 export type { DeploymentView } from './services/codedeploy';
@@ -74,6 +76,7 @@ export type CloudEvent =
   | ({ readonly kind: 'progress' } & ProgressEvent)
   | ({ readonly kind: 'codedeploy' } & DeploymentEvent)
   | ({ readonly kind: 'ecs' } & EcsEvent)
+  | ({ readonly kind: 'scaling' } & ScalingActivity)
   | {
       readonly kind: 'alarm';
       readonly at: number;
@@ -145,6 +148,7 @@ export class RehearsalCloud {
   private readonly logs: ReturnType<typeof createLogs>;
   private readonly lambdaService: ReturnType<typeof createLambda>;
   private readonly ecs: ReturnType<typeof createEcs>;
+  private readonly scaling: ReturnType<typeof createApplicationAutoScaling>;
   /** In the order in which they stop. */
   private readonly parts: readonly { stop(): Promise<void> | void }[];
   private stopped: Promise<void> | undefined;
@@ -166,6 +170,10 @@ export class RehearsalCloud {
     this.cloudWatch = new CloudWatchService({
       clock,
       sns,
+      scaling: {
+        owns: (actionArn) => this.scaling.port.owns(actionArn),
+        invoke: (policyArn, value) => this.scaling.port.invoke(policyArn, value),
+      },
       onAlarm: ({ at, name, from, to, reason, value }) =>
         emit({ kind: 'alarm', at, name, from, to, reason, ...(value === undefined ? {} : { value }) }),
       onAction: ({ topicArn, subject, message, failure }) =>
@@ -219,6 +227,11 @@ export class RehearsalCloud {
       zoneOf: (subnet) => ec2.zoneOf(subnet),
       faults,
       onEvent: (event) => emit({ kind: 'ecs', ...event }),
+    });
+    this.scaling = createApplicationAutoScaling({
+      clock,
+      services: this.ecs.scalable,
+      onActivity: (activity) => emit({ kind: 'scaling', ...activity }),
     });
     const secrets = createSecretsManager({ clock, iam, lambda: lambda.port });
     const eventRules = createEvents({ clock, lambda: lambda.port });
@@ -276,6 +289,7 @@ export class RehearsalCloud {
         ...ec2.handlers,
         ...ecr.handlers,
         ...this.ecs.handlers,
+        ...this.scaling.handlers,
         ...httpApi.handlers,
         ...kms.handlers,
         ...lambda.handlers,
@@ -479,6 +493,11 @@ export class RehearsalCloud {
   /** Tasks of the services, in the order of their creation; the newest stopped ones among them. */
   serviceTasks(): readonly TaskView[] {
     return this.ecs.tasks();
+  }
+
+  /** Changes of the desired counts of services by their scaling, oldest first. */
+  scalingActivities(): readonly ScalingActivity[] {
+    return this.scaling.activities();
   }
 
   /** Ends every process of a task at once, as in a crash. False when no such task lives. */

@@ -124,6 +124,19 @@ export interface SqsPort {
   send(queueArn: string, body: string, options?: { readonly groupId?: string; readonly traceHeader?: string }): string;
 }
 
+export interface ScalingPort {
+  /** Whether an alarm action of this ARN is a scaling policy. */
+  owns(actionArn: string): boolean;
+  /**
+   * An alarm invokes a policy with the value that it was judged by.
+   * @throws Error when there is no such policy
+   */
+  invoke(
+    policyArn: string,
+    value: { readonly alarm: string; readonly value: number; readonly threshold: number },
+  ): void;
+}
+
 export interface SnsPort {
   /**
    * With `invoker` the topic's policy is asked first: throws `ServiceError` AuthorizationError if it does not let the

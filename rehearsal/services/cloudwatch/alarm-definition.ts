@@ -123,10 +123,10 @@ export function readAlarm(name: string, properties: Readonly<Record<string, unkn
     fail(`EvaluationPeriods × Period is ${seconds * given.EvaluationPeriods} seconds; CloudWatch allows one day`);
   }
   const foreign = [...given.AlarmActions, ...given.OKActions, ...given.InsufficientDataActions].find(
-    (arn) => !arn.includes(':sns:'),
+    (arn) => !arn.includes(':sns:') && !arn.includes(':scalingPolicy:'),
   );
   if (foreign !== undefined) {
-    fail(`not rehearsable: action ${foreign}; the rehearsal knows SNS topics`);
+    fail(`not rehearsable: action ${foreign}; the rehearsal knows SNS topics and scaling policies`);
   }
   return {
     name,

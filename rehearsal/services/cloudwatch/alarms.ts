@@ -25,9 +25,25 @@ export interface AlarmChange {
   readonly threshold: number;
   /** Cloud milliseconds since 1970. */
   readonly at: number;
-  /** Actions to take; none when they are disabled. */
+  /** Actions to take once; none when they are disabled. */
   readonly actions: readonly string[];
 }
+
+/** An action that is repeated for as long as the alarm stays in its state. */
+export interface RepeatedAction {
+  readonly name: string;
+  readonly arn: string;
+  readonly action: string;
+  /** Newest data point. */
+  readonly value: number;
+  readonly threshold: number;
+}
+
+/**
+ * Cloud milliseconds between two invocations of a scaling policy.
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
+ */
+const REPEAT_MS = 60_000;
 
 interface Alarm {
   definition: AlarmDefinition;
@@ -36,12 +52,17 @@ interface Alarm {
   reason: string;
   stateChangedAt: number;
   value: number | undefined;
+  /** When its repeated actions were invoked last. */
+  repeatedAt: number;
 }
 
 export interface AlarmBookOptions {
   readonly clock: RehearsalClock;
   readonly store: MetricStore;
   readonly onChange: (change: AlarmChange) => void;
+  /** Whether an action is repeated while the alarm stays in its state. @default none is */
+  readonly isRepeated?: (action: string) => boolean;
+  readonly onRepeat?: (action: RepeatedAction) => void;
 }
 
 /** All alarms, judged every ten seconds of the cloud's time. */
@@ -62,6 +83,7 @@ export class AlarmBook {
         reason: 'Unchecked: Initial alarm creation',
         stateChangedAt: this.options.clock.now(),
         value: undefined,
+        repeatedAt: Number.NEGATIVE_INFINITY,
       });
     } else {
       if (JSON.stringify(known.definition.queries) !== JSON.stringify(definition.queries)) {
@@ -155,6 +177,25 @@ export class AlarmBook {
     if (verdict !== 'retain') {
       this.change(alarm, verdict, reasonOf(definition, series));
     }
+    this.repeat(alarm, points.at(-1));
+  }
+
+  /**
+   * Scaling policies are invoked at the change of the state and then every minute. With which of the data points is not
+   * documented; here it is the newest one.
+   */
+  private repeat(alarm: Alarm, value: number | undefined): void {
+    const { clock, isRepeated = () => false, onRepeat } = this.options;
+    const { definition, state, arn } = alarm;
+    const now = clock.now();
+    const actions = definition.actionsEnabled ? definition.actions[state].filter(isRepeated) : [];
+    if (actions.length === 0 || value === undefined || now < alarm.repeatedAt + REPEAT_MS) {
+      return;
+    }
+    alarm.repeatedAt = now;
+    for (const action of actions) {
+      onRepeat?.({ name: definition.name, arn, action, value, threshold: definition.threshold });
+    }
   }
 
   /** AWS leaves the state as it is while a percentile has too few samples and the alarm says `ignore`. */
@@ -174,6 +215,7 @@ export class AlarmBook {
       return;
     }
     alarm.state = to;
+    alarm.repeatedAt = Number.NEGATIVE_INFINITY;
     alarm.reason = reason;
     alarm.stateChangedAt = this.options.clock.now();
     const { definition } = alarm;
@@ -187,7 +229,9 @@ export class AlarmBook {
       value: alarm.value,
       threshold: definition.threshold,
       at: alarm.stateChangedAt,
-      actions: definition.actionsEnabled ? definition.actions[to] : [],
+      actions: definition.actionsEnabled
+        ? definition.actions[to].filter((action) => this.options.isRepeated?.(action) !== true)
+        : [],
     });
   }
 

@@ -1,3 +1,3 @@
 export type { AlarmChange } from './alarms';
 export { alarmHandler, dashboardHandler } from './resources';
-export { type CloudWatchOptions, CloudWatchService } from './service';
+export { type AlarmAction, type CloudWatchOptions, CloudWatchService } from './service';

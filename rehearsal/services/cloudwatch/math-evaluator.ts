@@ -1,4 +1,4 @@
-import { type BinaryOperator, MathError, type MathNode } from './math-parser';
+import { type BinaryOperator, type EachFunction, MathError, type MathNode, type OverFunction } from './math-parser';
 
 /** Values of one metric, a slot per period; undefined where there is no data point. */
 export type Series = readonly (number | undefined)[];
@@ -10,7 +10,7 @@ type Value = number | Series;
  *
  * Missing data as AWS documents it: between two series a missing value counts as 0 at every time that either has one;
  * a division by zero drops the data point; a condition without a value drops it; `IF` gives 0 where the condition holds
- * and its second argument has no value.
+ * and its second argument has no value; a mean over a list of series counts a missing value as 0.
  * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
  *
  * @throws MathError for an unknown id, or a result that is one number for all times
@@ -58,6 +58,60 @@ function compute(node: MathNode, lookup: (id: string) => Series | undefined, len
       }
       return fill(series, typeof node.filler === 'string' ? node.filler : compute(node.filler, lookup, length));
     }
+    case 'each': {
+      const operand = compute(node.operand, lookup, length);
+      return typeof operand === 'number'
+        ? single(node.name, operand)
+        : operand.map((value) => (value === undefined ? undefined : single(node.name, value)));
+    }
+    case 'over': {
+      const operands = node.operands.map((operand) => compute(operand, lookup, length));
+      const series = operands.filter((operand) => typeof operand !== 'number');
+      if (series.length < operands.length) {
+        throw new MathError(`${node.name} needs time series, and got a number`);
+      }
+      return node.list ? acrossSeries(node.name, series, length) : overTime(node.name, series[0] ?? []);
+    }
+  }
+}
+
+function single(name: EachFunction, value: number): number {
+  switch (name) {
+    case 'ABS':
+      return Math.abs(value);
+    case 'CEIL':
+      return Math.ceil(value);
+    case 'FLOOR':
+      return Math.floor(value);
+  }
+}
+
+/** A series of what the function gives for the values of all series at each time. */
+function acrossSeries(name: OverFunction, series: readonly Series[], length: number): Series {
+  return Array.from({ length }, (_, slot) => {
+    const values = series.map((one) => one[slot]).filter((value) => value !== undefined);
+    // For a mean, a value that is missing is 0.
+    return values.length === 0 ? undefined : reduced(name, values, series.length);
+  });
+}
+
+/** One number for all times: what it is depends on how many data points an alarm looks at. */
+function overTime(name: OverFunction, series: Series): Value {
+  const values = series.filter((value) => value !== undefined);
+  return values.length === 0 ? series : reduced(name, values, values.length);
+}
+
+function reduced(name: OverFunction, values: readonly number[], count: number): number {
+  const sum = values.reduce((a, b) => a + b, 0);
+  switch (name) {
+    case 'AVG':
+      return sum / count;
+    case 'MAX':
+      return values.reduce((a, b) => Math.max(a, b));
+    case 'MIN':
+      return values.reduce((a, b) => Math.min(a, b));
+    case 'SUM':
+      return sum;
   }
 }
 

@@ -8,7 +8,22 @@ export type MathNode =
   | { readonly kind: 'negate'; readonly operand: MathNode }
   | { readonly kind: 'binary'; readonly operator: BinaryOperator; readonly left: MathNode; readonly right: MathNode }
   | { readonly kind: 'if'; readonly condition: MathNode; readonly then: MathNode; readonly otherwise?: MathNode }
-  | { readonly kind: 'fill'; readonly series: MathNode; readonly filler: MathNode | 'REPEAT' | 'LINEAR' };
+  | { readonly kind: 'fill'; readonly series: MathNode; readonly filler: MathNode | 'REPEAT' | 'LINEAR' }
+  | { readonly kind: 'each'; readonly name: EachFunction; readonly operand: MathNode }
+  | {
+      readonly kind: 'over';
+      readonly name: OverFunction;
+      readonly operands: readonly MathNode[];
+      readonly list: boolean;
+    };
+
+/** Functions of one value. */
+const EACH = ['ABS', 'CEIL', 'FLOOR'] as const;
+export type EachFunction = (typeof EACH)[number];
+
+/** Functions of the values of a list of series at one time, or of one series over time. */
+const OVER = ['AVG', 'MAX', 'MIN', 'SUM'] as const;
+export type OverFunction = (typeof OVER)[number];
 
 export type BinaryOperator = '+' | '-' | '*' | '/' | '^' | '<' | '<=' | '>' | '>=' | '==' | '!=' | 'AND' | 'OR';
 
@@ -55,6 +70,10 @@ export function idsOf(node: MathNode): readonly string[] {
       ];
     case 'fill':
       return [...idsOf(node.series), ...(typeof node.filler === 'string' ? [] : idsOf(node.filler))];
+    case 'each':
+      return idsOf(node.operand);
+    case 'over':
+      return node.operands.flatMap(idsOf);
   }
 }
 
@@ -155,9 +174,36 @@ class Parser {
       this.expect(')');
       return { kind: 'fill', series, filler };
     }
+    const each = EACH.find((name) => name === token.text);
+    if (each !== undefined) {
+      this.expect('(');
+      const operand = this.level(0);
+      this.expect(')');
+      return { kind: 'each', name: each, operand };
+    }
+    const over = OVER.find((name) => name === token.text);
+    if (over !== undefined) {
+      this.expect('(');
+      const node = this.over(over);
+      this.expect(')');
+      return node;
+    }
     throw new MathError(
-      `not rehearsable: function ${token.text} at ${token.at + 1} of metric math "${this.expression}"; the rehearsal knows IF and FILL`,
+      `not rehearsable: function ${token.text} at ${token.at + 1} of metric math "${this.expression}"; the rehearsal knows IF, FILL, ${[...OVER, ...EACH].join(', ')}`,
     );
+  }
+
+  /** One series, or `[a, b]`. */
+  private over(name: OverFunction): MathNode {
+    if (!this.accept('[')) {
+      return { kind: 'over', name, operands: [this.level(0)], list: false };
+    }
+    const operands = [this.level(0)];
+    while (this.accept(',')) {
+      operands.push(this.level(0));
+    }
+    this.expect(']');
+    return { kind: 'over', name, operands, list: true };
   }
 
   private peek(): Token {
@@ -186,7 +232,7 @@ class Parser {
   }
 }
 
-/** Brackets and quotes are no part of the grammar here, but are read so that the function around them is named. */
+/** Quotes are no part of the grammar here, but are read so that the function around them is named. */
 const TOKEN =
   /\s*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+)|([A-Za-z_][A-Za-z0-9_]*)|(&&|\|\||[<>=!]=|[-+*/^<>(),[\]]|'[^']*'|"[^"]*"))/y;
 

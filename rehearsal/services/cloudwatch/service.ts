@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { RehearsalClock } from '../../core/clock';
-import type { AlarmView, MetricDimensions, MetricsPort, SnsPort } from '../../core/ports';
+import type { AlarmView, MetricDimensions, MetricsPort, ScalingPort, SnsPort } from '../../core/ports';
 import { type Call, type RehearsalService, type RequiredPermission, ServiceError } from '../../core/service';
 import { AlarmBook, type AlarmChange } from './alarms';
 import { readEmbeddedLine } from './embedded-metrics';
@@ -17,6 +17,8 @@ export interface CloudWatchOptions {
   readonly clock: RehearsalClock;
   /** Where alarm actions go. */
   readonly sns: SnsPort;
+  /** Where alarm actions go that scale. @default nothing is scaled */
+  readonly scaling?: ScalingPort;
   readonly onAlarm?: (change: AlarmChange) => void;
   /** Told of every action taken, and of the reason when its topic did not take it. */
   readonly onAction?: (action: AlarmAction) => void;
@@ -54,6 +56,15 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
           const action = { topicArn, subject: `${change.to}: "${change.name}"`, message: alarmMessage(change) };
           const outcome = publish(options.sns, action, change.arn);
           options.onAction?.({ ...action, ...outcome });
+        }
+      },
+      isRepeated: (action) => options.scaling?.owns(action) === true,
+      onRepeat: ({ name, action, value, threshold }) => {
+        try {
+          options.scaling?.invoke(action, { alarm: name, value, threshold });
+        } catch (error) {
+          const failure = error instanceof Error ? error.message : String(error);
+          options.onAction?.({ topicArn: action, subject: `scaling by "${name}"`, message: '', failure });
         }
       },
     });

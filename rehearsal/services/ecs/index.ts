@@ -10,6 +10,7 @@ import { type ImageCommand, Images } from './images';
 import type { CapacityProvider, EcsEvent, ServiceView, TaskView } from './model';
 import type { Service } from './service';
 import { ServiceHandler } from './service-handler';
+import { ServiceMetrics } from './service-metrics';
 import type { Task } from './task';
 import { TaskDefinitionHandler, TaskDefinitions } from './task-definitions';
 import { TaskHost } from './task-host';
@@ -39,6 +40,12 @@ export interface EcsDependencies {
 
 export interface Ecs {
   readonly handlers: readonly ResourceHandler[];
+  /** Services as Application Auto Scaling knows them: `service/CLUSTER/NAME`. */
+  readonly scalable: {
+    desiredCount(resourceId: string): number | undefined;
+    scaleTo(resourceId: string, count: number): void;
+    deploying(resourceId: string): boolean;
+  };
   /** Makes an image asset of an assembly known. */
   registerImage(asset: ImageAsset): void;
   services(): readonly ServiceView[];
@@ -101,12 +108,15 @@ export function createEcs(deps: EcsDependencies): Ecs {
     }
     return false;
   };
+  const scalable = (resourceId: string): Service | undefined =>
+    [...services.values()].find(({ clusterName, name }) => resourceId === `service/${clusterName}/${name}`);
   const killAll = () => {
     for (const service of services.values()) {
       service.killAll();
     }
   };
   process.once('exit', killAll);
+  const publisher = new ServiceMetrics(clock, () => services.values(), deps.metrics);
   return {
     handlers: [
       clusterHandler(clusters),
@@ -122,6 +132,11 @@ export function createEcs(deps: EcsDependencies): Ecs {
         onEvent: deps.onEvent ?? (() => undefined),
       }),
     ],
+    scalable: {
+      desiredCount: (resourceId) => scalable(resourceId)?.desiredCount,
+      scaleTo: (resourceId, count) => scalable(resourceId)?.scaleTo(count),
+      deploying: (resourceId) => scalable(resourceId)?.deploying === true,
+    },
     registerImage: (asset) => images.register(asset),
     services: () => [...services.values()].map(({ view }) => view),
     tasks: () => [...services.values()].flatMap((service) => service.taskViews()),
@@ -150,6 +165,7 @@ export function createEcs(deps: EcsDependencies): Ecs {
         return true;
       }),
     stop: async () => {
+      publisher.stop();
       const living = [...services.values()].flatMap((service) => service.livingTasks());
       killAll();
       await Promise.all(living.map(({ allGone }) => allGone));

@@ -2,6 +2,7 @@ import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import { OPERATOR } from '../../../rehearsal/core/principal';
 import type { StackContext } from '../../../rehearsal/core/resource';
 import {
+  type AlarmAction,
   type AlarmChange,
   alarmHandler,
   CloudWatchService,
@@ -12,14 +13,24 @@ const MINUTE = 60_000;
 const RELEASE = { Agent: 'support', Release: 'r-000000000001' };
 const STABLE = { Agent: 'support', Lane: 'stable' };
 
-function world() {
+function world(scale: () => void = () => undefined) {
   const clock = new ManualClock();
+  const scaled: { policy: string; alarm: string; value: number; threshold: number }[] = [];
+  const actions: AlarmAction[] = [];
   const published: { topic: string; subject: string; message: string }[] = [];
   const changes: AlarmChange[] = [];
   const service = new CloudWatchService({
     clock,
     sns: { publish: (topic, subject, message) => published.push({ topic, subject, message }) },
+    scaling: {
+      owns: (arn) => arn.includes(':scalingPolicy:'),
+      invoke: (policy, value) => {
+        scale();
+        scaled.push({ policy, ...value });
+      },
+    },
     onAlarm: (change) => changes.push(change),
+    onAction: (action) => actions.push(action),
   });
   const stack: StackContext = {
     stackName: 'Test',
@@ -41,6 +52,8 @@ function world() {
   return {
     clock,
     service,
+    scaled,
+    actions,
     published,
     changes,
     request,
@@ -75,6 +88,46 @@ const COST = {
   EvaluationPeriods: 3,
   DatapointsToAlarm: 2,
 };
+
+describe('an alarm that scales', () => {
+  const POLICY = 'arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:1:resource/ecs/service/a/b:policyName/out';
+  const ONE_MINUTE = { ...COST, EvaluationPeriods: 1, DatapointsToAlarm: 1 };
+
+  test('invokes its policy when it goes off, and every minute while it stays so, with the newest value', async () => {
+    const { create, minutes, scaled, published, clock } = world();
+    await create({ ...ONE_MINUTE, AlarmActions: [POLICY, 'arn:aws:sns:us-east-1:123456789012:topic'] });
+    await minutes(0.5, 2);
+    expect(scaled).toEqual([{ policy: POLICY, alarm: 'gate', value: 2, threshold: 1 }]);
+    await clock.advance(MINUTE / 2);
+    expect(scaled).toHaveLength(1);
+    await clock.advance(MINUTE / 2);
+    await minutes(3, 4);
+    expect(scaled.map(({ value }) => value)).toEqual([2, 2, 3, 4]);
+    await minutes(0.5, 0.5);
+    expect(scaled).toHaveLength(4);
+    // A topic is told of the change alone.
+    expect(published).toHaveLength(1);
+    await minutes(5);
+    expect(scaled.at(-1)?.value).toBe(5);
+  });
+
+  test('invokes nothing while its actions are disabled', async () => {
+    const { create, minutes, scaled } = world();
+    await create({ ...ONE_MINUTE, ActionsEnabled: false, AlarmActions: [POLICY] });
+    await minutes(2, 2, 2);
+    expect(scaled).toEqual([]);
+  });
+
+  test('tells of a policy that is not there, and goes on', async () => {
+    const { create, minutes, actions, service } = world(() => {
+      throw new Error('there is no scaling policy');
+    });
+    await create({ ...ONE_MINUTE, AlarmActions: [POLICY] });
+    await minutes(2, 2);
+    expect(service.alarm('gate')?.state).toBe('ALARM');
+    expect(actions).toMatchObject([{ topicArn: POLICY, failure: 'there is no scaling policy' }, {}]);
+  });
+});
 
 describe('an alarm', () => {
   test('starts without data, goes to ALARM when M of N breach, and back', async () => {

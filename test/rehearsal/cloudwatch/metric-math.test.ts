@@ -51,6 +51,39 @@ describe('comparison and logic, by the examples of the AWS document', () => {
   });
 });
 
+describe('functions of several series, by the table of the AWS document', () => {
+  const metrics = { a: [1, 5, _, _], b: [3, _, 2, _] };
+  test.each([
+    ['MAX([a, b])', [3, 5, 2, _]],
+    ['MIN([a, b])', [1, 5, 2, _]],
+    ['SUM([a, b])', [4, 5, 2, _]],
+    // A value that is missing counts as 0.
+    ['AVG([a, b])', [2, 2.5, 1, _]],
+    ['MAX([FILL(a, 0), FILL(b, 0)]) + 1', [4, 6, 3, 1]],
+    ['IF(MAX([a, b]) > 2 * 2, 1, 0)', [0, 1, 0, _]],
+  ])('%s', (expression, expected) => {
+    expect(evaluate(expression, metrics)).toEqual(expected);
+  });
+
+  test('of one series give one number for all times', () => {
+    expect(evaluate('a - MAX(a)', { a: [1, 5, _, 3] })).toEqual([-4, 0, _, -2]);
+    expect(evaluate('a / SUM(a)', { a: [1, 3] })).toEqual([0.25, 0.75]);
+    expect(evaluate('MAX(a)', { a: [_, _] })).toEqual([_, _]);
+  });
+
+  test('refuse numbers in place of series', () => {
+    expect(() => evaluate('MAX([a, 2])', { a: [1] })).toThrow('MAX needs time series, and got a number');
+  });
+
+  test('of one value each', () => {
+    expect(evaluate('CEIL(a) + FLOOR(a) + ABS(a)', { a: [1.5, -1.5, _] })).toEqual([4.5, -1.5, _]);
+  });
+
+  test('name the ids that they use', () => {
+    expect(idsOf(parseMath('MAX([a, FILL(b, 0)]) + CEIL(c)'))).toEqual(['a', 'b', 'c']);
+  });
+});
+
 describe('IF, by the tables of the AWS document', () => {
   const metric1 = [1, 1, 0, 0, _];
   const metric2 = [30, _, 0, 0, 30];
@@ -85,7 +118,9 @@ describe('FILL', () => {
 
 describe('wrong expressions', () => {
   test.each([
-    ['refuses a function it does not know, by name', 'MAX([m1, m2])', 'function MAX'],
+    ['refuses a function it does not know, by name', 'STDDEV([m1, m2])', 'function STDDEV'],
+    ['refuses a list outside of a function', '[m1, m2] * 2', 'expected a number, an id, a function or "("'],
+    ['refuses a list that is not closed', 'MAX([m1, m2)', 'expected "]"'],
     ['refuses an array', '[m1, m2]', '"["'],
     ['fails on a missing operand', 'm1 + ', 'found the end'],
     ['fails on an open parenthesis', '(m1 + 1', '")"'],
