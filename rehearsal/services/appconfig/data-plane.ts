@@ -74,6 +74,10 @@ export class AppConfigData implements RehearsalService {
       operation === 'StartConfigurationSession'
         ? [input.ApplicationIdentifier, input.EnvironmentIdentifier, input.ConfigurationProfileIdentifier]
         : this.placeOf(String(input.ConfigurationToken));
+    if (of === undefined) {
+      // A spent token, as a client sends it that repeats a call whose answer it did not get: it is told so, and not denied.
+      return [];
+    }
     const [application, environment, profile] = of.map(String);
     const resource = configurationArn(application ?? '', environment ?? '', profile ?? '');
     return [{ action: `appconfig:${operation}`, resource }];
@@ -159,8 +163,8 @@ export class AppConfigData implements RehearsalService {
     return token;
   }
 
-  private placeOf(token: string): readonly string[] {
+  private placeOf(token: string): readonly string[] | undefined {
     const session = this.sessions.get(token)?.session;
-    return session === undefined ? ['*', '*', '*'] : [session.application, session.environment, session.profile];
+    return session === undefined ? undefined : [session.application, session.environment, session.profile];
   }
 }

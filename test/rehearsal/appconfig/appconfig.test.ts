@@ -84,7 +84,10 @@ describe('a session', () => {
       Sid: name,
     });
     const reader = new AppConfigDataClient(world.rig.role('reader', allow('Own', world.profile)));
-    expect((await latest(await session(reader), reader)).document).toEqual({ a: 1 });
+    const token = await session(reader);
+    expect((await latest(token, reader)).document).toEqual({ a: 1 });
+    // A call that is repeated after its answer was lost is no matter of permission.
+    await expect(latest(token, reader)).rejects.toMatchObject({ name: 'BadRequestException' });
     const stranger = new AppConfigDataClient(world.rig.role('stranger', allow('Other', 'other')));
     await expect(session(stranger)).rejects.toMatchObject({ name: 'AccessDeniedException' });
     reader.destroy();
