@@ -64,6 +64,8 @@ export interface RehearsalCloudOptions {
   readonly onEvent?: (event: CloudEvent) => void;
   /** What to run for container images; an image asset whose Dockerfile says it in exec form needs none. @default none */
   readonly containers?: readonly ImageCommand[];
+  /** Cloud time at the start, milliseconds since 1970. @default the real time */
+  readonly startAt?: number;
   /** Order in which a failed update is put back: AWS documents none. @default 'reverse' */
   readonly rollbackOrder?: 'reverse' | 'forward';
   /** Folder that gets a file per log group. @default lines are kept in memory only */
@@ -113,7 +115,10 @@ export interface QueueView {
  */
 export class RehearsalCloud {
   static async start(options: RehearsalCloudOptions): Promise<RehearsalCloud> {
-    const clock = new ScaledClock({ speed: options.speed });
+    const clock = new ScaledClock({
+      speed: options.speed,
+      ...(options.startAt === undefined ? {} : { startAt: options.startAt }),
+    });
     const { iam, handlers: iamHandlers } = createIam();
     const faults = new FaultPlan(clock, options.seed);
     const front = await Front.start({ iam, faults });

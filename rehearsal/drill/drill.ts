@@ -20,7 +20,7 @@ import { isFinal, waitsForNextDay } from './invariants/tasks';
 import { messagesIn } from './lane-queues';
 import { findLeaks } from './leaks';
 import { Ledger } from './ledger';
-import { LimitWatch } from './limit-watch';
+import { LimitWatch, startOf } from './limit-watch';
 import { destroyStack, liveTasks, observe, promotedItem } from './observations';
 import { sumOf } from './observed-metrics';
 import type { OperatorAccess } from './operator-access';
@@ -115,8 +115,10 @@ async function runIn(workspace: string, options: DrillOptions): Promise<DrillRep
     },
     ...(keys === undefined ? {} : { keys }),
   });
+  const startAt = startOf(scenario);
   const cloud = await RehearsalCloud.start({
     speed: options.speed ?? scenario.speed ?? DEFAULT_SPEED,
+    ...(startAt === undefined ? {} : { startAt }),
     seed,
     extraEnvironment: {
       ANTHROPIC_BASE_URL: provider.url,
@@ -395,6 +397,7 @@ class DrillRun {
         signal,
         webhookUrl: this.receiver.url,
         patient: scenario.chaos !== undefined,
+        mayWait: () => this.limits.isBudgetNearlyUsedUp,
       });
     }
     this.rotations?.start(() => this.workload?.tasks ?? 0, traffic?.tasks ?? 0);

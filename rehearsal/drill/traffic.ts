@@ -35,8 +35,11 @@ export class TrafficGenerator {
     private readonly rate: number,
     /** Cloud time. */
     private readonly now: () => number,
-    /** Whether enough tasks wait: nothing more is sent then, so that a slow machine is slow and not overrun. */
-    private readonly enoughWaiting: () => boolean,
+    /**
+     * Whether enough tasks wait, with so many requests on their way to them: nothing more is sent then, so that a slow machine
+     * is slow and not overrun.
+     */
+    private readonly enoughWaiting: (underWay: number) => boolean,
     /** How callers repeat what was not answered, or not now. */
     private readonly patience: Patience,
   ) {}
@@ -81,7 +84,7 @@ export class TrafficGenerator {
     this.lastTick = now;
     if (now - this.looked >= LOOK_MS) {
       this.looked = now;
-      this.held = this.enoughWaiting();
+      this.held = this.enoughWaiting(this.waiting.size);
     }
     if (this.held) {
       this.due = 0;

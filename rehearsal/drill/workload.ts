@@ -23,6 +23,8 @@ export interface WorkloadProps {
   readonly signal: AbortSignal;
   /** Whether callers repeat what was not answered, each request under a key of its own. @default only what was refused for now */
   readonly patient?: boolean;
+  /** Whether any number of tasks may wait: more are sent although many do. @default they may not */
+  readonly mayWait?: () => boolean;
   /** Where callers receive webhooks. @default nowhere */
   readonly webhookUrl?: string;
 }
@@ -51,7 +53,7 @@ export class Workload {
       this.client,
       traffic.ratePerSecond,
       now,
-      () => messagesIn(cloud, agent.queues) >= maxWaiting,
+      (underWay) => props.mayWait?.() !== true && messagesIn(cloud, agent.queues) + underWay >= maxWaiting,
       props.patient === true ? PATIENT : POLITE,
     );
   }
