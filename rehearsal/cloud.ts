@@ -44,7 +44,7 @@ import { createSns } from './services/sns';
 import { createSqs } from './services/sqs';
 import { createSsm } from './services/ssm';
 import { createSts } from './services/sts';
-import { type TraceView, XRayDaemon } from './services/xray';
+import { Traces, type TraceView, XRayDaemon, xrayService } from './services/xray';
 
 export type { ConfigurationDeploymentView } from './services/appconfig';
 export type { ScalingActivity } from './services/applicationautoscaling';
@@ -122,7 +122,9 @@ export class RehearsalCloud {
     const { iam, handlers: iamHandlers } = createIam();
     const faults = new FaultPlan(clock, options.seed);
     const front = await Front.start({ iam, faults });
-    return new RehearsalCloud(options, clock, faults, front, await XRayDaemon.start(), iam, iamHandlers);
+    const traces = new Traces();
+    front.add(xrayService(traces));
+    return new RehearsalCloud(options, clock, faults, front, await XRayDaemon.start(traces), iam, iamHandlers);
   }
 
   readonly frontUrl: string;
@@ -461,7 +463,7 @@ export class RehearsalCloud {
     return this.front.counts();
   }
 
-  /** Segment documents that functions sent, by trace, oldest first. */
+  /** Segment documents that functions and containers sent, by trace, oldest first. */
   traces(): readonly TraceView[] {
     return this.xray.traces();
   }

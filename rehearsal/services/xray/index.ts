@@ -1,1 +1,3 @@
-export { type SegmentDocument, type TraceView, XRayDaemon } from './daemon';
+export { XRayDaemon } from './daemon';
+export { xrayService } from './service';
+export { type SegmentDocument, Traces, type TraceView } from './traces';
