@@ -63,7 +63,8 @@ const cache = new Map<string, CachedBundle>();
 /**
  * Bundles the module whose default export is an agent, with the worker of this library around it.
  *
- * The result depends on content alone: no path, no comment and no source map gets into it.
+ * The result depends on content alone, that of the nearest tsconfig.json included: no path, no comment and no source map
+ * gets into it.
  *
  * @param scope for messages
  * @param entry relative to the directory that the app is run in

@@ -1,6 +1,6 @@
-import { Webhooks } from '../../../lib';
+import { Webhooks, Worker } from '../../../lib';
 import { IntakeMetric, METRIC_NAMESPACE, TaskMetric, WebhookMetric, WorkerMetric } from '../../../lib/contract';
-import { supportAgent } from '../../support/agent-service';
+import { AGENT_ENTRY, supportAgent } from '../../support/agent-service';
 import { testStack } from '../../support/stack';
 import { named, resourcesOf } from '../../support/template';
 
@@ -33,5 +33,31 @@ describe('dashboard', () => {
     for (const id of Object.keys(resources).filter((key) => resources[key]?.Type === 'AWS::CloudWatch::Alarm')) {
       expect(plain).toContain(id);
     }
+  });
+});
+
+describe('dashboard of a worker in containers', () => {
+  const stack = testStack();
+  supportAgent(stack, { agentName: 'support', worker: Worker.fargate({ entry: AGENT_ENTRY }) });
+  const resources = resourcesOf(stack);
+  const body = JSON.stringify(resources[named(resources, 'SupportDashboard')]?.Properties?.DashboardBody);
+  const plain = body.replaceAll('\\\\\\"', '"').replaceAll('\\"', '"');
+
+  test('shows how many run, what each is there for, and what waits, of both lanes', () => {
+    for (const lane of ['stable', 'candidate']) {
+      expect(plain).toContain(`"expression":"FILL(FILL(${lane}Samples, REPEAT), 0)"`);
+      expect(plain).toContain(`"expression":"${lane}Load / ${lane}Running"`);
+      expect(plain).toContain(`"${lane} lane, new in the minute"`);
+    }
+    for (const metric of ['CPUUtilization', 'MemoryUtilization']) {
+      expect(plain).toContain(`"AWS/ECS","${metric}"`);
+    }
+  });
+
+  test('counts as crashes the attempts that were abandoned, and looks at no function for them', () => {
+    expect(plain).toContain(
+      `["${METRIC_NAMESPACE}","${WorkerMetric.ABANDONED}","Agent","support",{"label":"worker crashes"`,
+    );
+    expect(plain).not.toContain('"AWS/Lambda","Errors"');
   });
 });

@@ -1,16 +1,18 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, type Stack } from 'aws-cdk-lib';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import {
   type CodeDeployRolloutProps,
   Evidence,
+  type FargateWorkerProps,
   GateSeverity,
   QualityGate,
   Rollout,
   RunningTasks,
   TrafficShift,
+  Worker,
 } from '../../../lib';
 import { CustomResourceType, Env, PlatformLimits, releaseRecordPropertiesSchema } from '../../../lib/contract';
-import { supportAgent } from '../../support/agent-service';
+import { AGENT_ENTRY, supportAgent } from '../../support/agent-service';
 import { testStack } from '../../support/stack';
 import { named, type Resources, resourcesOf } from '../../support/template';
 
@@ -25,6 +27,51 @@ function synthesize(props: CodeDeployRolloutProps = {}, shift = TEN_MINUTES, con
 const environment = (resources: Resources, name: string) =>
   (resources[named(resources, name)]?.Properties?.Environment as { Variables: Record<string, unknown> } | undefined)
     ?.Variables;
+
+describe('a worker that has to start', () => {
+  const onFargate = (
+    worker: Partial<FargateWorkerProps> = {},
+    props: CodeDeployRolloutProps = {},
+    shift = TEN_MINUTES,
+  ) => {
+    const stack = testStack();
+    const agent = supportAgent(stack, {
+      rollout: Rollout.codeDeploy(shift, props),
+      worker: Worker.fargate({ entry: AGENT_ENTRY, ...worker }),
+    });
+    return { stack, agent };
+  };
+  const waits = (stack: Stack) =>
+    environment(resourcesOf(stack), 'SupportRolloutPreflight')?.[Env.PREFLIGHT_TIMEOUT_SECONDS];
+
+  test('is waited for by the preflight, and the rollout takes so much longer', () => {
+    const { stack, agent } = onFargate();
+    expect(waits(stack)).toBe('420');
+    expect(agent.rollout.duration.toMinutes()).toBe(22);
+    expect(waits(onFargate({ startTimeout: Duration.minutes(2) }).stack)).toBe('240');
+  });
+
+  test('is not waited for beyond a timeout that is given, and a warning says so', () => {
+    const { stack } = onFargate({}, { preflightTimeout: Duration.minutes(4) });
+    const printed = jest.spyOn(console, 'error').mockReturnValue(undefined);
+    expect(waits(stack)).toBe('240');
+    Annotations.fromStack(stack).hasWarning('*', Match.stringLikeRegexp('may take 300 s to start'));
+    printed.mockRestore();
+  });
+
+  test('refuses one that takes longer than a function can wait', () => {
+    expect(() => onFargate({ startTimeout: Duration.minutes(14) })).toThrow(
+      /PreflightTimeout: preflightTimeout is 960 s \(2 minutes and the worker's startTimeout\), expected whole seconds from 1 to 870/,
+    );
+  });
+
+  test('refuses a rollout that becomes too long by it', () => {
+    const shift = TrafficShift.linear({ percent: 10, every: Duration.minutes(10) });
+    expect(() => onFargate({}, {}, shift)).toThrow(
+      /RolloutTooLong: the rollout takes up to 102 minutes \(preflight 7 minutes, shift 1 hour 30 minutes/,
+    );
+  });
+});
 
 describe('defaults', () => {
   const { resources, agent } = synthesize();
