@@ -40,6 +40,9 @@ const LONGEST_THROTTLING = 6;
 /** Cloud milliseconds. */
 const LONGEST_DELAY_MS = 10_000;
 
+/** Real milliseconds after which a call that gets no answer is cut off, should its client know no end. */
+const LONGEST_SILENCE_MS = 30_000;
+
 /** Of a lease: how much longer than it something stands still. */
 const BEYOND_LEASE = { from: 1.1, to: 1.6 } as const;
 
@@ -99,6 +102,7 @@ export class FaultPlan implements FaultsPort {
     const delayed = this.strikes('delayed', place);
     const failing = this.strikes('failed', place);
     const answerLost = this.strikes('answersLost', place);
+    const unanswered = this.strikes('unanswered', place);
     if (heartbeat && held) {
       this.count('heartbeatsHeld', target);
       await this.clock.sleep(
@@ -120,6 +124,14 @@ export class FaultPlan implements FaultsPort {
         await run();
       }
       throw failed(service);
+    }
+    if (unanswered) {
+      this.count('unanswered', target);
+      if (this.chances.draw(`unanswered, applied ${place}`) < 0.5) {
+        await run();
+      }
+      await silence(call.signal);
+      throw new AnswerLost(`rehearsed fault: ${target} got no answer`);
     }
     const result = await run();
     if (answerLost) {
@@ -194,6 +206,24 @@ export class FaultPlan implements FaultsPort {
     const targets = this.counted.get(kind) ?? new Map<string, number>();
     this.counted.set(kind, targets.set(target, (targets.get(target) ?? 0) + 1));
   }
+}
+
+/** Until the caller goes away. */
+async function silence(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) {
+    return;
+  }
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, LONGEST_SILENCE_MS);
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });
 }
 
 /** Name of a function without the suffix that CloudFormation draws anew in every run. */

@@ -50,6 +50,7 @@ export const chaos: NamedDrill = {
       throttled: 0.01,
       failed: 0.01,
       answersLost: 0.01,
+      unanswered: 0.002,
       delayed: 0.02,
       deliveriesDropped: 0.02,
       deliveriesDuplicated: 0.03,

@@ -114,6 +114,21 @@ describe('the fault plan', () => {
     expect(new Set(all)).toEqual(new Set(['InternalServerError', 'InternalServerError, applied']));
   });
 
+  test('a call that gets no answer was applied or not, and lasts until its client is gone', async () => {
+    const plan = planOf({ unanswered: 1 });
+    const all: string[] = [];
+    for (let n = 0; n < 40; n++) {
+      const client = new AbortController();
+      const one = outcomeOf(plan, { ...call(), signal: client.signal });
+      const first = await Promise.race([one, new Promise((resolve) => setImmediate(() => resolve('silence')))]);
+      expect(first).toBe('silence');
+      client.abort();
+      all.push(await one);
+    }
+    expect(new Set(all)).toEqual(new Set(['lost', 'lost, applied']));
+    expect(plan.report().byKind).toEqual({ unanswered: 40 });
+  });
+
   test('a heartbeat is held back for longer than a lease, other calls are not', async () => {
     const clock = new ManualClock();
     const plan = planOf({ heartbeatsHeld: 1 }, 1, clock);
@@ -142,6 +157,7 @@ describe('the fault plan', () => {
       throttled: 1,
       failed: 1,
       answersLost: 1,
+      unanswered: 1,
       delayed: 1,
       deliveriesDropped: 1,
       deliveriesDuplicated: 1,
