@@ -32,6 +32,11 @@ export interface TaskStoreOptions {
 export interface Lease {
   readonly taskId: string;
   readonly token: string;
+  /**
+   * Claims of the task up to this one. A claim that the network kept may be carried out once more when its worker is done:
+   * nobody writes under a lease of its token then.
+   */
+  readonly attempt: number;
   /** By the clock of the worker that holds it. Milliseconds since 1970. */
   readonly expiresAt: number;
 }
@@ -107,13 +112,13 @@ export class TaskStore {
   /** Takes the task if it is queued in this lane, or if the worker that had it there is gone. */
   async claim(taskId: string, lane: LaneName, trace: string | undefined): Promise<Claim> {
     const now = this.#now();
-    const lease: Lease = { taskId, token: randomUUID(), expiresAt: now + this.#options.leaseMs };
+    const taken = { token: randomUUID(), expiresAt: now + this.#options.leaseMs };
     const written = await this.#update({
       taskId,
       set: {
         status: 'running',
         release: this.#options.release,
-        lease: { token: lease.token, expiresAt: lease.expiresAt },
+        lease: taken,
         ...(trace === undefined ? {} : { trace }),
       },
       // As it was before this write.
@@ -129,7 +134,8 @@ export class TaskStore {
       return { kind: 'unknown' };
     }
     const parsed = taskRecordSchema.safeParse(written.item);
-    const own = written.ok || (isRunning(written.item) && tokenOf(written.item) === lease.token);
+    const own = written.ok || (isRunning(written.item) && tokenOf(written.item) === taken.token);
+    const lease: Lease = { taskId, ...taken, attempt: Number(written.item.attempts) };
     if (!parsed.success) {
       const reason = parsed.error.issues.map(({ path }) => path.join('.')).join(', ');
       return { kind: 'unreadable', lease: own ? lease : undefined, reason };
@@ -147,22 +153,30 @@ export class TaskStore {
     return { kind: 'held', leaseExpiresAt: task.status === 'running' ? (task.lease?.expiresAt ?? now) : now };
   }
 
-  /** Makes the lease last longer, from now on. It may have run out, as long as nobody has taken the task. */
+  /**
+   * Makes the lease last longer, from now on. It may have run out, as long as nobody has taken the task.
+   *
+   * Never shorter: a renewal that the network kept may arrive after the next one, whose time the worker goes by.
+   */
   async renew(lease: Lease, abortSignal?: AbortSignal): Promise<Renewal> {
     const expiresAt = this.#now() + this.#options.leaseMs;
-    const written = await this.#update(
+    const under = underLease(lease);
+    const { item } = await this.#update(
       {
         taskId: lease.taskId,
         set: { lease: { token: lease.token, expiresAt } },
-        ...underLease(lease),
+        condition: `${under.condition} AND #lease.#leaseExpiry <= :expiresAt`,
+        names: { ...under.names, '#leaseExpiry': 'expiresAt' },
+        values: { ...under.values, ':expiresAt': expiresAt },
       },
       abortSignal,
     );
-    return written.ok
+    const held = item !== undefined && isRunning(item) && isUnder(item, lease) ? leaseOf(item) : undefined;
+    return held !== undefined
       ? {
           kind: 'renewed',
-          lease: { ...lease, expiresAt },
-          cancelRequested: written.item?.cancelRequestedAt !== undefined,
+          lease: { ...lease, expiresAt: held.expiresAt },
+          cancelRequested: item?.cancelRequestedAt !== undefined,
         }
       : { kind: 'lost' };
   }
@@ -214,7 +228,7 @@ export class TaskStore {
       condition: `${under.condition} AND attribute_not_exists(#cancel)`,
       names: { ...under.names, '#cancel': 'cancelRequestedAt' },
     });
-    const own = written.item !== undefined && tokenOf(written.item) === lease.token;
+    const own = written.item !== undefined && isUnder(written.item, lease);
     if (!written.ok && own && written.item !== undefined && isRunning(written.item)) {
       return { kind: 'cancelled' };
     }
@@ -301,9 +315,9 @@ interface Change {
 /** What every write under a lease asks for. */
 function underLease(lease: Lease) {
   return {
-    condition: '#status = :running AND #lease.#token = :token',
-    names: { '#token': 'token' },
-    values: { ':running': 'running', ':token': lease.token },
+    condition: '#status = :running AND #lease.#token = :token AND #attempts = :attempt',
+    names: { '#token': 'token', '#attempts': 'attempts' },
+    values: { ':running': 'running', ':token': lease.token, ':attempt': lease.attempt },
   };
 }
 
@@ -321,7 +335,16 @@ function isRunning(item: Item): boolean {
   return item.status === 'running';
 }
 
-function tokenOf(item: Item): string | undefined {
+/** Whether the lease was the last that the item was held under. */
+function isUnder(item: Item, { token, attempt }: Lease): boolean {
+  return tokenOf(item) === token && item.attempts === attempt;
+}
+
+function leaseOf(item: Item): TaskRecord['lease'] {
   const parsed = taskRecordSchema.shape.lease.safeParse(item.lease);
-  return parsed.success ? parsed.data?.token : undefined;
+  return parsed.success ? parsed.data : undefined;
+}
+
+function tokenOf(item: Item): string | undefined {
+  return leaseOf(item)?.token;
 }

@@ -314,7 +314,7 @@ describe('a lease', () => {
     const store = storeAt(clock);
     const { id } = await cloud.putTask();
     const claim = await store.claim(id, 'stable', undefined);
-    const lease = claim.kind === 'claimed' ? claim.lease : { taskId: id, token: 'none', expiresAt: 0 };
+    const lease = claim.kind === 'claimed' ? claim.lease : { taskId: id, token: 'none', attempt: 0, expiresAt: 0 };
     clock.time += 2 * LEASE_MS;
     expect(await store.renew(lease)).toMatchObject({ kind: 'renewed', lease: { expiresAt: clock.time + LEASE_MS } });
     expect((await cloud.task(id)).lease).toEqual({ token: lease.token, expiresAt: clock.time + LEASE_MS });
