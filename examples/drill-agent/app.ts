@@ -3,6 +3,7 @@ import { App } from 'aws-cdk-lib';
 import { ChaosStack } from './chaos-stack';
 import { DrillStack } from './drill-stack';
 import { FailoverStack } from './failover-stack';
+import { FargateStack } from './fargate-stack';
 import { FlagStack } from './flag-stack';
 import { LimitStack } from './limit-stack';
 import { RotationStack } from './rotation-stack';
@@ -13,7 +14,23 @@ const requestsPerMinute = app.node.tryGetContext('requestsPerMinute');
 const agentPerDay = app.node.tryGetContext('agentPerDay');
 const maxLines = app.node.tryGetContext('maxLines');
 const carefulPercent = app.node.tryGetContext('carefulPercent');
-if (carefulPercent !== undefined) {
+const fargate: unknown = app.node.tryGetContext('fargate');
+/** A number from the context; nothing without. */
+function given<Name extends string>(name: Name): { [key in Name]?: number } {
+  const value: unknown = app.node.tryGetContext(name);
+  return (value === undefined ? {} : { [name]: Number(value) }) as { [key in Name]?: number };
+}
+if (fargate === 'gates' || fargate === 'work') {
+  new FargateStack(app, 'FargateAgent', {
+    variant,
+    drill: fargate,
+    ...given('concurrency'),
+    ...given('max'),
+    ...given('min'),
+    ...given('stopSeconds'),
+    ...given('timeoutSeconds'),
+  });
+} else if (carefulPercent !== undefined) {
   new FlagStack(app, 'FlagAgent', { variant, carefulPercent: Number(carefulPercent) });
 } else if (requestsPerMinute !== undefined || agentPerDay !== undefined) {
   new LimitStack(app, 'LimitAgent', {

@@ -1,17 +1,27 @@
-import { type App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { type ISecurityGroup, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { type App, Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
+import { InterfaceVpcEndpointAwsService, type ISecurityGroup, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { Repository } from 'aws-cdk-lib/aws-ecr';
+import { Cluster, CpuArchitecture, type ICluster } from 'aws-cdk-lib/aws-ecs';
 import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
+import { FargateAgentStack } from '../../examples/fargate-agent/fargate-agent-stack';
 import { SupportStack } from '../../examples/support-agent/support-stack';
 import {
+  AgentImage,
   AgentService,
   AgentStore,
+  Behavior,
+  Environment,
   Evidence,
+  FargateCapacity,
+  FargateNetwork,
+  Flag,
   GateSeverity,
   IntakeAuth,
+  Model,
   QualityGate,
   Rollout,
   RunningTasks,
@@ -20,7 +30,8 @@ import {
   Webhooks,
   Worker,
 } from '../../lib';
-import { AGENT_ENTRY, leastProps } from '../support/agent-service';
+import { testModel } from '../support/agent-folder';
+import { AGENT_ENTRY, AGENT_FOLDER, leastProps } from '../support/agent-service';
 
 /** An agent in a VPC of the platform's, with a key of the platform's, every recording on and every grant given. */
 export function importedVpcAndOwnKey(app: App): Stack {
@@ -113,6 +124,66 @@ export function minimal(app: App): Stack {
   return stack;
 }
 
+/** An agent in Python, in a VPC and a cluster of the platform's: production, partly on Spot. */
+export function fargateInImportedVpc(app: App): Stack {
+  const stack = new Stack(app, 'FargateImported', { env: { account: '123456789012', region: 'eu-west-1' } });
+  const vpc = Vpc.fromVpcAttributes(stack, 'Vpc', {
+    vpcId: 'vpc-12345678',
+    availabilityZones: ['eu-west-1a', 'eu-west-1b'],
+    privateSubnetIds: ['subnet-11111111', 'subnet-22222222'],
+    privateSubnetRouteTableIds: ['rtb-1', 'rtb-2'],
+  });
+  const cluster = Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'platform', vpc }) as ICluster;
+  const repository = Repository.fromRepositoryName(stack, 'Images', 'agents/researcher');
+  const environment = Environment.production({ model: testModel() });
+  new AgentService(stack, 'Agent', {
+    ...leastProps(stack),
+    environment,
+    behavior: environment.behavior(AGENT_FOLDER),
+    agentName: 'researcher',
+    worker: Worker.fargate({
+      image: AgentImage.ecr(repository, `sha256:${'0123456789abcdef'.repeat(4)}`),
+      port: 8000,
+      command: ['python', '-m', 'researcher'],
+      cpu: 1024,
+      memory: Size.gibibytes(4),
+      architecture: CpuArchitecture.ARM64,
+      concurrency: 4,
+      timeout: Duration.hours(3),
+      cluster,
+      securityGroups: [SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-12345678') as ISecurityGroup],
+      capacity: FargateCapacity.mix({ onDemandBase: 2, onDemandWeight: 1, spotWeight: 3 }),
+      scaling: { min: 3, max: 40, scaleInAfter: Duration.minutes(10) },
+      environment: { INDEX: 'papers' },
+    }),
+    encryptionKey: new Key(stack, 'Key', { enableKeyRotation: true }),
+  });
+  return stack;
+}
+
+/** A module in containers that reach nothing but AWS, and a model there. */
+export function fargateIsolated(app: App): Stack {
+  const stack = new Stack(app, 'FargateIsolated');
+  const model = Model.bedrock('eu.anthropic.claude-sonnet-4-5-20250929-v1:0', {
+    price: { inputPerMillion: 3, outputPerMillion: 15 },
+  });
+  new AgentService(stack, 'Agent', {
+    behavior: Behavior.fromDirectory(AGENT_FOLDER, { model }),
+    worker: Worker.fargate({
+      entry: AGENT_ENTRY,
+      baseImage: `public.ecr.aws/docker/library/node@sha256:${'0123456789abcdef'.repeat(4)}`,
+      network: FargateNetwork.isolated({ endpoints: [InterfaceVpcEndpointAwsService.LAMBDA] }),
+    }),
+    flags: { terse: Flag.boolean() },
+  });
+  return stack;
+}
+
+/** The example on Fargate: a VPC of its own with public subnets. */
+export function fargate(app: App): Stack {
+  return new FargateAgentStack(app, 'FargateAgent');
+}
+
 export function example(app: App): Stack {
   return new SupportStack(app, 'SupportAgent');
 }
@@ -123,4 +194,7 @@ export const COMPOSITIONS: Readonly<Record<string, (app: App) => Stack>> = {
   'imported-vpc-and-own-key': importedVpcAndOwnKey,
   'handed-in-parts': handedInParts,
   minimal,
+  fargate,
+  'fargate-in-imported-vpc': fargateInImportedVpc,
+  'fargate-isolated': fargateIsolated,
 };

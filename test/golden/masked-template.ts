@@ -5,6 +5,7 @@ import { Template } from 'aws-cdk-lib/assertions';
 const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\b[0-9a-f]{64}\b/g, '<digest>'],
   [/\br-[0-9a-f]{12}\b/g, '<release>'],
+  [/\bf-[0-9a-f]{12}\b/g, '<worker>'],
   [/(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}/g, '$1<version>'],
 ];
 
