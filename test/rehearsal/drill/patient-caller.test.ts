@@ -32,6 +32,19 @@ test('takes what is final at once, and gives up in the end', async () => {
   });
 });
 
+test('whoever is told that a budget of the day is used up does not come again', async () => {
+  const body = { error: { code: 'budget_exceeded', message: "the agent's budget is used up" } };
+  for (const patience of [POLITE, PATIENT]) {
+    const sent: unknown[] = [];
+    const send = async (...request: unknown[]): Promise<ApiAnswer> => {
+      sent.push(request);
+      return { status: 429, body, text: '' };
+    };
+    const client = { send } as unknown as ApiClient;
+    expect(await sendPatiently(client, { ...patience, ...QUICK }, 'POST', '/tasks')).toMatchObject({ tries: 1 });
+  }
+});
+
 test('a polite caller comes again only when told to', async () => {
   const polite = { ...POLITE, ...QUICK };
   expect(await sendPatiently(answering(429, 429).client, polite, 'GET', '/')).toMatchObject({ status: 202, tries: 3 });
