@@ -64,6 +64,8 @@ export interface RehearsalCloudOptions {
   readonly onEvent?: (event: CloudEvent) => void;
   /** What to run for container images; an image asset whose Dockerfile says it in exec form needs none. @default none */
   readonly containers?: readonly ImageCommand[];
+  /** Folder of the app: there commands of `containers` run whose image is no asset. @default that of this process */
+  readonly appDirectory?: string;
   /** Cloud time at the start, milliseconds since 1970. @default the real time */
   readonly startAt?: number;
   /** Order in which a failed update is put back: AWS documents none. @default 'reverse' */
@@ -230,6 +232,7 @@ export class RehearsalCloud {
       frontUrl,
       mount: front.mount.bind(front),
       commands: options.containers ?? [],
+      ...(options.appDirectory === undefined ? {} : { appDirectory: options.appDirectory }),
       extraEnvironment: () => options.extraEnvironment ?? {},
       zoneOf: (subnet) => ec2.zoneOf(subnet),
       faults,
@@ -259,6 +262,7 @@ export class RehearsalCloud {
       onEvent: (event) => emit({ kind: 'codedeploy', ...event }),
     });
     this.appConfig = createAppConfig({ clock, metrics, iam, random: seededRandom(`appconfig ${options.seed}`) });
+    front.observe((service, call, output) => this.ecs.observe(service, call, output));
     const replies = new ReplyBox(frontUrl);
     front.mount(REPLY_PREFIX, (request, response) => replies.handle(request, response));
     front.add(

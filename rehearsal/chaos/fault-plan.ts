@@ -1,5 +1,5 @@
 import type { RehearsalClock } from '../core/clock';
-import { AnswerLost, type DeliveryFault, type FaultsPort, type ProcessFault } from '../core/faults';
+import { AnswerLost, type DeliveryFault, type FaultsPort, type ProcessFault, type TaskFault } from '../core/faults';
 import type { Call } from '../core/service';
 import { Chances } from './chances';
 import type { FaultKind, FaultRates } from './fault-rates';
@@ -8,15 +8,15 @@ import { failed, throttled } from './service-errors';
 /** Whom the faults meet, and how often. */
 export interface FaultSettings {
   readonly rates: FaultRates;
-  /** Names of the functions whose calls and deliveries go wrong. */
+  /** Names of the functions whose calls and deliveries go wrong, and of the services whose tasks' calls do. */
   readonly functions: ReadonlySet<string>;
-  /** Of these, the ones whose processes are killed and frozen. */
+  /** Of these, the ones whose processes are killed and frozen, and whose tasks are stopped. */
   readonly workers: ReadonlySet<string>;
   /** How long a lease lasts, in cloud milliseconds: what freezing and holding back have to outlast. */
   readonly leaseMs: number;
   /** Whether a call renews a lease. */
   readonly isHeartbeat: (service: string, call: Call) => boolean;
-  /** Whether the process that works on this event is left in peace. @default none is */
+  /** Whether the process that works on this event, or message, is left in peace. @default none is */
   readonly isSpared?: (event: string) => boolean;
 }
 
@@ -46,7 +46,10 @@ const LONGEST_SILENCE_MS = 30_000;
 /** Of a lease: how much longer than it something stands still. */
 const BEYOND_LEASE = { from: 1.1, to: 1.6 } as const;
 
-/** Invocations are killed and frozen within so many real milliseconds from their start, mostly soon: few take that long. */
+/**
+ * Invocations are killed and frozen within so many real milliseconds from their start, mostly soon: few take that long. So are
+ * tasks from the receipt of a message.
+ */
 const WITHIN_MS = 2_000;
 
 /**
@@ -160,11 +163,30 @@ export class FaultPlan implements FaultsPort {
   }
 
   process(functionName: string, event: string): ProcessFault | undefined {
-    const { settings, clock } = this;
-    if (!settings?.workers.has(functionName) || settings.isSpared?.(event) === true) {
+    const { settings } = this;
+    if (!settings?.workers.has(functionName) || this.spares(event)) {
       return undefined;
     }
-    const name = stableName(functionName);
+    return this.processFault(stableName(functionName), settings);
+  }
+
+  task(service: string, message: string): TaskFault | undefined {
+    const { settings } = this;
+    if (!settings?.workers.has(service) || this.spares(message)) {
+      return undefined;
+    }
+    const name = stableName(service);
+    const stopped = this.strikes('workersStopped', name);
+    const afterMs = WITHIN_MS * this.chances.draw(`${name} stopped after`) ** 3;
+    return this.processFault(name, settings) ?? (stopped ? { kind: 'stopped', afterMs } : undefined);
+  }
+
+  spares(event: string): boolean {
+    return this.settings?.isSpared?.(event) === true;
+  }
+
+  private processFault(name: string, { leaseMs }: FaultSettings): ProcessFault | undefined {
+    const { clock } = this;
     const killed = this.strikes('workersKilled', name);
     const frozen = this.strikes('workersFrozen', name);
     const afterMs = WITHIN_MS * this.chances.draw(`${name} after`) ** 3;
@@ -172,15 +194,15 @@ export class FaultPlan implements FaultsPort {
     if (killed) {
       return { kind: 'killed', afterMs };
     }
-    return frozen ? { kind: 'frozen', afterMs, forMs: (settings.leaseMs * beyond) / clock.speed } : undefined;
+    return frozen ? { kind: 'frozen', afterMs, forMs: (leaseMs * beyond) / clock.speed } : undefined;
   }
 
-  happened(fault: ProcessFault, functionName: string, event: string): void {
-    if (fault.kind === 'killed') {
-      this.count('workersKilled', stableName(functionName));
+  happened(fault: TaskFault, name: string, event: string): void {
+    if (fault.kind !== 'frozen') {
+      this.count(fault.kind === 'killed' ? 'workersKilled' : 'workersStopped', stableName(name));
       return;
     }
-    this.count('workersFrozen', stableName(functionName));
+    this.count('workersFrozen', stableName(name));
     const from = Date.now();
     this.frozen.push({ event, from, to: from + fault.forMs });
   }
@@ -226,7 +248,7 @@ async function silence(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Name of a function without the suffix that CloudFormation draws anew in every run. */
+/** Name of a function or a service without the suffix that CloudFormation draws anew in every run. */
 function stableName(functionName: string): string {
   return functionName.replace(/-[A-Z0-9]{12}$/, '');
 }

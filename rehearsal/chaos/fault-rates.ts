@@ -11,8 +11,13 @@ export const faultRatesSchema = z.strictObject({
   delayed: rate('the calls that a service answers up to ten seconds late'),
   deliveriesDropped: rate('the batches of messages that are received and given to nobody'),
   deliveriesDuplicated: rate('the batches of messages that two invocations get at the same time'),
-  workersKilled: rate('the invocations of workers whose process is killed'),
-  workersFrozen: rate('the invocations of workers whose process stands still for longer than a lease'),
+  workersKilled: rate('the invocations of workers, or messages that they receive, whose process is killed'),
+  workersFrozen: rate(
+    'the invocations of workers, or messages that they receive, whose process stands still for longer than a lease',
+  ),
+  workersStopped: rate(
+    'the messages that workers in containers receive whose task is told to stop (SIGTERM) while it works on them',
+  ),
   heartbeatsHeld: rate('the renewals of leases that the service holds back for longer than a lease'),
 });
 export type FaultRates = z.infer<typeof faultRatesSchema>;
@@ -29,5 +34,6 @@ export const FAULT_KINDS: Readonly<Record<FaultKind, string>> = {
   deliveriesDuplicated: 'deliveries given to two invocations at once',
   workersKilled: 'workers killed at work',
   workersFrozen: 'workers that stood still for longer than a lease',
+  workersStopped: 'workers told to stop at work',
   heartbeatsHeld: 'heartbeats held back for longer than a lease',
 };

@@ -17,6 +17,9 @@ export type ProcessFault =
   | { readonly kind: 'killed'; readonly afterMs: number }
   | { readonly kind: 'frozen'; readonly afterMs: number; readonly forMs: number };
 
+/** What is to happen to a task of a service while it works on a message. Real milliseconds from its receipt. */
+export type TaskFault = ProcessFault | { readonly kind: 'stopped'; readonly afterMs: number };
+
 /** What goes wrong on purpose. The services ask at the places where AWS, too, gives no guarantee. */
 export interface FaultsPort {
   /**
@@ -27,8 +30,15 @@ export interface FaultsPort {
   delivery(functionName: string): DeliveryFault | undefined;
   /** @param event of the invocation, in JSON */
   process(functionName: string, event: string): ProcessFault | undefined;
-  /** The fault has met its process, at work on this event: one for an invocation that was over before does not count. */
-  happened(fault: ProcessFault, functionName: string, event: string): void;
+  /** @param message that the task has received */
+  task(service: string, message: string): TaskFault | undefined;
+  /** Whether whoever works on this event, or message, is left in peace. */
+  spares(event: string): boolean;
+  /**
+   * The fault has met its process, at work on this event: one for an invocation that was over before does not count. For a
+   * task: on these messages.
+   */
+  happened(fault: TaskFault, name: string, event: string): void;
 }
 
 /** Nothing goes wrong. */
@@ -36,5 +46,7 @@ export const NO_FAULTS: FaultsPort = {
   around: (_service, _call, run) => run(),
   delivery: () => undefined,
   process: () => undefined,
+  task: () => undefined,
+  spares: () => true,
   happened: () => undefined,
 };

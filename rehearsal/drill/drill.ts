@@ -120,6 +120,12 @@ async function runIn(workspace: string, options: DrillOptions): Promise<DrillRep
     speed: options.speed ?? scenario.speed ?? DEFAULT_SPEED,
     ...(startAt === undefined ? {} : { startAt }),
     seed,
+    containers: (scenario.containers ?? []).map(({ image, command, cwd }) => ({
+      image,
+      command,
+      ...(cwd === undefined ? {} : { cwd: resolve(directory, cwd) }),
+    })),
+    appDirectory: resolve(directory),
     extraEnvironment: {
       ANTHROPIC_BASE_URL: provider.url,
       OPENAI_BASE_URL: `${provider.url}/v1`,

@@ -163,6 +163,34 @@ export const scenarioSchema = z
       )
       .optional()
       .describe('values of secrets; a name without * is created if the template does not create it'),
+    containers: z
+      .array(
+        z.strictObject({
+          image: z
+            .string()
+            .min(1)
+            .describe(
+              'image as task definitions name it, * stands for anything, for example "public.ecr.aws/acme/agent@*"',
+            ),
+          command: z
+            .array(z.string())
+            .min(1)
+            .describe(
+              'program and arguments that are run in its place, for example ["python3", "agent.py"]; "node" is the Node that runs the rehearsal',
+            ),
+          cwd: z
+            .string()
+            .min(1)
+            .optional()
+            .describe(
+              'folder to run it in, relative to that of the app; default: the folder of the image asset, else that of the app',
+            ),
+        }),
+      )
+      .optional()
+      .describe(
+        'what to run for container images, the first that matches; an image asset whose Dockerfile has its CMD or ENTRYPOINT in exec form needs none, and any other image is refused',
+      ),
     chaos: faultRatesSchema
       .optional()
       .describe(

@@ -35,6 +35,9 @@ export interface FrontProps {
   readonly faults?: FaultsPort;
 }
 
+/** Told of a call that was answered well, with what it was answered. */
+export type CallObserver = (service: string, call: Call, output: unknown) => void;
+
 /** For a caller that is gone. */
 const NO_ANSWER: Answer = { status: 499, headers: {}, body: '' };
 
@@ -68,6 +71,7 @@ export class Front {
   private readonly mounts = new Map<string, HttpHandler>();
   private readonly counted = new Map<string, number>();
   private readonly refused = new Map<string, number>();
+  private readonly observers: CallObserver[] = [];
 
   private constructor(private readonly props: FrontProps) {
     this.server = createServer((request, response) => {
@@ -102,6 +106,11 @@ export class Front {
     if (this.mounts.has(prefix)) throw new Error(`prefix ${prefix} is already mounted`);
     this.mounts.set(prefix, handler);
     return () => this.mounts.delete(prefix);
+  }
+
+  /** Tells of every call that is answered well from now on, before its answer is sent. */
+  observe(observer: CallObserver): void {
+    this.observers.push(observer);
   }
 
   /** Calls so far by `service.Operation`, whatever came of them. */
@@ -176,6 +185,9 @@ export class Front {
       this.authorise(service, call, principal);
       const faults = this.props.faults ?? NO_FAULTS;
       const output = await faults.around(service.signingName, call, () => service.handle(call));
+      for (const observer of this.observers) {
+        observer(service.signingName, call, output);
+      }
       return successAnswer(service, decoded.operation, output, requestId);
     } catch (error) {
       if (error instanceof AnswerLost) {

@@ -178,7 +178,7 @@ export class AgentEndpoint {
         ...(minutes === undefined ? {} : { protectionEnabled: minutes > 0, expiresInMinutes: minutes }),
       },
       principal,
-      signal: new AbortController().signal,
+      signal: goneSignal(request),
       headers: request.headers as Readonly<Record<string, string | undefined>>,
     };
     const decision = iam.decide(principal, {
@@ -245,6 +245,13 @@ function shapeOf(task: Task, answer: ProtectionAnswer): unknown {
       TaskArn: task.arn,
     },
   };
+}
+
+/** Aborts when the caller closes the connection. */
+function goneSignal(request: IncomingMessage): AbortSignal {
+  const controller = new AbortController();
+  request.socket.once('close', () => controller.abort(new Error('the caller went away')));
+  return controller.signal;
 }
 
 async function readText(request: IncomingMessage): Promise<string> {

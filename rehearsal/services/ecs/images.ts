@@ -10,7 +10,7 @@ export interface ImageCommand {
   readonly image: string;
   /** Program and arguments. `node` is the Node that runs the rehearsal. */
   readonly command: readonly string[];
-  /** Absolute path of the folder to run in. @default the image asset's folder, else that of the rehearsal's process */
+  /** Absolute path of the folder to run in. @default the image asset's folder, else that of the app */
   readonly cwd?: string;
 }
 
@@ -38,7 +38,11 @@ export interface Override {
 export class Images {
   private readonly assets = new Map<string, ImageAsset>();
 
-  constructor(private readonly given: readonly ImageCommand[]) {}
+  /** @param appDirectory where commands run whose image is no asset */
+  constructor(
+    private readonly given: readonly ImageCommand[],
+    private readonly appDirectory: string = process.cwd(),
+  ) {}
 
   register(asset: ImageAsset): void {
     for (const { repository, tag } of asset.destinations) {
@@ -56,7 +60,7 @@ export class Images {
           `image ${image} with a Command or EntryPoint in its container definition: its command is given for the whole image; leave one of the two away`,
         );
       }
-      const cwd = given.cwd ?? asset?.directory ?? process.cwd();
+      const cwd = given.cwd ?? asset?.directory ?? this.appDirectory;
       return { argv: runnable(given.command), cwd, environment: {} };
     }
     if (asset === undefined) {

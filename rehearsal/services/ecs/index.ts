@@ -1,8 +1,9 @@
 import type { ImageAsset } from '../../assembly';
 import type { RehearsalClock } from '../../core/clock';
-import type { FaultsPort } from '../../core/faults';
+import { type FaultsPort, NO_FAULTS } from '../../core/faults';
 import type { IamPort, LogsPort, MetricsPort } from '../../core/ports';
 import type { ResourceHandler } from '../../core/resource';
+import type { Call } from '../../core/service';
 import type { HttpHandler } from '../../front';
 import { AGENT_PREFIX, AgentEndpoint } from './agent-endpoint';
 import { associationsHandler, Clusters, clusterHandler } from './clusters';
@@ -14,6 +15,7 @@ import { ServiceMetrics } from './service-metrics';
 import type { Task } from './task';
 import { TaskDefinitionHandler, TaskDefinitions } from './task-definitions';
 import { TaskHost } from './task-host';
+import { TaskWork } from './task-work';
 
 export type { ImageCommand } from './images';
 export type { ContainerView, EcsEvent, ServiceView, TaskView } from './model';
@@ -29,6 +31,8 @@ export interface EcsDependencies {
   readonly mount: (prefix: string, handler: HttpHandler) => unknown;
   /** What to run for images that are no assets of the assembly. @default nothing */
   readonly commands?: readonly ImageCommand[];
+  /** Folder of the app: there commands run whose image is no asset. @default that of this process */
+  readonly appDirectory?: string;
   /** Variables that every container gets on top of the template's. @default none */
   readonly extraEnvironment?: (service: string) => Readonly<Record<string, string>>;
   /** Zone of a subnet of this cloud. @default none is known */
@@ -53,6 +57,8 @@ export interface Ecs {
   tasks(): readonly TaskView[];
   /** Revisions of task definitions, with whether they are active. */
   taskDefinitions(): readonly { readonly arn: string; readonly active: boolean }[];
+  /** To be told of every call that was answered well: what tasks have in hand decides which faults meet them. */
+  observe(service: string, call: Call, output: unknown): void;
   /** Ends every process of the task at once, as in a crash. False when there is no such task that lives. */
   kill(taskId: string): boolean;
   /** Stops the task as StopTask does: SIGTERM, and SIGKILL when the stop timeouts are over. Protection does not help. */
@@ -77,7 +83,7 @@ export function createEcs(deps: EcsDependencies): Ecs {
     );
   const clusters = new Clusters(isUsed);
   const definitions = new TaskDefinitions();
-  const images = new Images(deps.commands ?? []);
+  const images = new Images(deps.commands ?? [], deps.appDirectory);
   const endpoint = new AgentEndpoint({
     clock,
     iam: deps.iam,
@@ -99,15 +105,20 @@ export function createEcs(deps: EcsDependencies): Ecs {
     frontUrl: deps.frontUrl,
     extraEnvironment: deps.extraEnvironment ?? (() => ({})),
   });
-  const withTask = (id: string, act: (task: Task) => boolean): boolean => {
+  const taskOf = (id: string): Task | undefined => {
     for (const service of services.values()) {
-      const task = service.livingTasks().find((one) => one.id === id);
+      const task = service.livingTask(id);
       if (task !== undefined) {
-        return act(task);
+        return task;
       }
     }
-    return false;
+    return undefined;
   };
+  const withTask = (id: string, act: (task: Task) => boolean): boolean => {
+    const task = taskOf(id);
+    return task !== undefined && act(task);
+  };
+  const work = new TaskWork({ faults: deps.faults ?? NO_FAULTS, taskOf });
   const scalable = (resourceId: string): Service | undefined =>
     [...services.values()].find(({ clusterName, name }) => resourceId === `service/${clusterName}/${name}`);
   const killAll = () => {
@@ -141,6 +152,7 @@ export function createEcs(deps: EcsDependencies): Ecs {
     services: () => [...services.values()].map(({ view }) => view),
     tasks: () => [...services.values()].flatMap((service) => service.taskViews()),
     taskDefinitions: () => definitions.views(),
+    observe: (service, call, output) => work.observe(service, call, output),
     kill: (id) =>
       withTask(id, (task) => {
         task.kill();

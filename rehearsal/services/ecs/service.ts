@@ -135,6 +135,11 @@ export class Service {
     return [...this.tasks.values()].filter(({ lastStatus }) => lastStatus !== 'STOPPED');
   }
 
+  livingTask(id: string): Task | undefined {
+    const task = this.tasks.get(id);
+    return task?.lastStatus === 'STOPPED' ? undefined : task;
+  }
+
   /** Resolves when the present deployment has completed or failed. */
   steady(): Promise<Outcome> {
     return this.deployments[0]?.settled ?? Promise.resolve({ completed: true });

@@ -152,6 +152,24 @@ describe('the fault plan', () => {
     expect(planOf({ workersKilled: 1, workersFrozen: 1 }).process('router', '{}')).toBeUndefined();
   });
 
+  test('tasks of services are killed, stand still, or are told to stop, and functions are not told', () => {
+    expect(planOf({ workersKilled: 1, workersStopped: 1 }).task('worker', '{}')).toMatchObject({ kind: 'killed' });
+    expect(planOf({ workersFrozen: 1 }).task('worker', '{}')).toMatchObject({ kind: 'frozen' });
+    expect(planOf({ workersStopped: 1 }).task('worker', '{}')).toMatchObject({ kind: 'stopped' });
+    expect(planOf({ workersStopped: 1 }).process('worker', '{}')).toBeUndefined();
+    const plan = planOf({});
+    plan.happened({ kind: 'stopped', afterMs: 1 }, 'worker-ABCDEFGHIJKL', '{}');
+    expect(plan.report().byTarget).toEqual({ workersStopped: { worker: 1 } });
+  });
+
+  test('what is to be left in peace is', () => {
+    const plan = new FaultPlan(new ManualClock(), 1);
+    plan.begin(settings({ workersStopped: 1 }, { isSpared: (event) => event.includes('probe') }));
+    expect([plan.spares('a probe'), plan.spares('work')]).toEqual([true, false]);
+    expect(plan.task('worker', 'a probe')).toBeUndefined();
+    expect(plan.task('worker', 'work')).toBeDefined();
+  });
+
   test('meets nobody else, and nothing before it begins and after it ends', async () => {
     const everything: Record<FaultKind, number> = {
       throttled: 1,
@@ -163,6 +181,7 @@ describe('the fault plan', () => {
       deliveriesDuplicated: 1,
       workersKilled: 1,
       workersFrozen: 1,
+      workersStopped: 1,
       heartbeatsHeld: 1,
     };
     const plan = new FaultPlan(new ManualClock(), 1);
@@ -170,6 +189,7 @@ describe('the fault plan', () => {
       expect(await outcomeOf(plan, call('UpdateItem', label))).toBe('fine, applied');
       expect(plan.delivery(label)).toBeUndefined();
       expect(plan.process(label, '{}')).toBeUndefined();
+      expect(plan.task(label, '{}')).toBeUndefined();
     };
     await quiet('worker');
     plan.begin(settings(everything));

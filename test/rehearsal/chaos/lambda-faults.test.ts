@@ -1,4 +1,4 @@
-import { type FaultsPort, NO_FAULTS, type ProcessFault } from '../../../rehearsal/core/faults';
+import { type FaultsPort, NO_FAULTS, type TaskFault } from '../../../rehearsal/core/faults';
 import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import { Stage, until } from '../lambda/stage';
 
@@ -8,7 +8,7 @@ describe('faults in Lambda', () => {
   let stage: Stage;
   let arn: string;
   let faults: Partial<FaultsPort>;
-  const happened: ProcessFault[] = [];
+  const happened: TaskFault[] = [];
 
   beforeEach(async () => {
     clock = new ManualClock();

@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import type { FaultsPort, TaskFault } from '../../core/faults';
+import type { Call } from '../../core/service';
+import type { Task } from './task';
+
+const receivedSchema = z.looseObject({
+  Messages: z.array(z.looseObject({ Body: z.string(), ReceiptHandle: z.string() })).optional(),
+});
+const handleSchema = z.looseObject({ ReceiptHandle: z.string(), VisibilityTimeout: z.number().optional() });
+const batchSchema = z.looseObject({ Entries: z.array(handleSchema) });
+
+export interface TaskWorkProps {
+  readonly faults: FaultsPort;
+  /** Living task by its id. */
+  readonly taskOf: (id: string) => Task | undefined;
+}
+
+/**
+ * What tasks have in hand: messages that they have received and neither deleted nor given back. Of that the fault plan is asked,
+ * so that what is to happen to a worker happens in the middle of its work.
+ */
+export class TaskWork {
+  private readonly inHand = new WeakMap<Task, Map<string, string>>();
+
+  constructor(private readonly props: TaskWorkProps) {}
+
+  /** A call was answered. Only those that tasks make of SQS say anything. */
+  observe(service: string, call: Call, output: unknown): void {
+    const { label, session } = call.principal;
+    const task = service === 'sqs' && session !== undefined ? this.props.taskOf(session) : undefined;
+    if (task === undefined) {
+      return;
+    }
+    switch (call.operation) {
+      case 'ReceiveMessage':
+        for (const { Body, ReceiptHandle } of receivedSchema.safeParse(output).data?.Messages ?? []) {
+          this.messagesOf(task).set(ReceiptHandle, Body);
+          const fault = this.props.faults.task(label, Body);
+          if (fault !== undefined) {
+            this.await(task, label, ReceiptHandle, fault);
+          }
+        }
+        break;
+      case 'DeleteMessage':
+      case 'DeleteMessageBatch':
+      case 'ChangeMessageVisibility':
+      case 'ChangeMessageVisibilityBatch':
+        for (const { ReceiptHandle, VisibilityTimeout } of handlesIn(call.input)) {
+          if (call.operation.startsWith('Delete') || VisibilityTimeout === 0) {
+            this.messagesOf(task).delete(ReceiptHandle);
+          }
+        }
+        break;
+    }
+  }
+
+  /** The fault strikes if the task still has the message then, and none that is to be left in peace. */
+  private await(task: Task, label: string, receipt: string, fault: TaskFault): void {
+    const { faults } = this.props;
+    const timer = setTimeout(() => {
+      const messages = this.messagesOf(task);
+      const bodies = [...messages.values()];
+      if (!task.wanted || !messages.has(receipt) || bodies.some((body) => faults.spares(body))) {
+        return;
+      }
+      switch (fault.kind) {
+        case 'killed':
+          task.kill();
+          break;
+        case 'frozen':
+          task.freeze(fault.forMs);
+          break;
+        case 'stopped':
+          void task.stop({ code: 'UserInitiated', reason: 'rehearsed fault: told to stop at work' });
+          break;
+      }
+      faults.happened(fault, label, bodies.join('\n'));
+    }, fault.afterMs);
+    timer.unref();
+  }
+
+  private messagesOf(task: Task): Map<string, string> {
+    const known = this.inHand.get(task) ?? new Map<string, string>();
+    this.inHand.set(task, known);
+    return known;
+  }
+}
+
+function handlesIn(input: Call['input']): readonly z.infer<typeof handleSchema>[] {
+  const batch = batchSchema.safeParse(input);
+  if (batch.success) {
+    return batch.data.Entries;
+  }
+  const single = handleSchema.safeParse(input);
+  return single.success ? [single.data] : [];
+}
