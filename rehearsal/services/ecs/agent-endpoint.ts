@@ -88,7 +88,7 @@ export class AgentEndpoint {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
     if (kind === 'api' && rest === '/task-protection/v1/state') {
-      await this.protection(resident, request, answer);
+      await this.protection(resident, request, gone(response), answer);
     } else if (resident === undefined) {
       answer(404, { error: 'no task of these addresses' });
     } else if (kind === 'v4' && rest === '') {
@@ -117,7 +117,12 @@ export class AgentEndpoint {
     });
   }
 
-  private async protection(resident: Resident | undefined, request: IncomingMessage, answer: Answer): Promise<void> {
+  private async protection(
+    resident: Resident | undefined,
+    request: IncomingMessage,
+    signal: AbortSignal,
+    answer: Answer,
+  ): Promise<void> {
     if (resident === undefined) {
       answer(404, {
         error: { Code: 'ResourceNotFoundException', Message: 'Failed to find a task for the request' },
@@ -148,7 +153,7 @@ export class AgentEndpoint {
       return;
     }
     try {
-      answer(200, shapeOf(task, await this.call(task, principal, minutes, request)));
+      answer(200, shapeOf(task, await this.call(task, principal, minutes, signal)));
     } catch (error) {
       if (error instanceof AnswerLost) {
         request.socket.destroy();
@@ -165,7 +170,7 @@ export class AgentEndpoint {
     task: Task,
     principal: Principal,
     minutes: number | undefined,
-    request: IncomingMessage,
+    signal: AbortSignal,
   ): Promise<ProtectionAnswer> {
     const { iam, faults = NO_FAULTS, protect } = this.props;
     const { cluster } = task.props;
@@ -178,8 +183,8 @@ export class AgentEndpoint {
         ...(minutes === undefined ? {} : { protectionEnabled: minutes > 0, expiresInMinutes: minutes }),
       },
       principal,
-      signal: goneSignal(request),
-      headers: request.headers as Readonly<Record<string, string | undefined>>,
+      signal,
+      headers: {},
     };
     const decision = iam.decide(principal, {
       action: `ecs:${operation}`,
@@ -247,10 +252,14 @@ function shapeOf(task: Task, answer: ProtectionAnswer): unknown {
   };
 }
 
-/** Aborts when the caller closes the connection. */
-function goneSignal(request: IncomingMessage): AbortSignal {
+/** Aborts when the caller closes the connection before it has its answer. */
+function gone(response: ServerResponse): AbortSignal {
   const controller = new AbortController();
-  request.socket.once('close', () => controller.abort(new Error('the caller went away')));
+  response.once('close', () => {
+    if (!response.writableFinished) {
+      controller.abort(new Error('the caller went away'));
+    }
+  });
   return controller.signal;
 }
 
