@@ -1,3 +1,5 @@
+import { MAX_STOP_TIMEOUT_SECONDS } from './containers';
+
 /** Limits of AWS that the constructs check at synth, each with its source. */
 export interface PlatformLimit {
   readonly value: number;
@@ -48,7 +50,7 @@ export const PlatformLimits = {
     source: 'https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html',
   },
   FARGATE_STOP_TIMEOUT: {
-    value: 120,
+    value: MAX_STOP_TIMEOUT_SECONDS,
     unit: 'seconds',
     source: 'https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html',
   },

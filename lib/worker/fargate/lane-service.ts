@@ -128,10 +128,12 @@ export class LaneService extends Construct {
       readonlyRootFilesystem: props.agent !== undefined,
       healthCheck: {
         command: ['CMD', 'node', 'index.js', 'health'],
-        interval: Duration.seconds(10),
-        timeout: Duration.seconds(5),
+        // Each check is a start of Node.js: over a second of a quarter of a vCPU.
+        interval: Duration.seconds(30),
+        timeout: Duration.seconds(10),
         retries: 3,
-        startPeriod: Duration.seconds(30),
+        // The worker is well when its agent is, and gives it two minutes for that.
+        startPeriod: Duration.seconds(180),
       },
       logging,
     });
