@@ -65,8 +65,6 @@ export class Container {
   #problem: string | undefined;
   #poller: LanePoller | undefined;
   #pollingSince = 0;
-  /** The lane is another release's. */
-  #retired = false;
 
   constructor({
     environment = process.env,
@@ -159,10 +157,9 @@ export class Container {
     const unwell = agent.watch?.(ended.signal, ({ healthy }) =>
       healthy ? poller.resume('unwell') : poller.pause('unwell'),
     );
-    void this.#succession.watch(ended.signal, (serving) => {
-      this.#retired = !serving;
-      return serving ? poller.resume('retired') : poller.pause('retired');
-    });
+    void this.#succession.watch(ended.signal, (serving) =>
+      serving ? poller.resume('retired') : poller.pause('retired'),
+    );
     const cause = await Promise.race([
       aborted(this.#stop.signal).then(() => 'stop' as const),
       polling.then(() => 'stop' as const),
@@ -297,15 +294,14 @@ export class Container {
     };
   }
 
-  /** A worker at work may have no reason to poll, and one that has retired has none. */
+  /** A worker at work may have no reason to poll, and one that takes no tasks for now has none. */
   #isStale(running: number, lastPollAt = this.#pollingSince): boolean {
-    const { clock, environment, agent } = this.#options;
+    const { clock, environment } = this.#options;
     const patience = patienceFor(STALE_POLL_MS.limit, STALE_POLL_MS.leastReal, environment);
     return (
       this.#state === 'polling' &&
       running === 0 &&
-      !this.#retired &&
-      agent.state?.healthy !== false &&
+      this.#poller?.isPaused === false &&
       clock.now() - lastPollAt > patience
     );
   }

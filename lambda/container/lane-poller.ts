@@ -95,10 +95,15 @@ export class LanePoller {
     return this.#lastPollAt;
   }
 
+  /** Whether no new tasks are taken for now: paused, or ECS refused to protect the task. */
+  get isPaused(): boolean {
+    return this.#pauses.size > 0 || this.#refused;
+  }
+
   /** Polls until it is told to stop. Ends when nothing is under way any more. */
   async run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      if (this.#free <= 0 || this.#paused) {
+      if (this.#free <= 0 || this.#pauses.size > 0) {
         this.#rest();
         await this.#bell.wait();
       } else if (this.#refused) {
@@ -110,7 +115,8 @@ export class LanePoller {
       }
     }
     while (this.#underWay.size > 0) {
-      await Promise.all(this.#underWay);
+      this.#rest();
+      await this.#bell.wait();
     }
     await this.#parts.protection.release();
   }
@@ -155,7 +161,7 @@ export class LanePoller {
   }
 
   get #taking(): boolean {
-    return this.#free > 0 && !this.#paused && !this.#refused && !this.#stop.signal.aborted;
+    return this.#free > 0 && this.#pauses.size === 0 && !this.#refused && !this.#stop.signal.aborted;
   }
 
   /** Asks the queues one after the other, while there are slots. @returns whether there is reason for another round */

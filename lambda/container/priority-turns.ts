@@ -1,13 +1,14 @@
 import { PRIORITIES, type Priority } from '../../lib/contract';
 
 /**
- * Says which queue of a lane is asked first, round after round, so that each is first in its share of the rounds. The
- * rounds of a queue are spread as evenly as can be: one with the share s waits at most 1/s + 1 rounds for its turn,
- * rounded up, whatever the others bring. By chance alone it would now and then wait many times as long.
+ * Says which queue of a lane is asked first, round after round, so that each is first in its share of the rounds. Whoever
+ * is owed most is next, so the turns of a queue are spread evenly: one with the share s waits less than 2/s rounds for its
+ * turn, whatever the others bring (the least urgent, with 15 %, in fact 6). By chance alone it would now and then wait many
+ * times as long.
  */
 export class PriorityTurns {
   readonly #shares: Readonly<Record<Priority, number>>;
-  /** What each queue is owed, in turns. They sum to less than one turn. */
+  /** What each queue is owed, in turns: below 0 for one that had more than its share. */
   readonly #owed: Record<Priority, number>;
 
   /**

@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import type { Json } from './digest';
 import {
   cancelResponseSchema,
   errorResponseSchema,
@@ -12,9 +11,8 @@ import {
   TASKS_PATH,
   taskResponseSchema,
 } from './http-api';
+import { type JsonObject, jsonSchemaOf, type NamedSchema, ref, requestBody, response } from './openapi-parts';
 import { TASK_ID_PATTERN } from './task';
-
-type JsonObject = { readonly [key: string]: Json | undefined };
 
 /** What API Gateway says by itself, before a function was asked or when it did not answer. */
 const gatewayErrorSchema = z.looseObject({ message: z.string().nullable() });
@@ -78,7 +76,7 @@ const BODIES = {
     },
   },
   GatewayError: { schema: gatewayErrorSchema, example: { message: 'Forbidden' } },
-} as const satisfies Record<string, { readonly schema: z.ZodType; readonly example: JsonObject }>;
+} as const satisfies Record<string, NamedSchema>;
 
 type BodyName = keyof typeof BODIES;
 
@@ -116,7 +114,7 @@ export function openApiDocument(version: string): JsonObject {
         ...Object.fromEntries(
           Object.entries(BODIES).map(([name, { schema, example }]) => [
             name,
-            jsonSchemaOf(name as BodyName, schema, example),
+            jsonSchemaOf({ schema, example }, BEYOND_ZOD[name as BodyName]),
           ]),
         ),
       },
@@ -253,10 +251,6 @@ function unknown(): JsonObject {
   return { '404': refusalOrGateway("No such task: it never was, has expired, or is another user's.") };
 }
 
-function requestBody(name: BodyName): JsonObject {
-  return { required: true, content: { 'application/json': { schema: ref(name) } } };
-}
-
 function answer(description: string, name: BodyName, headers?: JsonObject): JsonObject {
   return response(description, ref(name), headers);
 }
@@ -269,48 +263,7 @@ function refusalOrGateway(description: string, headers?: JsonObject): JsonObject
   return response(description, { anyOf: [ref('Error'), ref('GatewayError')] }, headers);
 }
 
-function response(description: string, schema: JsonObject, headers?: JsonObject): JsonObject {
-  return {
-    description,
-    ...(headers === undefined ? {} : { headers }),
-    content: { 'application/json': { schema } },
-  };
-}
-
-function ref(name: BodyName | 'Json'): JsonObject {
-  return { $ref: `#/components/schemas/${name}` };
-}
-
 /** JSON schemas of refinements that zod cannot express as such. */
 const BEYOND_ZOD: Partial<Record<BodyName, JsonObject>> = {
   FeedbackRequest: { anyOf: [{ required: ['thumb'] }, { required: ['score'] }] },
 };
-
-function jsonSchemaOf(name: BodyName, schema: z.ZodType, example: JsonObject): JsonObject {
-  const { $schema, $defs, ...rest } = z.toJSONSchema(schema, { io: 'input' });
-  return { ...(simplified(rest as Json) as JsonObject), ...BEYOND_ZOD[name], examples: [example] };
-}
-
-/**
- * What zod defines on the side is "any JSON", once for each field: one definition is enough. A pattern that says what the
- * format says already, and the largest whole number, are of no use to a reader.
- */
-function simplified(value: Json): Json {
-  if (Array.isArray(value)) {
-    return value.map(simplified);
-  }
-  if (typeof value !== 'object' || value === null) {
-    return value;
-  }
-  const object = value as JsonObject;
-  const { $ref, format, maximum, pattern, ...rest } = object;
-  return {
-    ...Object.fromEntries(
-      Object.entries(rest).map(([key, member]) => [key, member === undefined ? member : simplified(member)]),
-    ),
-    ...(typeof $ref === 'string' ? ref('Json') : {}),
-    ...(format === undefined ? {} : { format }),
-    ...(maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? {} : { maximum }),
-    ...(pattern === undefined || format === 'date-time' ? {} : { pattern }),
-  };
-}
