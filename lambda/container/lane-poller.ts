@@ -97,13 +97,13 @@ export class LanePoller {
 
   /** Whether no new tasks are taken for now: paused, or ECS refused to protect the task. */
   get isPaused(): boolean {
-    return this.#pauses.size > 0 || this.#refused;
+    return this.#paused || this.#refused;
   }
 
   /** Polls until it is told to stop. Ends when nothing is under way any more. */
   async run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      if (this.#free <= 0 || this.#pauses.size > 0) {
+      if (this.#free <= 0 || this.#paused) {
         this.#rest();
         await this.#bell.wait();
       } else if (this.#refused) {
@@ -161,7 +161,7 @@ export class LanePoller {
   }
 
   get #taking(): boolean {
-    return this.#free > 0 && this.#pauses.size === 0 && !this.#refused && !this.#stop.signal.aborted;
+    return this.#free > 0 && !this.#paused && !this.#refused && !this.#stop.signal.aborted;
   }
 
   /** Asks the queues one after the other, while there are slots. @returns whether there is reason for another round */

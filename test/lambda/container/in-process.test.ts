@@ -1,3 +1,4 @@
+import { existsSync, rmSync } from 'node:fs';
 import { Env, WorkerMetric } from '../../../lib/contract';
 import { workerHealthSchema } from '../../../lib/contract/agent-protocol';
 import { ContainerCloud } from './support/container-cloud';
@@ -104,7 +105,6 @@ test('a task that SIGTERM cuts off is handed back with its steps, and the next c
 
   const second = await start();
   await succeeded(id, second);
-  expect([...ran(first), ...ran(second)].slice(0, 1)).toEqual([1]);
   expect(ran(second)).not.toContain(1);
   const both = [...ran(first), ...ran(second)];
   expect(new Set(both)).toEqual(new Set([1, 2, 3, 4]));
@@ -124,7 +124,6 @@ test('a task that ends within the stop timeout is finished, and nothing new is b
   expect(await worker.exit).toBe(0);
   expect(await cloud.tasks.task(id)).toMatchObject({ status: 'succeeded', attempts: 1 });
   expect(await cloud.tasks.task(late.id)).toMatchObject({ status: 'queued', attempts: 0 });
-  await cloud.queues.receive('stable-normal');
 });
 
 test('a container that is killed leaves its task to the next one, which counts the attempt as abandoned', async () => {
@@ -168,9 +167,11 @@ test('a rejected promise that nobody handles is told, and its neighbours go on',
 });
 
 test('the health check says how the worker is, and does not load the agent for it', async () => {
-  const worker = await start();
-  await until(async () => (await health(worker.port).catch(() => undefined))?.status === 200, 'the worker');
   const marker = `${program}.loaded`;
+  const worker = await start({ settings: { LOADED: marker } });
+  await until(async () => (await health(worker.port).catch(() => undefined))?.status === 200, 'the worker');
+  expect(existsSync(marker)).toBe(true);
+  rmSync(marker);
   const check = (port: number) =>
     cloud.start([process.execPath, program, 'health'], { [Env.WORKER_PORT]: String(port), LOADED: marker });
   const healthy = check(worker.port);
@@ -181,7 +182,7 @@ test('the health check says how the worker is, and does not load the agent for i
   const gone = check(worker.port);
   expect(await gone.exit).toBe(1);
   expect(gone.text).toContain('ECONNREFUSED');
-  await expect(import('node:fs').then(({ existsSync }) => existsSync(marker))).resolves.toBe(false);
+  expect(existsSync(marker)).toBe(false);
 });
 
 describe('settings that are missing or wrong', () => {
@@ -209,7 +210,6 @@ describe('settings that are missing or wrong', () => {
     expect(await worker.exit).toBe(78);
     expect(worker.logs('settings of the agent: GREETING is malformed')).toHaveLength(1);
     expect(await cloud.tasks.task(id)).toMatchObject({ status: 'queued', attempts: 0 });
-    await cloud.queues.receive('stable-normal');
   });
 
   test('of the agent are told to the preflight by a container of the candidate lane, which runs nothing else', async () => {

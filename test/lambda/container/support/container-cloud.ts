@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { Env, type LaneName, PRIORITIES, type Priority, type TaskRecord } from '../../../../lib/contract';
+import { Env, type LaneName, type TaskRecord } from '../../../../lib/contract';
 import { ScaledClock } from '../../../../rehearsal/core/scaled-clock';
 import { type HttpStub, startStub } from '../../worker/support/http-stub';
 import { TaskCloud } from '../../worker/support/task-cloud';
@@ -138,6 +138,7 @@ export class ContainerCloud {
   async reset(): Promise<void> {
     await Promise.all(this.#processes.map((each) => each.end()));
     this.#processes.length = 0;
+    await this.queues.purge();
     this.tasks.reset();
     this.ecs.changes.length = 0;
     this.ecs.answer = ({ body }) => ({ body: { protection: body } });
@@ -149,5 +150,3 @@ export class ContainerCloud {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
-
-export const ALL_PRIORITIES: readonly Priority[] = PRIORITIES;

@@ -1,6 +1,7 @@
 import {
   GetQueueAttributesCommand,
   type Message,
+  PurgeQueueCommand,
   ReceiveMessageCommand,
   SendMessageCommand,
   SQSClient,
@@ -126,6 +127,15 @@ export class LaneQueues {
       (sum, { visible, notVisible, delayed }) => sum + visible + notVisible + delayed,
       0,
     );
+  }
+
+  /** Forgets every message. */
+  async purge(): Promise<void> {
+    for (const { url, visible, notVisible, delayed } of this.sqs.queues()) {
+      if (visible + notVisible + delayed > 0) {
+        await this.client.send(new PurgeQueueCommand({ QueueUrl: url }));
+      }
+    }
   }
 
   async #create(clock: RehearsalClock, name: string): Promise<void> {
