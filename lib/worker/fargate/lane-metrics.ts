@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { type IMetric, MathExpression, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { Dimension, IntakeMetric, METRIC_NAMESPACE, PRIORITIES, PreflightMetric } from '../../contract';
-import type { ILaneQueues } from '../../lanes';
+import { type ILaneQueues, LaneName } from '../../lanes';
 
 /** What the scaling of a lane looks at. Every period is a minute, the shortest of SQS and ECS. */
 const PERIOD = Duration.minutes(1);
@@ -56,9 +56,13 @@ export class LaneMetrics {
         statistic: Stats.SUM,
         period: PERIOD,
       });
-    const [accepted, probes] = [this.id('accepted'), this.id('probes')];
-    const metrics = { [accepted]: own(IntakeMetric.ACCEPTED), [probes]: own(PreflightMetric.PROBES) };
-    return this.math(`FILL(${accepted}, 0) + FILL(${probes}, 0)`, metrics, label);
+    const sources = {
+      [this.id('accepted')]: own(IntakeMetric.ACCEPTED),
+      // A preflight probes no other lane.
+      ...(this.props.lane.laneName === LaneName.CANDIDATE ? { [this.id('probes')]: own(PreflightMetric.PROBES) } : {}),
+    };
+    const sum = Object.keys(sources).map((id) => `FILL(${id}, 0)`);
+    return this.math(sum.join(' + '), sources, label);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import fc from 'fast-check';
+import { PreflightMetric } from '../../../../lib/contract';
 import type { FargateScaling } from '../../../../lib/worker';
 import type { WorkerAvailability } from '../../../../lib/worker/worker-context';
 import { evaluateMath, type Series } from '../../../../rehearsal/services/cloudwatch/math-evaluator';
@@ -188,6 +189,8 @@ describe('the template', () => {
   });
 });
 
+const ASLEEP = { waiting: [undefined], taken: [undefined], running: [undefined] };
+
 describe('a lane without workers', () => {
   test('stays so while nothing comes', () => {
     expect(decided(DEFAULT.out, 0, 0)).toBeUndefined();
@@ -204,11 +207,16 @@ describe('a lane without workers', () => {
     expect(decided(DEFAULT.out, 5_000, 0)).toBe(10);
   });
 
-  test('starts for tasks of which the queues do not tell yet, and for a probe', () => {
-    const asleep = { waiting: [undefined], taken: [undefined], running: [undefined] };
-    expect(setBy(DEFAULT.out, values(DEFAULT.out, { ...asleep, accepted: [35] })[0])).toBe(4);
-    expect(setBy(DEFAULT.out, values(DEFAULT.out, { ...asleep, probes: [1] })[0])).toBe(2);
-    expect(setBy(DEFAULT.out, values(DEFAULT.out, asleep)[0])).toBeUndefined();
+  test('starts for tasks of which the queues do not tell yet', () => {
+    expect(setBy(DEFAULT.out, values(DEFAULT.out, { ...ASLEEP, accepted: [35] })[0])).toBe(4);
+    expect(setBy(DEFAULT.out, values(DEFAULT.out, ASLEEP)[0])).toBeUndefined();
+  });
+
+  test('starts for a probe in the candidate lane, and waits for none in the stable lane, which is never probed', () => {
+    const candidate = scalingOf({}, undefined, 'Candidate');
+    expect(setBy(candidate.out, values(candidate.out, { ...ASLEEP, probes: [1] })[0])).toBe(2);
+    expect(setBy(DEFAULT.out, values(DEFAULT.out, { ...ASLEEP, probes: [1] })[0])).toBeUndefined();
+    expect(JSON.stringify(DEFAULT.out.metrics)).not.toContain(PreflightMetric.PROBES);
   });
 });
 
