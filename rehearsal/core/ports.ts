@@ -66,6 +66,8 @@ export interface AlarmView {
   readonly value: number | undefined;
   /** Whether its metrics ever had a data point. */
   readonly hadData: boolean;
+  /** Dimensions of those of its metrics that had none. */
+  readonly silent?: readonly MetricDimensions[];
 }
 
 export interface InvokeRequest {

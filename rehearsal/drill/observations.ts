@@ -63,7 +63,7 @@ export async function observe(
       return id !== undefined && sk === ControlKey.release(id).sk ? [id] : [];
     }),
     authorisation: cloud.iam.statistics(),
-    alarms: cloud.alarms().map(({ name, hadData }) => ({ name, hadData })),
+    alarms: cloud.alarms().map(({ name, hadData, silent = [] }) => ({ name, hadData, silent })),
     provider: { requests: answered + unmatched, unmatched },
     malformedMetricLines: cloud.malformedMetricLines(),
   };

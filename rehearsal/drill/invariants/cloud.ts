@@ -1,3 +1,5 @@
+import { Dimension } from '../../../lib/contract';
+import type { DrillHistory } from '../history';
 import { isSettled } from '../outcome';
 import { type Invariant, judge, plural } from './invariant';
 
@@ -41,15 +43,14 @@ export const alarmsHaveData: Invariant = {
   },
 };
 
-/** Alarms that never had data. Without traffic there is none to have. */
-export function alarmsWithoutData({
-  alarms,
-  tasks,
-}: {
-  readonly alarms: readonly { readonly name: string; readonly hadData: boolean }[];
-  readonly tasks: readonly unknown[];
-}): readonly string[] {
-  return tasks.length === 0 ? [] : alarms.filter((alarm) => !alarm.hadData).map((alarm) => alarm.name);
+/** Alarms that never had data. Without traffic there is none to have, nor of a lane that got no task. */
+export function alarmsWithoutData({ alarms, tasks }: Pick<DrillHistory, 'alarms' | 'tasks'>): readonly string[] {
+  const lanes = new Set<string>(tasks.map(({ lane }) => lane));
+  const isIdle = ({ [Dimension.LANE]: lane }: Readonly<Record<string, string>>) =>
+    lane !== undefined && !lanes.has(lane);
+  return tasks.length === 0
+    ? []
+    : alarms.filter(({ hadData, silent = [{}] }) => !hadData && !silent.every(isIdle)).map(({ name }) => name);
 }
 
 export const metricLinesWellFormed: Invariant = {

@@ -237,6 +237,9 @@ export class AlarmBook {
 
   private viewOf(alarm: Alarm): AlarmView {
     const { definition } = alarm;
+    const silent = metricsBehind(definition.queries, definition.watched)
+      .filter((query) => !this.options.store.everHad(query.metric))
+      .map(({ metric }) => metric.dimensions);
     return {
       name: definition.name,
       arn: alarm.arn,
@@ -244,9 +247,8 @@ export class AlarmBook {
       reason: alarm.reason,
       threshold: definition.threshold,
       value: alarm.value,
-      hadData: metricsBehind(definition.queries, definition.watched).every((query) =>
-        this.options.store.everHad(query.metric),
-      ),
+      hadData: silent.length === 0,
+      silent,
     };
   }
 }

@@ -215,6 +215,15 @@ describe('the cloud', () => {
     expect(broken(history({ alarms }))).toEqual([]);
   });
 
+  test('does not expect data of a lane that got no task, and of nothing else', () => {
+    const alarms = [{ name: 'starts', hadData: false, silent: [{ Agent: 'support', Lane: 'candidate' }] }];
+    const tasks = [task({ user: user(50), createdAt: minute(50) })];
+    expect(broken(history({ alarms, tasks }))).toEqual([]);
+    expect(broken(calmRollback({ alarms }))).toEqual(['alarms-have-data']);
+    const more = alarms.map((alarm) => ({ ...alarm, silent: [...alarm.silent, { Agent: 'support' }] }));
+    expect(broken(history({ alarms: more, tasks }))).toEqual(['alarms-have-data']);
+  });
+
   test('fails for a metric line that cannot be read, and for a model call without a rule', () => {
     expect(broken(history({ malformedMetricLines: { count: 1, examples: ['{'] } }))).toEqual(['metric-lines']);
     expect(broken(history({ provider: { requests: 2, unmatched: 1 } }))).toEqual(['model-calls-scripted']);
