@@ -11,6 +11,7 @@ import {
   Rollout,
   RunningTasks,
   TrafficShift,
+  Webhooks,
   Worker,
 } from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
@@ -89,4 +90,6 @@ const UNGATED: Partial<AgentServiceProps> = {
     preflightTimeout: Duration.minutes(14),
     onRollback: RunningTasks.HAND_BACK,
   }),
+  // The drill receives them itself.
+  webhooks: Webhooks.signed({ privateHosts: ['127.0.0.1'] }),
 };

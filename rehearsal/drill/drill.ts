@@ -11,6 +11,7 @@ import { chooseAgentStack, DrillError, type StackInAssembly, stacksOf } from './
 import { type AgentUnderTest, findAgent } from './agent-under-test';
 import { callerCredentials } from './caller';
 import { CloudWatcher } from './cloud-watcher';
+import { ContainerWorkers } from './container-workers';
 import { bringsProbe, dataPlaneOf, isHeartbeat } from './data-plane';
 import { failoverOf } from './failover';
 import { gatesOf } from './gates';
@@ -185,6 +186,7 @@ class DrillRun {
   private workload: Workload | undefined;
   private agent: AgentUnderTest | undefined;
   private rotations: DrilledRotations | undefined;
+  private workers: ContainerWorkers | undefined;
   private stackName = '';
 
   constructor(
@@ -216,9 +218,12 @@ class DrillRun {
       await this.rehearse(release, scenario.releases[index + 1]);
     }
     const rotations = await this.rotations?.finish();
+    await this.workers?.stopSome();
     const tasks = await this.drain();
+    await this.workers?.afterLoad();
     const reads = (await this.workload?.readBack(tasks)) ?? [];
     const since = this.releases[0]?.startedAt ?? cloud.clock.now();
+    const workers = await this.workers?.history();
     const observed = await observe(cloud, this.provider, this.access, this.agent, since);
     const agent = this.agent?.name ?? '';
     const history: Omit<DrillHistory, 'leaks' | 'destruction'> = {
@@ -233,6 +238,7 @@ class DrillRun {
       reads,
       faults: scenario.chaos === undefined ? undefined : cloud.faults.report(),
       ...(rotations === undefined ? {} : { rotations }),
+      ...(workers === undefined ? {} : { workers }),
       ...failoverOf(scenario, this.provider),
       ...this.limits.history(scenario),
       steps: await this.steps(since),
@@ -323,7 +329,7 @@ class DrillRun {
     }
     const endedAt = cloud.clock.now();
     if (result.status === 'CREATE_COMPLETE') {
-      await this.meetAgent();
+      await this.meetAgent(startedAt);
     }
     return releaseHistory({
       release,
@@ -356,7 +362,7 @@ class DrillRun {
   }
 
   /** Once the stack is there: finds the agent, puts secrets in, gets the traffic ready. */
-  private async meetAgent(): Promise<void> {
+  private async meetAgent(since: number): Promise<void> {
     const { scenario, cloud, stackName, progress, signal } = this;
     const resources = cloud.resources(stackName);
     const agent = findAgent(stackName, cloud.stackOutputs(stackName), resources);
@@ -406,6 +412,8 @@ class DrillRun {
         mayWait: () => this.limits.isBudgetNearlyUsedUp,
       });
     }
+    this.workers = ContainerWorkers.of({ cloud, agent, access: this.access, scenario, progress, signal, since });
+    await this.workers?.beforeLoad();
     this.rotations?.start(() => this.workload?.tasks ?? 0, traffic?.tasks ?? 0);
     cloud.tables.observe(agent.tasksTable, this.witness.onWrite);
     if (scenario.chaos !== undefined) {

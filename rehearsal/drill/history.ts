@@ -47,6 +47,8 @@ export interface DrillHistory {
   readonly limit?: NonNullable<Scenario['limit']> & { readonly calls: readonly number[] };
   /** A budget that was used up, and whether its alarm fired. */
   readonly budget?: NonNullable<Scenario['budget']> & { readonly alarmFired: boolean };
+  /** Workers in containers, and what became of them; absent for workers on Lambda. */
+  readonly workers?: WorkersHistory;
   /** What the agents really did; undefined for agents that write nothing down. */
   readonly steps: StepHistory | undefined;
   /** Bucket of the valve that a user falls into when the shift goes to this router version; see the router. */
@@ -164,6 +166,8 @@ export interface GateReading {
 export interface AlarmHistory {
   readonly name: string;
   readonly hadData: boolean;
+  /** Dimensions of those of its metrics that had no data. */
+  readonly silent?: readonly Readonly<Record<string, string>>[];
 }
 
 export interface Destruction {
@@ -216,4 +220,50 @@ export interface FailoverHistory {
   readonly fallbackAnswers: number;
   /** Rules of the provider that never answered. */
   readonly silentRules: readonly string[];
+}
+
+/** Workers that ran in containers. */
+export interface WorkersHistory {
+  readonly runs: readonly WorkerRun[];
+  /** Changes of the count of workers that scaling asked for, oldest first. */
+  readonly scalings: readonly Scaling[];
+  /** Tasks that a worker handed back before its end. */
+  readonly handedBack: number;
+  /** Attempts whose worker went away without a word. */
+  readonly abandoned: number;
+  /** Absent in a scenario that asks for nothing of the kind. */
+  readonly scaling?: NonNullable<Scenario['scaling']> & {
+    /** When the first task was sent to no worker at all. */
+    readonly loadFrom: number;
+    /** When the lane had no worker left; undefined when it still had some after a long wait. */
+    readonly idleAt: number | undefined;
+  };
+  /** Absent in a scenario in which no worker is told to stop. */
+  readonly stops?: NonNullable<Scenario['stops']> & {
+    /** Workers at work that were told to stop. */
+    readonly told: number;
+    /** Of {@link WorkersHistory.handedBack}, those before the first was told. */
+    readonly handedBackBefore: number;
+  };
+}
+
+/** One container task that ran a worker. */
+export interface WorkerRun {
+  readonly id: string;
+  readonly lane: string;
+  readonly zone: string;
+  readonly createdAt: number;
+  /** When its containers ran; undefined when they never did. */
+  readonly startedAt: number | undefined;
+  readonly stoppedAt: number | undefined;
+  /** As ECS gives it, for example `ServiceSchedulerInitiated`. */
+  readonly stopCode: string | undefined;
+}
+
+export interface Scaling {
+  readonly lane: string;
+  readonly at: number;
+  readonly from: number;
+  readonly to: number;
+  readonly cause: string;
 }

@@ -1,8 +1,9 @@
-import type { DrillHistory, GateReading, ReleaseHistory } from './history';
+import type { DrillHistory, GateReading, ReleaseHistory, WorkersHistory } from './history';
 import { checkInvariants, type InvariantResult } from './invariants';
 import { alarmsWithoutData } from './invariants/cloud';
 import { isDuring, routingViolations, usersOf } from './invariants/routing';
 import { acceptedIds, duplicateResults, lostIds } from './invariants/tasks';
+import { secondsToFirst } from './invariants/workers';
 import type { Verdict } from './scenario';
 
 /** What `--json` writes. */
@@ -35,10 +36,32 @@ export interface DrillReport {
   };
   /** Steps, tools and model calls; absent for an agent that does not write down what it does. */
   readonly steps?: { readonly executed: number; readonly replayed: number; readonly executedAfterFinish: number };
+  /** Workers in containers; absent for workers on Lambda. */
+  readonly workers?: WorkersReport;
   readonly routing: { readonly violations: number; readonly examples: readonly string[] };
   readonly authorisation: { readonly calls: number; readonly denied: DrillHistory['authorisation']['denied'] };
   readonly alarmsWithoutData: readonly string[];
   readonly invariants: readonly InvariantResult[];
+}
+
+export interface WorkersReport {
+  readonly started: number;
+  /** Why ECS stopped them → how many. */
+  readonly stopped: Readonly<Record<string, number>>;
+  /** Tasks handed back before their end. */
+  readonly handedBack: number;
+  /** Attempts whose worker went away without a word. */
+  readonly abandoned: number;
+  /** Workers asked for, whenever the count changed. Seconds of the cloud since the first task. */
+  readonly scaling: readonly {
+    readonly lane: string;
+    readonly second: number;
+    readonly from: number;
+    readonly to: number;
+    readonly cause: string;
+  }[];
+  /** Seconds of the cloud from the first task until a worker ran, where a scenario asks for it. */
+  readonly secondsToFirst?: number;
 }
 
 export interface ReleaseReport {
@@ -94,10 +117,31 @@ export function buildReport(history: DrillHistory, run: RunFacts): DrillReport {
     ...(history.steps === undefined
       ? {}
       : { steps: { ...history.steps, executedAfterFinish: history.steps.executedAfterFinish.length } }),
+    ...(history.workers === undefined ? {} : { workers: workersReport(history, history.workers) }),
     routing: { violations: violations.length, examples: violations.slice(0, 10) },
     authorisation: history.authorisation,
     alarmsWithoutData: alarmsWithoutData(history),
     invariants,
+  };
+}
+
+function workersReport({ submissions, releases }: DrillHistory, workers: WorkersHistory): WorkersReport {
+  const { runs, scalings, handedBack, abandoned } = workers;
+  const since = workers.scaling?.loadFrom ?? submissions[0]?.at ?? releases[0]?.startedAt ?? 0;
+  const stopped: Record<string, number> = {};
+  for (const { stopCode } of runs) {
+    if (stopCode !== undefined) {
+      stopped[stopCode] = (stopped[stopCode] ?? 0) + 1;
+    }
+  }
+  const first = secondsToFirst(workers);
+  return {
+    started: runs.filter(({ startedAt }) => startedAt !== undefined).length,
+    stopped,
+    handedBack,
+    abandoned,
+    scaling: scalings.map(({ at, ...change }) => ({ ...change, second: Math.round((at - since) / 1000) })),
+    ...(first === undefined ? {} : { secondsToFirst: first }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_TIMEOUT_SECONDS, PRIORITIES } from '../../lib/contract';
+import { LANES, MAX_TIMEOUT_SECONDS, PRIORITIES } from '../../lib/contract';
 import { faultRatesSchema } from '../chaos';
 import { providerRuleSchema } from '../provider';
 
@@ -233,6 +233,29 @@ export const scenarioSchema = z
       })
       .optional()
       .describe('a budget that is used up: requests past it must be refused with a message, and its alarm must fire'),
+    scaling: z
+      .strictObject({
+        lane: z.enum(LANES).describe('lane that must follow its load'),
+        floor: z.number().int().min(1).describe('fewest workers that the lane may have while it has any'),
+        max: z.number().int().min(1).describe('workers that it must reach under the load, and not exceed'),
+        firstWithinSeconds: z
+          .number()
+          .positive()
+          .describe('seconds of the cloud from the first task, sent to no worker at all, until the first one runs'),
+      })
+      .optional()
+      .describe(
+        'workers in containers that follow the load: from none, up to the most, back to none, without flapping. The traffic starts when the lane is idle; default: not judged',
+      ),
+    stops: z
+      .strictObject({
+        workers: z.number().int().min(1).max(50).describe('workers at work that are told to stop'),
+        everySeconds: z.number().positive().describe('seconds of the cloud between two of them'),
+      })
+      .optional()
+      .describe(
+        'workers in containers that are told to stop in the midst of their tasks, after the last release and under its traffic; default: none',
+      ),
     failover: z
       .strictObject({
         rule: z.string().min(1).describe('name of the rule of the provider that answers for the primary model'),

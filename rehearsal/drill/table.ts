@@ -1,4 +1,5 @@
 import { FAULT_KINDS } from '../chaos';
+import { plural } from './invariants/invariant';
 import type { DrillReport, ReleaseReport } from './report';
 import type { Style } from './style';
 
@@ -21,6 +22,7 @@ export function renderReport(report: DrillReport, style: Style): string {
     `tasks       ${counts.join(', ')}`,
     ...renderSteps(report),
     ...renderFaults(report, style),
+    ...renderWorkers(report, style),
     `routing     ${report.routing.violations} violations`,
     `permissions ${report.authorisation.calls} calls judged, ${report.authorisation.denied.length} denied`,
     `invariants  ${report.invariants.length - broken.length} of ${report.invariants.length} held`,
@@ -55,6 +57,26 @@ function renderFaults({ faults }: DrillReport, style: Style): readonly string[] 
   return [`faults      ${faults.injected} injected`, ...lines];
 }
 
+/** What became of the workers, and a line for each change of their count. */
+function renderWorkers({ workers }: DrillReport, style: Style): readonly string[] {
+  if (workers === undefined) {
+    return [];
+  }
+  const { started, stopped, handedBack, abandoned, scaling, secondsToFirst } = workers;
+  const ends = Object.entries(stopped).map(([code, count]) => `${count} ${code}`);
+  const rows = scaling.map(({ lane, second, from, to, cause }) => [
+    lane,
+    `${second} s`,
+    `${from} → ${to}`,
+    style.dim(cause),
+  ]);
+  return [
+    `workers     ${[`${started} started`, ...ends, `${plural(handedBack, 'task')} handed back`, `${plural(abandoned, 'attempt')} abandoned`].join(', ')}`,
+    ...(secondsToFirst === undefined ? [] : [`            the first ran ${secondsToFirst} s after the first task`]),
+    ...aligned(rows).map((row) => `  ${row}`),
+  ];
+}
+
 function renderReleases(releases: readonly ReleaseReport[], style: Style): readonly string[] {
   const rows = releases.map((release) => [
     release.name,
@@ -67,18 +89,27 @@ function renderReleases(releases: readonly ReleaseReport[], style: Style): reado
     `${release.shiftSeconds} s`,
   ]);
   const header = ['release', 'id', 'expected', 'verdict', 'users on it', 'stable', 'candidate', 'shift'];
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd();
+  const [title = '', ...lines] = aligned([header, ...rows]);
   return [
-    style.strong(line(header)),
+    style.strong(title),
     ...releases.flatMap((release, index) => {
-      const row = line(rows[index] ?? []);
+      const row = lines[index] ?? '';
       const asExpected = release.verdict === release.expected;
       return [asExpected ? row : style.bad(row), style.dim(`  ${release.reason}`)];
     }),
   ];
+}
+
+/** Rows of text whose columns stand below each other. */
+function aligned(rows: readonly (readonly string[])[]): readonly string[] {
+  const columns = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }

@@ -1,5 +1,6 @@
 import { budget } from './budget';
 import { chaos } from './chaos';
+import { drain, fargate, fargateChaos, scaling } from './containers';
 import { defaultDrill } from './default';
 import type { NamedDrill } from './drill-app';
 import { failover } from './failover';
@@ -26,4 +27,8 @@ export const DRILLS: readonly NamedDrill[] = [
   rotation,
   flag,
   failover,
+  fargate,
+  fargateChaos,
+  drain,
+  scaling,
 ];

@@ -24,6 +24,7 @@ import {
 } from './routing';
 import { keysStaySecret } from './secrets';
 import { everyRequestAccepted, noTaskLost, oneFinalStatus, oneResult, readsAgree, sameKeySameTask } from './tasks';
+import { busyWorkersStay, lanesFollowTheLoad, toldWorkersHandBack } from './workers';
 
 export type { Finding, Invariant } from './invariant';
 
@@ -59,6 +60,9 @@ export const INVARIANTS: readonly Invariant[] = [
   rotationsHarmNobody,
   keysAreUsedAndRevoked,
   keysStaySecret,
+  busyWorkersStay,
+  toldWorkersHandBack,
+  lanesFollowTheLoad,
   nothingDenied,
   alarmsHaveData,
   metricLinesWellFormed,
