@@ -235,6 +235,7 @@ export class RehearsalCloud {
       ...(options.appDirectory === undefined ? {} : { appDirectory: options.appDirectory }),
       extraEnvironment: () => options.extraEnvironment ?? {},
       zoneOf: (subnet) => ec2.zoneOf(subnet),
+      unreachable: (place, service) => ec2.unreachable(place, service),
       faults,
       onEvent: (event) => emit({ kind: 'ecs', ...event }),
     });
@@ -262,6 +263,7 @@ export class RehearsalCloud {
       onEvent: (event) => emit({ kind: 'codedeploy', ...event }),
     });
     this.appConfig = createAppConfig({ clock, metrics, iam, random: seededRandom(`appconfig ${options.seed}`) });
+    front.guard((principal, service) => this.ecs.unreachable(principal, service));
     front.observe((service, call, output) => this.ecs.observe(service, call, output));
     const replies = new ReplyBox(frontUrl);
     front.mount(REPLY_PREFIX, (request, response) => replies.handle(request, response));

@@ -38,6 +38,9 @@ export interface FrontProps {
 /** Told of a call that was answered well, with what it was answered. */
 export type CallObserver = (service: string, call: Call, output: unknown) => void;
 
+/** Why a caller does not get through to a service; undefined when it does. */
+export type Barrier = (principal: Principal, service: string) => string | undefined;
+
 /** For a caller that is gone. */
 const NO_ANSWER: Answer = { status: 499, headers: {}, body: '' };
 
@@ -72,6 +75,7 @@ export class Front {
   private readonly counted = new Map<string, number>();
   private readonly refused = new Map<string, number>();
   private readonly observers: CallObserver[] = [];
+  private readonly barriers: Barrier[] = [];
 
   private constructor(private readonly props: FrontProps) {
     this.server = createServer((request, response) => {
@@ -111,6 +115,11 @@ export class Front {
   /** Tells of every call that is answered well from now on, before its answer is sent. */
   observe(observer: CallObserver): void {
     this.observers.push(observer);
+  }
+
+  /** Asks of every call whether its caller gets through: one that does not is cut off, and counted as refused. */
+  guard(barrier: Barrier): void {
+    this.barriers.push(barrier);
   }
 
   /** Calls so far by `service.Operation`, whatever came of them. */
@@ -168,6 +177,7 @@ export class Front {
     try {
       const principal = this.props.iam.principalOf(scope.accessKeyId);
       if (principal === undefined) throw unknownAccessKey(service);
+      this.passBarriers(principal, service.signingName);
       const decoded = decode(service, request, target, path, body);
       const known = decoded !== undefined && this.operations.get(service.signingName)?.has(decoded.operation) === true;
       if (!known) {
@@ -202,6 +212,17 @@ export class Front {
         new ServiceError('InternalFailure', `fault of the rehearsal: ${error}`, 500),
         requestId,
       );
+    }
+  }
+
+  /** @throws AnswerLost: on AWS a call that leads nowhere gets no answer */
+  private passBarriers(principal: Principal, service: string): void {
+    for (const barrier of this.barriers) {
+      const reason = barrier(principal, service);
+      if (reason !== undefined) {
+        this.refuse(`${service} by ${principal.label}: ${reason}`);
+        throw new AnswerLost(reason);
+      }
     }
   }
 

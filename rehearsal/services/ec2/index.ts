@@ -4,6 +4,9 @@ import { cfnNumber, cfnTags, readProperties } from '../../core/properties';
 import { ResourceFailure, type ResourceHandler, type ResourceOutcome, type ResourceRequest } from '../../core/resource';
 import { Inventory, type Item, newId } from './inventory';
 import { KINDS, type Kind, TYPES } from './kinds';
+import { type Place, unreachable } from './reach';
+
+export type { Place } from './reach';
 
 const DOCUMENTS = 'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference';
 
@@ -11,9 +14,11 @@ export interface Ec2 {
   readonly handlers: readonly ResourceHandler[];
   /** Zone of a subnet; undefined if there is none of that id. */
   zoneOf(subnet: string): string | undefined;
+  /** Why a service (`sqs`, `ecr.api`, `internet`) cannot be reached from a place; undefined when it can. */
+  unreachable(place: Place, service: string): string | undefined;
 }
 
-/** VPCs and what belongs to them: they are there, know each other, and carry nothing. */
+/** VPCs and what belongs to them: they are there, know each other, and say what can be reached from where. */
 export function createEc2({ iam }: { readonly iam: IamPort }): Ec2 {
   const inventory = new Inventory();
   return {
@@ -22,6 +27,7 @@ export function createEc2({ iam }: { readonly iam: IamPort }): Ec2 {
       const item = inventory.get(subnet);
       return item === undefined ? undefined : String(item.properties.AvailabilityZone ?? 'us-east-1a');
     },
+    unreachable: (place, service) => unreachable(inventory, place, service),
   };
 }
 

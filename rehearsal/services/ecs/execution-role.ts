@@ -85,6 +85,10 @@ export class ExecutionRole {
 
 const ECR_IMAGE = /^(\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?)\/([^:@]+)/;
 
+export function isInEcr(image: string): boolean {
+  return ECR_IMAGE.test(image);
+}
+
 function notLogged(why: string): StartFailure {
   return new StartFailure(
     `ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ${why}`,

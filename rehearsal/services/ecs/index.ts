@@ -2,9 +2,11 @@ import type { ImageAsset } from '../../assembly';
 import type { RehearsalClock } from '../../core/clock';
 import { type FaultsPort, NO_FAULTS } from '../../core/faults';
 import type { IamPort, LogsPort, MetricsPort } from '../../core/ports';
+import type { Principal } from '../../core/principal';
 import type { ResourceHandler } from '../../core/resource';
 import type { Call } from '../../core/service';
 import type { HttpHandler } from '../../front';
+import type { Place } from '../ec2';
 import { AGENT_PREFIX, AgentEndpoint } from './agent-endpoint';
 import { associationsHandler, Clusters, clusterHandler } from './clusters';
 import { type ImageCommand, Images } from './images';
@@ -37,6 +39,8 @@ export interface EcsDependencies {
   readonly extraEnvironment?: (service: string) => Readonly<Record<string, string>>;
   /** Zone of a subnet of this cloud. @default none is known */
   readonly zoneOf?: (subnet: string) => string | undefined;
+  /** Why a service cannot be reached from a place in a network of this cloud. @default everything can */
+  readonly unreachable?: (place: Place, service: string) => string | undefined;
   /** What goes wrong on purpose. @default nothing */
   readonly faults?: FaultsPort;
   readonly onEvent?: (event: EcsEvent) => void;
@@ -57,6 +61,8 @@ export interface Ecs {
   tasks(): readonly TaskView[];
   /** Revisions of task definitions, with whether they are active. */
   taskDefinitions(): readonly { readonly arn: string; readonly active: boolean }[];
+  /** Why a caller's network does not lead to a service (by signing name); undefined when it does, or is no task's. */
+  unreachable(principal: Principal, signingName: string): string | undefined;
   /** To be told of every call that was answered well: what tasks have in hand decides which faults meet them. */
   observe(service: string, call: Call, output: unknown): void;
   /** Ends every process of the task at once, as in a crash. False when there is no such task that lives. */
@@ -70,6 +76,9 @@ export interface Ecs {
   /** Ends every process. */
   stop(): Promise<void>;
 }
+
+/** Names of services in endpoints where their signing names differ. */
+const ENDPOINT_NAMES: Readonly<Record<string, string>> = { appconfig: 'appconfigdata', bedrock: 'bedrock-runtime' };
 
 /** ECS on Fargate: services run their tasks as processes of this machine; see {@link Service} and {@link Task}. */
 export function createEcs(deps: EcsDependencies): Ecs {
@@ -104,6 +113,7 @@ export function createEcs(deps: EcsDependencies): Ecs {
     endpoint,
     frontUrl: deps.frontUrl,
     extraEnvironment: deps.extraEnvironment ?? (() => ({})),
+    unreachable: (place, service) => deps.unreachable?.(place, service),
   });
   const taskOf = (id: string): Task | undefined => {
     for (const service of services.values()) {
@@ -152,6 +162,11 @@ export function createEcs(deps: EcsDependencies): Ecs {
     services: () => [...services.values()].map(({ view }) => view),
     tasks: () => [...services.values()].flatMap((service) => service.taskViews()),
     taskDefinitions: () => definitions.views(),
+    unreachable: ({ session }, signingName) => {
+      const task = session === undefined ? undefined : taskOf(session);
+      const service = ENDPOINT_NAMES[signingName] ?? signingName;
+      return task === undefined ? undefined : deps.unreachable?.(task.place, service);
+    },
     observe: (service, call, output) => work.observe(service, call, output),
     kill: (id) =>
       withTask(id, (task) => {

@@ -84,6 +84,8 @@ export interface StrategyItem {
 export interface ServiceRevision {
   readonly definition: TaskDefinition;
   readonly zones: readonly Zone[];
+  readonly publicIp: boolean;
+  readonly securityGroups: readonly string[];
   readonly strategy: readonly StrategyItem[];
 }
 

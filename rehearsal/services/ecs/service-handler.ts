@@ -185,8 +185,14 @@ export class ServiceHandler implements ResourceHandler {
         `ClientException: TaskDefinition is inactive or not there: ${properties.TaskDefinition}`,
       );
     }
-    const { Subnets } = properties.NetworkConfiguration.AwsvpcConfiguration;
-    return { definition, zones: this.zones(Subnets), strategy: this.strategy(properties) };
+    const { AssignPublicIp, SecurityGroups = [], Subnets } = properties.NetworkConfiguration.AwsvpcConfiguration;
+    return {
+      definition,
+      zones: this.zones(Subnets),
+      publicIp: AssignPublicIp === 'ENABLED',
+      securityGroups: SecurityGroups,
+      strategy: this.strategy(properties),
+    };
   }
 
   /** Of a subnet that is not of this cloud nobody knows the zone: each is taken for another one. */

@@ -338,7 +338,7 @@ export class Service {
 
   private run(deployment: Deployment): void {
     const { cluster, clock, host } = this.props;
-    const { definition, zones, strategy } = deployment.revision;
+    const { definition, zones, strategy, publicIp, securityGroups } = deployment.revision;
     const active = this.active();
     const own = active.filter((task) => this.deploymentOf.get(task) === deployment);
     const task = new Task({
@@ -351,6 +351,8 @@ export class Service {
         zones,
         active.map(({ props }) => props.zone.zone),
       ),
+      publicIp,
+      securityGroups,
       capacityProvider: nextProvider(
         strategy,
         own.map(({ props }) => props.capacityProvider),

@@ -1,7 +1,8 @@
 import type { RehearsalClock } from '../../core/clock';
 import type { IamPort, LogsPort, MetricsPort } from '../../core/ports';
+import type { Place } from '../ec2';
 import type { AgentEndpoint } from './agent-endpoint';
-import { assumed, ExecutionRole } from './execution-role';
+import { assumed, ExecutionRole, isInEcr, StartFailure } from './execution-role';
 import type { Images, Launch } from './images';
 import type { ContainerDefinition } from './model';
 import type { Task } from './task';
@@ -16,6 +17,8 @@ export interface HostDependencies {
   readonly endpoint: AgentEndpoint;
   readonly frontUrl: () => string;
   readonly extraEnvironment: (service: string) => Readonly<Record<string, string>>;
+  /** Why a service cannot be reached from a place in a network; undefined when it can. */
+  readonly unreachable: (place: Place, service: string) => string | undefined;
 }
 
 /** A container with all that its process gets. */
@@ -37,6 +40,7 @@ export class TaskHost {
       definition.taskRoleArn === undefined ? undefined : assumed(iam, definition.taskRoleArn, service, task.id);
     const groups = new Set(logs.groups());
     for (const container of definition.containers) {
+      this.reach(task, container);
       execution.pull(container);
       if (container.log !== undefined) {
         execution.openLog(container.log, streamOf(task, container), groups.has(container.log.group));
@@ -60,6 +64,25 @@ export class TaskHost {
         return [container.name, { ...launch, environment, healthArgv: healthArgv(container) }];
       }),
     );
+  }
+
+  /** @throws StartFailure for an image, its secret or a log that the task's network does not lead to */
+  private reach(task: Task, { image, registrySecret, log }: ContainerDefinition): void {
+    const missing = (...services: readonly string[]) =>
+      services.map((service) => this.deps.unreachable(task.place, service)).find((reason) => reason !== undefined);
+    const secret = registrySecret === undefined ? undefined : missing('secretsmanager');
+    const registry = isInEcr(image) ? missing('ecr.api', 'ecr.dkr', 's3') : missing('internet');
+    const stream = log === undefined ? undefined : missing('logs');
+    if (secret !== undefined || stream !== undefined) {
+      throw new StartFailure(
+        `ResourceInitializationError: unable to pull secrets or registry auth, or to validate logger args: the task cannot reach the service. Check your task network configuration. (${secret ?? stream})`,
+      );
+    }
+    if (registry !== undefined) {
+      throw new StartFailure(
+        `CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref ${image}: dial tcp: i/o timeout (${registry})`,
+      );
+    }
   }
 
   /** A line of a container: to its log stream, and if it is a metric, to CloudWatch. */

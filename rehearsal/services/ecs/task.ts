@@ -1,5 +1,6 @@
 import { Env } from '../../../lib/contract';
 import type { RehearsalClock, Timer } from '../../core/clock';
+import type { Place } from '../ec2';
 import { taskArn } from './arn';
 import { Container } from './container';
 import { StartFailure } from './execution-role';
@@ -15,6 +16,8 @@ export interface TaskProps {
   readonly deployment: string;
   readonly definition: TaskDefinition;
   readonly zone: Zone;
+  readonly publicIp: boolean;
+  readonly securityGroups: readonly string[];
   readonly capacityProvider: CapacityProvider;
   readonly clock: RehearsalClock;
   readonly host: TaskHost;
@@ -70,6 +73,12 @@ export class Task {
           onChange: () => this.onContainerChange(),
         }),
     );
+  }
+
+  /** Where it is in its network. */
+  get place(): Place {
+    const { zone, publicIp, securityGroups } = this.props;
+    return { subnet: zone.subnet, publicIp, securityGroups };
   }
 
   get lastStatus(): TaskStatus {

@@ -58,7 +58,8 @@ test('takes a VPC as the CDK makes it: public and isolated subnets, endpoints, g
   }
 });
 
-describe('what EC2 would not take', () => {
+/** EC2 alone, with a handler for each type. */
+function world() {
   const { iam } = createIam();
   const ec2 = createEc2({ iam });
   const stack = {
@@ -79,6 +80,84 @@ describe('what EC2 would not take', () => {
   };
   const create = (type: string, properties: Record<string, unknown>): Promise<ResourceOutcome> =>
     handler(type).create({ stack, logicalId: type, path: type, properties, report: () => undefined });
+  return { iam, ec2, stack, handler, create };
+}
+
+describe('what can be reached from a subnet', () => {
+  const { ec2, create } = world();
+  const id = async (type: string, properties: Record<string, unknown>) => (await create(type, properties)).physicalId;
+
+  /** A VPC with a subnet, its route table, and a group. */
+  async function network(group: Record<string, unknown> = {}) {
+    const vpc = await id('VPC', { CidrBlock: '10.0.0.0/16', EnableDnsHostnames: true });
+    const subnet = await id('Subnet', { CidrBlock: '10.0.0.0/24', VpcId: vpc });
+    const table = await id('RouteTable', { VpcId: vpc });
+    await create('SubnetRouteTableAssociation', { RouteTableId: table, SubnetId: subnet });
+    const workers = await id('SecurityGroup', { GroupDescription: 'workers', VpcId: vpc, ...group });
+    const from = (publicIp: boolean) => ({ subnet, publicIp, securityGroups: [workers] });
+    const toInternet = async () => {
+      const gateway = await id('InternetGateway', {});
+      await create('VPCGatewayAttachment', { InternetGatewayId: gateway, VpcId: vpc });
+      await create('Route', { DestinationCidrBlock: '0.0.0.0/0', GatewayId: gateway, RouteTableId: table });
+    };
+    return { vpc, subnet, table, workers, from, toInternet };
+  }
+  const service = (name: string) => `com.amazonaws.us-east-1.${name}`;
+
+  test('everything, with a way to the internet and a public address', async () => {
+    const { from, toInternet } = await network();
+    expect(ec2.unreachable(from(true), 'sqs')).toMatch(/has no way to the internet, and there is no endpoint of sqs/);
+    await toInternet();
+    expect(ec2.unreachable(from(true), 'sqs')).toBeUndefined();
+    expect(ec2.unreachable(from(true), 'internet')).toBeUndefined();
+    expect(ec2.unreachable(from(false), 'sqs')).toMatch(/is public, and there is no public address/);
+  });
+
+  test('nothing, where the security group lets nothing out', async () => {
+    const { from, toInternet, workers } = await network({ SecurityGroupEgress: [] });
+    await toInternet();
+    expect(ec2.unreachable(from(true), 'sqs')).toMatch(/lets HTTPS out/);
+    await create('SecurityGroupEgress', {
+      CidrIp: '0.0.0.0/0',
+      FromPort: 443,
+      GroupId: workers,
+      IpProtocol: 'tcp',
+      ToPort: 443,
+    });
+    expect(ec2.unreachable(from(true), 'sqs')).toBeUndefined();
+  });
+
+  test('through an interface endpoint, what its group lets in', async () => {
+    const { vpc, subnet, workers, from } = await network();
+    const group = await id('SecurityGroup', { GroupDescription: 'endpoints', VpcId: vpc });
+    const endpoint = { ServiceName: service('sqs'), SubnetIds: [subnet], VpcEndpointType: 'Interface', VpcId: vpc };
+    await create('VPCEndpoint', { ...endpoint, PrivateDnsEnabled: true, SecurityGroupIds: [group] });
+    expect(ec2.unreachable(from(false), 'sqs')).toMatch(/security groups keep HTTPS from the endpoint of sqs/);
+    const rule = { GroupId: group, IpProtocol: 'tcp', SourceSecurityGroupId: workers };
+    await create('SecurityGroupIngress', { ...rule, FromPort: 80, ToPort: 80 });
+    expect(ec2.unreachable(from(false), 'sqs')).toBeDefined();
+    await create('SecurityGroupIngress', { ...rule, FromPort: 443, ToPort: 443 });
+    expect(ec2.unreachable(from(false), 'sqs')).toBeUndefined();
+    expect(ec2.unreachable(from(false), 'xray')).toMatch(/no endpoint of xray/);
+    expect(ec2.unreachable(from(false), 'internet')).toBeDefined();
+  });
+
+  test('through a gateway endpoint in the route table of the subnet', async () => {
+    const { vpc, table, from } = await network();
+    const other = await id('RouteTable', { VpcId: vpc });
+    await create('VPCEndpoint', { RouteTableIds: [other], ServiceName: service('s3'), VpcId: vpc });
+    expect(ec2.unreachable(from(false), 's3')).toBeDefined();
+    await create('VPCEndpoint', { RouteTableIds: [table], ServiceName: service('s3'), VpcId: vpc });
+    expect(ec2.unreachable(from(false), 's3')).toBeUndefined();
+  });
+
+  test('everything, as far as anybody knows, from a subnet that is not of this cloud', () => {
+    expect(ec2.unreachable({ subnet: 'subnet-1', publicIp: false, securityGroups: [] }, 'sqs')).toBeUndefined();
+  });
+});
+
+describe('what EC2 would not take', () => {
+  const { iam, ec2, stack, handler, create } = world();
   const vpc = async (more: Record<string, unknown> = {}) =>
     (await create('VPC', { CidrBlock: '10.0.0.0/16', ...more })).physicalId;
 

@@ -113,6 +113,53 @@ describe('a task that starts', () => {
     );
   });
 
+  test.each([
+    [
+      'a public image without a way to the internet',
+      'public.ecr.aws/x/agent',
+      ['internet'],
+      /CannotPullContainerError.*i\/o timeout/,
+    ],
+    [
+      'an image of ECR without one of the three endpoints',
+      '123456789012.dkr.ecr.us-east-1.amazonaws.com/agents:tag',
+      ['s3'],
+      /CannotPullContainerError.*no way to s3/,
+    ],
+    [
+      'a log without a way to it',
+      'public.ecr.aws/x/agent',
+      ['logs'],
+      /Check your task network configuration.*no way to logs/,
+    ],
+  ])('fails for %s', async (_what, image, missing, reason) => {
+    await world.close();
+    world = await World.open({
+      unreachable: ({ subnet }, service) => (missing.includes(service) ? `${subnet}: no way to ${service}` : undefined),
+    });
+    const definition = await world.define([container(world.image(image, IDLE))]);
+    void world.create('AWS::ECS::Service', 'Service', await world.serviceOf(definition)).catch(() => undefined);
+    await world.pass(START_MS);
+    await eventually(() => world.ecs.tasks()[0]?.status === 'STOPPED', 'the end of the task');
+    expect(world.ecs.tasks()[0]?.stoppedReason).toMatch(reason);
+  });
+
+  test('tells what its network does not lead to', async () => {
+    await world.close();
+    world = await World.open({
+      unreachable: ({ subnet, publicIp }, service) =>
+        service === 'appconfigdata' ? `${subnet} ${publicIp}: no way to ${service}` : undefined,
+    });
+    await world.launch(await world.define([container(world.image('idle', IDLE))]));
+    const [task] = world.tasks;
+    const principal = (session: string) => ({ kind: 'role' as const, arn: TASK_ROLE, label: 'service', session });
+    expect(world.ecs.unreachable(principal(task?.id ?? ''), 'appconfig')).toBe(
+      'subnet-1 false: no way to appconfigdata',
+    );
+    expect(world.ecs.unreachable(principal(task?.id ?? ''), 'sqs')).toBeUndefined();
+    expect(world.ecs.unreachable(principal('another'), 'appconfig')).toBeUndefined();
+  });
+
   test('needs no permission to pull from a public registry', async () => {
     world.role(EXECUTION_ROLE, [allow('logs:*')]);
     await world.launch(await world.define([container(world.image('public.ecr.aws/x/agent@sha256:1', IDLE))]));

@@ -175,6 +175,33 @@ describe('authorisation', () => {
   });
 });
 
+describe('on the way to a service', () => {
+  test('a caller that does not get through has no answer, is named, and reaches nothing', async () => {
+    const isolated = rig.role('isolated', { Effect: 'Allow', Action: 'sqs:*', Resource: '*' });
+    rig.front.guard(({ arn }, service) =>
+      arn.endsWith('/isolated') ? `there is no endpoint of ${service}` : undefined,
+    );
+    await expect(new SQSClient(isolated).send(new SendMessageCommand(send))).rejects.toThrow();
+    expect(calls).toEqual([]);
+    expect(rig.front.refusals()).toMatchObject({ 'sqs by isolated-session: there is no endpoint of sqs': 1 });
+    await new SQSClient(rig.operator).send(new SendMessageCommand(send));
+    expect(calls).toHaveLength(1);
+  });
+
+  test('observers are told of calls that are answered well, and of no others', async () => {
+    const seen: string[] = [];
+    rig.front.observe((service, { operation, principal }, output) =>
+      seen.push(`${service}.${operation} by ${principal.label}: ${JSON.stringify(output)}`),
+    );
+    await new SQSClient(rig.operator).send(new SendMessageCommand(send));
+    answer = async () => {
+      throw new ServiceError('QueueDoesNotExist', 'gone');
+    };
+    await expect(new SQSClient(rig.operator).send(new SendMessageCommand(send))).rejects.toThrow();
+    expect(seen).toEqual([`sqs.SendMessage by operator: ${JSON.stringify(SENT)}`]);
+  });
+});
+
 describe('what is not rehearsed', () => {
   test('refuses an unknown operation by name', async () => {
     const call = new SQSClient(rig.operator).send(new CreateQueueCommand({ QueueName: 'new' }));
