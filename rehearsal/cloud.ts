@@ -503,7 +503,7 @@ export class RehearsalCloud {
     return this.ecs.services();
   }
 
-  /** Tasks of the services, in the order of their creation; the newest stopped ones among them. */
+  /** Tasks of the services, those of deleted ones first; in the order of their creation, the newest stopped ones among them. */
   serviceTasks(): readonly TaskView[] {
     return this.ecs.tasks();
   }

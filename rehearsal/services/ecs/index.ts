@@ -57,7 +57,7 @@ export interface Ecs {
   /** Makes an image asset of an assembly known. */
   registerImage(asset: ImageAsset): void;
   services(): readonly ServiceView[];
-  /** Of all services, in the order of their creation; the newest stopped ones among them. */
+  /** Of all services, deleted ones first, in the order of their creation; the newest stopped ones among them. */
   tasks(): readonly TaskView[];
   /** Revisions of task definitions, with whether they are active. */
   taskDefinitions(): readonly { readonly arn: string; readonly active: boolean }[];
@@ -77,6 +77,9 @@ export interface Ecs {
   stop(): Promise<void>;
 }
 
+/** Tasks of deleted services that are still shown, the newest. */
+const PAST_KEPT = 2_000;
+
 /** Names of services in endpoints where their signing names differ. */
 const ENDPOINT_NAMES: Readonly<Record<string, string>> = { appconfig: 'appconfigdata', bedrock: 'bedrock-runtime' };
 
@@ -84,6 +87,7 @@ const ENDPOINT_NAMES: Readonly<Record<string, string>> = { appconfig: 'appconfig
 export function createEcs(deps: EcsDependencies): Ecs {
   const { clock } = deps;
   const services = new Map<string, Service>();
+  const past: TaskView[] = [];
   const isUsed = (cluster: string, provider?: CapacityProvider) =>
     [...services.values()].some(
       (service) =>
@@ -150,6 +154,10 @@ export function createEcs(deps: EcsDependencies): Ecs {
         clock,
         host,
         zoneOf: deps.zoneOf ?? (() => undefined),
+        onDeleted: (service) => {
+          past.push(...service.taskViews());
+          past.splice(0, past.length - PAST_KEPT);
+        },
         onEvent: deps.onEvent ?? (() => undefined),
       }),
     ],
@@ -160,7 +168,7 @@ export function createEcs(deps: EcsDependencies): Ecs {
     },
     registerImage: (asset) => images.register(asset),
     services: () => [...services.values()].map(({ view }) => view),
-    tasks: () => [...services.values()].flatMap((service) => service.taskViews()),
+    tasks: () => [...past, ...[...services.values()].flatMap((service) => service.taskViews())],
     taskDefinitions: () => definitions.views(),
     unreachable: ({ session }, signingName) => {
       const task = session === undefined ? undefined : taskOf(session);

@@ -86,6 +86,8 @@ export interface ServiceHandlerProps extends Omit<ServiceProps, 'name' | 'cluste
   readonly definitions: TaskDefinitions;
   /** Zone of a subnet of this cloud; undefined for another. */
   readonly zoneOf: (subnet: string) => string | undefined;
+  /** Told of a service when all of it is gone. */
+  readonly onDeleted: (service: Service) => void;
 }
 
 /**
@@ -136,6 +138,7 @@ export class ServiceHandler implements ResourceHandler {
     if (service !== undefined) {
       await service.drain();
       this.props.services.delete(physicalId);
+      this.props.onDeleted(service);
     }
   }
 

@@ -335,6 +335,8 @@ describe('deletion', () => {
     await world.delete('AWS::ECS::Service', world.service.arn);
     expect(world.ecs.services()).toEqual([]);
     expect(ids.map((id) => existsProcess(id))).toEqual([false, false]);
+    // What became of its tasks can still be seen.
+    expect(world.ecs.tasks().map(({ status }) => status)).toEqual(['STOPPED', 'STOPPED']);
   });
 
   test('of a cluster or of its capacity fails while a service is there', async () => {
