@@ -48,6 +48,11 @@ export class EcsAgent {
     return this.stub.requests.filter(({ path }) => path === PROTECTION);
   }
 
+  /** Forgets what was asked. */
+  forget(): void {
+    this.stub.requests.length = 0;
+  }
+
   /** Whether the task is protected, after all that was granted. */
   get isProtected(): boolean {
     return this.changes.at(-1) === true;

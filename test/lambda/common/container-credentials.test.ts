@@ -1,0 +1,42 @@
+import { defaultProvider } from '../../../lambda/common/container-credentials';
+import { type HttpStub, startStub } from '../worker/support/http-stub';
+
+const environment = process.env;
+let endpoint: HttpStub;
+
+beforeAll(async () => {
+  endpoint = await startStub(({ headers }) =>
+    headers.authorization === 'of the task'
+      ? {
+          body: {
+            AccessKeyId: 'ASIATASK',
+            SecretAccessKey: 'secret',
+            Token: 'token',
+            Expiration: '2033-01-01T00:00:00Z',
+          },
+        }
+      : { status: 401, body: {} },
+  );
+});
+afterAll(() => endpoint.close());
+beforeEach(() => {
+  process.env = { ...environment, AWS_ACCESS_KEY_ID: 'AKIAENV', AWS_SECRET_ACCESS_KEY: 'env' };
+});
+afterEach(() => {
+  process.env = environment;
+});
+
+test("a container has its task's credentials, with the time by which they must be fetched anew", async () => {
+  process.env.AWS_CONTAINER_CREDENTIALS_FULL_URI = `${endpoint.endpoint}/credentials`;
+  process.env.AWS_CONTAINER_AUTHORIZATION_TOKEN = 'of the task';
+  expect(await defaultProvider()()).toMatchObject({
+    accessKeyId: 'ASIATASK',
+    secretAccessKey: 'secret',
+    sessionToken: 'token',
+    expiration: new Date('2033-01-01T00:00:00Z'),
+  });
+});
+
+test('without an endpoint the environment counts, as when a container is tried by hand', async () => {
+  expect(await defaultProvider()()).toMatchObject({ accessKeyId: 'AKIAENV', secretAccessKey: 'env' });
+});
