@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
@@ -81,5 +82,18 @@ test('fails for a block that does not compile', () => {
 test('every JSON block is JSON', () => {
   for (const block of BLOCKS.filter(({ language }) => language === 'json')) {
     expect(() => JSON.parse(block.text)).not.toThrow();
+  }
+});
+
+const hasPython = spawnSync('python3', ['--version']).status === 0;
+
+(hasPython ? test : test.skip)('every Python block is Python (skipped without python3)', () => {
+  const python = BLOCKS.filter(({ language }) => language === 'python');
+  expect(python.length).toBeGreaterThan(0);
+  for (const { place, text } of python) {
+    const { status, stderr } = spawnSync('python3', ['-c', 'import ast, sys; ast.parse(sys.stdin.read())'], {
+      input: text,
+    });
+    expect([place, status, stderr.toString()]).toEqual([place, 0, '']);
   }
 });
