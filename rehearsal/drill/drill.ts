@@ -33,6 +33,7 @@ import { DrilledRotations, RotatedKeys } from './rotations';
 import { DEFAULT_SEED, DEFAULT_SPEED, type Scenario, type ScenarioRelease } from './scenario';
 import { createSecrets, fillSecrets, webhookSecret } from './secrets';
 import { SynthesisError, Synthesizer } from './synthesizer';
+import { tracesOf } from './trace-watch';
 import { abortable, POLL_MS, pause, until } from './wait';
 import { WebhookReceiver } from './webhook-receiver';
 import { Witness } from './witness';
@@ -242,6 +243,7 @@ class DrillRun {
       ...failoverOf(scenario, this.provider),
       ...this.limits.history(scenario),
       steps: await this.steps(since),
+      traces: tracesOf(cloud, tasks),
       flagDeployments: cloud.configurationDeployments(),
       bucketOf: (routerVersion, user) => bucketOf(agent, routerVersion, user),
       ...observed,

@@ -41,6 +41,8 @@ export interface DrillHistory {
   readonly rotations?: RotationHistory;
   /** Where keys were left; absent in a scenario that plants none. */
   readonly leaks?: LeakHistory;
+  /** What traces say of the tasks. */
+  readonly traces: TraceHistory;
   /** What became of calls to a model that was away for a while; absent in a scenario without. */
   readonly failover?: FailoverHistory;
   /** A limit that the workers share, and when the provider was called. Cloud milliseconds since 1970. */
@@ -207,6 +209,16 @@ export interface LeakHistory {
   };
   /** Places that hold one: log groups, traces, tables, queues. */
   readonly found: readonly string[];
+}
+
+/** Whether each task that ran is one trace. */
+export interface TraceHistory {
+  /** Tasks that ran under a trace. */
+  readonly judged: number;
+  /** What ran under a trace that its request did not come in with. */
+  readonly astray: readonly string[];
+  /** Tasks of whose attempts or calls no segment arrived. */
+  readonly incomplete: readonly string[];
 }
 
 /** Calls to a model that was away for a while, and to those behind it. */

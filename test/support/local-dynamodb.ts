@@ -12,6 +12,8 @@ export interface LocalDynamoDb {
 /** DynamoDB's wire protocol in this process, with tables keyed `pk`/`sk` as the library's are. */
 export async function startDynamoDb(tables: readonly string[]): Promise<LocalDynamoDb> {
   const server = dynalite({ createTableMs: 0 });
+  // Clients keep their connections: one closed just as a client writes to it would look like a lost call.
+  server.keepAliveTimeout = 0;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -24,6 +24,7 @@ import {
 } from './routing';
 import { keysStaySecret } from './secrets';
 import { everyRequestAccepted, noTaskLost, oneFinalStatus, oneResult, readsAgree, sameKeySameTask } from './tasks';
+import { oneTrace } from './traces';
 import { busyWorkersStay, lanesFollowTheLoad, toldWorkersHandBack } from './workers';
 
 export type { Finding, Invariant } from './invariant';
@@ -50,6 +51,7 @@ export const INVARIANTS: readonly Invariant[] = [
   candidateLaneEmpty,
   flagsFollowTheirShares,
   servedByRecordedReleases,
+  oneTrace,
   limitHeld,
   budgetHeld,
   failoverHarmsNobody,

@@ -53,6 +53,8 @@ test('a probe that succeeds lets the deployment go on', async () => {
 });
 
 test('fails the deployment when nobody answers the probe', async () => {
+  // The rehearsal gives a probe some real seconds at least, but no more than this.
+  process.env[Env.PREFLIGHT_TIMEOUT_SECONDS] = '2';
   cloud.answers = { [REPORT]: () => ({ body: {} }), 'AmazonSQS.SendMessage': messageSent };
   await bundledHandler('preflight')(event, invocation());
   expect(reported()).toEqual(['Failed']);

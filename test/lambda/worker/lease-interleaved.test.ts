@@ -476,12 +476,12 @@ test('however the calls of several workers interleave, arrive late, arrive twice
         }
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
   // The property is about something.
-  expect(fates.lost).toBeGreaterThan(40);
-  expect(fates.late).toBeGreaterThan(40);
-}, 60_000);
+  expect(fates.lost).toBeGreaterThan(20);
+  expect(fates.late).toBeGreaterThan(20);
+}, 180_000);
 
 test('a renewal that arrives after a later one does not shorten the lease', async () => {
   const { id } = await cloud.putTask({ createdAt: START });

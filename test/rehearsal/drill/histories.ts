@@ -125,6 +125,7 @@ export function history(overrides: Partial<DrillHistory> = {}): DrillHistory {
     deadLetters: [],
     faults: undefined,
     steps: undefined,
+    traces: { judged: tasks.length, astray: [], incomplete: [] },
     destruction: { completed: true, failures: [], leftovers: [], retained: [] },
     bucketOf,
     ...overrides,

@@ -45,6 +45,8 @@ export async function startStub(answer: (request: StubRequest) => StubAnswer | P
     response.writeHead(status, { 'content-type': 'application/json', 'request-id': 'req-stub', ...headers });
     response.end(typeof body === 'string' ? body : JSON.stringify(body));
   });
+  // Clients keep their connections: one closed just as a client writes to it would look like a lost call.
+  server.keepAliveTimeout = 0;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {

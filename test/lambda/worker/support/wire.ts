@@ -48,6 +48,8 @@ export class Wire {
       });
       response.end(content);
     });
+    // Clients keep their connections: one closed just as a client writes to it would look like a lost call.
+    server.keepAliveTimeout = 0;
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const wire: Wire = new Wire(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, async () => {

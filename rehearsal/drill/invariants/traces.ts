@@ -1,0 +1,21 @@
+import { type Invariant, judge, plural } from './invariant';
+
+/**
+ * Segments are sent by UDP and nobody waits for them: a busy machine loses some. Share of the tasks of which one may be
+ * missing.
+ */
+const MOST_INCOMPLETE = 0.1;
+
+export const oneTrace: Invariant = {
+  name: 'one-trace',
+  promise: 'a task is one trace, from its request through queue and worker to its model and tool calls',
+  check: ({ faults, traces: { judged, astray, incomplete } }) =>
+    judge(
+      [
+        ...astray,
+        // Workers that are killed tell nothing.
+        ...(faults === undefined && incomplete.length > judged * MOST_INCOMPLETE ? incomplete : []),
+      ],
+      `${plural(judged, 'task')}, ${incomplete.length} of them without all segments`,
+    ),
+};

@@ -1,0 +1,101 @@
+import type { TaskRecord } from '../../../lib/contract';
+import type { DrillHistory } from '../../../rehearsal/drill/history';
+import { checkInvariants } from '../../../rehearsal/drill/invariants';
+import { type TracedCloud, tracesOf } from '../../../rehearsal/drill/trace-watch';
+import { history, minute, task, user } from './histories';
+
+const ROOT = '1-5759e988-bd862e3fe1be46a994272793';
+const OTHER = '1-5759e988-000000000000000000000000';
+
+const ran = (overrides: Partial<TaskRecord> = {}) =>
+  task({
+    user: user(1),
+    createdAt: minute(1),
+    trace: `Root=${ROOT};Parent=53995c3f42cd8ad8;Sampled=1`,
+    usage: { modelCalls: 1, toolCalls: 1, inputTokens: 1, outputTokens: 1, cost: 0 },
+    ...overrides,
+  });
+
+let ids = 0;
+function document(trace: string, annotations: Record<string, unknown>, parent?: { readonly id: string }) {
+  ids += 1;
+  const id = ids.toString(16).padStart(16, '0');
+  return { trace_id: trace, id, annotations, ...(parent === undefined ? {} : { parent_id: parent.id }) };
+}
+
+/** An attempt with a tool call, and a model call within a step of it. */
+function attemptOf({ id }: TaskRecord, trace = ROOT) {
+  const attempt = document(trace, { task: id });
+  const step = document(trace, {}, attempt);
+  return [document(trace, { tool: 'search' }, attempt), document(trace, { model: 'm' }, step), step, attempt];
+}
+
+function cloudOf(documents: readonly ReturnType<typeof document>[], lines: readonly unknown[] = []): TracedCloud {
+  const roots = [...new Set(documents.map(({ trace_id }) => trace_id))];
+  return {
+    logGroups: () => ['router'],
+    logLines: () => ['START', ...lines.map((line) => JSON.stringify(line))].map((message) => ({ message })),
+    traces: () => roots.map((id) => ({ id, documents: documents.filter(({ trace_id }) => trace_id === id) })),
+  };
+}
+
+const accepted = ({ id }: TaskRecord, traceId = ROOT) => ({
+  component: 'router',
+  message: 'accepted',
+  task: id,
+  traceId,
+});
+
+test('a task is one trace: its request, its record, its attempts and their calls', () => {
+  const one = ran();
+  expect(tracesOf(cloudOf(attemptOf(one), [accepted(one)]), [one])).toEqual({ judged: 1, astray: [], incomplete: [] });
+});
+
+test('a request that was repeated may have sent the task on its way under either trace', () => {
+  const one = ran();
+  const found = tracesOf(cloudOf(attemptOf(one), [accepted(one, OTHER), accepted(one)]), [one]);
+  expect(found).toEqual({ judged: 1, astray: [], incomplete: [] });
+});
+
+test('fails a record, or an attempt, of another trace than that of the request', () => {
+  const one = ran();
+  const torn = tracesOf(cloudOf(attemptOf(one), [accepted(one, OTHER)]), [one]);
+  expect(torn.astray).toEqual([`${one.id} came in under ${OTHER} and ran under ${ROOT}`]);
+  const lost = tracesOf(cloudOf([...attemptOf(one), ...attemptOf(one, OTHER)], [accepted(one)]), [one]);
+  expect(lost.astray).toEqual([`${one.id} came in under ${ROOT} and ran under ${OTHER}`]);
+});
+
+test('misses calls that are not under an attempt of their task, and attempts', () => {
+  const one = ran();
+  const [tool, model, step, attempt] = attemptOf(one) as Required<ReturnType<typeof document>>[];
+  expect(tracesOf(cloudOf([tool, step, attempt] as never), [one]).incomplete).toEqual([
+    `${one.id}: 1 of 2 calls, 1 attempts`,
+  ]);
+  expect(tracesOf(cloudOf([tool, model, attempt] as never), [one]).incomplete).toHaveLength(1);
+  expect(tracesOf(cloudOf([]), [one]).incomplete).toEqual([`${one.id}: 0 of 2 calls, 0 attempts`]);
+});
+
+test('tasks that never ran, or came without a trace, are not judged', () => {
+  const waits = ran({ startedAt: undefined as never });
+  const untraced = ran({ trace: undefined as never });
+  expect(tracesOf(cloudOf([]), [waits, untraced]).judged).toBe(0);
+});
+
+describe('one-trace', () => {
+  const brokenBy = (overrides: Partial<DrillHistory>) =>
+    checkInvariants(history({ tasks: [ran()], ...overrides }))
+      .filter(({ held }) => !held)
+      .map(({ name }) => name);
+
+  test('fails for a single task that went astray', () => {
+    expect(brokenBy({ traces: { judged: 1_000, astray: ['t-1'], incomplete: [] } })).toEqual(['one-trace']);
+  });
+
+  test('fails when more is missing than a busy machine loses, unless workers were killed', () => {
+    const incomplete = Array.from({ length: 11 }, (_, n) => `t-${n}`);
+    expect(brokenBy({ traces: { judged: 110, astray: [], incomplete } })).toEqual([]);
+    expect(brokenBy({ traces: { judged: 109, astray: [], incomplete } })).toEqual(['one-trace']);
+    const faults = { injected: 1, byKind: {}, byTarget: {} };
+    expect(brokenBy({ faults, traces: { judged: 109, astray: [], incomplete } })).toEqual([]);
+  });
+});
