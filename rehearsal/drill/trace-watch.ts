@@ -17,6 +17,7 @@ type Document = z.infer<typeof documentSchema>;
 
 /** What a cloud keeps of traces. */
 export interface TracedCloud {
+  resources(): readonly { readonly type: string }[];
   logGroups(): readonly string[];
   logLines(logGroup: string): readonly { readonly message: string }[];
   traces(): readonly { readonly id: string; readonly documents: readonly unknown[] }[];
@@ -24,13 +25,15 @@ export interface TracedCloud {
 
 /**
  * Whether each task is one trace: from the request that the router logged, through the message whose header the worker
- * wrote into the record, to the segments of its attempts and the model and tool calls in them.
+ * wrote into the record, to the segments of its attempts and the model and tool calls in them. An agent in a container of
+ * its own may make calls that it only tells of; they are not looked for where there are containers.
  */
 export function tracesOf(cloud: TracedCloud, tasks: readonly TaskRecord[]): TraceHistory {
   const accepted = rootsAtIntake(cloud);
   const documents = cloud.traces().flatMap((trace) => trace.documents.map((one) => documentSchema.parse(one)));
   const children = groups(documents, ({ parent_id }) => parent_id);
   const segments = groups(documents, ({ annotations = {} }) => annotations.task);
+  const inContainers = cloud.resources().some(({ type }) => type === 'AWS::ECS::Service');
   const astray: string[] = [];
   const incomplete: string[] = [];
   const judged = tasks.filter((task) => task.startedAt !== undefined && task.trace !== undefined);
@@ -43,7 +46,7 @@ export function tracesOf(cloud: TracedCloud, tasks: readonly TaskRecord[]): Trac
         astray.push(`${task.id} came in under ${[...came].join(', ')} and ran under ${seen}`);
       }
     }
-    const { modelCalls = 0, toolCalls = 0 } = task.usage ?? {};
+    const { modelCalls = 0, toolCalls = 0 } = inContainers ? {} : (task.usage ?? {});
     const calls = own.flatMap(({ id }) => descendants(id, children)).filter(isCall).length;
     if (own.length === 0 || calls < modelCalls + toolCalls) {
       incomplete.push(`${task.id}: ${calls} of ${modelCalls + toolCalls} calls, ${own.length} attempts`);

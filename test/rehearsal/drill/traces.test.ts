@@ -30,9 +30,14 @@ function attemptOf({ id }: TaskRecord, trace = ROOT) {
   return [document(trace, { tool: 'search' }, attempt), document(trace, { model: 'm' }, step), step, attempt];
 }
 
-function cloudOf(documents: readonly ReturnType<typeof document>[], lines: readonly unknown[] = []): TracedCloud {
+function cloudOf(
+  documents: readonly ReturnType<typeof document>[],
+  lines: readonly unknown[] = [],
+  type = 'AWS::Lambda::Function',
+): TracedCloud {
   const roots = [...new Set(documents.map(({ trace_id }) => trace_id))];
   return {
+    resources: () => [{ type }],
     logGroups: () => ['router'],
     logLines: () => ['START', ...lines.map((line) => JSON.stringify(line))].map((message) => ({ message })),
     traces: () => roots.map((id) => ({ id, documents: documents.filter(({ trace_id }) => trace_id === id) })),
@@ -73,6 +78,13 @@ test('misses calls that are not under an attempt of their task, and attempts', (
   ]);
   expect(tracesOf(cloudOf([tool, model, attempt] as never), [one]).incomplete).toHaveLength(1);
   expect(tracesOf(cloudOf([]), [one]).incomplete).toEqual([`${one.id}: 0 of 2 calls, 0 attempts`]);
+});
+
+test('calls that an agent in a container made by itself are not missed, an attempt is', () => {
+  const one = ran();
+  const attempt = document(ROOT, { task: one.id });
+  expect(tracesOf(cloudOf([attempt], [], 'AWS::ECS::Service'), [one]).incomplete).toEqual([]);
+  expect(tracesOf(cloudOf([], [], 'AWS::ECS::Service'), [one]).incomplete).toHaveLength(1);
 });
 
 test('tasks that never ran, or came without a trace, are not judged', () => {
