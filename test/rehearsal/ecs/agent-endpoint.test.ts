@@ -156,6 +156,14 @@ describe('task protection', () => {
     expect(await call(other, 'PUT', { ProtectionEnabled: true })).toMatchObject({ body: { protection: {} } });
   });
 
+  test('is renewed while the service is to have fewer tasks, if no deployment is in progress', async () => {
+    world = await World.open();
+    const [one] = await told();
+    await call(one, 'PUT', { ProtectionEnabled: true });
+    world.ecs.scalable.scaleTo('service/cluster/service', 0);
+    expect(await call(one, 'PUT', { ProtectionEnabled: true })).toMatchObject({ body: { protection: {} } });
+  });
+
   test('meets the faults that are asked for, as calls of the service', async () => {
     const met: string[] = [];
     let fault: Error | undefined;
