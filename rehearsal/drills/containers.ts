@@ -96,6 +96,34 @@ export const scaling: NamedDrill = {
   }),
 };
 
+/** An agent in Python in a container of its own: in the rehearsal it is run by the machine's own python3. */
+export const pythonAgent: NamedDrill = {
+  name: 'python-agent',
+  shows:
+    'an agent in Python without any library of ours, in a container beside the worker, is rolled out (needs python3)',
+  scenario: async (): Promise<Scenario> => ({
+    name: 'python-agent',
+    app: 'node --import tsx examples/python-agent/app.ts',
+    speed: SPEED,
+    traffic: {
+      users: 20,
+      tasks: 120,
+      ratePerSecond: 6,
+      maxWaiting: 24,
+      inputs: [
+        { topic: 'containers', sources: ['the guide', 'a talk', 'two blogs'] },
+        { topic: 'queues', sources: ['the manual'] },
+      ],
+    },
+    secrets: SECRETS,
+    provider: { rules: [{ name: 'report', answer: { text: 'All of them agree.', latencyMs: { min: 5, max: 40 } } }] },
+    releases: [
+      { name: 'first', expected: 'promoted', traffic: { minShare: 0.3 } },
+      { name: 'quicker', context: { readSeconds: 0.05 }, expected: 'promoted' },
+    ],
+  }),
+};
+
 /** The release in containers, with an agent whose input says what it does. */
 function atWork(
   { context, ...release }: ScenarioRelease,

@@ -1,6 +1,6 @@
 import { budget } from './budget';
 import { chaos } from './chaos';
-import { drain, fargate, fargateChaos, scaling } from './containers';
+import { drain, fargate, fargateChaos, pythonAgent, scaling } from './containers';
 import { defaultDrill } from './default';
 import type { NamedDrill } from './drill-app';
 import { failover } from './failover';
@@ -31,4 +31,5 @@ export const DRILLS: readonly NamedDrill[] = [
   fargateChaos,
   drain,
   scaling,
+  pythonAgent,
 ];
