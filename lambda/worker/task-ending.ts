@@ -83,12 +83,18 @@ export class TaskEnding {
   /**
    * Gives up what was done without a lease.
    *
+   * @param reason why the attempt ended, as far as it knows
    * @param found the record, if the store refused the write; absent: the worker's own clock says that its lease is lost
    */
-  async lost({ delivery, task }: Work, what: string, found?: TaskRecord): Promise<Verdict> {
+  async lost({ delivery, task }: Work, what: string, found?: TaskRecord, reason?: string): Promise<Verdict> {
     delivery.logger.warn(
       'a late result was not written: the lease has passed to another worker or the task was ended',
-      { outcome: 'late', result: what, ...(found === undefined ? {} : { status: found.status }) },
+      {
+        outcome: 'late',
+        result: what,
+        ...(found === undefined ? {} : { status: found.status }),
+        ...(reason === undefined ? {} : { reason }),
+      },
     );
     const { metrics, times } = this.#parts;
     metrics.count(task, WorkerMetric.LATE);

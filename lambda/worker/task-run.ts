@@ -65,7 +65,9 @@ export class TaskRun<I, O> {
     }
     metrics.replayed(task, outcome.steps.replayed);
     metrics.models(task, outcome.models);
-    return heartbeat.held() ? this.#settle(work, outcome, resultRef) : ending.lost(work, outcome.kind);
+    return heartbeat.held()
+      ? this.#settle(work, outcome, resultRef)
+      : ending.lost(work, outcome.kind, undefined, 'error' in outcome ? outcome.error.message : undefined);
   }
 
   async probe(work: Work): Promise<Verdict> {
@@ -234,7 +236,7 @@ export class TaskRun<I, O> {
       case 'handed_back':
         return returning.handBack(work, outcome);
       case 'lost':
-        return ending.lost(work, outcome.kind);
+        return ending.lost(work, outcome.kind, undefined, outcome.error.message);
     }
   }
 
