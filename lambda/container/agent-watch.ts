@@ -3,9 +3,9 @@ import { type Clock, patienceFor } from '../common/clock';
 import type { Log } from '../common/logger';
 import type { AgentClient, HealthReport } from './agent-client';
 
-/** Milliseconds between two looks at an agent that is well, and at one that is not. */
-const EVERY_MS = 10_000;
-const UNWELL_EVERY_MS = 1_000;
+/** Between two looks at an agent that is well, and at one that is not: milliseconds of the cloud's time, and real ones at least. */
+const EVERY_MS = { limit: 10_000, leastReal: 1_000 } as const;
+const UNWELL_EVERY_MS = { limit: 1_000, leastReal: 250 } as const;
 
 /** For so long an agent may take to start, and later be unwell, in milliseconds of the cloud's time; in real ones at least. */
 const START_MS = { limit: 120_000, leastReal: 15_000 } as const;
@@ -52,7 +52,7 @@ export class AgentWatch {
       if (clock.now() >= until) {
         return undefined;
       }
-      await clock.sleep(UNWELL_EVERY_MS, signal);
+      await clock.sleep(this.#pause(UNWELL_EVERY_MS), signal);
     }
   }
 
@@ -62,7 +62,8 @@ export class AgentWatch {
     const patience = patienceFor(UNWELL_MS.limit, UNWELL_MS.leastReal, environment);
     let unwellSince: number | undefined;
     while (!signal.aborted) {
-      await clock.sleep(this.#state.healthy ? EVERY_MS : UNWELL_EVERY_MS, signal).catch(() => undefined);
+      const pause = this.#pause(this.#state.healthy ? EVERY_MS : UNWELL_EVERY_MS);
+      await clock.sleep(pause, signal).catch(() => undefined);
       const before = this.#state.healthy;
       const report = await this.#look(signal);
       if (signal.aborted) {
@@ -83,6 +84,10 @@ export class AgentWatch {
       }
     }
     return false;
+  }
+
+  #pause({ limit, leastReal }: typeof EVERY_MS | typeof UNWELL_EVERY_MS): number {
+    return patienceFor(limit, leastReal, this.#options.environment);
   }
 
   async #look(signal: AbortSignal): Promise<HealthReport> {

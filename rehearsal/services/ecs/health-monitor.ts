@@ -7,7 +7,7 @@ import type { HealthCheck, HealthStatus } from './model';
  * Real milliseconds between two checks at least, until a container is healthy and from then on. The start of a program for
  * each check would else be most of what a machine with a dozen containers does.
  */
-const LEAST_REAL_INTERVAL_MS = { starting: 250, healthy: 10_000 } as const;
+const LEAST_REAL_INTERVAL_MS = { starting: 1_000, healthy: 10_000 } as const;
 
 /** Real milliseconds that a check may take at least: on a busy machine the start of a program is most of it. */
 const LEAST_REAL_TIMEOUT_MS = 5_000;
