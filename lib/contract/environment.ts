@@ -4,7 +4,7 @@ export const Env = {
   AGENT: 'AGENT_LANES_AGENT',
   /** Release id, `r-` and 12 hexadecimal digits. */
   RELEASE: 'AGENT_LANES_RELEASE',
-  /** Version of the worker (Lambda version number or task definition revision) that the template names. */
+  /** Version of the worker that the template names: a Lambda version number, or a digest of what runs in containers. */
   WORKER_VERSION: 'AGENT_LANES_WORKER_VERSION',
   TASKS_TABLE: 'AGENT_LANES_TASKS_TABLE',
   SESSIONS_TABLE: 'AGENT_LANES_SESSIONS_TABLE',

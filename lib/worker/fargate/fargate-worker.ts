@@ -156,6 +156,8 @@ export class FargateWorker extends AgentWorker {
     this.grantPlatform();
 
     this.environment = {
+      // Fargate sets it as well, but no document promises it.
+      AWS_REGION: Stack.of(this).region,
       ...(this.agent === undefined ? settings.environment : {}),
       ...workerEnvironment(this, context, this.lanes, settings.timeout),
       [Env.CONCURRENCY]: String(settings.concurrency),

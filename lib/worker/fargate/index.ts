@@ -1,7 +1,6 @@
 export {
   AgentImage,
   type AgentImageAssetOptions,
-  type AgentImageDescription,
   type AgentImageDigestOptions,
 } from './agent-image';
 export * from './capacity';

@@ -78,6 +78,7 @@ describe('containers of an agent with an image of its own', () => {
       [Env.STOP_TIMEOUT_SECONDS]: '120',
       [Env.AGENT_PORT]: '8080',
       [Env.WORKER_PORT]: '9400',
+      AWS_REGION: { Ref: 'AWS::Region' },
     });
   });
 
