@@ -1,5 +1,6 @@
 import { fromHttp } from '@aws-sdk/credential-provider-http';
 import { memoize } from '@smithy/core/config';
+import { systemClock } from './clock';
 import { defaultProvider as fromEnvironment } from './lambda-credentials';
 
 type Provider = ReturnType<typeof fromHttp>;
@@ -22,10 +23,12 @@ export function defaultProvider(): Provider {
     : fromEnvironment();
 }
 
+/** Credentials expire by the wall clock, in rehearsals too: it is the SDK that looks. */
 function kept(provider: Provider): Provider {
+  const clock = systemClock({});
   return memoize(
     provider,
-    ({ expiration }) => expiration !== undefined && expiration.getTime() - Date.now() < RENEWED_BEFORE_MS,
+    ({ expiration }) => expiration !== undefined && expiration.getTime() - clock.now() < RENEWED_BEFORE_MS,
     ({ expiration }) => expiration !== undefined,
   );
 }

@@ -50,8 +50,9 @@ test('credentials are kept until five minutes before they expire, and fetched on
   expiration = new Date(Date.now() + 4 * 60_000).toISOString();
   const short = defaultProvider();
   await short();
+  const before = endpoint.requests.length;
   await short();
-  expect(endpoint.requests).toHaveLength(3);
+  expect(endpoint.requests).toHaveLength(before + 1);
 });
 
 test('without an endpoint the environment counts, as when a container is tried by hand', async () => {
