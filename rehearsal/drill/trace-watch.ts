@@ -47,9 +47,11 @@ export function tracesOf(cloud: TracedCloud, tasks: readonly TaskRecord[]): Trac
       }
     }
     const { modelCalls = 0, toolCalls = 0 } = inContainers ? {} : (task.usage ?? {});
+    // An attempt that had to wait for the provider's limit counted its call, and did not make it.
+    const made = modelCalls + toolCalls - (task.uncounted ?? 0);
     const calls = own.flatMap(({ id }) => descendants(id, children)).filter(isCall).length;
-    if (own.length === 0 || calls < modelCalls + toolCalls) {
-      incomplete.push(`${task.id}: ${calls} of ${modelCalls + toolCalls} calls, ${own.length} attempts`);
+    if (own.length === 0 || calls < made) {
+      incomplete.push(`${task.id}: ${calls} of ${made} calls, ${own.length} attempts`);
     }
   }
   return { judged: judged.length, astray, incomplete };
