@@ -103,11 +103,16 @@ describe('one-trace', () => {
     expect(brokenBy({ traces: { judged: 1_000, astray: ['t-1'], incomplete: [] } })).toEqual(['one-trace']);
   });
 
-  test('fails when more is missing than a busy machine loses, unless workers were killed', () => {
+  test('fails when more is missing than a busy machine loses', () => {
     const incomplete = Array.from({ length: 11 }, (_, n) => `t-${n}`);
     expect(brokenBy({ traces: { judged: 110, astray: [], incomplete } })).toEqual([]);
     expect(brokenBy({ traces: { judged: 109, astray: [], incomplete } })).toEqual(['one-trace']);
+  });
+
+  test('is not judged where requests and workers fail on purpose', () => {
     const faults = { injected: 1, byKind: {}, byTarget: {} };
-    expect(brokenBy({ faults, traces: { judged: 109, astray: [], incomplete } })).toEqual([]);
+    const traces = { judged: 2, astray: ['t-1'], incomplete: ['t-1', 't-2'] };
+    expect(brokenBy({ faults, traces })).toEqual([]);
+    expect(brokenBy({ traces })).toEqual(['one-trace']);
   });
 });
