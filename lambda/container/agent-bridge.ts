@@ -5,7 +5,7 @@ import { type AgentDefinition, type AgentTask, defineAgent } from '../runtime/ag
 import { TaskContext } from '../runtime/context';
 import { FatalError, HandBackError, isAgentError, messageOf, RetryableError } from '../runtime/errors';
 import type { Schema } from '../runtime/schema';
-import type { AgentClient } from './agent-client';
+import { AGENT_UNREACHABLE, type AgentClient } from './agent-client';
 import { AttemptDoor, type AttemptDoors } from './attempt-door';
 import { errorOf } from './reported-error';
 
@@ -20,6 +20,8 @@ export interface AgentBridgeOptions {
   /** Where the worker answers on localhost. */
   readonly workerPort: number;
   readonly clock: Clock;
+  /** Called when the agent was not reached, or a call to it broke off, before its task ends. */
+  readonly onUnreachable: (message: string) => void;
 }
 
 /**
@@ -74,7 +76,7 @@ export class AgentBridge {
   }
 
   async #run(task: AgentTask<JsonValue>, context: TaskContext): Promise<JsonValue> {
-    const { client, doors, workerPort } = this.#options;
+    const { client, doors, workerPort, onUnreachable } = this.#options;
     const { signal } = context;
     if (this.#stopsAt !== undefined) {
       throw new HandBackError('worker_stops');
@@ -104,6 +106,9 @@ export class AgentBridge {
           reason: messageOf(error),
         });
         throw new FatalError(messageOf(error), { code: 'worker_error', cause: error });
+      }
+      if (error.code === AGENT_UNREACHABLE) {
+        onUnreachable(error.message);
       }
       throw error;
     } finally {

@@ -26,6 +26,9 @@ const NOT_SERVED: ReadonlySet<number> = new Set([404, 405, 501]);
 /** A proxy, or a server that is overloaded, says so without knowing of the protocol. */
 const UNAVAILABLE: ReadonlySet<number> = new Set([502, 503, 504]);
 
+/** Code of a task's failure where the agent was not reached, or went away at work. */
+export const AGENT_UNREACHABLE = 'agent_unreachable';
+
 export type HealthReport =
   | { readonly healthy: true; readonly description: AgentHealth }
   /** `slow`: somebody is there, and did not answer in time. */
@@ -82,7 +85,7 @@ export class AgentClient {
         });
       }
       throw new RetryableError(`the agent's container did not answer: ${messageOf(error)}`, {
-        code: 'agent_unreachable',
+        code: AGENT_UNREACHABLE,
         cause: error,
       });
     }

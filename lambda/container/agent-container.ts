@@ -29,13 +29,19 @@ export class AgentContainer implements ContainerAgent {
     const doors = new AttemptDoors();
     const client = new AgentClient(agentPort);
     this.routes = taskRoutes(doors);
-    this.#bridge = new AgentBridge({ client, doors, workerPort, clock });
     this.#watch = new AgentWatch({
       client,
       clock,
       logger,
       running: () => doors.all().length,
       ...(environment === undefined ? {} : { environment }),
+    });
+    this.#bridge = new AgentBridge({
+      client,
+      doors,
+      workerPort,
+      clock,
+      onUnreachable: (message) => this.#watch.doubt(message),
     });
   }
 

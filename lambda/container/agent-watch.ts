@@ -29,6 +29,9 @@ export type AgentState = { readonly healthy: true } | { readonly healthy: false;
  */
 export class AgentWatch {
   readonly #options: AgentWatchOptions;
+  /** Between two looks: aborted when there is reason to look at once. */
+  #nap = new AbortController();
+  #onChange: ((state: AgentState) => void) | undefined;
   #state: AgentState = { healthy: false, message: 'the agent was not asked yet' };
 
   constructor(options: AgentWatchOptions) {
@@ -56,26 +59,41 @@ export class AgentWatch {
     }
   }
 
+  /**
+   * A call to the agent broke off. It counts as unwell until it was looked at, which is done at once: tasks that it cannot
+   * do would spend their attempts on it.
+   */
+  doubt(message: string): void {
+    if (this.#state.healthy) {
+      this.#change({ healthy: false, message });
+    }
+    this.#nap.abort();
+  }
+
   /** Watches until the signal aborts, or the agent has been unwell for too long. @returns true for the latter */
   async watch(signal: AbortSignal, onChange: (state: AgentState) => void): Promise<boolean> {
-    const { clock, logger, running, environment } = this.#options;
+    const wake = () => this.#nap.abort();
+    signal.addEventListener('abort', wake, { once: true });
+    this.#onChange = onChange;
+    try {
+      return await this.#watch(signal);
+    } finally {
+      signal.removeEventListener('abort', wake);
+      this.#onChange = undefined;
+    }
+  }
+
+  async #watch(signal: AbortSignal): Promise<boolean> {
+    const { clock, running, environment } = this.#options;
     const patience = patienceFor(UNWELL_MS.limit, UNWELL_MS.leastReal, environment);
     let unwellSince: number | undefined;
     while (!signal.aborted) {
       const pause = this.#pause(this.#state.healthy ? EVERY_MS : UNWELL_EVERY_MS);
-      await clock.sleep(pause, signal).catch(() => undefined);
-      const before = this.#state.healthy;
+      await clock.sleep(pause, this.#nap.signal).catch(() => undefined);
+      this.#nap = new AbortController();
       const report = await this.#look(signal);
       if (signal.aborted) {
         return false;
-      }
-      if (report.healthy !== before) {
-        logger[report.healthy ? 'info' : 'warn'](report.healthy ? 'the agent is well' : 'the agent is not well', {
-          component: 'agent',
-          outcome: report.healthy ? 'healthy' : 'unhealthy',
-          ...(report.healthy ? {} : { reason: report.message }),
-        });
-        onChange(this.#state);
       }
       const unwell = !report.healthy && !(report.slow && running() > 0);
       unwellSince = unwell ? (unwellSince ?? clock.now()) : undefined;
@@ -92,7 +110,26 @@ export class AgentWatch {
 
   async #look(signal: AbortSignal): Promise<HealthReport> {
     const report = await this.#options.client.health(signal);
-    this.#state = report.healthy ? { healthy: true } : { healthy: false, message: report.message };
+    if (!signal.aborted) {
+      this.#change(report.healthy ? { healthy: true } : { healthy: false, message: report.message });
+    }
     return report;
+  }
+
+  #change(state: AgentState): void {
+    const before = this.#state.healthy;
+    this.#state = state;
+    if (state.healthy === before || this.#onChange === undefined) {
+      return;
+    }
+    this.#options.logger[state.healthy ? 'info' : 'warn'](
+      state.healthy ? 'the agent is well' : 'the agent is not well',
+      {
+        component: 'agent',
+        outcome: state.healthy ? 'healthy' : 'unhealthy',
+        ...(state.healthy ? {} : { reason: state.message }),
+      },
+    );
+    this.#onChange(state);
   }
 }

@@ -10,7 +10,7 @@ const WELL = report({ healthy: true, description: { protocol: 1 } });
 const ILL = report({ healthy: false, message: 'out of order', slow: false });
 const SLOW = report({ healthy: false, message: 'no answer within 5000 ms', slow: true });
 
-function watching(report: () => HealthReport, running = () => 0) {
+function watchOf(report: () => HealthReport, running = () => 0) {
   const clock = new ManualClock();
   let looks = 0;
   const quiet = () => {};
@@ -32,7 +32,7 @@ function watching(report: () => HealthReport, running = () => 0) {
 describe('an agent that starts', () => {
   test('is waited for until it is well, and says what it is', async () => {
     let now: HealthReport = ILL;
-    const { clock, watch } = watching(() => now);
+    const { clock, watch } = watchOf(() => now);
     const started = watch.started(new AbortController().signal);
     await clock.advance(100_000);
     expect(watch.state).toEqual({ healthy: false, message: 'out of order' });
@@ -43,7 +43,7 @@ describe('an agent that starts', () => {
   });
 
   test('has two minutes', async () => {
-    const { clock, watch } = watching(() => ILL);
+    const { clock, watch } = watchOf(() => ILL);
     const started = watch.started(new AbortController().signal);
     await clock.advance(122_000);
     expect(await started).toBeUndefined();
@@ -51,7 +51,7 @@ describe('an agent that starts', () => {
 
   test('is not waited for when the container is told to stop', async () => {
     const stop = new AbortController();
-    const { clock, watch } = watching(() => ILL);
+    const { clock, watch } = watchOf(() => ILL);
     const started = watch.started(stop.signal).catch(() => 'stopped');
     await clock.advance(5_000);
     stop.abort();
@@ -61,24 +61,24 @@ describe('an agent that starts', () => {
 
 describe('an agent at work', () => {
   async function watched(report: () => HealthReport, running = () => 0) {
-    const made = watching(report, running);
+    const made = watchOf(report, running);
     const changes: boolean[] = [];
     const stop = new AbortController();
     const started = made.watch.started(stop.signal);
     await made.clock.advance(1);
     await started;
     const ended: { value?: boolean } = {};
-    const watch = made.watch
+    const watching = made.watch
       .watch(stop.signal, ({ healthy }) => changes.push(healthy))
       .then((value) => {
         ended.value = value;
       });
-    return { ...made, changes, ended, stop: () => stop.abort(), watch };
+    return { ...made, changes, ended, stop: () => stop.abort(), watching };
   }
 
   test('is looked after every ten seconds, and given up when it is unwell for a minute', async () => {
     let now: HealthReport = WELL;
-    const { clock, looks, changes, ended, watch } = await watched(() => now);
+    const { clock, looks, changes, ended, watching } = await watched(() => now);
     const before = looks();
     await clock.advance(60_000);
     expect(looks() - before).toBe(6);
@@ -87,13 +87,13 @@ describe('an agent at work', () => {
     expect(changes).toEqual([false]);
     expect(ended.value).toBeUndefined();
     await clock.advance(10_000);
-    await watch;
+    await watching;
     expect(ended.value).toBe(true);
   });
 
   test('that comes back in time is not given up', async () => {
     let now: HealthReport = WELL;
-    const { clock, changes, ended, stop, watch } = await watched(() => now);
+    const { clock, changes, ended, stop, watching } = await watched(() => now);
     for (let times = 0; times < 4; times += 1) {
       now = ILL;
       await clock.advance(50_000);
@@ -102,14 +102,41 @@ describe('an agent at work', () => {
     }
     expect(changes).toEqual([false, true, false, true, false, true, false, true]);
     stop();
-    await watch;
+    await watching;
+    expect(ended.value).toBe(false);
+  });
+
+  test('that broke off a call gets no more until it was looked at, which is at once', async () => {
+    let now: HealthReport = WELL;
+    const { clock, watch, looks, changes, ended, stop, watching } = await watched(() => now);
+    const before = looks();
+    watch.doubt('socket hang up');
+    // Before anything else can happen.
+    expect(changes).toEqual([false]);
+    expect(watch.state).toEqual({ healthy: false, message: 'socket hang up' });
+    await clock.advance(1);
+    expect(looks() - before).toBe(1);
+    expect(changes).toEqual([false, true]);
+    // The next look is as far off as ever.
+    await clock.advance(9_000);
+    expect(looks() - before).toBe(1);
+    now = ILL;
+    watch.doubt('socket hang up');
+    await clock.advance(30_000);
+    expect(changes).toEqual([false, true, false]);
+    expect(watch.state).toEqual({ healthy: false, message: 'out of order' });
+    now = WELL;
+    await clock.advance(2_000);
+    expect(changes).toEqual([false, true, false, true]);
+    stop();
+    await watching;
     expect(ended.value).toBe(false);
   });
 
   test('that is slow to answer while it works is busy: it gets no more, and is not given up', async () => {
     let running = 1;
     let now: HealthReport = WELL;
-    const { clock, changes, ended, watch } = await watched(
+    const { clock, changes, ended, watching } = await watched(
       () => now,
       () => running,
     );
@@ -120,19 +147,19 @@ describe('an agent at work', () => {
     // Slow and with nothing to do it hangs.
     running = 0;
     await clock.advance(75_000);
-    await watch;
+    await watching;
     expect(ended.value).toBe(true);
   });
 
   test('that refuses connections is gone, whatever it worked on', async () => {
     let now: HealthReport = WELL;
-    const { clock, ended, watch } = await watched(
+    const { clock, ended, watching } = await watched(
       () => now,
       () => 3,
     );
     now = ILL;
     await clock.advance(90_000);
-    await watch;
+    await watching;
     expect(ended.value).toBe(true);
   });
 });
