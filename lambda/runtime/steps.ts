@@ -21,6 +21,18 @@ export interface StepsParts {
   readonly controller: AbortController;
 }
 
+/** The step that the running code is part of. */
+interface Enclosing {
+  readonly steps: Steps;
+  readonly key: string;
+}
+
+/**
+ * One for all tasks. Up to Node.js 22 each storage that was ever used costs every asynchronous operation of the process,
+ * for good: with one per task a worker that stays warm would become slower with each.
+ */
+const enclosing = new AsyncLocalStorage<Enclosing>();
+
 export interface Executed<T> {
   readonly value: T;
   readonly usage?: Usage;
@@ -35,8 +47,6 @@ export interface Executed<T> {
 export class Steps {
   readonly #keys: StepKeys;
   readonly #parts: StepsParts;
-  /** Key of the step that the running code is part of. */
-  readonly #within = new AsyncLocalStorage<string>();
 
   constructor(parts: StepsParts) {
     this.#parts = parts;
@@ -60,7 +70,7 @@ export class Steps {
   /** @param step its key must come from {@link named} or {@link numbered} */
   async run<T>(step: Omit<Step, 'parent'>, execute: (call: StepCall) => Promise<Executed<T>>): Promise<T> {
     try {
-      return await this.#run({ ...step, parent: this.#within.getStore() }, execute);
+      return await this.#run({ ...step, parent: this.#within() }, execute);
     } catch (error) {
       this.#keys.release(step.key);
       throw error;
@@ -84,13 +94,19 @@ export class Steps {
     const elapsed = stopwatch();
     this.#log('step begun', step, { outcome: 'begun' });
     const call = { signal, idempotencyKey: sha256(`${this.#parts.taskId}\n${step.key}`) };
-    const done = await this.#within.run(step.key, () => untilAborted(() => execute(call), signal));
+    const done = await enclosing.run({ steps: this, key: step.key }, () => untilAborted(() => execute(call), signal));
     const value =
       journal === undefined || begun === undefined
         ? roundTrip(done.value, step.key)
         : await this.#journaled(() => journal.finish(begun, done));
     this.#log('step finished', step, { outcome: 'finished', attempt, durationMs: Math.round(elapsed()) });
     return value as T;
+  }
+
+  /** Key of the step that the running code is part of. Steps of another task do not count. */
+  #within(): string | undefined {
+    const around = enclosing.getStore();
+    return around?.steps === this ? around.key : undefined;
   }
 
   #replayed<T>(step: Step, { value, entry }: { value: unknown; entry: FormerEntry }): T {

@@ -349,6 +349,16 @@ describe('another attempt', () => {
     expect(ran.sort()).toEqual(['a@1', 'b@1', 'c@2', 'd@1']);
   });
 
+  test('another task that is begun within a step is no part of it', async () => {
+    const taskId = newTaskId();
+    await run((ctx) =>
+      ctx.step('outer', () => run((other) => other.step('inner', () => 'done'), { taskId }).then(() => 1)),
+    );
+    expect((await attempts.entries(taskId)).get('step:inner')).toEqual(
+      expect.not.objectContaining({ parent: expect.anything() }),
+    );
+  });
+
   test('replays a step with all that was done within it, which then counts as used', async () => {
     const taskId = newTaskId();
     const body = (dies: boolean) => async (ctx: AgentContext) => {
