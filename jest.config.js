@@ -8,7 +8,7 @@ const DRILLS = ['<rootDir>/test/drills/', '<rootDir>/test/bin/'];
 const SIDE_BY_SIDE = '<rootDir>/test/drills/side-by-side/';
 
 const common = {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/environment.ts',
   roots: ['<rootDir>/test'],
   transform: {
     '^.+\\.ts$': [
