@@ -108,6 +108,7 @@ export class ContainerWorkers {
         .map(({ resourceId, ...change }) => ({ lane: lanes.get(resourceId.split('/').at(-1) ?? '') ?? '', ...change })),
       handedBack: await this.count(WorkerMetric.HANDED_BACK),
       abandoned: await this.count(WorkerMetric.ABANDONED),
+      late: await this.count(WorkerMetric.LATE),
       ...(scaling === undefined
         ? {}
         : { scaling: { ...scaling, loadFrom: this.loadFrom ?? cloud.clock.now(), idleAt: this.idleAt } }),

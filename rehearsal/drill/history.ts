@@ -241,8 +241,10 @@ export interface WorkersHistory {
   readonly scalings: readonly Scaling[];
   /** Tasks that a worker handed back before its end. */
   readonly handedBack: number;
-  /** Attempts whose worker went away without a word. */
+  /** Attempts whose lease ran out: their worker went away without a word, or was too slow to renew it. */
   readonly abandoned: number;
+  /** Results that came after their lease: of workers that lived, and were too slow. */
+  readonly late: number;
   /** Absent in a scenario that asks for nothing of the kind. */
   readonly scaling?: NonNullable<Scenario['scaling']> & {
     /** When the first task was sent to no worker at all. */

@@ -50,8 +50,10 @@ export interface WorkersReport {
   readonly stopped: Readonly<Record<string, number>>;
   /** Tasks handed back before their end. */
   readonly handedBack: number;
-  /** Attempts whose worker went away without a word. */
+  /** Attempts whose lease ran out. */
   readonly abandoned: number;
+  /** Results that came after their lease: that many of the attempts were not abandoned by a worker that went away. */
+  readonly late: number;
   /** Workers asked for, whenever the count changed. Seconds of the cloud since the first task. */
   readonly scaling: readonly {
     readonly lane: string;
@@ -126,7 +128,7 @@ export function buildReport(history: DrillHistory, run: RunFacts): DrillReport {
 }
 
 function workersReport({ submissions, releases }: DrillHistory, workers: WorkersHistory): WorkersReport {
-  const { runs, scalings, handedBack, abandoned } = workers;
+  const { runs, scalings, handedBack, abandoned, late } = workers;
   const since = workers.scaling?.loadFrom ?? submissions[0]?.at ?? releases[0]?.startedAt ?? 0;
   const stopped: Record<string, number> = {};
   for (const { stopCode } of runs) {
@@ -140,6 +142,7 @@ function workersReport({ submissions, releases }: DrillHistory, workers: Workers
     stopped,
     handedBack,
     abandoned,
+    late,
     scaling: scalings.map(({ at, ...change }) => ({ ...change, second: Math.round((at - since) / 1000) })),
     ...(first === undefined ? {} : { secondsToFirst: first }),
   };

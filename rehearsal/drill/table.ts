@@ -62,7 +62,7 @@ function renderWorkers({ workers }: DrillReport, style: Style): readonly string[
   if (workers === undefined) {
     return [];
   }
-  const { started, stopped, handedBack, abandoned, scaling, secondsToFirst } = workers;
+  const { started, stopped, handedBack, abandoned, late, scaling, secondsToFirst } = workers;
   const ends = Object.entries(stopped).map(([code, count]) => `${count} ${code}`);
   const rows = scaling.map(({ lane, second, from, to, cause }) => [
     lane,
@@ -71,7 +71,8 @@ function renderWorkers({ workers }: DrillReport, style: Style): readonly string[
     style.dim(cause),
   ]);
   return [
-    `workers     ${[`${started} started`, ...ends, `${plural(handedBack, 'task')} handed back`, `${plural(abandoned, 'attempt')} abandoned`].join(', ')}`,
+    `workers     ${[`${started} started`, ...ends].join(', ')}`,
+    `            ${plural(handedBack, 'task')} handed back, ${plural(abandoned, 'attempt')} abandoned, ${plural(late, 'result')} too late`,
     ...(secondsToFirst === undefined ? [] : [`            the first ran ${secondsToFirst} s after the first task`]),
     ...aligned(rows).map((row) => `  ${row}`),
   ];

@@ -4,11 +4,15 @@ import { type Finding, type Invariant, judge, plural } from './invariant';
 /** Faults that end or stop a process in the midst of its work: tasks may then be left behind, or handed back. */
 const INTERRUPTING = ['workersKilled', 'workersFrozen', 'workersStopped', 'heartbeatsHeld'] as const;
 
+/** Share of the tasks whose leases may run out at workers that live: a machine that is busy is late at times. */
+const MOST_LATE = 0.05;
+
 export const busyWorkersStay: Invariant = {
   name: 'busy-workers-stay',
   promise: 'deployments and scaling end no worker that is at work: none hands back a task, and none vanishes with one',
   check: (history) =>
-    withWorkers(history, ({ runs, handedBack, abandoned, stops }) => {
+    withWorkers(history, (workers) => {
+      const { runs, handedBack, stops } = workers;
       if (
         INTERRUPTING.some(
           (kind) => ((history.faults?.byKind as Readonly<Record<string, number>> | undefined)?.[kind] ?? 0) > 0,
@@ -21,7 +25,7 @@ export const busyWorkersStay: Invariant = {
       return judge(
         [
           ...(interrupted > 0 ? [`${plural(interrupted, 'task')} handed back`] : []),
-          ...(abandoned > 0 ? [`${plural(abandoned, 'attempt')} abandoned`] : []),
+          ...leasesRunOut(workers, history.tasks.length),
         ],
         `${scheduled.length} of ${plural(runs.length, 'worker')} ended by deployments and scaling`,
       );
@@ -32,7 +36,8 @@ export const toldWorkersHandBack: Invariant = {
   name: 'told-workers-hand-back',
   promise: 'a worker that is told to stop hands back what it cannot finish, and somebody else finishes it',
   check: (history) =>
-    withWorkers(history, ({ stops, handedBack, abandoned }) => {
+    withWorkers(history, (workers) => {
+      const { stops, handedBack } = workers;
       if (stops === undefined) {
         return { held: true, detail: 'not judged: no worker was told to stop' };
       }
@@ -43,7 +48,7 @@ export const toldWorkersHandBack: Invariant = {
           ...(stops.told < stops.workers ? [`${stops.told} of ${stops.workers} workers were told to stop`] : []),
           ...(after === 0 ? ['no task was handed back'] : []),
           ...(resumed.length === 0 ? ['no task was finished by another worker'] : []),
-          ...(abandoned > 0 ? [`${plural(abandoned, 'attempt')} abandoned`] : []),
+          ...leasesRunOut(workers, history.tasks.length),
         ],
         `${plural(stops.told, 'worker')} told, ${plural(after, 'task')} handed back, ${resumed.length} finished by others`,
       );
@@ -103,6 +108,15 @@ export function secondsToFirst({ runs, scaling }: WorkersHistory): number | unde
     lane === scaling.lane && startedAt !== undefined && startedAt >= scaling.loadFrom ? [startedAt] : [],
   );
   return starts.length === 0 ? undefined : Math.round((Math.min(...starts) - scaling.loadFrom) / 1000);
+}
+
+/** Nobody else is late where nothing fails on purpose: each late result is of an attempt that was taken over. */
+function leasesRunOut({ abandoned, late }: WorkersHistory, tasks: number): readonly string[] {
+  const vanished = abandoned - late;
+  return [
+    ...(vanished > 0 ? [`${plural(vanished, 'attempt')} abandoned`] : []),
+    ...(late > tasks * MOST_LATE ? [`${plural(late, 'result')} came after the lease: workers were too slow`] : []),
+  ];
 }
 
 /** What scaling asked for since the load came, one after the other. */

@@ -34,6 +34,7 @@ const scaled = (counts: readonly number[], overrides: Partial<WorkersHistory> = 
   scalings: scaling(...counts),
   handedBack: 0,
   abandoned: 0,
+  late: 0,
   scaling: { ...PLAN, loadFrom: minute(50), idleAt: minute(80) },
   ...overrides,
 });
@@ -108,6 +109,23 @@ describe('busy-workers-stay', () => {
     expect(detail(drill(scaled([2, 6, 0], { abandoned: 2 })), NAME)).toBe('2 attempts abandoned');
   });
 
+  test('allows for leases that run out at workers that live, on a busy machine', () => {
+    const tasks = Array.from({ length: 40 }, () => task({ user: user(3), createdAt: minute(50) }));
+    const judged = (abandoned: number, late: number) =>
+      detail(drill(scaled([2, 6, 0], { abandoned, late }), { tasks }), NAME);
+    expect(judged(2, 2)).toMatch(/^held: /);
+    // Late as well as handed over once more: still nobody vanished.
+    expect(judged(1, 2)).toMatch(/^held: /);
+  });
+
+  test('fails for more of them, and for a worker that vanished beside them', () => {
+    const tasks = Array.from({ length: 40 }, () => task({ user: user(3), createdAt: minute(50) }));
+    const judged = (abandoned: number, late: number) =>
+      detail(drill(scaled([2, 6, 0], { abandoned, late }), { tasks }), NAME);
+    expect(judged(3, 3)).toBe('3 results came after the lease: workers were too slow');
+    expect(judged(3, 2)).toBe('1 attempt abandoned');
+  });
+
   test('counts only what was before workers were told to stop', () => {
     const stops = { workers: 2, everySeconds: 60, told: 2, handedBackBefore: 0 };
     expect(finding(drill(scaled([2, 6, 0], { handedBack: 3, stops })), NAME)?.held).toBe(true);
@@ -155,7 +173,8 @@ test('the report says what became of the workers, and shows each change of their
   expect(report.workers?.scaling[1]).toEqual({ lane: 'stable', second: 120, from: 2, to: 6, cause: 'the alarm' });
   expect(renderReport(report, styleFor({ isTTY: false }, {}))).toContain(
     [
-      'workers     2 started, 2 ServiceSchedulerInitiated, 1 task handed back, 0 attempts abandoned',
+      'workers     2 started, 2 ServiceSchedulerInitiated',
+      '            1 task handed back, 0 attempts abandoned, 0 results too late',
       '            the first ran 120 s after the first task',
       '  stable  60 s   0 → 2  the alarm',
       '  stable  120 s  2 → 6  the alarm',
