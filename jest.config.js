@@ -8,7 +8,7 @@ const DRILLS = ['<rootDir>/test/drills/', '<rootDir>/test/bin/'];
 const SIDE_BY_SIDE = '<rootDir>/test/drills/side-by-side/';
 
 const common = {
-  testEnvironment: '<rootDir>/test/environment.ts',
+  testEnvironment: '<rootDir>/test/environment/environment.ts',
   roots: ['<rootDir>/test'],
   transform: {
     '^.+\\.ts$': [
@@ -21,6 +21,7 @@ const common = {
     ],
   },
   moduleNameMapper: {
+    '^@aws/cloudformation-validate$': '<rootDir>/test/environment/template-validator-of-process.ts',
     '^cdk-agent-lanes$': '<rootDir>/lib/index.ts',
     '^cdk-agent-lanes/runtime$': '<rootDir>/lambda/runtime/index.ts',
     '^cdk-agent-lanes/worker$': '<rootDir>/lambda/worker/index.ts',

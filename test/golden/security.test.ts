@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type App, Stack, Validations } from 'aws-cdk-lib';
+import { type App, CfnResource, Stack, Validations } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { testApp } from '../support/stack';
@@ -43,5 +43,11 @@ describe('cdk-nag and the rules of the CDK', () => {
     const app = testApp();
     new Bucket(new Stack(app, 'Bad'), 'Bucket');
     expect(findings(app)).toContainEqual(expect.stringContaining('AwsSolutions-S1'));
+  });
+
+  test('fails a template that CloudFormation would refuse', () => {
+    const app = testApp();
+    new CfnResource(new Stack(app, 'Bad'), 'Queue', { type: 'AWS::SQS::Queue', properties: { Retention: 1 } });
+    expect(() => app.synth()).toThrow("'Retention' was unexpected");
   });
 });

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import NodeEnvironment from 'jest-environment-node';
+import { templateValidator } from './template-validator';
 
 /** Storages that were used since the last file was done. */
 const used = new Set<AsyncLocalStorage<unknown>>();
@@ -22,6 +23,11 @@ for (const method of ['run', 'enterWith'] as const) {
  * operation of the process until it is disabled: after a hundred files they would take twenty times as long.
  */
 export default class Environment extends NodeEnvironment {
+  override async setup(): Promise<void> {
+    await super.setup();
+    Object.assign(this.global, { templateValidatorOfProcess: () => templateValidator() });
+  }
+
   override async teardown(): Promise<void> {
     await super.teardown();
     for (const storage of used) {
