@@ -1,0 +1,18 @@
+import { LONG_DRILL_TIMEOUT_MS, verdicts } from '../run-named-drill';
+import { runInContainers } from './containers';
+
+test(
+  'fargate: in containers too a good release is promoted, and a broken one taken back by the gates that are meant to',
+  async () => {
+    const [report, workers] = await runInContainers('fargate');
+    expect(report.tasks.submitted).toBeGreaterThanOrEqual(2_000);
+    expect(verdicts(report)).toEqual({ first: 'promoted', regressed: 'rolled_back', improved: 'promoted' });
+    const regressed = report.releases[1];
+    const firing = regressed?.gates.filter(({ state }) => state === 'ALARM').map(({ name }) => name);
+    expect(firing).toContain('cost');
+    expect(regressed?.usersOnCandidate).toBeGreaterThan(0);
+    expect(regressed?.usersOnCandidate).toBeLessThan((regressed?.usersTotal ?? 0) / 2);
+    expect(workers.handedBack).toBe(0);
+  },
+  LONG_DRILL_TIMEOUT_MS,
+);

@@ -1,0 +1,16 @@
+import { spawnSync } from 'node:child_process';
+import { DRILL_TIMEOUT_MS, verdicts } from '../run-named-drill';
+import { runInContainers } from './containers';
+
+const hasPython = spawnSync('python3', ['--version']).status === 0;
+
+(hasPython ? test : test.skip)(
+  'python-agent: an agent in Python, in a container beside the worker, is rolled out (skipped without python3)',
+  async () => {
+    const [report, workers] = await runInContainers('python-agent');
+    expect(verdicts(report)).toEqual({ first: 'promoted', quicker: 'promoted' });
+    expect(report.tasks.succeeded).toBe(report.tasks.submitted);
+    expect(workers.handedBack).toBe(0);
+  },
+  DRILL_TIMEOUT_MS,
+);
