@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { systemClock } from '../../../../lambda/common/clock';
+import { type Clock, systemClock } from '../../../../lambda/common/clock';
 import { AgentContainer } from '../../../../lambda/container/agent-container';
 import { LocalServer } from '../../../../lambda/container/local-server';
 import { sqsRecordSchema } from '../../../../lambda/worker/events';
@@ -55,6 +55,8 @@ export interface BridgeOptions extends MessageOptions {
   /** What the agent answers to `/health`. @default an empty object */
   readonly health?: unknown;
   readonly stop?: AbortSignal;
+  /** By which the agent is waited for and looked after. @default that of the worker */
+  readonly clock?: Clock;
   /** Called with the container before the task is delivered. */
   readonly onStarted?: (container: AgentContainer) => void;
 }
@@ -106,14 +108,19 @@ export class BridgeBench extends Bench {
   async delivered(
     task: TaskRecord,
     run: AgentRun,
-    { health = {}, remainingMs = 60_000, stop, onStarted, ...options }: BridgeOptions = {},
+    { health = {}, remainingMs = 60_000, stop, clock, onStarted, ...options }: BridgeOptions = {},
   ) {
     this.#run = run;
     this.#health = health;
     const workerPort = await freePort();
-    const clock = systemClock();
+    const workerClock = systemClock();
     const logger = { info: () => {}, warn: () => {}, error: () => {} };
-    const container = new AgentContainer({ agentPort: this.agentPort, workerPort, clock, logger });
+    const container = new AgentContainer({
+      agentPort: this.agentPort,
+      workerPort,
+      clock: clock ?? workerClock,
+      logger,
+    });
     const server = await LocalServer.open({
       port: workerPort,
       health: () => ({ fit: true, health: { state: 'polling', tasks: 0 } }),
@@ -123,7 +130,7 @@ export class BridgeBench extends Bench {
     try {
       const started = await container.start(new AbortController().signal);
       onStarted?.(container);
-      const worker = started.worker({ settings: readWorkerSettings(), clock });
+      const worker = started.worker({ settings: readWorkerSettings(), clock: workerClock });
       const verdict = await worker.process(sqsRecordSchema.parse(messageFor(task, options)), () => remainingMs, stop);
       return { record: await this.cloud.task(task.id), deleted: verdict === 'delete', problem: started.problem };
     } finally {
