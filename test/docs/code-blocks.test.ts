@@ -31,6 +31,9 @@ function blocksOf(page: string): Block[] {
   }));
 }
 
+/** Files of the repository and of packages, parsed. */
+const parsed = new Map<string, ts.SourceFile | undefined>();
+
 const BLOCKS = pages().flatMap(blocksOf);
 
 /** Type-checks texts as modules at the root of the repository, as a user's own files would be. */
@@ -53,9 +56,13 @@ function diagnose(blocks: readonly Block[]): string[] {
   host.readFile = (name) => files.get(name)?.text ?? readFile(name);
   host.getSourceFile = (name, language, ...rest) => {
     const block = files.get(name);
-    return block === undefined
-      ? getSourceFile(name, language, ...rest)
-      : ts.createSourceFile(name, block.text, language, true);
+    if (block !== undefined) {
+      return ts.createSourceFile(name, block.text, language, true);
+    }
+    if (!parsed.has(name)) {
+      parsed.set(name, getSourceFile(name, language, ...rest));
+    }
+    return parsed.get(name);
   };
   const program = ts.createProgram([...files.keys()], settings, host);
   return [...files].flatMap(([name, block]) => {

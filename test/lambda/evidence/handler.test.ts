@@ -9,7 +9,7 @@ const event = { DeploymentId: 'd-1', LifecycleEventHookExecutionId: 'hook-1' };
 
 let cloud: LocalCloud;
 beforeEach(async () => {
-  cloud = await LocalCloud.start({ [Env.EVIDENCE_MIN_TASKS]: '20', [Env.EVIDENCE_WAIT_SECONDS]: '30' });
+  cloud = await LocalCloud.start({ [Env.EVIDENCE_MIN_TASKS]: '20', [Env.EVIDENCE_WAIT_SECONDS]: '2' });
   jest.resetModules();
   const target = { release: process.env[Env.RELEASE], workerVersion: '2', routerVersion: '2' };
   const rollout = { id: 'rollout-1', target, status: 'under_way', startedAt: Date.now() - 60_000 };
