@@ -1,10 +1,10 @@
 // Its notice about future versions of Node.js would stand in the midst of the results.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 
-/** Tests that rehearse whole rollouts: they judge latency and time, so they get the machine for themselves. */
+/** Tests that judge latency and real time: they get the machine for themselves. */
 const DRILLS = ['<rootDir>/test/drills/', '<rootDir>/test/bin/'];
 
-/** Drills that judge neither: two at once. */
+/** Rollouts that are rehearsed whole and judge neither: two at once. */
 const SIDE_BY_SIDE = '<rootDir>/test/drills/side-by-side/';
 
 const common = {
@@ -33,6 +33,7 @@ const common = {
 /** @type {import('jest').Config} */
 module.exports = {
   globalSetup: '<rootDir>/test/global-setup.ts',
+  testSequencer: '<rootDir>/test/drills/longest-first.js',
   testTimeout: 60_000,
   maxWorkers: 2,
   projects: [

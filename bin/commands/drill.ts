@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { Scenario } from '../../rehearsal/drill';
+import { withTasks } from '../../rehearsal/drill';
 import { DRILLS } from '../../rehearsal/drills';
 import { packageRoot } from '../../rehearsal/drills/package-root';
 import { EXIT_CODE_HELP, ExitCode } from './exit-codes';
@@ -85,10 +85,4 @@ async function drill(name: string | undefined, options: Options, terminal: Termi
     },
     terminal,
   );
-}
-
-function withTasks(scenario: Scenario, tasks: number | undefined): Scenario {
-  return scenario.traffic === undefined || tasks === undefined
-    ? scenario
-    : { ...scenario, traffic: { ...scenario.traffic, tasks } };
 }

@@ -4,7 +4,7 @@ export { type DrillOptions, runDrill } from './drill';
 export { loadScenario, ScenarioError } from './load-scenario';
 export { LineProgress, type Progress, SILENT } from './progress';
 export type { DrillReport, ReleaseReport } from './report';
-export { type Scenario, type ScenarioRelease, scenarioJsonSchema } from './scenario';
+export { type Scenario, type ScenarioRelease, scenarioJsonSchema, withTasks } from './scenario';
 export { styleFor } from './style';
 export { SynthesisError } from './synthesizer';
 export { renderReport } from './table';

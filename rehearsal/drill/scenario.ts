@@ -299,6 +299,13 @@ export const scenarioSchema = z
   });
 export type Scenario = z.infer<typeof scenarioSchema>;
 
+/** The scenario with at least so many tasks. As it is without a number, and where it has no traffic. */
+export function withTasks(scenario: Scenario, tasks: number | undefined): Scenario {
+  return scenario.traffic === undefined || tasks === undefined
+    ? scenario
+    : { ...scenario, traffic: { ...scenario.traffic, tasks } };
+}
+
 export const DEFAULT_SPEED = 30;
 export const DEFAULT_SEED = 1;
 

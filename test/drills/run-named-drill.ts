@@ -1,4 +1,4 @@
-import { type DrillReport, runDrill, SILENT } from '../../rehearsal/drill';
+import { type DrillReport, runDrill, SILENT, withTasks } from '../../rehearsal/drill';
 import { DRILLS } from '../../rehearsal/drills';
 import { packageRoot } from '../../rehearsal/drills/package-root';
 
@@ -8,14 +8,19 @@ export const DRILL_TIMEOUT_MS = 240_000;
 /** The same for drills of many hundred tasks, which mostly wait for a processor. */
 export const LONG_DRILL_TIMEOUT_MS = 400_000;
 
-/** Runs a drill of the repository as `npm run drill` does, and holds it to its invariants. */
-export async function runNamedDrill(name: string, seed?: number): Promise<DrillReport> {
+/**
+ * Runs a drill of the repository as `npm run drill` does, and holds it to its invariants.
+ *
+ * @param seed as `--seed`
+ * @param tasks as `--tasks`
+ */
+export async function runNamedDrill(name: string, seed?: number, tasks?: number): Promise<DrillReport> {
   const drill = DRILLS.find((candidate) => candidate.name === name);
   if (drill === undefined) {
     throw new Error(`there is no drill ${name}`);
   }
   const report = await runDrill({
-    scenario: await drill.scenario(),
+    scenario: withTasks(await drill.scenario(), tasks),
     ...(seed === undefined ? {} : { seed }),
     directory: packageRoot(),
     signal: new AbortController().signal,

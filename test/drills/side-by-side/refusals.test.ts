@@ -1,4 +1,4 @@
-import { DRILL_TIMEOUT_MS, runNamedDrill, verdicts } from './run-named-drill';
+import { DRILL_TIMEOUT_MS, runNamedDrill, verdicts } from '../run-named-drill';
 
 test(
   'preflight-refuses: no user meets a release that cannot answer, or that lacks a setting',

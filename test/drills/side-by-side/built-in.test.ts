@@ -1,6 +1,6 @@
-import { BUILT_IN, runDrill } from '../../rehearsal/drill';
-import { packageRoot } from '../../rehearsal/drills/package-root';
-import { DRILL_TIMEOUT_MS } from './run-named-drill';
+import { BUILT_IN, runDrill } from '../../../rehearsal/drill';
+import { packageRoot } from '../../../rehearsal/drills/package-root';
+import { DRILL_TIMEOUT_MS } from '../run-named-drill';
 
 test(
   'without a scenario an app is deployed as it is, probed and destroyed',

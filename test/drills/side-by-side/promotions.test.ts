@@ -1,4 +1,4 @@
-import { DRILL_TIMEOUT_MS, runNamedDrill, verdicts } from './run-named-drill';
+import { DRILL_TIMEOUT_MS, runNamedDrill, verdicts } from '../run-named-drill';
 
 test(
   'two-in-a-row: both are promoted',

@@ -1,0 +1,3 @@
+import { testGate } from './gate';
+
+testGate('gate-latency', 'latency');

@@ -1,0 +1,12 @@
+import { LONG_DRILL_TIMEOUT_MS, runNamedDrill } from './run-named-drill';
+
+test(
+  'rate-limit: eight workers keep to a limit together, use it, and no task fails of waiting',
+  async () => {
+    const { invariants } = await runNamedDrill('rate-limit');
+    expect(invariants.find(({ name }) => name === 'limit-held')?.detail).toMatch(
+      /^\d+ calls, \d+ in the busiest minute, 9\d % of 60/,
+    );
+  },
+  LONG_DRILL_TIMEOUT_MS,
+);
