@@ -31,9 +31,18 @@ afterAll(() => {
   }
 });
 
-/** An app with the feature flags of the repository's own; its assembly goes to a temporary folder. */
+/**
+ * An app with the feature flags of the repository's own; its assembly goes to a temporary folder. It does without what no
+ * template holds: the tree of its constructs, and the place in the source that each was made at.
+ */
 export function testApp(context: Record<string, unknown> = {}): App {
-  return new App({ context: { ...contextFlags(), ...context }, outdir: temporaryFolder(), analyticsReporting: false });
+  return new App({
+    context: { ...contextFlags(), 'aws:cdk:disable-creation-stack-traces': true, ...context },
+    outdir: temporaryFolder(),
+    analyticsReporting: false,
+    stackTraces: false,
+    treeMetadata: false,
+  });
 }
 
 /** A stack in such an app. */
