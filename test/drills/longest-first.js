@@ -2,7 +2,7 @@ const { basename } = require('node:path');
 const { default: Sequencer } = require('@jest/test-sequencer');
 
 /** Drills that take minutes, longest first. */
-const LONG = ['fargate-chaos', 'fargate', 'gates', 'chaos-1', 'chaos-2', 'chaos-3', 'rotation', 'refusals'];
+const LONG = ['gates', 'chaos-1', 'rotation', 'chaos-2', 'chaos-3', 'refusals', 'promotions'];
 
 /**
  * In a fresh clone Jest knows no durations and takes large files for slow ones. Drills are a few lines each: the longest

@@ -1,5 +1,5 @@
+import { runInContainers } from '../containers';
 import { DRILL_TIMEOUT_MS, verdicts } from '../run-named-drill';
-import { runInContainers } from './containers';
 
 test(
   'drain: tasks longer than the stop timeout outlive a deployment, and go on elsewhere where a worker is told to stop',

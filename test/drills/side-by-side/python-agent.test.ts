@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { runInContainers } from '../containers';
 import { DRILL_TIMEOUT_MS, verdicts } from '../run-named-drill';
-import { runInContainers } from './containers';
 
 const hasPython = spawnSync('python3', ['--version']).status === 0;
 

@@ -1,5 +1,5 @@
+import { runInContainers } from '../containers';
 import { DRILL_TIMEOUT_MS } from '../run-named-drill';
-import { runInContainers } from './containers';
 
 test(
   'scaling: workers come with the load, from none to the most, and go when it is over; none is ended at work',

@@ -1,5 +1,5 @@
-import type { DrillReport } from '../../../rehearsal/drill';
-import { runNamedDrill } from '../run-named-drill';
+import type { DrillReport } from '../../rehearsal/drill';
+import { runNamedDrill } from './run-named-drill';
 
 export type WorkersReport = NonNullable<DrillReport['workers']>;
 
