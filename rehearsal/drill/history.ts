@@ -22,6 +22,8 @@ export interface DrillHistory {
   readonly recordedReleases: readonly string[];
   readonly reads: readonly Read[];
   readonly authorisation: { readonly calls: number; readonly denied: readonly DeniedCall[] };
+  /** Calls that named what the rehearsal does not have, or that no network carries, with how often. */
+  readonly refusedCalls: Readonly<Record<string, number>>;
   readonly alarms: readonly AlarmHistory[];
   readonly provider: { readonly requests: number; readonly unmatched: number };
   readonly malformedMetricLines: { readonly count: number; readonly examples: readonly string[] };

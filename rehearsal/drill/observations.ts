@@ -38,6 +38,7 @@ type Observed = Pick<
   | 'deadLetters'
   | 'recordedReleases'
   | 'authorisation'
+  | 'refusedCalls'
   | 'alarms'
   | 'provider'
   | 'malformedMetricLines'
@@ -63,6 +64,7 @@ export async function observe(
       return id !== undefined && sk === ControlKey.release(id).sk ? [id] : [];
     }),
     authorisation: cloud.iam.statistics(),
+    refusedCalls: cloud.refusedCalls(),
     alarms: cloud.alarms().map(({ name, hadData, silent = [] }) => ({ name, hadData, silent })),
     provider: { requests: answered + unmatched, unmatched },
     malformedMetricLines: cloud.malformedMetricLines(),

@@ -31,6 +31,16 @@ export const nothingDenied: Invariant = {
     ),
 };
 
+export const everyCallServed: Invariant = {
+  name: 'calls-served',
+  promise: 'every call reaches a service that is rehearsed: what the code did without one shows nothing about AWS',
+  check: ({ refusedCalls, authorisation }) =>
+    judge(
+      Object.entries(refusedCalls).map(([what, count]) => `${what} ${plural(count, 'time')}`),
+      plural(authorisation.calls, 'call'),
+    ),
+};
+
 export const alarmsHaveData: Invariant = {
   name: 'alarms-have-data',
   promise: 'no alarm watches a metric that never had data',

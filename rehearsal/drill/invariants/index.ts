@@ -1,6 +1,7 @@
 import type { DrillHistory } from '../history';
 import {
   alarmsHaveData,
+  everyCallServed,
   everyModelCallScripted,
   metricLinesWellFormed,
   nothingDenied,
@@ -66,6 +67,7 @@ export const INVARIANTS: readonly Invariant[] = [
   toldWorkersHandBack,
   lanesFollowTheLoad,
   nothingDenied,
+  everyCallServed,
   alarmsHaveData,
   metricLinesWellFormed,
   everyModelCallScripted,

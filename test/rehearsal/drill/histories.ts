@@ -116,6 +116,7 @@ export function history(overrides: Partial<DrillHistory> = {}): DrillHistory {
     recordedReleases: [STABLE, CANDIDATE],
     reads: [],
     authorisation: { calls: 10, denied: [] },
+    refusedCalls: {},
     alarms: [{ name: 'support-errors', hadData: true }],
     provider: { requests: 5, unmatched: 0 },
     malformedMetricLines: { count: 0, examples: [] },

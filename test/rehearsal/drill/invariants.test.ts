@@ -209,6 +209,12 @@ describe('the cloud', () => {
     expect(detail(drill, 'nothing-denied')).toBe('router may not sqs:SendMessage on arn:q (no statement)');
   });
 
+  test('fails for a call that the rehearsal could not serve, and says which', () => {
+    const drill = history({ refusedCalls: { 'athena.StartQueryExecution': 2, 'sts:443': 1 } });
+    expect(broken(drill)).toEqual(['calls-served']);
+    expect(detail(drill, 'calls-served')).toBe('athena.StartQueryExecution 2 times; sts:443 1 time');
+  });
+
   test('fails for an alarm that never had data, once there was traffic', () => {
     const alarms = [{ name: 'quality', hadData: false }];
     expect(broken(calmRollback({ alarms }))).toEqual(['alarms-have-data']);
