@@ -7,6 +7,9 @@ const DRILLS = ['<rootDir>/test/drills/', '<rootDir>/test/bin/'];
 /** Rollouts that are rehearsed whole and judge neither: two at once. */
 const SIDE_BY_SIDE = '<rootDir>/test/drills/side-by-side/';
 
+/** What takes minutes and shows together what other tests show apart: `npm run test:long`. */
+const LONG = '<rootDir>/test/drills/long/';
+
 const common = {
   testEnvironment: '<rootDir>/test/environment/environment.ts',
   roots: ['<rootDir>/test'],
@@ -48,7 +51,8 @@ module.exports = {
       ...common,
       displayName: 'drills',
       testMatch: DRILLS.map((folder) => `${folder}**/*.test.ts`),
-      testPathIgnorePatterns: ['/node_modules/', SIDE_BY_SIDE],
+      testPathIgnorePatterns: ['/node_modules/', SIDE_BY_SIDE, LONG],
     },
+    { ...common, displayName: 'long', testMatch: [`${LONG}*.test.ts`] },
   ],
 };

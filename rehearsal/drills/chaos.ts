@@ -8,9 +8,9 @@ const SPEED = 40;
 
 /** What tasks are like: a list with repeats, for each is as likely as the next. */
 const INPUTS: Traffic['inputs'] = [
-  ...Array.from({ length: 6 }, () => ({ steps: 2 })),
-  ...Array.from({ length: 5 }, () => ({ steps: 3, stepMs: 30, tools: 2 })),
-  ...Array.from({ length: 3 }, () => ({ steps: 1, tools: 3, models: 2 })),
+  ...Array.from({ length: 8 }, () => ({ steps: 1 })),
+  ...Array.from({ length: 4 }, () => ({ steps: 2, stepMs: 30, tools: 2 })),
+  ...Array.from({ length: 2 }, () => ({ steps: 1, tools: 3, models: 2 })),
   // Longer than heartbeats, one of them longer than a lease.
   { steps: 5, stepMs: 300 },
   { steps: 8, stepMs: 400 },

@@ -1,7 +1,7 @@
 import { runInContainers } from './containers';
 import { LONG_DRILL_TIMEOUT_MS, verdicts } from './run-named-drill';
 
-const TASKS = 600;
+const TASKS = 400;
 
 /** Deliveries to functions are too few here to count on. */
 const STRIKING = [

@@ -1,5 +1,5 @@
-import { runInContainers } from './containers';
-import { LONG_DRILL_TIMEOUT_MS, verdicts } from './run-named-drill';
+import { runInContainers } from '../containers';
+import { LONG_DRILL_TIMEOUT_MS, verdicts } from '../run-named-drill';
 
 test(
   'fargate: in containers too a good release is promoted, and a broken one taken back by the gates that are meant to',
