@@ -197,15 +197,22 @@ export class TaskJournal {
   async begin(step: Step): Promise<Begun | Replay> {
     const begun = { ...step, order: this.#order };
     this.#order += 1;
-    this.#requireLease(step);
+    this.requireLease(step);
     if (this.#options.attempt > 1) {
       const recorded = await this.#record(this.#entry(begun, 'started'));
       if (recorded !== undefined) {
         return this.#take(recorded);
       }
-      this.#requireLease(step);
+      this.requireLease(step);
     }
     return begun;
+  }
+
+  /** @throws LeaseLostError when the lease is not this attempt's any more: the step must not be done */
+  requireLease({ key }: Step): void {
+    if (!this.#options.leaseHeld()) {
+      throw new LeaseLostError(`the lease ran out before ${key}`);
+    }
   }
 
   /**
@@ -234,7 +241,7 @@ export class TaskJournal {
   async #finish(begun: Begun, { value, usage, model }: Done): Promise<unknown> {
     const { attempt } = this.#options;
     const text = this.#values.write(begun, value);
-    this.#requireLease(begun);
+    this.requireLease(begun);
     const place = await this.#persistently(() => this.#values.place(begun, text, attempt));
     const entry = {
       ...this.#entry(begun, 'finished'),
@@ -298,12 +305,6 @@ export class TaskJournal {
       if (parent === key && !this.#used.has(child)) {
         this.#use(child);
       }
-    }
-  }
-
-  #requireLease({ key }: Step): void {
-    if (!this.#options.leaseHeld()) {
-      throw new LeaseLostError(`the lease ran out before ${key}`);
     }
   }
 

@@ -524,6 +524,15 @@ describe('two attempts at once', () => {
     expect(never).not.toHaveBeenCalled();
   });
 
+  test('fails before a step when the lease ran out at the last moment: while its beginning was logged', async () => {
+    const never = jest.fn();
+    const outcome = await run((ctx) => ctx.step('a', never), {
+      leaseHeld: () => !attempts.lines.some(({ message }) => message === 'step begun'),
+    });
+    expect(outcome).toMatchObject({ kind: 'lost', error: { message: 'the lease ran out before step:a' } });
+    expect(never).not.toHaveBeenCalled();
+  });
+
   test('fails when the lease ran out while the step ran, and does not write its value', async () => {
     const taskId = newTaskId();
     let held = true;
