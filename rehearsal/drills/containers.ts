@@ -39,7 +39,7 @@ export const fargateChaos: NamedDrill = {
       ...scenario,
       name: 'fargate-chaos',
       app: DRILL_APP,
-      chaos: { ...scenario.chaos, workersKilled: 0.01, workersFrozen: 0.01, workersStopped: 0.01 },
+      chaos: { ...scenario.chaos, workersKilled: 0.01, workersFrozen: 0.015, workersStopped: 0.02 },
       releases: scenario.releases.map((release) => atWork(release, { concurrency: 6, max: 4 })),
     };
   },
