@@ -93,8 +93,8 @@ export class Steps {
     await refuseIfAborted(signal);
     const elapsed = stopwatch();
     this.#log('step begun', step, { outcome: 'begun' });
-    // Between this look at the lease and the step nothing is written and nobody waited for: a process that is held up is held
-    // up mostly there, and another worker may have done the step when it goes on.
+    // A process is held up mostly where it writes, as it just did to the log, and goes on when another worker may have done the
+    // step. From here on nothing is written, and nothing waited for, until the step is at work.
     await this.#journaled(async () => begun && journal?.requireLease(begun));
     const call = { signal, idempotencyKey: sha256(`${this.#parts.taskId}\n${step.key}`) };
     const done = await enclosing.run({ steps: this, key: step.key }, () => untilAborted(() => execute(call), signal));

@@ -1,4 +1,5 @@
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { AgentContainer } from '../../../lambda/container/agent-container';
 import { HandBackError } from '../../../lambda/runtime/errors';
 import { MAX_PAYLOAD_BYTES, SessionKey, TaskKey, WorkerMetric } from '../../../lib/contract';
 import { FakeClock } from '../common/support/fakes';
@@ -101,6 +102,20 @@ describe('a task', () => {
     expect(record).toMatchObject({ status: 'queued', attempts: 2 });
     const last = await bench.bridged(() => BREAK, { task: { attempts: 2 } });
     expect(last.record).toMatchObject({ status: 'failed', exhausted: true, error: { code: 'agent_unreachable' } });
+  });
+
+  test.each([
+    ['breaks off', BREAK, false],
+    ['is answered with an error', new Reply(503, ''), true],
+  ])('that %s leaves its agent doubted only where nobody is there', async (_, answer, healthy) => {
+    let agent: AgentContainer | undefined;
+    await bench.bridged(() => answer, {
+      onStarted: (container) => {
+        agent = container;
+        expect(container.state.healthy).toBe(true);
+      },
+    });
+    expect(agent?.state.healthy).toBe(healthy);
   });
 
   test('with a result that is too large fails, and says how large it may be', async () => {
