@@ -276,6 +276,11 @@ describe('sessions', () => {
             // Refused for the sake of its own write before, of which it never hears: nothing was written.
             continue;
           }
+          if (unsure.has(one.task) && one.state === state) {
+            // What it puts again has arrived already: it is told so, and nothing is written.
+            unsure.delete(one.task);
+            continue;
+          }
           if (one.lost === 3) {
             unsure.add(one.task);
           } else {
