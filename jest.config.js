@@ -24,6 +24,7 @@ const common = {
     ],
   },
   moduleNameMapper: {
+    '^fast-check$': '<rootDir>/test/environment/seeded-fast-check.ts',
     '^@aws/cloudformation-validate$': '<rootDir>/test/environment/template-validator-of-process.ts',
     '^cdk-agent-lanes$': '<rootDir>/lib/index.ts',
     '^cdk-agent-lanes/runtime$': '<rootDir>/lambda/runtime/index.ts',

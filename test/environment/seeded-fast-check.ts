@@ -1,0 +1,25 @@
+import { randomInt } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+type FastCheck = typeof import('fast-check');
+
+const SEED = 20_260_101;
+
+/**
+ * Stands in for `fast-check`: itself, with one seed for all properties, so that `npm test` says the same of the same code
+ * wherever it runs. PROPERTY_SEED takes another one, or `random` one for each test file: that is how to look for more.
+ */
+const root = dirname(createRequire(__filename).resolve('fast-check/package.json'));
+const fastCheck = require(join(root, 'lib/cjs/fast-check.js')) as FastCheck;
+
+const asked = process.env.PROPERTY_SEED ?? String(SEED);
+if (asked !== 'random' && !/^-?\d+$/.test(asked)) {
+  throw new Error(`PROPERTY_SEED is ${JSON.stringify(asked)}: expected a whole number, or "random"`);
+}
+fastCheck.configureGlobal({
+  ...fastCheck.readConfigureGlobal(),
+  seed: asked === 'random' ? randomInt(2 ** 31) : Number(asked),
+});
+
+module.exports = fastCheck;
