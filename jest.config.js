@@ -7,7 +7,7 @@ const DRILLS = ['<rootDir>/test/drills/', '<rootDir>/test/bin/'];
 /** Rollouts that are rehearsed whole and judge neither: two at once. */
 const SIDE_BY_SIDE = '<rootDir>/test/drills/side-by-side/';
 
-/** What takes minutes and shows together what other tests show apart: `npm run test:long`. */
+/** What takes minutes and shows together, or against real time, what other tests show apart: `npm run test:long`. */
 const LONG = '<rootDir>/test/drills/long/';
 
 const common = {

@@ -19,7 +19,8 @@ export const rotation: NamedDrill = {
     traffic: {
       users: 40,
       tasks: 1_000,
-      ratePerSecond: 25,
+      // Three rotations and their grace periods take a minute.
+      ratePerSecond: 18,
       inputs: [{ text: 'note it' }],
     },
     provider: {

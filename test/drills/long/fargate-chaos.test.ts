@@ -1,5 +1,5 @@
-import { runInContainers } from './containers';
-import { LONG_DRILL_TIMEOUT_MS, verdicts } from './run-named-drill';
+import { runInContainers } from '../containers';
+import { LONG_DRILL_TIMEOUT_MS, verdicts } from '../run-named-drill';
 
 const TASKS = 400;
 

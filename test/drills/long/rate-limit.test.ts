@@ -1,4 +1,4 @@
-import { LONG_DRILL_TIMEOUT_MS, runNamedDrill } from './run-named-drill';
+import { LONG_DRILL_TIMEOUT_MS, runNamedDrill } from '../run-named-drill';
 
 test(
   'rate-limit: eight workers keep to a limit together, use it, and no task fails of waiting',
