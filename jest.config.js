@@ -37,7 +37,7 @@ const common = {
 /** @type {import('jest').Config} */
 module.exports = {
   globalSetup: '<rootDir>/test/global-setup.ts',
-  testSequencer: '<rootDir>/test/drills/longest-first.js',
+  testSequencer: '<rootDir>/test/drills/in-order.js',
   testTimeout: 60_000,
   maxWorkers: 2,
   projects: [

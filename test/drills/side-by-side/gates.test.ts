@@ -1,8 +1,6 @@
 import { testGate } from '../gate';
 
-// The gate of latency is not here: two drills at once take each other's time.
+// The gate of latency is not here: two drills at once take each other's time. Those of errors and tool calls are in test:long.
 testGate('gate-cost', 'cost');
-testGate('gate-error-rate', 'errors');
-testGate('gate-tool-calls', 'toolCalls');
 testGate('gate-quality', 'quality');
 testGate('gate-custom', 'answerLength');

@@ -22,13 +22,3 @@ test(
   },
   DRILL_TIMEOUT_MS,
 );
-
-test(
-  'update-fails-after-shift: everything is put back',
-  async () => {
-    const report = await runNamedDrill('update-fails-after-shift');
-    expect(verdicts(report)).toEqual({ good: 'promoted', unlucky: 'rolled_back' });
-    expect(report.releases[1]?.reason).toContain('the table is throttled');
-  },
-  DRILL_TIMEOUT_MS,
-);

@@ -11,11 +11,11 @@ test(
 );
 
 test(
-  'no-change: the second deployment changes nothing',
+  'update-fails-after-shift: everything is put back',
   async () => {
-    const report = await runNamedDrill('no-change');
-    const [first, again] = report.releases;
-    expect(again).toMatchObject({ id: first?.id, verdict: 'promoted', reason: 'nothing to change', shiftSeconds: 0 });
+    const report = await runNamedDrill('update-fails-after-shift');
+    expect(verdicts(report)).toEqual({ good: 'promoted', unlucky: 'rolled_back' });
+    expect(report.releases[1]?.reason).toContain('the table is throttled');
   },
   DRILL_TIMEOUT_MS,
 );
