@@ -8,19 +8,32 @@ export const DRILL_TIMEOUT_MS = 240_000;
 /** The same for drills of many hundred tasks, which mostly wait for a processor. */
 export const LONG_DRILL_TIMEOUT_MS = 400_000;
 
-/**
- * Runs a drill of the repository as `npm run drill` does, and holds it to its invariants.
- *
- * @param seed as `--seed`
- * @param tasks as `--tasks`
- */
-export async function runNamedDrill(name: string, seed?: number, tasks?: number): Promise<DrillReport> {
+/** What a test takes otherwise than the drill has it. */
+export interface DrillChanges {
+  /** As `--seed`. */
+  readonly seed?: number;
+  /** As `--tasks`. */
+  readonly tasks?: number;
+  /** Requests per real second. */
+  readonly ratePerSecond?: number;
+}
+
+/** Runs a drill of the repository as `npm run drill` does, and holds it to its invariants. */
+export async function runNamedDrill(
+  name: string,
+  { seed, tasks, ratePerSecond }: DrillChanges = {},
+): Promise<DrillReport> {
   const drill = DRILLS.find((candidate) => candidate.name === name);
   if (drill === undefined) {
     throw new Error(`there is no drill ${name}`);
   }
+  const scenario = withTasks(await drill.scenario(), tasks);
+  const { traffic } = scenario;
   const report = await runDrill({
-    scenario: withTasks(await drill.scenario(), tasks),
+    scenario:
+      traffic === undefined || ratePerSecond === undefined
+        ? scenario
+        : { ...scenario, traffic: { ...traffic, ratePerSecond } },
     ...(seed === undefined ? {} : { seed }),
     directory: packageRoot(),
     signal: new AbortController().signal,

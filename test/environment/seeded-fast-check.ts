@@ -4,12 +4,12 @@ import { dirname, join } from 'node:path';
 
 type FastCheck = typeof import('fast-check');
 
-const SEED = 20_260_101;
-
 /**
  * Stands in for `fast-check`: itself, with one seed for all properties, so that `npm test` says the same of the same code
  * wherever it runs. PROPERTY_SEED takes another one, or `random` one for each test file: that is how to look for more.
  */
+const SEED = 20_260_101;
+
 const root = dirname(createRequire(__filename).resolve('fast-check/package.json'));
 const fastCheck = require(join(root, 'lib/cjs/fast-check.js')) as FastCheck;
 

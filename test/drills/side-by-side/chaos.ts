@@ -9,7 +9,7 @@ export function testChaos(seed: number): void {
   test(
     `chaos, seed ${seed}: every task comes to one end, and nothing that was finished is done again`,
     async () => {
-      const report = await runNamedDrill('chaos', seed);
+      const report = await runNamedDrill('chaos', { seed });
       expect(report.tasks.submitted).toBeGreaterThanOrEqual(1_000);
       expect(report.tasks).toMatchObject({ lost: 0, duplicateResults: 0 });
       expect(report.steps?.executedAfterFinish).toBe(0);

@@ -1,0 +1,3 @@
+import { testRotation } from '../rotation';
+
+testRotation(1_000);

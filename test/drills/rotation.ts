@@ -1,0 +1,16 @@
+import { type DrillChanges, LONG_DRILL_TIMEOUT_MS, runNamedDrill } from './run-named-drill';
+
+/** Runs the rotation drill as a test. */
+export function testRotation(tasks: number, changes: DrillChanges = {}): void {
+  test(
+    `keys rotate while ${tasks} tasks run, the last one is revoked at once, and no task fails`,
+    async () => {
+      const report = await runNamedDrill('rotation', { ...changes, tasks });
+      expect(report.tasks.submitted).toBeGreaterThanOrEqual(tasks);
+      expect(report.tasks).toMatchObject({ failed: 0, lost: 0 });
+      const detail = report.invariants.find(({ name }) => name === 'keys-really-change')?.detail;
+      expect(detail).toMatch(/^4 keys in turn, [1-9]\d* refusals?; 4 service accounts created, 1 left$/);
+    },
+    LONG_DRILL_TIMEOUT_MS,
+  );
+}
