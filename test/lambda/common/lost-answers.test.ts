@@ -239,7 +239,7 @@ describe('sessions', () => {
 
   test('in any order of reads, writes and lost answers hold what was put last, and no task overwrites what it has not read', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 14 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 14, size: 'max' }), async (steps) => {
         const name = nextId();
         const sessions = Array.from({ length: TASKS }, () => openSession(name));
         /** Write that the session holds, by its number, and the write that each task knows of. Undefined: none yet read. */
@@ -293,7 +293,7 @@ describe('sessions', () => {
         }
         await expect(openSession(name).get()).resolves.toBe(state);
       }),
-      { numRuns: 80 },
+      { numRuns: 200 },
     );
   });
 });
