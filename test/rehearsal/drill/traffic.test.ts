@@ -12,6 +12,8 @@ let server: Server;
 let client: ApiClient;
 /** Answers that the server owes. */
 let owed: (() => void)[];
+/** What a test started: a failed one leaves it running. */
+let generator: TrafficGenerator | undefined;
 
 beforeEach(async () => {
   owed = [];
@@ -28,8 +30,10 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  const paused = generator?.pause();
   client.close();
   server.closeAllConnections();
+  await paused;
   await new Promise((resolve) => server.close(resolve));
 });
 
@@ -43,7 +47,7 @@ function traffic(enoughWaiting: (underWay: number) => boolean): TrafficGenerator
 const real = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 test('a cloud that is slow to accept is not sent more and more: requests on their way count as tasks that wait', async () => {
-  const generator = traffic((underWay) => underWay >= 20);
+  generator = traffic((underWay) => underWay >= 20);
   generator.start();
   await real(1_500);
   // Looks are a tenth of a second apart, and up to a fifth of one is caught up on after a pause: less than the 64 requests that
