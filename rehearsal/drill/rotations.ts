@@ -104,7 +104,7 @@ export class DrilledRotations {
     return rotations;
   }
 
-  /** Rotates at equal distances of the traffic from now on. */
+  /** Rotates at equal distances of the traffic from now on, the last time right after the time before. */
   start(sent: () => number, tasks: number): void {
     const running = this.accompany(sent, tasks);
     running.catch(() => undefined); // Awaited at the end.
@@ -128,12 +128,16 @@ export class DrilledRotations {
     const { plan, cloud, keys, progress, signal } = this.props;
     const graces: Promise<void>[] = [];
     for (let time = 1; time <= plan.times; time += 1) {
-      await until(() => sent() >= (tasks * time) / (plan.times + 1), Number.POSITIVE_INFINITY, signal);
+      const leak = time === plan.times;
+      if (!leak) {
+        await until(() => sent() >= (tasks * time) / (plan.times + 1), Number.POSITIVE_INFINITY, signal);
+      }
       const before = this.rounds - 1;
-      // Workers keep a key for up to five minutes of the cloud: none is rotated away before anybody has used it.
+      // Workers keep a key for up to five minutes of the cloud: none is rotated away before anybody has used it. The one that
+      // leaks goes as soon as somebody has: whoever has only just read it still holds it when it is revoked.
       await until(() => (keys.uses(this.rounds).at(-1)?.accepted ?? 0) > 0, PATIENCE_MS, signal);
       await this.rotateAll();
-      if (time === plan.times) {
+      if (leak) {
         progress.say('', `key ${before + 1} is revoked at once, as after a leak`);
         keys.revoke(before);
       } else {

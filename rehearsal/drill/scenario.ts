@@ -216,7 +216,7 @@ export const scenarioSchema = z
       })
       .optional()
       .describe(
-        'secrets that rotate under load: once before the traffic and so many times during it; the last time the key before is revoked at once, as after a leak. The provider then takes valid keys only; default: it takes any',
+        'secrets that rotate under load: once before the traffic and so many times during it; the last time as soon as a worker uses the key before, which is revoked at once, as after a leak. The provider then takes valid keys only; default: it takes any',
       ),
     limit: z
       .strictObject({
