@@ -16,6 +16,7 @@ import type {
   PromptRequest,
   PromptResponse,
   ScoreRequest,
+  SecretRequest,
   SecretResponse,
   SessionRequest,
   SessionResponse,
@@ -167,8 +168,8 @@ export class AttemptDoor {
     }
   }
 
-  async secret(name: string): Promise<SecretResponse> {
-    return { value: await this.#context.secret(name) };
+  async secret(name: string, request?: SecretRequest): Promise<SecretResponse> {
+    return { value: await this.#context.secret(name, request) };
   }
 
   score({ value }: ScoreRequest): void {

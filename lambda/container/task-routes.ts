@@ -12,6 +12,7 @@ import {
   type ProtocolError,
   promptRequestSchema,
   scoreRequestSchema,
+  secretRequestSchema,
   sessionRequestSchema,
   TaskPath,
   usageRequestSchema,
@@ -110,6 +111,11 @@ const ROUTES: readonly Route[] = [
     },
   },
   { method: 'GET', path: [segment(TaskPath.SECRETS), '*'], answer: (door, { name }) => door.secret(name) },
+  {
+    method: 'POST',
+    path: [segment(TaskPath.SECRETS), '*'],
+    answer: (door, { name, body }) => door.secret(name, body(secretRequestSchema)),
+  },
   {
     method: 'PUT',
     path: [segment(TaskPath.SCORE)],

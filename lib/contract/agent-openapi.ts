@@ -23,6 +23,7 @@ import {
   runRequestSchema,
   runResponseSchema,
   scoreRequestSchema,
+  secretRequestSchema,
   secretResponseSchema,
   sessionRequestSchema,
   sessionResponseSchema,
@@ -112,6 +113,7 @@ const BODIES = {
   SessionRequest: { schema: sessionRequestSchema, example: { state: { greeted: true } } },
   SessionResponse: { schema: sessionResponseSchema, example: { id: 'chat-7', state: { greeted: true } } },
   FlagResponse: { schema: flagResponseSchema, example: { value: true } },
+  SecretRequest: { schema: secretRequestSchema, example: { rejected: '…' } },
   SecretResponse: { schema: secretResponseSchema, example: { value: '…' } },
   ScoreRequest: { schema: scoreRequestSchema, example: { value: 0.9 } },
   WorkerHealth: {
@@ -313,6 +315,11 @@ function workerPaths(): Record<string, JsonObject> {
       get: operation('getSecret', 'Read a secret of the service', 'SecretResponse', {
         description:
           'At most five minutes old: ask anew where it may have been rotated. The worker takes its value out of what it logs and keeps; what the agent logs is its own affair.',
+      }),
+      post: operation('replaceSecret', 'Get another value for one that was not accepted', 'SecretResponse', {
+        body: 'SecretRequest',
+        description:
+          'For when the other side answers 401: the secret is read again, and if it has still that value, the one before it is given, for during a rotation the other side may not know the new one yet. The same value again: there is no other.',
       }),
     },
     [SCORE]: {

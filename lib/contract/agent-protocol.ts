@@ -315,7 +315,13 @@ export type FlagType = (typeof FLAG_TYPES)[number];
 export const flagResponseSchema = z.strictObject({ value: z.union([z.boolean(), z.number(), z.string()]) });
 export type FlagResponse = z.infer<typeof flagResponseSchema>;
 
-/** `200` of `GET …/secrets/{name}`. */
+/** Body of `POST …/secrets/{name}`. */
+export const secretRequestSchema = z.strictObject({
+  rejected: z.string().min(1).describe('The value that was not accepted.'),
+});
+export type SecretRequest = z.infer<typeof secretRequestSchema>;
+
+/** `200` of `GET` and `POST …/secrets/{name}`. */
 export const secretResponseSchema = z.strictObject({ value: z.string() });
 export type SecretResponse = z.infer<typeof secretResponseSchema>;
 

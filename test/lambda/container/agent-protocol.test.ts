@@ -7,6 +7,7 @@ import {
   AGENT,
   behaviorDocument,
   KEY,
+  KEY_ARN,
   modelError,
   modelMessage,
   RELEASE,
@@ -571,6 +572,38 @@ describe('what else the worker offers', () => {
       const flag = await call('GET', '/flags/fast?type=boolean');
       expect([flag.status, flag.body.error.code]).toEqual([422, 'flag_unknown']);
       expect((await call('GET', '/flags/fast')).status).toBe(400);
+      return { result: null };
+    });
+  });
+
+  test('for a secret that was not accepted: the one that came meanwhile, and else the one before it', async () => {
+    let current = 'sk-first-6f1d20';
+    bench.cloud.secrets = ({ body }) => ({
+      body: {
+        ARN: KEY_ARN,
+        SecretString: (body as { VersionStage?: string }).VersionStage === 'AWSPREVIOUS' ? 'sk-before-90aa31' : current,
+      },
+    });
+    await bench.bridged(async ({ call }) => {
+      const another = async (rejected: string) => (await call('POST', '/secrets/anthropic', { rejected })).body;
+      expect((await call('GET', '/secrets/anthropic')).body).toEqual({ value: 'sk-first-6f1d20' });
+      expect(await another('sk-first-6f1d20')).toEqual({ value: 'sk-before-90aa31' });
+      current = 'sk-second-77c0e5';
+      expect(await another('sk-first-6f1d20')).toEqual({ value: 'sk-second-77c0e5' });
+      expect((await call('GET', '/secrets/anthropic')).body).toEqual({ value: 'sk-second-77c0e5' });
+      return { result: null };
+    });
+  });
+
+  test('refuses to replace a secret that the service has not, or without the value that was not accepted', async () => {
+    await bench.bridged(async ({ call }) => {
+      const unknown = await call('POST', '/secrets/other', { rejected: 'sk-first-6f1d20' });
+      expect([unknown.status, unknown.body.error.code]).toEqual([422, 'secret_unknown']);
+      for (const body of [{}, { rejected: '' }, { rejected: 'sk-first-6f1d20', more: 1 }]) {
+        const refused = await call('POST', '/secrets/anthropic', body);
+        expect([refused.status, refused.body.error.code]).toEqual([400, 'invalid_request']);
+        expect(JSON.stringify(refused.body)).not.toContain('sk-first');
+      }
       return { result: null };
     });
   });
