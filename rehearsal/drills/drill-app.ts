@@ -53,13 +53,17 @@ export function drillScenario(
   name: string,
   releases: readonly ScenarioRelease[],
   variants: readonly Variant[] = [],
-  { brokenProbe = false, speed = SPEED }: { readonly brokenProbe?: boolean; readonly speed?: number } = {},
+  {
+    brokenProbe = false,
+    speed = SPEED,
+    ratePerSecond = TRAFFIC.ratePerSecond,
+  }: { readonly brokenProbe?: boolean; readonly speed?: number; readonly ratePerSecond?: number } = {},
 ): Scenario {
   return {
     name,
     app: APP,
     speed,
-    traffic: TRAFFIC,
+    traffic: { ...TRAFFIC, ratePerSecond },
     secrets: [{ name: '*ProviderKey*', value: 'drill' }],
     provider: {
       rules: [
