@@ -105,6 +105,25 @@ test('what long polls bring beyond the free slots is given back at once, and don
   await end();
 });
 
+test('a queue that was empty for long is asked as before once there is work: an urgent task does not wait for all the others', async () => {
+  const { world, end } = await started({ slots: 1, slowest: 1 });
+  await world.clock.advance(MINUTE);
+  for (let task = 0; task < 100; task += 1) {
+    world.arrive('low', { runsMs: 1_000, ends: 'delete' });
+  }
+  // Long polls of the other queues that were under way have ended by then.
+  await world.clock.advance(30_000);
+  world.arrive('high', quick);
+  await world.clock.advance(10_000);
+  expect(world.begun).toContain('high');
+  // By short polls, in the queues' turns: a long one for each free slot may bring more than can be run.
+  expect(world.receives[0]).toBeGreaterThanOrEqual(40);
+  expect(world.receives[20]).toBeLessThan(15);
+  expect(world.waiting('low')).toBeGreaterThan(30);
+  await world.clock.advance(2 * MINUTE);
+  await end();
+});
+
 test('a full container does not poll, and one with a free slot does not wait for its neighbours', async () => {
   const { world, end } = await started({ slots: 1, slowest: 1 });
   world.arrive('high', { runsMs: 10 * MINUTE, ends: 'delete' });

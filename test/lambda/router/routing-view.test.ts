@@ -1,4 +1,5 @@
 import { RoutingView } from '../../../lambda/router/routing-view';
+import { OPENING_DELAY_MS } from '../../../lambda/router/valve-update';
 import type { AliasSnapshot } from '../../../lib/contract';
 import { awsError, FakeClock, START } from '../common/support/fakes';
 import { CLOSED, MemoryRouting, shifting, UNDER_WAY, valve } from './support';
@@ -133,6 +134,15 @@ test('a look that took long is followed by another read', async () => {
   alias.takes = 6_000;
   await view.current();
   expect(store.reads).toBe(2);
+});
+
+test('what a slow look saw takes effect as long after the write as what a quick one saw', async () => {
+  const store = new MemoryRouting(UNDER_WAY);
+  const { alias, view } = setUp(store);
+  alias.seen = shifting(0.1);
+  alias.takes = 4_000;
+  await view.current();
+  expect(store.writes).toMatchObject([{ checkedAt: START + 4_000, effectiveAt: START + 4_000 + OPENING_DELAY_MS }]);
 });
 
 test('requests that come together share one read', async () => {

@@ -175,3 +175,23 @@ test("a task's journal holds no other task's entries", async () => {
   await store.record(one, entryOf('step:a', 1, 'finished'));
   expect(await store.load(two)).toEqual([]);
 });
+
+test('a journal larger than one answer of the table is loaded whole', async () => {
+  const taskId = newTaskId();
+  const keys = Array.from({ length: 30 }, (_, n) => `step:large${n}`);
+  for (const key of keys) {
+    await store.record(taskId, { ...entryOf(key, 1, 'finished'), json: JSON.stringify('x'.repeat(40_000)) });
+  }
+  const loaded = await store.load(taskId);
+  expect(loaded.map(({ key }) => key).sort()).toEqual(keys.sort());
+});
+
+test("an entry that has expired is nobody's: it is not loaded, and any attempt writes over it", async () => {
+  const taskId = newTaskId();
+  const lastMinute = Math.floor(Date.now() / 1000) - 60;
+  await store.record(taskId, { ...entryOf('step:a', 3, 'finished'), expiresAt: lastMinute });
+  expect(await store.load(taskId)).toEqual([]);
+  const fresh = entryOf('step:a', 1, 'started');
+  expect(await store.record(taskId, fresh)).toEqual({ kind: 'written' });
+  expect(await store.load(taskId)).toEqual([fresh]);
+});

@@ -319,6 +319,33 @@ describe('a lease', () => {
     expect(await store.renew(lease)).toMatchObject({ kind: 'renewed', lease: { expiresAt: clock.time + LEASE_MS } });
     expect((await cloud.task(id)).lease).toEqual({ token: lease.token, expiresAt: clock.time + LEASE_MS });
   });
+
+  test('is lost to a repetition of its own claim that came when the worker was done', async () => {
+    const store = storeAt(new HandClock());
+    const { id } = await cloud.putTask();
+    const claim = await store.claim(id, 'stable', undefined);
+    const lease = claim.kind === 'claimed' ? claim.lease : { taskId: id, token: 'none', attempt: 0, expiresAt: 0 };
+    await store.giveBack(lease, { usage: NOTHING_USED, ranMs: 1 });
+    await documents.send(
+      new UpdateCommand({
+        TableName: TASKS,
+        Key: TaskKey.task(id),
+        UpdateExpression: 'SET #status = :running, lease = :lease ADD attempts :one',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: {
+          ':running': 'running',
+          ':lease': { token: lease.token, expiresAt: lease.expiresAt },
+          ':one': 1,
+        },
+      }),
+    );
+    const before = await cloud.task(id);
+    expect(await store.renew(lease)).toEqual({ kind: 'lost' });
+    expect(await store.giveBack(lease, { usage: NOTHING_USED, ranMs: 1 })).toMatchObject({ kind: 'lost' });
+    const end = { status: 'succeeded', usage: NOTHING_USED, ranMs: 1 } as const;
+    expect(await store.finish(lease, end)).toMatchObject({ kind: 'lost' });
+    expect(await cloud.task(id)).toEqual(before);
+  });
 });
 
 test('a claim of a record that cannot be read says which of its fields are wrong', async () => {

@@ -77,6 +77,7 @@ export class PollerWorld {
   idleSince: number;
   private readonly messages: Message[] = [];
   private readonly byHandle = new Map<string, Receipt>();
+  private acquiring = 0;
   private lastGrant: Protection = 'protected';
   private sequence = 0;
 
@@ -141,8 +142,8 @@ export class PollerWorld {
   ): Promise<SqsRecord[]> {
     this.calls.receive += 1;
     this.receives[waitSeconds] = (this.receives[waitSeconds] ?? 0) + 1;
-    if (most < 1 || most > 10) {
-      this.broken.push(`asked for ${most} messages`);
+    if (most < 1 || most > 10 || most > this.options.slots - this.running) {
+      this.broken.push(`asked for ${most} messages while ${this.running} tasks run`);
     }
     await this.latency();
     if (this.options.random() < (this.options.failing ?? 0)) {
@@ -205,7 +206,9 @@ export class PollerWorld {
     if (this.isProtected) {
       return 'protected';
     }
+    this.acquiring += 1;
     await this.latency();
+    this.acquiring -= 1;
     const draw = this.options.random();
     const { refusing = 0, unavailable = 0 } = this.options;
     this.lastGrant = draw < refusing ? 'refused' : draw < refusing + unavailable ? 'unprotected' : 'protected';
@@ -215,6 +218,9 @@ export class PollerWorld {
 
   private async release(): Promise<void> {
     this.calls.release += 1;
+    if (this.acquiring > 0) {
+      this.broken.push('protection is given up while it is asked for');
+    }
     if (this.isProtected) {
       if (this.running > 0) {
         this.broken.push('protection is given up while a task runs');

@@ -1,0 +1,60 @@
+import type { Clock } from '../../../lambda/common/clock';
+import { Heartbeat, type HeartbeatParts } from '../../../lambda/worker/heartbeat';
+import { leaseTimes } from '../../../lambda/worker/lease-times';
+import type { Lease } from '../../../lambda/worker/task-store';
+import { LEASE_MS } from '../../../lib/contract';
+import { CapturedLog } from '../common/support/fakes';
+
+const TIMES = leaseTimes({});
+const LEASE: Lease = { taskId: 't', token: 'token', attempt: 1, expiresAt: LEASE_MS };
+
+/** By which one heartbeat is due at once, and nothing else ever. */
+class OneBeat implements Clock {
+  #beats = 0;
+  now = () => 0;
+
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    if (milliseconds === TIMES.heartbeatMs && this.#beats === 0) {
+      this.#beats += 1;
+      return Promise.resolve();
+    }
+    return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+  }
+}
+
+function begin(revoked: HeartbeatParts['revoked']) {
+  const controller = new AbortController();
+  const heartbeat = new Heartbeat(LEASE, controller, {
+    renew: async (lease) => ({ kind: 'renewed', lease, cancelRequested: false }),
+    hide: async () => {},
+    revoked,
+    times: TIMES,
+    clock: new OneBeat(),
+    logger: new CapturedLog(),
+  });
+  return { heartbeat, signal: controller.signal };
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+test('a release that is found revoked ends the attempt: its task goes back', async () => {
+  const { heartbeat, signal } = begin(async () => true);
+  await settled();
+  expect(signal.reason).toMatchObject({ code: 'handed_back' });
+  await heartbeat.stop();
+});
+
+test('ends nothing any more when that is found out after the attempt', async () => {
+  let tell = (_: boolean) => {};
+  const { heartbeat, signal } = begin(
+    () =>
+      new Promise((resolve) => {
+        tell = resolve;
+      }),
+  );
+  await settled();
+  await heartbeat.stop();
+  tell(true);
+  await settled();
+  expect(signal.aborted).toBe(false);
+});
