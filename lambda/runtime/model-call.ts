@@ -29,7 +29,8 @@ export function requestTo(settings: ModelSettings, { prompt, system, maxTokens }
 /**
  * Asks one model once. A key that is not accepted may have been rotated since it was read: it is read again, and the new
  * one tried. If that one is not accepted either, the provider may not know it yet, so the former one is tried: it is
- * good until the grace period of a rotation ends.
+ * good until the grace period of a rotation ends. A rotation that ended between these two reads made what was current the
+ * former one, so then the current one is read once more.
  *
  * @throws ProviderError for everything that went wrong at the provider or on the way
  * @throws the signal's reason when it aborts
@@ -52,7 +53,7 @@ export async function callModel(
   } catch (error) {
     refusal = unauthorized(error);
   }
-  for (const stage of ['AWSCURRENT', 'AWSPREVIOUS'] as const) {
+  for (const stage of ['AWSCURRENT', 'AWSPREVIOUS', 'AWSCURRENT'] as const) {
     const other = stage === 'AWSCURRENT' ? await secrets.renew(secret, key) : await secrets.previous(secret);
     if (other === undefined || tried.has(other)) {
       continue;

@@ -103,7 +103,12 @@ export class SecretReader {
    */
   async instead(name: string, rejected: string): Promise<string> {
     const current = await this.renew(name, rejected);
-    return current === rejected ? ((await this.previous(name)) ?? current) : current;
+    if (current !== rejected) {
+      return current;
+    }
+    const previous = await this.previous(name);
+    // A rotation that ended between the two reads: what was current is the one before now.
+    return previous === rejected ? this.renew(name, rejected) : (previous ?? current);
   }
 
   /** The value before the last rotation; undefined when there is none, or when it cannot be read. */

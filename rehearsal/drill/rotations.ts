@@ -104,7 +104,7 @@ export class DrilledRotations {
     return rotations;
   }
 
-  /** Rotates at equal distances of the traffic from now on, the last time right after the time before. */
+  /** Rotates at equal distances of the traffic from now on, and the last time because the key in use has leaked. */
   start(sent: () => number, tasks: number): void {
     const running = this.accompany(sent, tasks);
     running.catch(() => undefined); // Awaited at the end.
@@ -114,7 +114,7 @@ export class DrilledRotations {
   async finish(): Promise<RotationHistory> {
     const { keys, signal } = this.props;
     await this.running;
-    await until(() => (keys.uses(this.rounds).at(-1)?.accepted ?? 0) > 0, PATIENCE_MS, signal);
+    await this.untilUsed();
     await until(() => keys.accountCounts.left <= 1, PATIENCE_MS, signal);
     this.client.destroy();
     return {
@@ -125,26 +125,35 @@ export class DrilledRotations {
   }
 
   private async accompany(sent: () => number, tasks: number): Promise<void> {
-    const { plan, cloud, keys, progress, signal } = this.props;
-    const graces: Promise<void>[] = [];
-    for (let time = 1; time <= plan.times; time += 1) {
-      const leak = time === plan.times;
-      if (!leak) {
-        await until(() => sent() >= (tasks * time) / (plan.times + 1), Number.POSITIVE_INFINITY, signal);
-      }
-      const before = this.rounds - 1;
-      // Workers keep a key for up to five minutes of the cloud: none is rotated away before anybody has used it. The one that
-      // leaks goes as soon as somebody has: whoever has only just read it still holds it when it is revoked.
-      await until(() => (keys.uses(this.rounds).at(-1)?.accepted ?? 0) > 0, PATIENCE_MS, signal);
+    const { plan, cloud, keys, signal } = this.props;
+    const outdated: { readonly key: number; readonly graceOver: Promise<void> }[] = [];
+    for (let time = 1; time < plan.times; time += 1) {
+      await until(() => sent() >= (tasks * time) / (plan.times + 1), Number.POSITIVE_INFINITY, signal);
+      // Workers keep a key for up to five minutes of the cloud: none is rotated away before anybody has used it.
+      await this.untilUsed();
       await this.rotateAll();
-      if (leak) {
-        progress.say('', `key ${before + 1} is revoked at once, as after a leak`);
-        keys.revoke(before);
-      } else {
-        graces.push(cloud.clock.sleep(plan.graceSeconds * 1_000, signal).then(() => keys.revoke(before)));
-      }
+      outdated.push({ key: this.rounds - 2, graceOver: cloud.clock.sleep(plan.graceSeconds * 1_000, signal) });
     }
-    await Promise.all(graces);
+    await this.leak();
+    // Nobody takes away the key before one that has leaked: it is what workers go on with.
+    await Promise.all(outdated.map(({ key, graceOver }) => graceOver.then(() => keys.revoke(key))));
+  }
+
+  /** Revokes the key that workers use, and rotates once one of them has met the refusal. */
+  private async leak(): Promise<void> {
+    const { keys, progress, signal } = this.props;
+    await this.untilUsed();
+    const leaked = this.rounds - 1;
+    keys.revoke(leaked);
+    progress.say('', `key ${leaked + 1} is revoked while it is in use, as after a leak`);
+    await until(() => (keys.uses(this.rounds).at(-1)?.refused ?? 0) > 0, PATIENCE_MS, signal);
+    await this.rotateAll();
+  }
+
+  /** Waits until the newest key is used. */
+  private untilUsed(): Promise<void> {
+    const { keys, signal } = this.props;
+    return until(() => (keys.uses(this.rounds).at(-1)?.accepted ?? 0) > 0, PATIENCE_MS, signal);
   }
 
   private async rotateAll(): Promise<void> {

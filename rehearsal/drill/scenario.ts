@@ -204,7 +204,12 @@ export const scenarioSchema = z
           .describe(
             'construct paths of the secrets that rotate, * stands for anything, for example "*/ProviderKey/Secret/*"',
           ),
-        times: z.number().int().min(1).max(20).describe('how often each rotates while there is traffic'),
+        times: z
+          .number()
+          .int()
+          .min(2)
+          .max(20)
+          .describe('how often each rotates while there is traffic; workers need a key before the one that leaks'),
         graceSeconds: z
           .number()
           .int()
@@ -216,7 +221,7 @@ export const scenarioSchema = z
       })
       .optional()
       .describe(
-        'secrets that rotate under load: once before the traffic and so many times during it; the last time as soon as a worker uses the key before, which is revoked at once, as after a leak. The provider then takes valid keys only; default: it takes any',
+        'secrets that rotate under load: once before the traffic and so many times during it; the last time because the key in use is revoked, as after a leak. The provider then takes valid keys only; default: it takes any',
       ),
     limit: z
       .strictObject({

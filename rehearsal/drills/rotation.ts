@@ -11,7 +11,7 @@ const ADMIN_KEY = 'sk-drill-admin-90d4e';
 /** Keys of a pool and of service accounts change under load; nobody notices but the provider. */
 export const rotation: NamedDrill = {
   name: 'rotation',
-  shows: 'keys rotate while 1,000 tasks run, the last one is revoked at once, and no task fails',
+  shows: 'keys rotate while 1,000 tasks run, one is revoked while it is in use, and no task fails',
   scenario: async (): Promise<Scenario> => ({
     name: 'rotation',
     app: 'node --import tsx examples/drill-agent/app.ts',

@@ -3,7 +3,7 @@ import { type DrillChanges, LONG_DRILL_TIMEOUT_MS, runNamedDrill } from './run-n
 /** Runs the rotation drill as a test. */
 export function testRotation(tasks: number, changes: DrillChanges = {}): void {
   test(
-    `keys rotate while ${tasks} tasks run, the last one is revoked at once, and no task fails`,
+    `keys rotate while ${tasks} tasks run, one is revoked while it is in use, and no task fails`,
     async () => {
       const report = await runNamedDrill('rotation', { ...changes, tasks });
       expect(report.tasks.submitted).toBeGreaterThanOrEqual(tasks);

@@ -15,7 +15,7 @@ export const rotationsComplete: Invariant = {
 
 export const rotationsHarmNobody: Invariant = {
   name: 'rotations-harm-nobody',
-  promise: 'no task fails while keys rotate, not even when the key in use is revoked at once',
+  promise: 'no task fails while keys rotate, not even when the key in use is revoked',
   check: (history) =>
     withRotations(history, () =>
       judge(
@@ -27,7 +27,7 @@ export const rotationsHarmNobody: Invariant = {
 
 export const keysAreUsedAndRevoked: Invariant = {
   name: 'keys-really-change',
-  promise: 'workers use each new key, those before are revoked, and a refused key is refreshed',
+  promise: 'workers use each new key, those before are revoked, and for a refused key they find another',
   check: (history) =>
     withRotations(history, ({ keys, accounts }) => {
       const refused = keys.reduce((sum, key) => sum + key.refused, 0);
@@ -35,7 +35,7 @@ export const keysAreUsedAndRevoked: Invariant = {
         [
           ...keys.flatMap((key, index) => (key.accepted === 0 ? [`key ${index + 1} was never used`] : [])),
           ...keys.slice(0, -1).flatMap((key, index) => (key.revoked ? [] : [`key ${index + 1} was not revoked`])),
-          ...(refused === 0 ? ['no worker ever met a refusal, so none had to refresh'] : []),
+          ...(refused === 0 ? ['no worker ever met a refusal, so none had to find another key'] : []),
           ...(accounts.left > 1 ? [`${accounts.left} service accounts are left, expected the current one`] : []),
         ],
         `${plural(keys.length, 'key')} in turn, ${plural(refused, 'refusal')}; ${accounts.created} service accounts created, ${accounts.left} left`,

@@ -55,6 +55,18 @@ test('takes the former key while the provider does not know the new one yet, and
   expect(lines.join()).not.toMatch(/key-[12]/);
 });
 
+test('takes the new key when the rotation ends between the reads of the current and of the former one', async () => {
+  const { call, stored, sent } = setUp(new Set(['key-2-bbbb']));
+  Object.defineProperty(stored, 'AWSPREVIOUS', {
+    get: () => {
+      stored.AWSCURRENT = 'key-2-bbbb';
+      return 'key-1-aaaa';
+    },
+  });
+  expect(await call()).toMatchObject({ text: 'fine' });
+  expect(sent).toEqual(['key-1-aaaa', 'key-2-bbbb']);
+});
+
 test('fails when no version of the key is accepted, having tried each once', async () => {
   const { call, stored, sent } = setUp(new Set());
   Object.assign(stored, { AWSCURRENT: 'key-2-bbbb', AWSPREVIOUS: 'key-1-aaaa' });

@@ -121,6 +121,12 @@ describe('in place of a value that was not accepted', () => {
     expect(await only.reader.instead('crm', 'one-value')).toBe('one-value');
   });
 
+  test('gives the new one when the rotation ends between the reads of the current and of the former one', async () => {
+    const { reader } = setUp(['old-value', 'old-value', 'old-value', 'new-value']);
+    await reader.get('crm');
+    expect(await reader.instead('crm', 'old-value')).toBe('new-value');
+  });
+
   test('fails when the secret cannot be read any more', async () => {
     const { reader } = setUp(['old-value', named('AccessDeniedException', 'no')]);
     await reader.get('crm');

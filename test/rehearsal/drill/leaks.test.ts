@@ -18,7 +18,7 @@ const rotating: Scenario = {
   ...scenario,
   rotation: {
     secrets: ['*'],
-    times: 1,
+    times: 2,
     graceSeconds: 600,
     poolKeys: ['sk-pool-1-77ab3c', 'sk-pool-2-5f0c1d'],
     adminKey: 'sk-admin-90d4e1',

@@ -59,9 +59,9 @@ test.each<[string, Partial<DrillHistory>, string]>([
     'keys-really-change: key 1 was not revoked',
   ],
   [
-    'when no worker had to refresh',
+    'when no worker was refused',
     { rotations: rotated({ keys: [used, used] }) },
-    'keys-really-change: no worker ever met a refusal, so none had to refresh',
+    'keys-really-change: no worker ever met a refusal, so none had to find another key',
   ],
   [
     'for service accounts that pile up',
