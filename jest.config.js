@@ -4,6 +4,9 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 /** Tests that judge latency and real time: they get the machine for themselves. */
 const DRILLS = ['<rootDir>/test/drills/', '<rootDir>/test/bin/'];
 
+/** The same, for a part: how much of a limit is used depends on who else wants the processor. */
+const LIMITER_LOAD = '<rootDir>/test/lambda/runtime/limiter-processes.test.ts';
+
 /** Rollouts that are rehearsed whole and judge neither: two at once. */
 const SIDE_BY_SIDE = '<rootDir>/test/drills/side-by-side/';
 
@@ -45,13 +48,13 @@ module.exports = {
       ...common,
       displayName: 'parts',
       testMatch: ['**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', ...DRILLS],
+      testPathIgnorePatterns: ['/node_modules/', ...DRILLS, LIMITER_LOAD],
     },
     { ...common, displayName: 'side-by-side', testMatch: [`${SIDE_BY_SIDE}*.test.ts`] },
     {
       ...common,
       displayName: 'drills',
-      testMatch: DRILLS.map((folder) => `${folder}**/*.test.ts`),
+      testMatch: [...DRILLS.map((folder) => `${folder}**/*.test.ts`), LIMITER_LOAD],
       testPathIgnorePatterns: ['/node_modules/', SIDE_BY_SIDE, LONG],
     },
     { ...common, displayName: 'long', testMatch: [`${LONG}*.test.ts`] },
