@@ -7,8 +7,9 @@ import { TableJournalStore } from '../../../lambda/worker/journal-store';
 import { JOURNAL_KINDS, type JournalEntry } from '../../../lib/contract';
 import { type LocalDynamoDb, startDynamoDb } from '../../support/local-dynamodb';
 import { newTaskId } from './support/attempts';
+import { entryOf } from './support/journal-entry';
 import { MemoryJournal } from './support/memory-journal';
-import { RELEASE, TASKS } from './support/task-cloud';
+import { TASKS } from './support/task-cloud';
 import { undelayedRetries } from './support/undelayed';
 import { Wire } from './support/wire';
 
@@ -47,20 +48,6 @@ function loseNextAnswer(): void {
     return 'lose';
   };
 }
-
-const entryOf = (key: string, attempt: number, state: JournalEntry['state']): JournalEntry => ({
-  key,
-  kind: 'step',
-  name: key.slice('step:'.length),
-  state,
-  attempt,
-  token: `token-${attempt}`,
-  release: RELEASE,
-  order: 0,
-  at: 1,
-  expiresAt: 4_000_000_000,
-  ...(state === 'finished' ? { json: `"${attempt}"` } : {}),
-});
 
 /** What happens to a write: `lost`: it arrives, its answer does not, and the SDK writes again. */
 type Fate = 'answered' | 'lost' | 'late';

@@ -51,6 +51,15 @@ function storeAt(clock: HandClock): TaskStore {
   });
 }
 
+/** The lease of a task that nobody has. */
+async function leaseOf(store: TaskStore, taskId: string): Promise<Lease> {
+  const claim = await store.claim(taskId, 'stable', undefined);
+  if (claim.kind !== 'claimed') {
+    throw new Error(`${taskId} is ${claim.kind}`);
+  }
+  return claim.lease;
+}
+
 /** The next write arrives, but its answer gets lost: the SDK repeats it. */
 function loseNextAnswer(): void {
   let lost = false;
@@ -313,8 +322,7 @@ describe('a lease', () => {
     const clock = new HandClock();
     const store = storeAt(clock);
     const { id } = await cloud.putTask();
-    const claim = await store.claim(id, 'stable', undefined);
-    const lease = claim.kind === 'claimed' ? claim.lease : { taskId: id, token: 'none', attempt: 0, expiresAt: 0 };
+    const lease = await leaseOf(store, id);
     clock.time += 2 * LEASE_MS;
     expect(await store.renew(lease)).toMatchObject({ kind: 'renewed', lease: { expiresAt: clock.time + LEASE_MS } });
     expect((await cloud.task(id)).lease).toEqual({ token: lease.token, expiresAt: clock.time + LEASE_MS });
@@ -323,8 +331,7 @@ describe('a lease', () => {
   test('is lost to a repetition of its own claim that came when the worker was done', async () => {
     const store = storeAt(new HandClock());
     const { id } = await cloud.putTask();
-    const claim = await store.claim(id, 'stable', undefined);
-    const lease = claim.kind === 'claimed' ? claim.lease : { taskId: id, token: 'none', attempt: 0, expiresAt: 0 };
+    const lease = await leaseOf(store, id);
     await store.giveBack(lease, { usage: NOTHING_USED, ranMs: 1 });
     await documents.send(
       new UpdateCommand({
