@@ -5,7 +5,7 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 const DRILLS = ['<rootDir>/test/drills/', '<rootDir>/test/bin/'];
 
 /** The same, for a part: how much of a limit is used depends on who else wants the processor. */
-const LIMITER_LOAD = '<rootDir>/test/lambda/runtime/limiter-processes.test.ts';
+const LIMITER_LOAD = '<rootDir>/test/lambda/runtime/rate-limiter/limiter-processes.test.ts';
 
 /** Rollouts that are rehearsed whole and judge neither: two at once. */
 const SIDE_BY_SIDE = '<rootDir>/test/drills/side-by-side/';
@@ -32,7 +32,7 @@ const common = {
     '^cdk-agent-lanes$': '<rootDir>/lib/index.ts',
     '^cdk-agent-lanes/runtime$': '<rootDir>/lambda/runtime/index.ts',
     '^cdk-agent-lanes/worker$': '<rootDir>/lambda/worker/index.ts',
-    '^cdk-agent-lanes/container$': '<rootDir>/lambda/container/index.ts',
+    '^cdk-agent-lanes/container$': '<rootDir>/lambda/functions/container/index.ts',
   },
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',
 };

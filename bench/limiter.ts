@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
-import { documentClient } from '../lambda/common/clients/dynamodb';
-import { systemClock } from '../lambda/common/clock';
-import { type RateLimiter, UNLIMITED } from '../lambda/runtime/limiter';
-import { SharedRateLimiter } from '../lambda/runtime/limiter-shared';
-import { LimitStore } from '../lambda/runtime/limiter-store';
+import { type RateLimiter, UNLIMITED } from '../lambda/runtime/rate-limiter/limiter';
+import { SharedRateLimiter } from '../lambda/runtime/rate-limiter/limiter-shared';
+import { LimitStore } from '../lambda/runtime/rate-limiter/limiter-store';
+import { documentClient } from '../lambda/shared/aws/clients/dynamodb';
+import { systemClock } from '../lambda/shared/clock';
 import { type Comparison, median } from './measure';
 
 const TABLE = 'control';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { FINAL_STATUSES, TASK_SORT_KEY, TASKS_PATH } from '../lib/contract';
 import { RehearsalCloud } from '../rehearsal/cloud';
 import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../rehearsal/core/resource';
-import { type AgentUnderTest, findAgent } from '../rehearsal/drill/agent-under-test';
-import { ApiClient } from '../rehearsal/drill/api-client';
-import { fillSecrets } from '../rehearsal/drill/secrets';
+import { type AgentUnderTest, findAgent } from '../rehearsal/drill/scenario/agent-under-test';
+import { ApiClient } from '../rehearsal/drill/traffic/api-client';
+import { fillSecrets } from '../rehearsal/drill/traffic/secrets';
 import { ScriptedProvider } from '../rehearsal/provider';
 
 const ROOT = join(__dirname, '..');
@@ -114,7 +114,7 @@ async function send(client: ApiClient, count: number, input: unknown): Promise<v
 }
 
 async function allFinal(cloud: RehearsalCloud, table: string, count: number): Promise<void> {
-  const patience = performance.now() + PATIENCE_MS;
+  const scaledTimeout = performance.now() + PATIENCE_MS;
   const finals: readonly unknown[] = FINAL_STATUSES;
   for (;;) {
     const items = await cloud.tables.scan(table);
@@ -122,7 +122,7 @@ async function allFinal(cloud: RehearsalCloud, table: string, count: number): Pr
     if (final >= count) {
       return;
     }
-    if (performance.now() > patience) {
+    if (performance.now() > scaledTimeout) {
       throw new Error(`${final} of ${count} tasks were finished after ${PATIENCE_MS / 1000} s`);
     }
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -7,9 +7,9 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
-import { documentClient } from '../lambda/common/clients/dynamodb';
-import { once } from '../lambda/common/once';
-import { envelopeOf } from '../lambda/common/task-queues';
+import { documentClient } from '../lambda/shared/aws/clients/dynamodb';
+import { once } from '../lambda/shared/once';
+import { envelopeOf } from '../lambda/shared/tasks/task-queues';
 import { createHandler } from '../lambda/worker';
 import { Env, TaskKey, type TaskRecord } from '../lib/contract';
 import { type Comparison, median } from './measure';

@@ -3,7 +3,7 @@ import './commands/quiet-sdk';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { packageRoot } from '../rehearsal/drills/package-root';
+import { packageRoot } from '../rehearsal/catalog/package-root';
 import { drillCommand } from './commands/drill';
 import { ExitCode } from './commands/exit-codes';
 import { openApiCommand } from './commands/openapi';

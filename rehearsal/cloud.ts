@@ -1,3 +1,4 @@
+import { ApiServer } from './api-server';
 import { chooseStack, readAssembly } from './assembly';
 import { FaultPlan } from './chaos';
 import type { RehearsalClock } from './core/clock';
@@ -5,7 +6,6 @@ import { OPERATOR_CREDENTIALS } from './core/operator';
 import type { AlarmView, AliasView, Credentials, IamPort, LambdaPort, MetricsPort } from './core/ports';
 import { seededRandom } from './core/random';
 import { ScaledClock } from './core/scaled-clock';
-import { Front } from './front';
 import { createHttpApi } from './services/apigateway';
 import { type ConfigurationDeploymentView, createAppConfig } from './services/appconfig';
 import { createApplicationAutoScaling, type ScalingActivity } from './services/applicationautoscaling';
@@ -123,7 +123,7 @@ export class RehearsalCloud {
     });
     const { iam, handlers: iamHandlers } = createIam();
     const faults = new FaultPlan(clock, options.seed);
-    const front = await Front.start({ iam, faults });
+    const front = await ApiServer.start({ iam, faults });
     const traces = new Traces();
     front.add(xrayService(traces));
     return new RehearsalCloud(options, clock, faults, front, await XRayDaemon.start(traces), iam, iamHandlers);
@@ -167,7 +167,7 @@ export class RehearsalCloud {
     readonly clock: RehearsalClock,
     /** What goes wrong on purpose: nothing before it is told to begin. */
     readonly faults: FaultPlan,
-    private readonly front: Front,
+    private readonly front: ApiServer,
     private readonly xray: XRayDaemon,
     readonly iam: IamPort & ReturnType<typeof createIam>['iam'],
     iamHandlers: ReturnType<typeof createIam>['handlers'],

@@ -19,7 +19,7 @@ export interface BundleEntry {
   readonly dockerfile?: string;
 }
 
-/** Functions of the library that run in AWS: folders of `lambda/`. */
+/** Functions of the library that run in AWS: folders of `lambda/functions/`. */
 const FUNCTIONS = [
   'router',
   'api',
@@ -33,14 +33,18 @@ const FUNCTIONS = [
 ] as const;
 
 export const BUNDLES: readonly BundleEntry[] = [
-  ...FUNCTIONS.map((name) => ({ name, entry: `lambda/${name}/index.ts` })),
+  ...FUNCTIONS.map((name) => ({ name, entry: `lambda/functions/${name}/index.ts` })),
   { name: 'rehearsal-bootstrap', entry: 'rehearsal/services/lambda/bootstrap.ts' },
-  { name: 'container-worker', entry: 'lambda/container/main.ts', dockerfile: 'lambda/container/Dockerfile' },
+  {
+    name: 'container-worker',
+    entry: 'lambda/functions/container/main.ts',
+    dockerfile: 'lambda/functions/container/Dockerfile',
+  },
 ];
 
 /** Stand in for the SDK's chain of credential providers, which is a third of a bundle. */
-const FUNCTION_CREDENTIALS = join(ROOT, 'lambda/common/lambda-credentials.ts');
-const CONTAINER_CREDENTIALS = join(ROOT, 'lambda/common/container-credentials.ts');
+const FUNCTION_CREDENTIALS = join(ROOT, 'lambda/shared/aws/lambda-credentials.ts');
+const CONTAINER_CREDENTIALS = join(ROOT, 'lambda/shared/aws/container-credentials.ts');
 
 /**
  * Bundles every entry of {@link BUNDLES} to `assets/<name>/index.js` (CommonJS, the AWS SDK included, so that a function

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
+import { DRILLS } from '../../rehearsal/catalog';
+import { packageRoot } from '../../rehearsal/catalog/package-root';
 import { withTasks } from '../../rehearsal/drill';
-import { DRILLS } from '../../rehearsal/drills';
-import { packageRoot } from '../../rehearsal/drills/package-root';
 import { EXIT_CODE_HELP, ExitCode } from './exit-codes';
 import { numberBetween } from './parse-number';
 import { runAndReport, TERMINAL, type Terminal } from './run-and-report';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { type RedriveAnswer, type RedriveRequest, redriveAnswerSchema } from '../../lambda/redrive/protocol';
+import { type RedriveAnswer, type RedriveRequest, redriveAnswerSchema } from '../../lambda/functions/redrive/protocol';
 
 /** The function could not be found, invoked, or understood. The message says what to do. */
 export class RedriveError extends Error {

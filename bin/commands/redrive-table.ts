@@ -1,7 +1,7 @@
-import type { DeadEntry } from '../../lambda/redrive/protocol';
-import type { Style } from '../../rehearsal/drill/style';
+import type { DeadEntry } from '../../lambda/functions/redrive/protocol';
+import type { Style } from '../../rehearsal/drill/report/style';
 
-const LONGEST_CELL = 60;
+const MAX_CELL = 60;
 
 const COLUMNS: readonly (readonly [string, (entry: DeadEntry) => string])[] = [
   ['task', ({ task, message }) => task ?? `message ${message}`],
@@ -21,7 +21,7 @@ function fateInWords({ fate, done, problem, sentTo }: DeadEntry): string {
     return 'NOT DONE';
   }
   switch (fate) {
-    case 'send_back':
+    case 'redrive':
       return done ? `sent back to ${sentTo}` : 'can be sent back';
     case 'remove':
       return done ? 'message removed' : 'only its message is left';
@@ -49,14 +49,14 @@ export function renderEntries(entries: readonly DeadEntry[], style: Style): read
     ...entries.flatMap((entry, index) => {
       const row = line(rows[index] ?? []);
       const why = entry.problem ?? entry.reason;
-      const coloured = entry.problem !== undefined ? style.bad(row) : entry.done ? style.good(row) : row;
-      return why === undefined ? [coloured] : [coloured, style.dim(`  ${printable(why, 300)}`)];
+      const colored = entry.problem !== undefined ? style.bad(row) : entry.done ? style.good(row) : row;
+      return why === undefined ? [colored] : [colored, style.dim(`  ${printable(why, 300)}`)];
     }),
   ];
 }
 
 /** Users and errors hold whatever callers and agents wrote: it must not steer the terminal, nor tear the table. */
-function printable(text: string, longest = LONGEST_CELL): string {
+function printable(text: string, longest = MAX_CELL): string {
   const clean = [...text.replaceAll(/\p{C}|\s/gu, ' ')];
   return clean.length > longest ? `${clean.slice(0, longest - 1).join('')}…` : clean.join('');
 }

@@ -7,9 +7,9 @@ import {
   type RedriveFilter,
   type RedriveRequest,
   redriveFilterSchema,
-} from '../../lambda/redrive/protocol';
+} from '../../lambda/functions/redrive/protocol';
 import { LANES, type LaneName, PRIORITIES, type Priority } from '../../lib/contract';
-import { type Style, styleFor } from '../../rehearsal/drill/style';
+import { type Style, styleFor } from '../../rehearsal/drill/report/style';
 import { durationInSeconds } from './parse-duration';
 import { numberBetween } from './parse-number';
 import { type AskFunction, functionAsker, functionInOutputs, RedriveError, redriveClient } from './redrive-function';
@@ -22,7 +22,7 @@ const RedriveExit = {
   NOT_DONE: 1,
   USAGE: 2,
   /** The function could not be invoked, or failed. */
-  COULD_NOT_ASK: 3,
+  INVOKE_FAILED: 3,
 } as const;
 
 /** So many tasks are shown before somebody is asked whether they are to be sent back. */
@@ -154,7 +154,7 @@ async function redrive(options: Options, terminal: RedriveTerminal): Promise<num
   } catch (error) {
     if (error instanceof RedriveError) {
       terminal.err(`${style.bad(error.isUsage ? 'not understood' : 'could not redrive')}: ${error.message}`);
-      return error.isUsage ? RedriveExit.USAGE : RedriveExit.COULD_NOT_ASK;
+      return error.isUsage ? RedriveExit.USAGE : RedriveExit.INVOKE_FAILED;
     }
     throw error;
   }
@@ -197,7 +197,7 @@ async function work(ask: AskFunction, options: Options, output: Output): Promise
   const filter = filterOf(options);
   const by = whoAsks();
   if (!options.sendBack || options.dryRun) {
-    const found = await askAll(ask, { action: options.sendBack ? 'send_back' : 'list', dryRun: true, by }, filter);
+    const found = await askAll(ask, { action: options.sendBack ? 'redrive' : 'list', dryRun: true, by }, filter);
     show(found, options, output);
     return RedriveExit.DONE;
   }
@@ -205,7 +205,7 @@ async function work(ask: AskFunction, options: Options, output: Output): Promise
   if (agreement !== 'yes') {
     return agreement === 'no' ? RedriveExit.NOT_DONE : RedriveExit.DONE;
   }
-  const done = await askAll(ask, { action: 'send_back', by }, filter);
+  const done = await askAll(ask, { action: 'redrive', by }, filter);
   show(done, options, output);
   return done.totals.failed > 0 ? RedriveExit.NOT_DONE : RedriveExit.DONE;
 }
@@ -218,7 +218,7 @@ async function agreed(
 ): Promise<'yes' | 'no' | 'nothing to do'> {
   const limit = Math.min(filter.limit ?? PREVIEW, PREVIEW);
   const { entries, totals, more } = await ask({
-    action: 'send_back',
+    action: 'redrive',
     dryRun: true,
     by,
     filter: { ...filter, limit },
@@ -228,12 +228,12 @@ async function agreed(
   }
   const isAll = !more && (entries.length < limit || entries.length === filter.limit);
   const number = (fate: DeadEntry['fate']) => entries.filter((entry) => entry.fate === fate).length;
-  if (number('send_back') + number('remove') === 0 && isAll) {
+  if (number('redrive') + number('remove') === 0 && isAll) {
     say(`nothing to send back${hiddenInWords(totals.hidden)}`);
     return 'nothing to do';
   }
   const what = isAll
-    ? `${tasks(number('send_back'))} back, and remove ${number('remove')} messages of others`
+    ? `${tasks(number('redrive'))} back, and remove ${number('remove')} messages of others`
     : `these back, and whatever else is meant`;
   const answer = await terminal.ask(`Send ${what}? [y/N] `);
   if (/^y(es)?$/i.test(answer.trim())) {
@@ -279,7 +279,7 @@ function show({ entries, totals, incomplete }: Collected, options: Options, { te
       say(line);
     }
   }
-  const can = entries.filter(({ fate, done }) => fate === 'send_back' && !done).length;
+  const can = entries.filter(({ fate, done }) => fate === 'redrive' && !done).length;
   const summary =
     options.sendBack && !options.dryRun
       ? `${tasks(totals.sentBack)} sent back, ${totals.removed} messages of others removed, ${totals.failed} not done`

@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** The behaviour with the variant's name in its prompt. */
+/** The behavior with the variant's name in its prompt. */
 export function behaviorOf(variant: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'drill-behavior-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));

@@ -5,9 +5,9 @@ import {
   AgentService,
   Behavior,
   Evidence,
+  InFlightTaskPolicy,
   Model,
   Rollout,
-  RunningTasks,
   TrafficShift,
   Webhooks,
   Worker,
@@ -51,7 +51,7 @@ export class ChaosStack extends Stack {
       rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 50, bake: Duration.minutes(4) }), {
         evidence: Evidence.notRequired('how many tasks a machine gets through while all this goes on says nothing'),
         preflightTimeout: Duration.minutes(14),
-        onRollback: RunningTasks.HAND_BACK,
+        onRollback: InFlightTaskPolicy.REQUEUE,
       }),
     });
   }

@@ -6,10 +6,10 @@ import {
   type AgentServiceProps,
   Behavior,
   Evidence,
+  InFlightTaskPolicy,
   Model,
   QualityGate,
   Rollout,
-  RunningTasks,
   TrafficShift,
   Webhooks,
   Worker,
@@ -88,7 +88,7 @@ const UNGATED: Partial<AgentServiceProps> = {
   rollout: Rollout.codeDeploy(SHIFT, {
     evidence: Evidence.notRequired('how many tasks a machine gets through while workers come and go says nothing'),
     preflightTimeout: Duration.minutes(14),
-    onRollback: RunningTasks.HAND_BACK,
+    onRollback: InFlightTaskPolicy.REQUEUE,
   }),
   // The drill receives them itself.
   webhooks: Webhooks.signed({ privateHosts: ['127.0.0.1'] }),

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { AgentService, Behavior, Flag, FlagGrowth, Model, QualityGate, Worker } from 'cdk-agent-lanes';
+import { AgentService, Behavior, Flag, FlagDeploymentStrategy, Model, QualityGate, Worker } from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
 import { behaviorOf } from './behavior-of';
 
@@ -41,7 +41,11 @@ export class FlagStack extends Stack {
           },
         }),
       },
-      flagGrowth: FlagGrowth.linear({ percent: 50, over: Duration.minutes(2), bake: Duration.minutes(12) }),
+      flagDeployment: FlagDeploymentStrategy.linear({
+        percent: 50,
+        over: Duration.minutes(2),
+        bake: Duration.minutes(12),
+      }),
     });
   }
 }

@@ -3,8 +3,8 @@ import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import {
   AgentService,
+  ApiKeyCheck,
   Behavior,
-  KeyTest,
   Model,
   Rollout,
   RotatingSecret,
@@ -30,7 +30,7 @@ export class RotationStack extends Stack {
     const providerKey = new RotatingSecret(this, 'ProviderKey', {
       ...common,
       secretName: 'anthropic',
-      rotation: Rotation.keyPool({ poolSecret: new Secret(this, 'KeyPool') as ISecret, test: KeyTest.anthropic() }),
+      rotation: Rotation.keyPool({ poolSecret: new Secret(this, 'KeyPool') as ISecret, test: ApiKeyCheck.anthropic() }),
     });
     const openAiKey = new RotatingSecret(this, 'OpenAiKey', {
       ...common,

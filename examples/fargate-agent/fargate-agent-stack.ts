@@ -16,14 +16,14 @@ import type { Construct } from 'constructs';
 
 export interface FargateAgentStackProps extends StackProps {
   /**
-   * Folder of examples/support-agent that holds the behaviour: `prompts/`, `tools/`.
+   * Folder of examples/support-agent that holds the behavior: `prompts/`, `tools/`.
    *
    * @default agent
    */
   readonly behavior?: string;
 }
 
-/** The code and the behaviours are the support agent's: what an agent does is the same wherever it runs. */
+/** The code and the behaviors are the support agent's: what an agent does is the same wherever it runs. */
 const SUPPORT_AGENT = join(__dirname, '..', 'support-agent');
 
 /** The support agent in containers, from none to ten and back, with many tasks at once in each. */

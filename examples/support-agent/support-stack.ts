@@ -17,7 +17,7 @@ import type { Construct } from 'constructs';
 
 export interface SupportStackProps extends StackProps {
   /**
-   * Folder beside this file that holds the behaviour: `prompts/`, `tools/`, and `agent.ts` unless it shares the code of
+   * Folder beside this file that holds the behavior: `prompts/`, `tools/`, and `agent.ts` unless it shares the code of
    * `agent/`.
    *
    * @default agent

@@ -4,7 +4,7 @@ import type { Checked, Schema, SchemaIssue } from './schema';
 const LIBRARY_PREFIX = 'AGENT_LANES_';
 
 /** Shorter values say nothing, and stand in any sentence by chance. */
-const LEAST_HIDDEN = 3;
+const MIN_HIDDEN = 3;
 
 /**
  * Checks what an agent wants to find in its environment. The message is one line that names every setting that is missing
@@ -42,7 +42,7 @@ function describeIssue({ path, message }: SchemaIssue, values: Readonly<Record<s
 }
 
 function hide(message: string, value: string | undefined): string {
-  return value === undefined || value.length < LEAST_HIDDEN ? message : message.replaceAll(value, '…');
+  return value === undefined || value.length < MIN_HIDDEN ? message : message.replaceAll(value, '…');
 }
 
 function line(text: string): string {

@@ -1,5 +1,5 @@
 import type { Mode } from '../../lib/contract';
-import type { BudgetBook } from '../common/budget-book';
+import type { BudgetBook } from '../shared/budgets/budget-book';
 import type { AgentLogger } from './agent';
 import { messageOf, ThrottledError } from './errors';
 

@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import type { BehaviorDocument, Json, Usage } from '../../lib/contract';
-import type { PayloadStore } from '../common/payload-store';
-import type { TraceContext } from '../common/tracing';
+import { throwIfAborted } from '../shared/race-abort';
+import type { PayloadStore } from '../shared/tasks/payload-store';
+import type { TraceContext } from '../shared/telemetry/tracing';
 import type {
   AgentContext,
   AgentLogger,
@@ -14,21 +15,20 @@ import type {
 } from './agent';
 import type { BudgetGuard } from './budget';
 import { type FlagReader, TaskFlags } from './flags';
-import type { TaskJournal } from './journal';
+import type { TaskJournal } from './journal/journal';
+import { digestOfInput } from './journal/step-input';
+import { Steps } from './journal/steps';
 import { TaskMeter } from './meter';
-import { TaskModel } from './model';
-import type { ModelChain } from './model-chain';
-import { type ModelReport, ModelTally } from './model-tally';
+import { TaskModel } from './model/model';
+import type { ModelChain } from './model/model-chain';
+import { type ModelReport, ModelTally } from './model/model-tally';
+import type { TranscriptWriter } from './model/transcripts';
+import { type ReportedCall, UsageReports } from './model/usage-reports';
 import { renderPrompt } from './prompts';
 import type { Checked } from './schema';
 import type { SecretReader } from './secrets';
 import type { SessionStore } from './sessions';
-import { digestOfInput } from './step-input';
-import { Steps } from './steps';
 import { callTool, type ToolSchemas } from './tools';
-import type { TranscriptWriter } from './transcripts';
-import { refuseIfAborted } from './until-aborted';
-import { type ReportedCall, UsageReports } from './usage-reports';
 
 /** What the contexts of all tasks of one environment share. Nothing in it belongs to a task. */
 export interface AgentEnvironment {
@@ -147,7 +147,7 @@ export class TaskContext implements AgentContext {
   }
 
   async step<T>(name: string, run: (call: StepCall) => T | Promise<T>, { input }: StepOptions = {}): Promise<T> {
-    await refuseIfAborted(this.signal);
+    await throwIfAborted(this.signal);
     const key = this.#steps.named(name);
     const inputDigest = input === undefined ? undefined : digestOfInput(`step "${name}"`, input);
     return this.#steps.run({ key, kind: 'step', name, inputDigest }, async (call) => ({
@@ -173,7 +173,7 @@ export class TaskContext implements AgentContext {
   }
 
   async secret(name: string, { rejected }: SecretOptions = {}): Promise<string> {
-    await refuseIfAborted(this.signal);
+    await throwIfAborted(this.signal);
     const { secrets } = this.#environment;
     return rejected === undefined ? secrets.get(name) : secrets.instead(name, rejected);
   }

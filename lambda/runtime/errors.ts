@@ -1,8 +1,8 @@
 /**
  * What becomes of a task whose attempt ended with the error. `wait`: like `retry`, but the attempt does not count.
- * `hand_back`: another worker goes on at once, from the journal. `lose`: another worker has the task already.
+ * `requeue`: another worker goes on at once, from the journal. `lose`: another worker has the task already.
  */
-export type Disposition = 'retry' | 'wait' | 'fail' | 'time_out' | 'cancel' | 'hand_back' | 'lose';
+export type Disposition = 'retry' | 'wait' | 'fail' | 'time_out' | 'cancel' | 'requeue' | 'lose';
 
 /**
  * Brand of the errors below. The agent and the worker may each carry a copy of this module in their bundle, so errors
@@ -95,18 +95,18 @@ export class CancelledError extends AgentError {
 }
 
 /** Why a task goes on with another worker: its time is nearly up, its release was put back, or its container must stop. */
-export type HandBackReason = 'worker_ends' | 'revoked' | 'worker_stops';
+export type RequeueReason = 'worker_ends' | 'revoked' | 'worker_stops';
 
-const HAND_BACK_MESSAGES: Readonly<Record<HandBackReason, string>> = {
+const REQUEUE_MESSAGES: Readonly<Record<RequeueReason, string>> = {
   worker_ends: 'the worker has to end before the task does',
   revoked: 'the release was revoked while the task ran',
   worker_stops: 'the container of the worker was told to stop',
 };
 
 /** The attempt ends here, and another worker goes on from the journal at once. */
-export class HandBackError extends AgentError {
-  constructor(readonly reason: HandBackReason) {
-    super('handed_back', HAND_BACK_MESSAGES[reason], 'hand_back');
+export class TaskRequeuedError extends AgentError {
+  constructor(readonly reason: RequeueReason) {
+    super('requeued', REQUEUE_MESSAGES[reason], 'requeue');
   }
 }
 

@@ -1,10 +1,10 @@
 import { type FlagValue, flagValueSchema } from '../../lib/contract';
+import { throwIfAborted } from '../shared/race-abort';
 import type { AgentFlags } from './agent';
 import { FatalError } from './errors';
-import type { TaskJournal } from './journal';
-import { FLAG_KEY_PREFIX } from './step-keys';
-import type { Steps } from './steps';
-import { refuseIfAborted } from './until-aborted';
+import type { TaskJournal } from './journal/journal';
+import { FLAG_KEY_PREFIX } from './journal/step-keys';
+import type { Steps } from './journal/steps';
 
 /** What the flags say at this moment. One for all tasks of an environment. */
 export interface FlagReader {
@@ -60,7 +60,7 @@ export class TaskFlags implements AgentFlags {
   }
 
   async #typed<K extends keyof FlagKinds>(name: string, kind: K): Promise<FlagKinds[K]> {
-    await refuseIfAborted(this.#parts.signal);
+    await throwIfAborted(this.#parts.signal);
     const value = await this.#value(name);
     if (!isOf(value, kind)) {
       throw new FatalError(

@@ -1,5 +1,5 @@
-import { clientDefaults } from '../common/clients/defaults';
-import type { Clock } from '../common/clock';
+import { clientDefaults } from '../shared/aws/clients/defaults';
+import type { Clock } from '../shared/clock';
 import { FatalError, messageOf, RetryableError } from './errors';
 
 /** Age at which a secret is read again at the latest, in milliseconds of the cloud's time: a rotation is seen without a redeploy. */
@@ -12,7 +12,7 @@ const JITTER = 0.2;
 const PREFER_PREVIOUS_MS = 30_000;
 
 /** Shorter texts are not blacked out: they would tear holes into messages that have nothing to do with the secret. */
-const SHORTEST_REDACTED = 8;
+const MIN_REDACTED = 8;
 
 /** Errors of Secrets Manager that no repetition overcomes. */
 const LASTING_ERRORS: ReadonlySet<string> = new Set([
@@ -185,7 +185,7 @@ export class SecretReader {
     if (value === undefined || value === '') {
       throw new FatalError(`secret "${name}" holds no text: put a value into it`, { code: 'secret_unreadable' });
     }
-    if (value.length >= SHORTEST_REDACTED) {
+    if (value.length >= MIN_REDACTED) {
       this.#known.add(value);
     }
     return value;

@@ -4,11 +4,11 @@ import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 import { type Json, SessionKey, WRITE_TOKEN_ATTRIBUTE } from '../../lib/contract';
-import type { Clock } from '../common/clock';
+import type { Clock } from '../shared/clock';
+import { throwIfAborted } from '../shared/race-abort';
 import type { AgentSession } from './agent';
 import { FatalError, messageOf, RetryableError, SessionConflictError } from './errors';
 import { check, type Schema } from './schema';
-import { refuseIfAborted } from './until-aborted';
 
 /** Largest state, in bytes of JSON: with its keys it must fit in a DynamoDB item of 400 KB. */
 export const MAX_SESSION_BYTES = 350 * 1024;
@@ -146,7 +146,7 @@ class TaskSession implements AgentSession {
   get(): Promise<Json | undefined>;
   get<T>(schema: Schema<T>): Promise<T | undefined>;
   async get<T>(schema?: Schema<T>): Promise<Json | T | undefined> {
-    await refuseIfAborted(this.signal);
+    await throwIfAborted(this.signal);
     if (this.id === undefined) {
       return undefined;
     }
@@ -175,7 +175,7 @@ class TaskSession implements AgentSession {
   }
 
   async put(state: Json): Promise<void> {
-    await refuseIfAborted(this.signal);
+    await throwIfAborted(this.signal);
     if (this.id === undefined) {
       return;
     }

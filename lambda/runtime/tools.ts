@@ -1,15 +1,15 @@
 import * as z from 'zod';
 import type { BehaviorDocument } from '../../lib/contract';
-import { stopwatch } from '../common/clock';
-import { subsegment, type TraceContext } from '../common/tracing';
+import { stopwatch } from '../shared/clock';
+import { raceAbort, throwIfAborted } from '../shared/race-abort';
+import { subsegment, type TraceContext } from '../shared/telemetry/tracing';
 import type { AgentLogger, ToolCall, ToolOptions } from './agent';
 import { FatalError, messageOf } from './errors';
+import { digestOfInput } from './journal/step-input';
+import { KEY_DIGITS } from './journal/step-keys';
+import type { Steps } from './journal/steps';
 import type { TaskMeter } from './meter';
 import { check } from './schema';
-import { digestOfInput } from './step-input';
-import { KEY_DIGITS } from './step-keys';
-import type { Steps } from './steps';
-import { refuseIfAborted, untilAborted } from './until-aborted';
 import { NOTHING_USED } from './usage';
 
 /** Compiled input schemas of the release's tools. */
@@ -53,12 +53,12 @@ export async function callTool<I, O>(
   live: (input: I, call: ToolCall) => O | Promise<O>,
   { sandbox }: ToolOptions<I, O> = {},
 ): Promise<O> {
-  await refuseIfAborted(signal);
+  await throwIfAborted(signal);
   const schema = schemas.get(name);
   if (schema === undefined) {
     const known = [...schemas.keys()].map((each) => `"${each}"`).join(', ') || 'none';
     throw new FatalError(
-      `the release has no tool "${name}"; it has ${known}. Add tools/${name}.json with the JSON schema of its input to the behaviour, and its name to the tools that its environment allows`,
+      `the release has no tool "${name}"; it has ${known}. Add tools/${name}.json with the JSON schema of its input to the behavior, and its name to the tools that its environment allows`,
       { code: 'tool_unknown' },
     );
   }
@@ -88,7 +88,7 @@ export async function callTool<I, O>(
       ...(reason === undefined ? {} : { reason }),
     });
     try {
-      const answer = await subsegment(trace, name, () => untilAborted(async () => run(input, call), signal), {
+      const answer = await subsegment(trace, name, () => raceAbort(async () => run(input, call), signal), {
         annotations: { tool: name },
       });
       logger.info('tool answered', done('ok'));

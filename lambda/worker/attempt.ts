@@ -1,22 +1,22 @@
 import { type FlagValue, type Json, MAX_PAYLOAD_BYTES, type TaskError, type Usage } from '../../lib/contract';
-import { afterReal, type Clock } from '../common/clock';
-import { segment, type TraceContext, withTexts } from '../common/tracing';
 import type { AgentDefinition, AgentLogger, TaskInfo } from '../runtime/agent';
 import { type AgentEnvironment, TaskContext } from '../runtime/context';
 import {
   type AgentError,
   dispositionOf,
   FatalError,
-  HandBackError,
   isAgentError,
   messageOf,
   RetryableError,
+  TaskRequeuedError,
   TimedOutError,
 } from '../runtime/errors';
-import type { StepCounts, TaskJournal } from '../runtime/journal';
-import type { ModelReport } from '../runtime/model-tally';
+import type { StepCounts, TaskJournal } from '../runtime/journal/journal';
+import type { ModelReport } from '../runtime/model/model-tally';
 import { check } from '../runtime/schema';
-import { untilAborted } from '../runtime/until-aborted';
+import { afterReal, type Clock } from '../shared/clock';
+import { raceAbort } from '../shared/race-abort';
+import { segment, type TraceContext, withTexts } from '../shared/telemetry/tracing';
 import { TranscriptStore } from './transcript-store';
 
 /** What an attempt spent: usage is the task's, over all its attempts. */
@@ -35,15 +35,15 @@ export type Outcome =
   | ({ readonly kind: 'succeeded'; readonly result: Json } & Spent)
   | ({
       /**
-       * `retry`: to be tried again. `wait`: as well, and the attempt does not count. `handed_back`: another worker goes on
+       * `retry`: to be tried again. `wait`: as well, and the attempt does not count. `requeued`: another worker goes on
        * at once. `lost`: another worker has the task already, nothing is to be written.
        */
-      readonly kind: 'failed' | 'timed_out' | 'retry' | 'wait' | 'cancelled' | 'handed_back' | 'lost';
+      readonly kind: 'failed' | 'timed_out' | 'retry' | 'wait' | 'cancelled' | 'requeued' | 'lost';
       readonly error: TaskError;
       /** For `retry` and `wait`: milliseconds before which a repetition makes no sense. */
       readonly retryAfterMs?: number;
-      /** For `handed_back`. */
-      readonly handBack?: HandBackError['reason'];
+      /** For `requeued`. */
+      readonly requeue?: TaskRequeuedError['reason'];
     } & Spent);
 
 export interface AttemptOptions {
@@ -53,7 +53,7 @@ export interface AttemptOptions {
   /** Real milliseconds until Lambda ends the function. */
   readonly remainingMs: number;
   readonly clock: Clock;
-  /** Aborted by the worker with CancelledError, HandBackError or LeaseLostError; by the attempt when it has ended. */
+  /** Aborted by the worker with CancelledError, TaskRequeuedError or LeaseLostError; by the attempt when it has ended. */
   readonly controller?: AbortController | undefined;
   /** Absent for probes: then nothing is journaled. */
   readonly journal?: TaskJournal | undefined;
@@ -66,7 +66,7 @@ export interface AttemptOptions {
 }
 
 /** Kept back of the function's time to write the end of the task: a tenth of what remains, at most this. */
-const LONGEST_RESERVE_MS = 3_000;
+const MAX_RESERVE_MS = 3_000;
 
 /** An attempt that ends waits so long, in real milliseconds, for journal writes under way: what is paid for is not lost. */
 const SETTLE_MS = 1_000;
@@ -125,7 +125,7 @@ async function runOnce<I, O>(
       return { kind: 'failed', error: { code: 'invalid_input', message: checkedInput.message }, ...spent() };
     }
     // An exceeded limit aborts the signal and so ends the attempt here, whatever the agent makes of the error it is given.
-    const answer = await untilAborted(
+    const answer = await raceAbort(
       async () => agent.run({ ...task, input: checkedInput.value }, context),
       context.signal,
     );
@@ -155,8 +155,8 @@ export function failureOutcome(error: unknown, spent: Spent, redact: (text: stri
       return { kind: 'retry', ...failure, ...retryAfter(error as RetryableError) };
     case 'wait':
       return { kind: 'wait', ...failure, ...retryAfter(error as RetryableError) };
-    case 'hand_back':
-      return { kind: 'handed_back', ...failure, handBack: (error as HandBackError).reason };
+    case 'requeue':
+      return { kind: 'requeued', ...failure, requeue: (error as TaskRequeuedError).reason };
     case 'lose':
       return { kind: 'lost', ...failure };
     case 'time_out':
@@ -199,7 +199,7 @@ function keepTime(
   if (deadlineAt !== undefined) {
     clock.sleep(Math.max(0, deadlineAt - clock.now()), timers.signal).then(deadlinePassed, () => {});
   }
-  const availableMs = Math.max(0, remainingMs - Math.min(LONGEST_RESERVE_MS, remainingMs / 10));
+  const availableMs = Math.max(0, remainingMs - Math.min(MAX_RESERVE_MS, remainingMs / 10));
   const cancel =
     ownMs <= availableMs
       ? afterReal(Math.max(0, ownMs), tooLong)
@@ -216,7 +216,7 @@ function keepTime(
  */
 function workerEnds(availableMs: number, journal: TaskJournal | undefined): AgentError {
   if (stepsOf(journal).executed > 0) {
-    return new HandBackError('worker_ends');
+    return new TaskRequeuedError('worker_ends');
   }
   const until = `until its worker had to end, after ${Math.round(availableMs)} ms`;
   return journal?.isWriting
@@ -251,10 +251,10 @@ async function settle(journal: TaskJournal | undefined): Promise<void> {
     return;
   }
   let cancel = () => {};
-  const patience = new Promise<void>((resolve) => {
+  const scaledTimeout = new Promise<void>((resolve) => {
     cancel = afterReal(SETTLE_MS, resolve);
   });
-  await Promise.race([journal.settled(), patience]);
+  await Promise.race([journal.settled(), scaledTimeout]);
   cancel();
 }
 

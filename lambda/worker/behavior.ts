@@ -1,12 +1,12 @@
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import * as z from 'zod';
 import { type BehaviorDocument, behaviorDocumentSchema } from '../../lib/contract';
-import { isUnavailable } from '../common/aws-errors';
 import { messageOf, RetryableError } from '../runtime/errors';
+import { isUnavailable } from '../shared/aws/aws-errors';
 import type { WorkerSettings } from './settings';
 
 /**
- * Reads the release's behaviour document.
+ * Reads the release's behavior document.
  *
  * @throws RetryableError when it cannot be read or is not the release that this worker version was published for. The
  * task is not to blame, so it waits in its queue until a worker that is whole takes it.
@@ -22,14 +22,14 @@ export async function loadBehavior(
     text = await Body?.transformToString('utf-8');
   } catch (error) {
     throw new RetryableError(
-      `the behaviour of release ${release} could not be read from ${place}: ${messageOf(error)}`,
+      `the behavior of release ${release} could not be read from ${place}: ${messageOf(error)}`,
       { code: 'behavior_unavailable', cause: error },
       isUnavailable(error) ? 'wait' : 'retry',
     );
   }
   const parsed = behaviorDocumentSchema.safeParse(parseJson(text ?? ''));
   if (!parsed.success) {
-    throw new RetryableError(`${place} is not a behaviour document: ${z.prettifyError(parsed.error)}`, {
+    throw new RetryableError(`${place} is not a behavior document: ${z.prettifyError(parsed.error)}`, {
       code: 'behavior_invalid',
     });
   }

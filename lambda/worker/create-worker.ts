@@ -1,30 +1,33 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
-import { BudgetBook } from '../common/budget-book';
-import { BudgetMetrics } from '../common/budget-metrics';
-import { ControlTableBudgets } from '../common/budget-store';
-import { documentClient, dynamoDbClient } from '../common/clients/dynamodb';
-import { s3Client } from '../common/clients/s3';
-import { sqsClient } from '../common/clients/sqs';
-import { type Clock, systemClock } from '../common/clock';
-import { createLogger, type Log } from '../common/logger';
-import { onceAsync } from '../common/once';
-import { PayloadStore } from '../common/payload-store';
-import { TaskQueues } from '../common/task-queues';
-import { Tracer } from '../common/tracing';
-import { WebhookOutbox } from '../common/webhook-outbox';
 import type { AgentDefinition } from '../runtime/agent';
 import { checkSettings } from '../runtime/agent-settings';
 import { BudgetGuard } from '../runtime/budget';
 import type { AgentEnvironment } from '../runtime/context';
 import { messageOf } from '../runtime/errors';
-import type { RateLimiter } from '../runtime/limiter';
-import { SharedRateLimiter } from '../runtime/limiter-shared';
-import { LimitStore } from '../runtime/limiter-store';
-import { ModelChain } from '../runtime/model-chain';
+import { ModelChain } from '../runtime/model/model-chain';
+import type { RateLimiter } from '../runtime/rate-limiter/limiter';
+import { SharedRateLimiter } from '../runtime/rate-limiter/limiter-shared';
+import { LimitStore } from '../runtime/rate-limiter/limiter-store';
 import type { Checked } from '../runtime/schema';
 import { SecretReader } from '../runtime/secrets';
 import { SessionStore } from '../runtime/sessions';
 import { compileToolSchemas } from '../runtime/tools';
+import { documentClient, dynamoDbClient } from '../shared/aws/clients/dynamodb';
+import { s3Client } from '../shared/aws/clients/s3';
+import { sqsClient } from '../shared/aws/clients/sqs';
+import { BudgetBook } from '../shared/budgets/budget-book';
+import { BudgetMetrics } from '../shared/budgets/budget-metrics';
+import { ControlTableBudgets } from '../shared/budgets/budget-store';
+import { Spending } from '../shared/budgets/spending';
+import { type Clock, systemClock } from '../shared/clock';
+import { onceAsync } from '../shared/once';
+import { Revocation } from '../shared/routing/revocation';
+import { PayloadStore } from '../shared/tasks/payload-store';
+import { TaskQueues } from '../shared/tasks/task-queues';
+import { TaskStore } from '../shared/tasks/task-store';
+import { WebhookOutbox } from '../shared/tasks/webhook-outbox';
+import { createLogger, type Log } from '../shared/telemetry/logger';
+import { Tracer } from '../shared/telemetry/tracing';
 import { loadBehavior } from './behavior';
 import { DeadLetters } from './dead-letters';
 import type { Verdict } from './delivery';
@@ -33,11 +36,8 @@ import { FlagSource } from './flag-source';
 import { InFlight } from './in-flight';
 import { TableJournalStore } from './journal-store';
 import { leaseTimes } from './lease-times';
-import { Revocation } from './revocation';
 import type { WorkerSettings } from './settings';
 import { readWorkerSettings } from './settings';
-import { Spending } from './spending';
-import { TaskStore } from './task-store';
 import { Worker } from './worker';
 
 /** A worker, and what its surroundings ask of it. */
@@ -50,7 +50,7 @@ export interface CreatedWorker {
 }
 
 /** What a worker finds where it runs. */
-export interface Surroundings {
+export interface WorkerDependencies {
   readonly settings?: WorkerSettings;
   readonly clock?: Clock;
   /** @default documents go to the daemon that Lambda runs beside a function */
@@ -64,7 +64,7 @@ export interface Surroundings {
  */
 export function createWorker<I, O, S>(
   definition: AgentDefinition<I, O, S>,
-  { settings = readWorkerSettings(), clock = systemClock(), tracer = new Tracer(clock) }: Surroundings = {},
+  { settings = readWorkerSettings(), clock = systemClock(), tracer = new Tracer(clock) }: WorkerDependencies = {},
 ): CreatedWorker {
   const { settings: schema } = definition;
   const agentSettings = onceAsync(

@@ -1,6 +1,6 @@
 import { type MessageAttributeValue, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { Envelope, LaneName, TaskRecord } from '../../lib/contract';
-import { messageGroupOf, systemAttributesOf } from '../common/task-queues';
+import { messageGroupOf, systemAttributesOf } from '../shared/tasks/task-queues';
 
 /**
  * Where the worker puts the message of a task that failed after its last attempt: as the queue would, but at once, and

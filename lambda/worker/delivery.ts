@@ -1,7 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Envelope, TaskRecord } from '../../lib/contract';
-import { envelopeOf, type TaskQueues } from '../common/task-queues';
 import { messageOf } from '../runtime/errors';
+import { envelopeOf, type TaskQueues } from '../shared/tasks/task-queues';
 import type { SqsRecord } from './events';
 
 /** What becomes of a message: `leave` lets the queue hand it out again. */
@@ -29,7 +29,7 @@ export class Delivery {
   }
 
   /** Whether the message has to be replaced before it can be run. @param maxReceives of its queue */
-  isWornOut(maxReceives: number): boolean {
+  hasReachedMaxReceiveCount(maxReceives: number): boolean {
     return this.receives > Math.floor(maxReceives * (1 - RECEIVES_KEPT_BACK));
   }
 
@@ -54,7 +54,7 @@ export class Delivery {
   }
 
   /** Sends the message anew, so that it can be deleted. @param task sends the message of this record instead */
-  async sendAnew(task?: TaskRecord): Promise<void> {
+  async resend(task?: TaskRecord): Promise<void> {
     await this.queues.sendEnvelope(task === undefined ? this.envelope : envelopeOf(task), this.traceHeader);
   }
 }

@@ -7,12 +7,12 @@ import {
   flagsDocumentSchema,
   flagValueFor,
 } from '../../lib/contract';
-import { errorName } from '../common/aws-errors';
-import { clientDefaults } from '../common/clients/defaults';
-import type { Clock } from '../common/clock';
-import type { Log } from '../common/logger';
 import { FatalError, messageOf } from '../runtime/errors';
 import type { FlagReader } from '../runtime/flags';
+import { errorName } from '../shared/aws/aws-errors';
+import { clientDefaults } from '../shared/aws/clients/defaults';
+import type { Clock } from '../shared/clock';
+import type { Log } from '../shared/telemetry/logger';
 
 /** Least that AppConfig allows between two calls of a session, and what a worker asks for. Seconds. */
 const POLL_SECONDS = 15;

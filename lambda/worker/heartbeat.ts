@@ -1,8 +1,8 @@
-import type { Clock } from '../common/clock';
-import type { Log } from '../common/logger';
-import { CancelledError, HandBackError, LeaseLostError, messageOf } from '../runtime/errors';
+import { CancelledError, LeaseLostError, messageOf, TaskRequeuedError } from '../runtime/errors';
+import type { Clock } from '../shared/clock';
+import type { Lease, Renewal } from '../shared/tasks/task-store';
+import type { Log } from '../shared/telemetry/logger';
 import type { LeaseTimes } from './lease-times';
-import type { Lease, Renewal } from './task-store';
 
 export interface HeartbeatParts {
   readonly renew: (lease: Lease, signal: AbortSignal) => Promise<Renewal>;
@@ -106,7 +106,7 @@ export class Heartbeat {
   async #checkRelease(): Promise<void> {
     try {
       if ((await this.#parts.revoked()) && this.#going()) {
-        this.#controller.abort(new HandBackError('revoked'));
+        this.#controller.abort(new TaskRequeuedError('revoked'));
       }
     } catch (error) {
       this.#failed('it is not known whether the release was revoked', error, this.#parts.logger);

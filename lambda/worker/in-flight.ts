@@ -1,8 +1,8 @@
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 import { PARTITION_KEY, sha256, type TableKey, TaskKey, TTL_ATTRIBUTE } from '../../lib/contract';
-import { isConditionFailure } from '../common/aws-errors';
-import type { Clock } from '../common/clock';
+import { isConditionFailure } from '../shared/aws/aws-errors';
+import type { Clock } from '../shared/clock';
 
 const DAY_SECONDS = 86_400;
 

@@ -1,8 +1,8 @@
-import { once } from '../common/once';
-import { SettingsError } from '../common/settings';
 import { type AgentDefinition, requireAgent } from '../runtime/agent';
 import { messageOf } from '../runtime/errors';
 import type { Checked } from '../runtime/schema';
+import { once } from '../shared/once';
+import { SettingsError } from '../shared/settings';
 import { createWorker } from './create-worker';
 import { type BatchResponse, type LambdaContext, type SqsRecord, sqsEventSchema } from './events';
 import { isProbe } from './message';

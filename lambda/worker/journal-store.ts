@@ -9,10 +9,10 @@ import {
   TaskKey,
   TTL_ATTRIBUTE,
 } from '../../lib/contract';
-import { isConditionFailure } from '../common/aws-errors';
-import type { Clock } from '../common/clock';
 import { FatalError, messageOf, RetryableError } from '../runtime/errors';
-import type { JournalStore, Recorded } from '../runtime/journal';
+import type { JournalStore, Recorded } from '../runtime/journal/journal';
+import { isConditionFailure } from '../shared/aws/aws-errors';
+import type { Clock } from '../shared/clock';
 
 /** The step journal in the tasks table: the entries of a task are in its partition. */
 export class TableJournalStore implements JournalStore {

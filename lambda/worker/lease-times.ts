@@ -1,11 +1,11 @@
 import { HEARTBEAT_MS, LEASE_MS, LEASE_SAFETY_MS, VISIBILITY_BEYOND_LEASE_MS } from '../../lib/contract';
-import { patienceFor } from '../common/clock';
+import { scaleTimeout } from '../shared/clock';
 
 /**
  * Real milliseconds that a lease lasts at least. Without effect on AWS, and in rehearsals up to 30 times as fast: a
  * lease that a busy machine cannot renew in time would tell of the machine and not of the product.
  */
-const LEAST_REAL_MS = 3_000;
+const MIN_REAL_MS = 3_000;
 
 /** After a heartbeat that did not come through the next one is tried so much later. */
 const REPEAT_MS = 5_000;
@@ -22,7 +22,7 @@ export interface LeaseTimes {
 }
 
 export function leaseTimes(environment: NodeJS.ProcessEnv = process.env): LeaseTimes {
-  const leaseMs = patienceFor(LEASE_MS, LEAST_REAL_MS, environment);
+  const leaseMs = scaleTimeout(LEASE_MS, MIN_REAL_MS, environment);
   const stretched = leaseMs / LEASE_MS;
   return {
     leaseMs,

@@ -12,9 +12,9 @@ import {
   type Usage,
   WorkerMetric,
 } from '../../lib/contract';
-import type { Clock } from '../common/clock';
-import { emitMetrics, type MetricSink, type MetricValue } from '../common/emf';
-import type { ModelReport } from '../runtime/model-tally';
+import type { ModelReport } from '../runtime/model/model-tally';
+import type { Clock } from '../shared/clock';
+import { emitMetrics, type MetricSink, type MetricValue } from '../shared/telemetry/emf';
 
 type EventMetric = (typeof WorkerMetric)[keyof typeof WorkerMetric] | (typeof ModelMetric)[keyof typeof ModelMetric];
 
@@ -47,7 +47,7 @@ export class TaskMetrics {
       count(TaskMetric.FINISHED, 1),
       count(TaskMetric.SUCCEEDED, status === 'succeeded' ? 1 : 0),
       count(TaskMetric.FAILED, status === 'failed' || status === 'timed_out' ? 1 : 0),
-      count(TaskMetric.CUT_OFF, status === 'timed_out' || end.error?.code === 'limit_exceeded' ? 1 : 0),
+      count(TaskMetric.ABORTED, status === 'timed_out' || end.error?.code === 'limit_exceeded' ? 1 : 0),
       ...(durationMs === undefined
         ? []
         : [{ name: TaskMetric.DURATION, value: durationMs, unit: 'Milliseconds' } as const]),

@@ -1,10 +1,10 @@
 import type { BehaviorDocument, ProbeCheck, ProbeResult, Usage } from '../../lib/contract';
-import { type Clock, stopwatch } from '../common/clock';
-import type { TraceContext } from '../common/tracing';
 import { type AgentDefinition, type AgentLogger, defineAgent, type TaskInfo } from '../runtime/agent';
 import type { AgentEnvironment } from '../runtime/context';
 import { dispositionOf, FatalError, messageOf, RetryableError } from '../runtime/errors';
 import { addUsage, NOTHING_USED } from '../runtime/usage';
+import { type Clock, stopwatch } from '../shared/clock';
+import type { TraceContext } from '../shared/telemetry/tracing';
 import { attempt, type Outcome } from './attempt';
 
 /**
@@ -35,10 +35,10 @@ export interface ProbeReport {
 }
 
 /**
- * The deep health check of a release, run by one of its workers like any task: behaviour readable, settings there, secrets
+ * The deep health check of a release, run by one of its workers like any task: behavior readable, settings there, secrets
  * readable, session store readable and writable, and the agent itself (or, if it does not say how to try it, its model).
  *
- * Every check runs, so that one probe names everything that is wrong, except that nothing can be tried without behaviour.
+ * Every check runs, so that one probe names everything that is wrong, except that nothing can be tried without behavior.
  * A check fails for what tries do not change, at the first, or for what still was so at the last.
  */
 export async function probe<I, O>(

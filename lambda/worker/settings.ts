@@ -7,7 +7,7 @@ import {
   RELEASE_ID_PATTERN,
   rateLimitsSchema,
 } from '../../lib/contract';
-import { queueUrlsSchema, readSettings, setting } from '../common/settings';
+import { queueUrlsSchema, readSettings, setting } from '../shared/settings';
 
 export const workerSettingsSchema = z
   .object({

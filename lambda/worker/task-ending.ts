@@ -1,14 +1,14 @@
 import { FINAL_STATUSES, type TaskRecord, WorkerMetric } from '../../lib/contract';
-import { errorName } from '../common/aws-errors';
-import { owesWebhook, type WebhookOutbox } from '../common/webhook-outbox';
 import { messageOf } from '../runtime/errors';
+import { errorName } from '../shared/aws/aws-errors';
+import type { Spending } from '../shared/budgets/spending';
+import type { TaskEnd, TaskStore, Written } from '../shared/tasks/task-store';
+import { owesWebhook, type WebhookOutbox } from '../shared/tasks/webhook-outbox';
 import type { DeadLetters } from './dead-letters';
 import type { Delivery, Verdict } from './delivery';
 import type { LeaseTimes } from './lease-times';
 import type { TaskMetrics } from './metrics';
-import type { Spending } from './spending';
 import type { TaskPayloads } from './task-payloads';
-import type { TaskEnd, TaskStore, Written } from './task-store';
 import type { Work } from './work';
 
 /** A finished task whose caller or dead-letter queue could not be told is looked at again so much later. */

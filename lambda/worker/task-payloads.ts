@@ -1,7 +1,7 @@
 import { type Json, MAX_INLINE_BYTES, PayloadKey, type PayloadRef, type TaskRecord } from '../../lib/contract';
-import { isUnavailable } from '../common/aws-errors';
-import { PayloadLostError, type PayloadStore } from '../common/payload-store';
 import { FatalError, messageOf, RetryableError } from '../runtime/errors';
+import { isUnavailable } from '../shared/aws/aws-errors';
+import { PayloadLostError, type PayloadStore } from '../shared/tasks/payload-store';
 
 /** Inputs and results of tasks: in the task's item, or in the payload bucket when they are too large for it. */
 export class TaskPayloads {

@@ -1,10 +1,10 @@
 import { MAX_WAITS, type PayloadRef, type TaskError, type TaskRecord } from '../../lib/contract';
 import type { TaskInfo } from '../runtime/agent';
 import { FatalError, isAgentError, messageOf } from '../runtime/errors';
-import { TaskJournal } from '../runtime/journal';
-import { NO_MODELS } from '../runtime/model-tally';
-import { untilAborted } from '../runtime/until-aborted';
+import { TaskJournal } from '../runtime/journal/journal';
+import { NO_MODELS } from '../runtime/model/model-tally';
 import { NOTHING_USED } from '../runtime/usage';
+import { raceAbort } from '../shared/race-abort';
 import { agentLogger } from './agent-logger';
 import { attempt, failureOutcome, type Outcome, type Spent } from './attempt';
 import type { Verdict } from './delivery';
@@ -13,7 +13,7 @@ import type { TaskMetrics } from './metrics';
 import { probe } from './probe';
 import type { End, TaskEnding } from './task-ending';
 import type { TaskPayloads } from './task-payloads';
-import { isOwnLimit, type TaskReturn } from './task-return';
+import { isOwnLimit, type TaskRequeuer } from './task-requeuer';
 import type { Work } from './work';
 import type { WorkerParts } from './worker-parts';
 
@@ -32,7 +32,7 @@ export interface TaskRunParts<I, O> extends Omit<WorkerParts<I, O>, 'payloads' |
   readonly payloads: TaskPayloads;
   readonly metrics: TaskMetrics;
   readonly ending: TaskEnding;
-  readonly returning: TaskReturn;
+  readonly returning: TaskRequeuer;
 }
 
 /** Runs claimed tasks, and brings each where its attempt says: to its end, or back. */
@@ -84,7 +84,7 @@ export class TaskRun<I, O> {
           remainingMs: remainingMs(),
           trace: tracer.contextOf(delivery.traceHeader),
         });
-      report = await untilAborted(probing, stop);
+      report = await raceAbort(probing, stop);
     } catch (error) {
       if (!stop.aborted) {
         throw error;
@@ -93,9 +93,7 @@ export class TaskRun<I, O> {
       await heartbeat.stop();
     }
     if (report === undefined) {
-      return heartbeat.held()
-        ? this.#settle(work, this.#handedBack(stop.reason), undefined)
-        : ending.lost(work, 'probe');
+      return heartbeat.held() ? this.#settle(work, this.#requeued(stop.reason), undefined) : ending.lost(work, 'probe');
     }
     const { result, usage, problem } = report;
     delivery.logger.info('probe finished', {
@@ -174,7 +172,7 @@ export class TaskRun<I, O> {
   }
 
   /** A probe keeps no journal: whoever has it next begins anew. */
-  #handedBack(reason: unknown): Outcome {
+  #requeued(reason: unknown): Outcome {
     return failureOutcome(reason, NOTHING_SPENT, this.#parts.redact);
   }
 
@@ -227,14 +225,14 @@ export class TaskRun<I, O> {
         return ending.end(work, { status: outcome.kind, error: outcome.error, ...spent });
       case 'retry':
         return work.tries >= settings.maxAttempts
-          ? ending.end(work, { ...givenUp(outcome.error, afterAttempts(work.tries)), ...spent })
+          ? ending.end(work, { ...abandoned(outcome.error, afterAttempts(work.tries)), ...spent })
           : returning.retry(work, outcome);
       case 'wait':
         return (work.task.waits ?? 0) >= MAX_WAITS && !isOwnLimit(outcome.error.code)
-          ? ending.end(work, { ...givenUp(outcome.error, `after it waited ${MAX_WAITS} times`), ...spent })
+          ? ending.end(work, { ...abandoned(outcome.error, `after it waited ${MAX_WAITS} times`), ...spent })
           : returning.wait(work, outcome);
-      case 'handed_back':
-        return returning.handBack(work, outcome);
+      case 'requeued':
+        return returning.requeue(work, outcome);
       case 'lost':
         return ending.lost(work, outcome.kind, undefined, outcome.error.message);
     }
@@ -267,7 +265,7 @@ function whenStopped(stop: AbortSignal | undefined, tell: (reason: unknown) => v
 }
 
 /** The end of a task that was tried often enough. */
-export function givenUp({ code, message }: TaskError, when: string) {
+export function abandoned({ code, message }: TaskError, when: string) {
   return { status: 'failed', error: { code, message: `given up ${when}: ${message}` }, exhausted: true } as const;
 }
 

@@ -1,9 +1,9 @@
 import { PayloadKey } from '../../lib/contract';
-import type { Clock } from '../common/clock';
-import type { PayloadStore } from '../common/payload-store';
 import type { AgentLogger, TaskInfo } from '../runtime/agent';
 import { messageOf } from '../runtime/errors';
-import type { ModelTranscript, TranscriptWriter } from '../runtime/transcripts';
+import type { ModelTranscript, TranscriptWriter } from '../runtime/model/transcripts';
+import type { Clock } from '../shared/clock';
+import type { PayloadStore } from '../shared/tasks/payload-store';
 
 export interface TranscriptOptions {
   readonly payloads: PayloadStore;

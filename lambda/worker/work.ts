@@ -1,6 +1,6 @@
 import type { TaskRecord } from '../../lib/contract';
+import type { Lease } from '../shared/tasks/task-store';
 import type { Delivery } from './delivery';
-import type { Lease } from './task-store';
 
 /** A task that this worker has claimed. */
 export interface Work {
@@ -11,7 +11,7 @@ export interface Work {
   readonly tries: number;
   /** Real milliseconds until Lambda ends the function, or the worker's timeout in a container. */
   readonly remainingMs: () => number;
-  /** Aborts with a HandBackError when the worker's container must stop. Absent on Lambda, which never says so. */
+  /** Aborts with a TaskRequeuedError when the worker's container must stop. Absent on Lambda, which never says so. */
   readonly stop?: AbortSignal | undefined;
   /** Real milliseconds since the claim. */
   readonly elapsed: () => number;

@@ -1,19 +1,19 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
-import type { Clock } from '../common/clock';
-import type { MetricSink } from '../common/emf';
-import type { PayloadStore } from '../common/payload-store';
-import type { TaskQueues } from '../common/task-queues';
-import type { Tracer } from '../common/tracing';
-import type { WebhookOutbox } from '../common/webhook-outbox';
 import type { AgentDefinition } from '../runtime/agent';
 import type { AgentEnvironment } from '../runtime/context';
-import type { JournalStore } from '../runtime/journal';
+import type { JournalStore } from '../runtime/journal/journal';
+import type { Spending } from '../shared/budgets/spending';
+import type { Clock } from '../shared/clock';
+import type { PayloadStore } from '../shared/tasks/payload-store';
+import type { TaskQueues } from '../shared/tasks/task-queues';
+import type { TaskStore } from '../shared/tasks/task-store';
+import type { WebhookOutbox } from '../shared/tasks/webhook-outbox';
+import type { MetricSink } from '../shared/telemetry/emf';
+import type { Tracer } from '../shared/telemetry/tracing';
 import type { DeadLetters } from './dead-letters';
 import type { InFlight } from './in-flight';
 import type { LeaseTimes } from './lease-times';
 import type { WorkerSettings } from './settings';
-import type { Spending } from './spending';
-import type { TaskStore } from './task-store';
 
 /** What a worker is made of, once per environment. */
 export interface WorkerParts<I, O> {

@@ -1,9 +1,10 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { type Envelope, type TaskRecord, WorkerMetric } from '../../lib/contract';
-import { stopwatch } from '../common/clock';
-import { traceRootOf } from '../common/trace';
 import { CancelledError, messageOf } from '../runtime/errors';
 import { NOTHING_USED } from '../runtime/usage';
+import { stopwatch } from '../shared/clock';
+import type { Claim } from '../shared/tasks/task-store';
+import { traceRootOf } from '../shared/telemetry/trace';
 import { backoffMs } from './backoff';
 import { Delivery, type Verdict } from './delivery';
 import type { SqsRecord } from './events';
@@ -12,9 +13,8 @@ import { parseMessage } from './message';
 import { TaskMetrics } from './metrics';
 import { TaskEnding } from './task-ending';
 import { TaskPayloads } from './task-payloads';
-import { TaskReturn } from './task-return';
-import { afterAttempts, givenUp, TaskRun } from './task-run';
-import type { Claim } from './task-store';
+import { TaskRequeuer } from './task-requeuer';
+import { abandoned, afterAttempts, TaskRun } from './task-run';
 import type { Work } from './work';
 import type { WorkerParts } from './worker-parts';
 
@@ -40,7 +40,7 @@ export class Worker<I, O> {
     const metrics = new TaskMetrics(settings, clock, parts.metrics);
     const payloads = new TaskPayloads(parts.payloads);
     const ending = new TaskEnding({ store, payloads, deadLetters, webhooks, spending, metrics, times });
-    const returning = new TaskReturn({ store, ending, spending, metrics, clock, random });
+    const returning = new TaskRequeuer({ store, ending, spending, metrics, clock, random });
     this.#metrics = metrics;
     this.#ending = ending;
     this.#run = new TaskRun({ ...parts, stepPayloads: parts.payloads, payloads, metrics, ending, returning });
@@ -48,7 +48,7 @@ export class Worker<I, O> {
 
   /**
    * @param remainingMs real milliseconds until Lambda ends the function, or the worker's timeout in a container
-   * @param stop aborts, with a HandBackError, when the worker's container must stop. @default it never does
+   * @param stop aborts, with a TaskRequeuedError, when the worker's container must stop. @default it never does
    */
   async process(message: SqsRecord, remainingMs: () => number, stop?: AbortSignal): Promise<Verdict> {
     const { settings, queues, times } = this.#parts;
@@ -63,7 +63,7 @@ export class Worker<I, O> {
     const logger = this.#loggerFor(parsed.envelope, traceRootOf(message.attributes.AWSTraceHeader));
     const delivery = new Delivery(parsed.envelope, logger, message, queues);
     try {
-      return delivery.isWornOut(settings.maxReceives)
+      return delivery.hasReachedMaxReceiveCount(settings.maxReceives)
         ? await this.#replace(delivery)
         : await this.#withSlot(delivery, { remainingMs, stop });
     } catch (error) {
@@ -84,7 +84,7 @@ export class Worker<I, O> {
   }
 
   async #replace(delivery: Delivery): Promise<Verdict> {
-    await delivery.sendAnew();
+    await delivery.resend();
     delivery.logger.info('the message was received so often that a fresh copy takes its place', {
       outcome: 'replaced',
       receives: delivery.receives,
@@ -210,7 +210,7 @@ export class Worker<I, O> {
         code: 'worker_lost',
         message: "the task's last worker went away without a word (out of memory, killed at its timeout, crashed)",
       };
-      return this.#run.endUnrun(work, givenUp(error, afterAttempts(settings.maxAttempts)));
+      return this.#run.endUnrun(work, abandoned(error, afterAttempts(settings.maxAttempts)));
     }
     return task.mode === 'probe' ? this.#run.probe(work) : this.#run.run(work);
   }
@@ -218,7 +218,7 @@ export class Worker<I, O> {
   /** For a message of a task that goes on in another lane: that lane may not have a message of its own yet. */
   async #follow(delivery: Delivery, task: TaskRecord): Promise<Verdict> {
     if (task.status === 'queued') {
-      await delivery.sendAnew(task);
+      await delivery.resend(task);
     }
     delivery.logger.info('the task goes on in another lane', { outcome: 'moved', to: task.lane });
     return 'delete';

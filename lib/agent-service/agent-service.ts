@@ -7,11 +7,11 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { laneError } from '../common';
-import { DEFAULT_MAX_ATTEMPTS, SPARE_RECEIVES } from '../contract';
+import { DEFAULT_MAX_ATTEMPTS, RECEIVE_COUNT_HEADROOM } from '../contract';
 import type { Environment } from '../environments';
 import { checkBehaviorAgrees, checkServiceAgrees } from '../environments/conflicts';
 import { joinEnvironment } from '../environments/join-environment';
-import { type Flag, type FlagGrowth, Flags } from '../flags';
+import { type Flag, type FlagDeploymentStrategy, Flags } from '../flags';
 import { type QualityGate, QualityGates } from '../gates';
 import { Intake, type IntakeOptions } from '../intake';
 import { Lane, LaneName } from '../lanes';
@@ -36,7 +36,7 @@ export interface AgentServiceProps {
   readonly worker: Worker;
 
   /**
-   * Where the agent runs: says what is logged, what is kept, and for how long, and what the behaviour may use
+   * Where the agent runs: says what is logged, what is kept, and for how long, and what the behavior may use
    * (`environment.behavior(directory)` makes one that fits). Whatever else of the props says otherwise is refused.
    *
    * @default - none: each prop has its own default
@@ -161,7 +161,7 @@ export interface AgentServiceProps {
    *
    * @default - a fifth of the execution environments every two minutes, then ten minutes of watching
    */
-  readonly flagGrowth?: FlagGrowth;
+  readonly flagDeployment?: FlagDeploymentStrategy;
 
   /**
    * Recording of all that is said to the model and by it.
@@ -254,7 +254,7 @@ export class AgentService extends Construct {
             agentName: this.agentName,
             flags: props.flags,
             action,
-            ...(props.flagGrowth === undefined ? {} : { growth: props.flagGrowth }),
+            ...(props.flagDeployment === undefined ? {} : { growth: props.flagDeployment }),
           });
     this.worker = props.worker.bind(this, 'Worker', {
       agentName: this.agentName,
@@ -284,7 +284,7 @@ export class AgentService extends Construct {
         agentName: this.agentName,
         visibilityTimeout: this.worker.visibilityTimeout,
         action,
-        maxReceiveCount: maxAttempts + SPARE_RECEIVES,
+        maxReceiveCount: maxAttempts + RECEIVE_COUNT_HEADROOM,
         ...keyed,
       });
     this.stable = lane('Stable', LaneName.STABLE);

@@ -154,9 +154,7 @@ export type RunResponse = z.infer<typeof runResponseSchema>;
 export const cancelRequestSchema = z.object({
   protocol,
   task: taskRef,
-  reason: z
-    .string()
-    .describe('`cancelled`, `timed_out`, `limit_exceeded`, `handed_back`, `lease_lost`, or another code.'),
+  reason: z.string().describe('`cancelled`, `timed_out`, `limit_exceeded`, `requeued`, `lease_lost`, or another code.'),
   message: z.string(),
 });
 export type CancelRequest = z.infer<typeof cancelRequestSchema>;

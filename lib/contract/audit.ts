@@ -4,7 +4,7 @@ import * as z from 'zod';
 export const auditEntrySchema = z.object({
   at: z.string(),
   agent: z.string(),
-  action: z.enum(['release_recorded', 'rollout_started', 'rollout_put_back', 'release_promoted', 'task_redriven']),
+  action: z.enum(['release_recorded', 'rollout_started', 'rollout_rolled_back', 'release_promoted', 'task_redriven']),
   /** Absent for what concerns tasks of any release. */
   release: z.string().optional(),
   /** Who: the author of the revision if known, and the stack operation that carried it. */

@@ -23,7 +23,7 @@ export const DEFAULT_STOP_TIMEOUT_SECONDS = 30;
 export const MAX_STOP_TIMEOUT_SECONDS = 120;
 
 /**
- * Real milliseconds that a stop timeout lasts at least, for `patienceFor` in lambda/common/clock.ts. Without effect on
+ * Real milliseconds that a stop timeout lasts at least, for `scaleTimeout` in lambda/shared/clock.ts. Without effect on
  * AWS, and in rehearsals up to 40 times as fast (for 120 seconds). The worker and the rehearsal count with the same.
  */
-export const LEAST_REAL_STOP_MS = 3_000;
+export const MIN_REAL_STOP_MS = 3_000;

@@ -1,4 +1,4 @@
-import { DEFAULT_MAX_ATTEMPTS, SPARE_RECEIVES } from './worker-protocol';
+import { DEFAULT_MAX_ATTEMPTS, RECEIVE_COUNT_HEADROOM } from './worker-protocol';
 
 /**
  * Names of the lanes, of their queues and of the aliases that carry a release.
@@ -18,7 +18,7 @@ export type Priority = (typeof PRIORITIES)[number];
 export const ROUTER_ALIAS = 'live';
 
 /** Receives after which SQS moves a message of a lane to the dead-letter queue, unless told otherwise. */
-export const DEFAULT_MAX_RECEIVES = DEFAULT_MAX_ATTEMPTS + SPARE_RECEIVES;
+export const DEFAULT_MAX_RECEIVES = DEFAULT_MAX_ATTEMPTS + RECEIVE_COUNT_HEADROOM;
 
 /**
  * Share of a lane's concurrency that each of its queues has for itself, unless told otherwise. What one leaves idle the

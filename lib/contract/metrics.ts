@@ -38,7 +38,7 @@ export const TaskMetric = {
   /** 1 if the final status is failed or timed_out, else 0. Count. */
   FAILED: 'TasksFailed',
   /** 1 if the task was cut off: timed out, or a limit of its release exceeded; else 0. Count. */
-  CUT_OFF: 'TasksCutOff',
+  ABORTED: 'TasksAborted',
   /** From claim to final status. Milliseconds. */
   DURATION: 'TaskDuration',
   /** From acceptance to claim. Milliseconds. */
@@ -68,7 +68,7 @@ export const WorkerMetric = {
   /** A result came after its lease was lost, and was not written. */
   LATE: 'TaskLateResults',
   /** A task was handed back: its worker had to end or to stop, or its release was revoked. */
-  HANDED_BACK: 'TasksHandedBack',
+  REQUEUED: 'TasksRequeued',
   /** A task went to the dead-letter queue after its last attempt. */
   EXHAUSTED: 'TasksExhausted',
   /** A worker claimed a task whose last attempt nobody had ended: its lease had run out. */
@@ -114,7 +114,7 @@ export const WebhookMetric = {
   /** One delivery that did not succeed. */
   FAILED: 'WebhookFailures',
   /** A webhook that was given up. */
-  GIVEN_UP: 'WebhooksGivenUp',
+  ABANDONED: 'WebhooksAbandoned',
 } as const;
 
 /** Preflight metrics, dimensions {Agent, Lane}: emitted by the preflight. Count. */

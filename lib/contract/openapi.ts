@@ -70,8 +70,8 @@ const BODIES = {
       error: {
         code: 'invalid_request',
         message:
-          'the request is not valid: $.user: is required: with IAM authorisation the caller says whose task it is',
-        details: [{ path: '$.user', message: 'is required: with IAM authorisation the caller says whose task it is' }],
+          'the request is not valid: $.user: is required: with IAM authorization the caller says whose task it is',
+        details: [{ path: '$.user', message: 'is required: with IAM authorization the caller says whose task it is' }],
       },
     },
   },
@@ -123,7 +123,7 @@ export function openApiDocument(version: string): JsonObject {
           type: 'apiKey',
           name: 'Authorization',
           in: 'header',
-          description: 'AWS Signature Version 4, for agents deployed with IAM authorisation (the default).',
+          description: 'AWS Signature Version 4, for agents deployed with IAM authorization (the default).',
           'x-amazon-apigateway-authtype': 'awsSigv4',
         },
         token: {

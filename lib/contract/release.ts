@@ -146,9 +146,9 @@ export const releaseRecordPropertiesSchema = z.object({
   RouterVersion: z.string().min(1),
   BehaviorBucket: z.string().min(1),
   BehaviorKey: z.string().min(1),
-  /** Provenance, if known: revision of the last commit that touched the behaviour or the code, its author and time. */
-  /** What becomes of tasks that run when the rollout is put back: `finish` (default), or `hand_back` to the stable lane. */
-  OnRollback: z.enum(['finish', 'hand_back']).optional(),
+  /** Provenance, if known: revision of the last commit that touched the behavior or the code, its author and time. */
+  /** What becomes of tasks that run when the rollout is put back: `finish` (default), or `requeue` to the stable lane. */
+  OnRollback: z.enum(['finish', 'requeue']).optional(),
   GitRevision: z.string().optional(),
   GitAuthor: z.string().optional(),
   GitTime: z.string().optional(),

@@ -1,12 +1,12 @@
 import * as z from 'zod';
 
 /** How a new key is tried before it is used: a request that lists models costs nothing. */
-export const keyTestSchema = z.discriminatedUnion('provider', [
+export const apiKeyCheckSchema = z.discriminatedUnion('provider', [
   z.strictObject({ provider: z.literal('anthropic'), baseUrl: z.url().optional() }),
   z.strictObject({ provider: z.literal('openai'), baseUrl: z.url().optional() }),
   z.strictObject({ provider: z.literal('none') }),
 ]);
-export type KeyTestSettings = z.infer<typeof keyTestSchema>;
+export type ApiKeyCheckSettings = z.infer<typeof apiKeyCheckSchema>;
 
 /** `Env.ROTATION`: where the keys of a secret come from. */
 export const rotationSchema = z.discriminatedUnion('strategy', [
@@ -25,7 +25,7 @@ export const rotationSchema = z.discriminatedUnion('strategy', [
     strategy: z.literal('key_pool'),
     /** ARN of the secret that holds the keys, a JSON array of texts. */
     poolSecret: z.string().min(1),
-    test: keyTestSchema,
+    test: apiKeyCheckSchema,
   }),
   /** Rotated by a function of the user's: this one only watches. */
   z.strictObject({ strategy: z.literal('custom') }),

@@ -15,8 +15,8 @@ export type PromotedItem = z.infer<typeof promotedItemSchema>;
 export const rolloutItemSchema = z.object({
   id: z.string().min(1),
   target: rolloutTargetSchema,
-  /** `put_back` is written when CloudFormation puts the release record back to what is promoted. */
-  status: z.enum(['under_way', 'promoted', 'put_back']),
+  /** `rolled_back` is written when CloudFormation puts the release record back to what is promoted. */
+  status: z.enum(['in_progress', 'promoted', 'rolled_back']),
   startedAt: z.number(),
   endedAt: z.number().optional(),
   /** Put back, and its running tasks are to be handed back: workers see it at their next heartbeat. */

@@ -57,7 +57,7 @@ export const ControlKey = {
   agentBudget: (day: string): TableKey => ({ pk: `${BUDGET_PARTITION_PREFIX}${day}`, sk: 'AGENT' }),
   userBudget: (day: string, user: string): TableKey => ({ pk: `${BUDGET_PARTITION_PREFIX}${day}`, sk: `USER#${user}` }),
   release: (release: string): TableKey => ({ pk: `RELEASE#${release}`, sk: 'RECORD' }),
-  /** Compressed behaviour document of the release, in chunks that fit an item. */
+  /** Compressed behavior document of the release, in chunks that fit an item. */
   releaseContent: (release: string, chunk: number): TableKey => ({
     pk: `RELEASE#${release}`,
     sk: `CONTENT#${String(chunk).padStart(4, '0')}`,

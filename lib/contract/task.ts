@@ -54,7 +54,7 @@ export const taskRecordSchema = z.object({
   webhook: z.strictObject({ url: z.string() }).optional(),
   /** The webhook was delivered then, or given up. */
   webhookDeliveredAt: z.number().optional(),
-  webhookGivenUpAt: z.number().optional(),
+  webhookAbandonedAt: z.number().optional(),
   /** Somebody asked for the running task to be cancelled; its worker sees it at its next heartbeat. */
   cancelRequestedAt: z.number().optional(),
   /** Written by the worker that claims the task. */

@@ -25,7 +25,7 @@ export const DEFAULT_MAX_ATTEMPTS = 5;
  * Receives that a queue allows beyond the attempts of a task: throttled pollers, duplicates and outages of the store use
  * receives and no attempts. Before they are used up a worker replaces the message by a fresh copy.
  */
-export const SPARE_RECEIVES = 15;
+export const RECEIVE_COUNT_HEADROOM = 15;
 
 /** Times that a task may wait for a provider's limit before it fails. At the longest backoff: about a day. */
 export const MAX_WAITS = 100;

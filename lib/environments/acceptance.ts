@@ -5,7 +5,7 @@ import type { Difference } from './profile';
 export type Accepted = Readonly<Record<string, string>>;
 
 /** Shorter texts are no reasons. */
-const SHORTEST_REASON = 20;
+const MIN_REASON = 20;
 
 /** Settings of the services, which only the synthesis can compare; the rest are those of the environments themselves. */
 export const SERVICE = 'service';
@@ -13,11 +13,11 @@ export const SERVICE = 'service';
 /** @throws LaneError for a reason that gives none */
 export function checkReasons(accepted: Accepted): void {
   for (const [name, reason] of Object.entries(accepted)) {
-    if (reason.trim().length < SHORTEST_REASON) {
+    if (reason.trim().length < MIN_REASON) {
       throw laneError(
         undefined,
         'AcceptanceReason',
-        `accept of staging gives "${reason}" as the reason why ${name} differs from production: expected at least ${SHORTEST_REASON} characters that a reviewer can judge; write why staging must differ and what production is then not shown by it`,
+        `accept of staging gives "${reason}" as the reason why ${name} differs from production: expected at least ${MIN_REASON} characters that a reviewer can judge; write why staging must differ and what production is then not shown by it`,
       );
     }
   }

@@ -36,7 +36,7 @@ export function checkServiceAgrees(
   }
 }
 
-/** Refuses a behaviour with another model, other limits or other tools than those of the environment. */
+/** Refuses a behavior with another model, other limits or other tools than those of the environment. */
 export function checkBehaviorAgrees(scope: Construct, environment: Environment, behavior: Behavior): void {
   const allowed = behavior.toolNames.filter((name) => environment.tools?.includes(name) ?? true);
   const there = chain({

@@ -20,14 +20,14 @@ import type { StagedService } from './staged-service';
 /** Name of the environment of those who build the agent. */
 const DEVELOPMENT = 'development';
 
-/** What an environment adds to the folder of a behaviour. */
+/** What an environment adds to the folder of a behavior. */
 export interface EnvironmentBehaviorOptions {
   /** Version of the shape of session states, from 1. @default 1 */
   readonly stateSchema?: number;
 }
 
 /** What an environment says, every default filled in but those that depend on the agent. */
-interface Says {
+interface ResolvedEnvironment {
   readonly model: Model;
   readonly fallbacks: Model[];
   readonly modelPolicy: ModelPolicy;
@@ -90,7 +90,7 @@ export class Environment {
     if (production.name !== 'production') {
       throw laneError(
         undefined,
-        'StagingOfWhat',
+        'InvalidStagingBase',
         `staging was made of environment "${production.name}": expected that of Environment.production, which it stands for`,
       );
     }
@@ -179,9 +179,9 @@ export class Environment {
   readonly _production: Environment | undefined;
   /** Agents that were built into the environment so far. @internal */
   readonly _services: StagedService[] = [];
-  private readonly says: Says;
+  private readonly says: ResolvedEnvironment;
 
-  private constructor(name: string, says: Says, accepted: Accepted = {}, production?: Environment) {
+  private constructor(name: string, says: ResolvedEnvironment, accepted: Accepted = {}, production?: Environment) {
     this.name = name;
     this.says = { ...says, tools: sorted(says.tools), liveTools: sorted(says.liveTools) };
     this.model = says.model;
@@ -203,7 +203,7 @@ export class Environment {
   }
 
   /**
-   * Reads a behaviour from a folder, as `Behavior.fromDirectory` does, with the model, the limits and the tools of this
+   * Reads a behavior from a folder, as `Behavior.fromDirectory` does, with the model, the limits and the tools of this
    * environment.
    *
    * @param directory relative to the directory that the app is run in

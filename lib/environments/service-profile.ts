@@ -7,7 +7,7 @@ import { type Profile, profileOf } from './profile';
  * the same), stores, keys, callers and producers, the hosts that hear of tasks, who is told of alarms. What an environment
  * itself says it has compared already.
  */
-const OWN_TO_EACH = [
+const PER_STAGE_SETTINGS = [
   'agentName',
   'behavior',
   'encryptionKey',
@@ -32,7 +32,7 @@ export const TOOLS_OF_RELEASE = `${SERVICE}.release.tools`;
 const USERS_OF_FLAG = new RegExp(`^${SERVICE}\\.flags\\.[^.]+\\.(.+\\.)?users$`);
 
 /** Components of a release that an environment decides: these differ if, and only if, the environments do. */
-const OF_THE_ENVIRONMENT = new Set(['model', 'limits', 'worker']);
+const ENVIRONMENT_COMPONENTS = new Set(['model', 'limits', 'worker']);
 
 export interface ServiceSettings {
   /** As the service was given them. */
@@ -45,8 +45,8 @@ export interface ServiceSettings {
 
 /** What of a service must be the same in staging and in production, by dotted names that begin with `service`. */
 export function serviceProfileOf({ props, release, worker, secretNames }: ServiceSettings): Profile {
-  const components = Object.entries(release.componentDigests).filter(([name]) => !OF_THE_ENVIRONMENT.has(name));
-  const ownToEach = (name: string) => USERS_OF_FLAG.test(name) || OWN_TO_EACH.some((own) => isWithin(name, own));
+  const components = Object.entries(release.componentDigests).filter(([name]) => !ENVIRONMENT_COMPONENTS.has(name));
+  const ownToEach = (name: string) => USERS_OF_FLAG.test(name) || PER_STAGE_SETTINGS.some((own) => isWithin(name, own));
   return new Map([
     ...[...profileOf(SERVICE, props)].filter(([name]) => !ownToEach(name)),
     ...components.map(([name, digest]) => [`${SERVICE}.release.${name}`, digest.slice(0, 12)] as const),

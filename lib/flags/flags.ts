@@ -24,7 +24,7 @@ import type { FlagSettings } from '../contract';
 import { GateSeverity } from '../gates';
 import { TaskMetrics } from '../metrics';
 import type { Flag, FlagDescription } from './flag';
-import { FlagGrowth } from './flag-growth';
+import { FlagDeploymentStrategy } from './flag-deployment-strategy';
 import { MONITOR_ACTIONS, READ_FLAGS_ACTIONS } from './perms';
 
 export interface FlagsProps {
@@ -36,7 +36,7 @@ export interface FlagsProps {
    *
    * @default - a fifth of the execution environments every two minutes, then ten minutes of watching
    */
-  readonly growth?: FlagGrowth;
+  readonly growth?: FlagDeploymentStrategy;
   /**
    * Told about gates that fire.
    *
@@ -46,7 +46,7 @@ export interface FlagsProps {
 }
 
 /** https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_CreateEnvironment.html */
-const MOST_MONITORS = 5;
+const MAX_MONITORS = 5;
 
 /**
  * The flags of an agent as one configuration of AppConfig. A change of it grows over the workers, is taken back by its
@@ -76,16 +76,17 @@ export class Flags extends Construct {
     for (const [name, flag] of described) {
       this.watch(props, name, flag);
     }
-    if (this.critical.length > MOST_MONITORS) {
+    if (this.critical.length > MAX_MONITORS) {
       throw laneError(
         this,
         'TooManyFlagGates',
-        `the flags have ${this.critical.length} critical gates, expected at most ${MOST_MONITORS}, for AppConfig watches no more alarms; make some of them GateSeverity.WARNING, or take those of flags away that are rolled out`,
+        `the flags have ${this.critical.length} critical gates, expected at most ${MAX_MONITORS}, for AppConfig watches no more alarms; make some of them GateSeverity.WARNING, or take those of flags away that are rolled out`,
       );
     }
     const description = `Flags of agent ${props.agentName}`;
     const growth =
-      props.growth ?? FlagGrowth.linear({ percent: 20, over: Duration.minutes(10), bake: Duration.minutes(10) });
+      props.growth ??
+      FlagDeploymentStrategy.linear({ percent: 20, over: Duration.minutes(10), bake: Duration.minutes(10) });
     this.application = new Application(this, 'Application', { description });
     this.environment = new Environment(this, 'Environment', {
       application: this.application,

@@ -1,3 +1,3 @@
 export * from './flag';
-export * from './flag-growth';
+export * from './flag-deployment-strategy';
 export * from './flags';

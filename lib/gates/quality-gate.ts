@@ -10,8 +10,8 @@ import {
 import type { Construct } from 'constructs';
 import { laneError } from '../common/errors';
 import type { TaskMetrics } from '../metrics';
+import { type Judgement, judgementOf } from './alarm-evaluation';
 import type { AlarmGateOptions, GateOptions } from './gate-options';
-import { type Judgement, judgementOf } from './judgement';
 import type { GateSeverity } from './severity';
 
 /** What a gate is bound to. */
@@ -324,7 +324,7 @@ interface Increase {
  * Keeps the division defined when the stable lane's mean is 0: the increase is then huge for any candidate above 0, and
  * 0 for an equal one. Far below anything that is measured.
  */
-const NEARLY_ZERO = '0.000000001';
+const EPSILON = '0.000000001';
 
 /** Percent by which the candidate lies above the stable lane, once both have enough samples. */
 function increaseGate(scope: Construct, judgement: Judgement, increase: Increase): GateConfig {
@@ -340,7 +340,7 @@ function increaseGate(scope: Construct, judgement: Judgement, increase: Increase
   return {
     ...common(judgement, `${increase.what}, tolerated up to ${percent} %`, increase.hint),
     metric: enoughSamples(judgement, {
-      value: `100 * (v - base) / (base + ${NEARLY_ZERO})`,
+      value: `100 * (v - base) / (base + ${EPSILON})`,
       neutral: 0,
       metrics: { v: candidate, base: stable },
       samples: candidate,

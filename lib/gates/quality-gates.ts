@@ -21,7 +21,7 @@ export interface QualityGatesProps {
 }
 
 /** CloudWatch allows as many characters in an alarm's description. */
-const LONGEST_DESCRIPTION = 1024;
+const MAX_DESCRIPTION = 1024;
 
 /** The gates of an agent as alarms on the metrics of the release that the template names. */
 export class QualityGates extends Construct {
@@ -49,12 +49,12 @@ export class QualityGates extends Construct {
       const consequence =
         config.severity === GateSeverity.CRITICAL ? 'critical, takes the rollout back' : 'warning, stops nothing';
       const description = `Gate '${name}' of agent '${props.agentName}' (${consequence}): ${config.description}`;
-      if (description.length > LONGEST_DESCRIPTION) {
+      if (description.length > MAX_DESCRIPTION) {
         throw laneError(
           this,
           'GateDescription',
           `gate '${name}': its description has ${description.length} characters, expected at most ` +
-            `${LONGEST_DESCRIPTION}; put the runbook behind a link`,
+            `${MAX_DESCRIPTION}; put the runbook behind a link`,
         );
       }
       const alarm = new Alarm(this, name, {

@@ -48,9 +48,9 @@ export interface LaneProps {
 }
 
 /** Fewest receives before the dead-letter queue; below, AWS warns that throttling alone loses messages to it. */
-const FEWEST_RECEIVES = 5;
+const MIN_RECEIVES = 5;
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html */
-const MOST_RECEIVES = 1_000;
+const MAX_RECEIVES = 1_000;
 
 /** As long as SQS keeps a message at most: a queue that nobody serves loses nothing sooner. */
 const RETENTION = Duration.days(14);
@@ -83,13 +83,13 @@ export class Lane extends Construct implements ILaneQueues {
     this.maxReceiveCount = props.maxReceiveCount ?? DEFAULT_MAX_RECEIVES;
     if (
       !Number.isInteger(this.maxReceiveCount) ||
-      this.maxReceiveCount < FEWEST_RECEIVES ||
-      this.maxReceiveCount > MOST_RECEIVES
+      this.maxReceiveCount < MIN_RECEIVES ||
+      this.maxReceiveCount > MAX_RECEIVES
     ) {
       throw laneError(
         this,
         'LaneMaxReceiveCount',
-        `maxReceiveCount is ${this.maxReceiveCount}, expected a whole number of ${FEWEST_RECEIVES} to ${MOST_RECEIVES} ` +
+        `maxReceiveCount is ${this.maxReceiveCount}, expected a whole number of ${MIN_RECEIVES} to ${MAX_RECEIVES} ` +
           '(https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html); ' +
           'throttled receives count too, so fewer send good tasks to the dead-letter queue',
       );

@@ -53,8 +53,8 @@ export class TaskMetrics {
   }
 
   /** Tasks that were cut off: timed out, or a limit of their release exceeded. Count; sum by default. */
-  cutOff(options?: MetricOptions): Metric {
-    return this.metric(TaskMetric.CUT_OFF, Stats.SUM, options);
+  aborted(options?: MetricOptions): Metric {
+    return this.metric(TaskMetric.ABORTED, Stats.SUM, options);
   }
 
   /** From claim to final status. Milliseconds; p99 by default. */
@@ -103,8 +103,8 @@ export class TaskMetrics {
   }
 
   /** Tasks handed back because their worker had to end or their release was revoked. Count; sum by default. */
-  handedBack(options?: MetricOptions): Metric {
-    return this.metric(WorkerMetric.HANDED_BACK, Stats.SUM, options);
+  requeued(options?: MetricOptions): Metric {
+    return this.metric(WorkerMetric.REQUEUED, Stats.SUM, options);
   }
 
   /** Tasks that went to the dead-letter queue after their last attempt. Count; sum by default. */

@@ -94,14 +94,14 @@ export class AgentDashboard extends Construct {
           compared('Output tokens', (metrics, options) => metrics.outputTokens({ ...options, period })),
         ],
         [
-          compared('Tasks cut off', (metrics, options) => metrics.cutOff({ ...options, period })),
+          compared('Tasks cut off', (metrics, options) => metrics.aborted({ ...options, period })),
           compared('Attempts tried again', (metrics, options) => metrics.retries({ ...options, period })),
           compared('Tasks given up after their last attempt', (metrics, options) =>
             metrics.exhausted({ ...options, period }),
           ),
         ],
         [
-          compared('Tasks handed back', (metrics, options) => metrics.handedBack({ ...options, period })),
+          compared('Tasks handed back', (metrics, options) => metrics.requeued({ ...options, period })),
           compared('Steps replayed', (metrics, options) => metrics.replayedSteps({ ...options, period })),
           compared('Late results, not written', (metrics, options) => metrics.lateResults({ ...options, period })),
         ],
@@ -165,7 +165,7 @@ function webhookGraph(webhooks: WebhookDelivery, period: Duration): IWidget {
     left: [
       webhooks.metricDelivered({ period, label: 'delivered' }),
       webhooks.metricFailed({ period, label: 'failed, to be tried again' }),
-      webhooks.metricGivenUp({ period, label: 'given up' }),
+      webhooks.metricAbandoned({ period, label: 'given up' }),
     ],
   });
 }

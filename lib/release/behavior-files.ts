@@ -2,7 +2,7 @@ import { type Dirent, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { laneError } from '../common';
 
-/** One file of a behaviour directory, read. */
+/** One file of a behavior directory, read. */
 export interface BehaviorFile {
   /** Path below its folder without the extension, `/` between the parts, Unicode in composed form (NFC). */
   readonly name: string;
@@ -21,7 +21,7 @@ function byBytes(a: string, b: string): number {
  * Line ends and the byte order mark depend on the machine that checked the files out (git's `core.autocrlf`), not on
  * what their author changed: they are taken off, so that the release is the same from every checkout.
  */
-function normalise(text: string): string {
+function normalize(text: string): string {
   return text.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n');
 }
 
@@ -49,7 +49,7 @@ function readText(path: string): string {
     throw unreadable(path, error);
   }
   try {
-    return normalise(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    return normalize(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch {
     throw laneError(
       undefined,
@@ -63,7 +63,7 @@ function readText(path: string): string {
  * Reads all files of one kind below a folder, in the order of their names.
  *
  * Hidden files and folders (names that begin with a dot) are the editor's or the system's and are passed over. What is
- * neither hidden nor of the kind is refused: a file that looks like a part of the behaviour must be one. So are symbolic
+ * neither hidden nor of the kind is refused: a file that looks like a part of the behavior must be one. So are symbolic
  * links: what they point to may differ from checkout to checkout, and git's history of the folder does not show it.
  *
  * @param folder for example `agent/prompts`

@@ -34,7 +34,7 @@ export interface BehaviorProps {
 /** How an agent behaves, apart from its code: prompts, tool schemas, model, limits, state schema. */
 export class Behavior {
   /**
-   * Reads a behaviour from a folder:
+   * Reads a behavior from a folder:
    * - `prompts/**` with files `*.md` and `*.txt`: at least one; the name is the path without the extension, and
    *   placeholders are written `{{name}}`
    * - `tools/**` with files `*.json`: the JSON schema of each tool's input; may be missing
@@ -70,7 +70,7 @@ export class Behavior {
     );
   }
 
-  /** Folder that the behaviour was read from. */
+  /** Folder that the behavior was read from. */
   readonly directory: string;
   readonly model: Model;
   /** Asked in this order when the model does not answer. */

@@ -17,7 +17,7 @@ import type { WorkerDescription } from './worker-description';
 /** Seconds of the worker's timeout that are left, if the user says nothing, for writing down that a task ran out of time. */
 const DEFAULT_MARGIN_SECONDS = 10;
 /** A task may outlast one invocation of its worker, for it is handed to the next. Somewhere it must end. */
-const MOST_DURATION_HOURS = 12;
+const MAX_DURATION_HOURS = 12;
 
 /** Largest document: the recorder reads and compresses it, a worker loads it at its first task. */
 export const MAX_DOCUMENT_BYTES = 1024 * 1024;
@@ -32,7 +32,7 @@ export interface ReleaseDraft {
 }
 
 /**
- * Puts a behaviour and a worker together.
+ * Puts a behavior and a worker together.
  *
  * @param scope for messages
  */
@@ -90,11 +90,11 @@ function resolveLimits(scope: IConstruct, limits: TaskLimits, worker: WorkerDesc
     );
   }
   const maxDurationMs = limits.maxDuration?.toMilliseconds() ?? timeoutMs - DEFAULT_MARGIN_SECONDS * 1000;
-  if (maxDurationMs > MOST_DURATION_HOURS * 3_600_000) {
+  if (maxDurationMs > MAX_DURATION_HOURS * 3_600_000) {
     throw laneError(
       scope,
       'LimitTooLong',
-      `limits.maxDuration is ${limits.maxDuration?.toHumanString()}: expected at most ${MOST_DURATION_HOURS} hours of work on one task, for it is to be cut off when it runs away; split the work into several tasks`,
+      `limits.maxDuration is ${limits.maxDuration?.toHumanString()}: expected at most ${MAX_DURATION_HOURS} hours of work on one task, for it is to be cut off when it runs away; split the work into several tasks`,
     );
   }
   const parsed = limitsSchema.safeParse({

@@ -2,15 +2,15 @@ import { laneError } from '../common';
 import type { Model } from './model';
 
 /** A request must not wander for longer than its caller waits. */
-const MOST_FALLBACKS = 4;
+const MAX_FALLBACKS = 4;
 
 /** Refuses fallbacks that cannot help. */
 export function checkFallbacks(primary: Model, fallbacks: readonly Model[]): void {
-  if (fallbacks.length > MOST_FALLBACKS) {
+  if (fallbacks.length > MAX_FALLBACKS) {
     throw laneError(
       undefined,
       'TooManyFallbacks',
-      `fallbacks are ${fallbacks.length} models: expected at most ${MOST_FALLBACKS}; keep those that you would want an answer from`,
+      `fallbacks are ${fallbacks.length} models: expected at most ${MAX_FALLBACKS}; keep those that you would want an answer from`,
     );
   }
   const seen = new Set([placeOf(primary)]);

@@ -1,4 +1,4 @@
-/** Reads a behaviour document. */
+/** Reads a behavior document. */
 export const READ_DOCUMENT_ACTIONS = ['s3:GetObject'];
 
 /**

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 
 /** Where a release came from, as far as git knows. */
 export interface Provenance {
-  /** Last commit that touched the behaviour or the code. */
+  /** Last commit that touched the behavior or the code. */
   readonly revision?: string;
   /** Its author's name. */
   readonly author?: string;

@@ -11,7 +11,7 @@ import { READ_DOCUMENT_ACTIONS } from './perms';
 import { type Provenance, provenanceOf } from './provenance';
 import type { WorkerDescription } from './worker-description';
 
-/** Extension, and so end of the object key, of behaviour documents. */
+/** Extension, and so end of the object key, of behavior documents. */
 const DOCUMENT_EXTENSION = '.behavior';
 
 export interface ReleaseProps {
@@ -29,9 +29,9 @@ export class Release extends Construct {
   readonly releaseId: string;
   /** Digest of each component: prompts, tools, model, limits, state, code, worker. */
   readonly componentDigests: { [component: string]: string };
-  /** Bucket of the behaviour document. */
+  /** Bucket of the behavior document. */
   readonly behaviorBucket: string;
-  /** Key of the behaviour document; named by its content. */
+  /** Key of the behavior document; named by its content. */
   readonly behaviorKey: string;
   /** The model and its fallbacks, in order. */
   readonly models: Model[];
@@ -63,7 +63,7 @@ export class Release extends Construct {
   }
 
   /**
-   * Lets a function read behaviour documents: not this one alone, but those of other releases, too. All versions of a
+   * Lets a function read behavior documents: not this one alone, but those of other releases, too. All versions of a
    * worker share one role; in the middle of a rollout the stable version still loads the document of the release
    * before, and which one that is the template cannot know. Documents are told from everything else in the asset
    * bucket (templates, code) by the end of their keys.
@@ -75,13 +75,13 @@ export class Release extends Construct {
       acknowledgeWildcard(
         grantee.grantPrincipal,
         documents,
-        'Versions of a function share one role, and during a rollout the version before still reads the document of its own release, which the template cannot name; behaviour documents are told from all other assets by their extension',
+        'Versions of a function share one role, and during a rollout the version before still reads the document of its own release, which the template cannot name; behavior documents are told from all other assets by their extension',
       );
     }
     return grant;
   }
 
-  /** Last commit that touched the behaviour or the worker's code; empty when unknown or not committed. */
+  /** Last commit that touched the behavior or the worker's code; empty when unknown or not committed. */
   provenance(): Provenance {
     return provenanceOf(this.sources);
   }

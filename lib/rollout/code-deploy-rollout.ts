@@ -8,9 +8,9 @@ import { CustomResourceType, Env, type PlatformLimit, PlatformLimits } from '../
 import { grantSend } from '../lanes/grant-send';
 import { queueUrls } from '../lanes/queue-urls';
 import { EVIDENCE_OVERHEAD, Evidence, type EvidenceConfig } from './evidence';
+import { InFlightTaskPolicy } from './in-flight-task-policy';
 import { EVIDENCE_ACTIONS, ROLLOUT_CHECK_ACTIONS } from './perms';
 import type { RolloutContext } from './rollout';
-import { RunningTasks } from './running-tasks';
 import type { TrafficShift } from './traffic-shift';
 
 /** How a rollout by CodeDeploy is to go, besides its traffic shift. */
@@ -33,9 +33,9 @@ export interface CodeDeployRolloutProps {
   /**
    * What becomes of the tasks that the release runs when the rollout is put back.
    *
-   * @default RunningTasks.FINISH
+   * @default InFlightTaskPolicy.FINISH
    */
-  readonly onRollback?: RunningTasks;
+  readonly onRollback?: InFlightTaskPolicy;
 
   /**
    * Deploy although a gate is in ALARM: CodeDeploy fails a deployment at once if an alarm is in ALARM when it starts,
@@ -117,7 +117,7 @@ export class CodeDeployRollout extends Construct {
         ...target,
         BehaviorBucket: release.behaviorBucket,
         BehaviorKey: release.behaviorKey,
-        OnRollback: props.onRollback ?? RunningTasks.FINISH,
+        OnRollback: props.onRollback ?? InFlightTaskPolicy.FINISH,
         ...(revision === undefined ? {} : { GitRevision: revision }),
         ...(author === undefined ? {} : { GitAuthor: author }),
         ...(time === undefined ? {} : { GitTime: time }),

@@ -4,6 +4,6 @@ export {
   type CodeDeployRolloutProps,
 } from './code-deploy-rollout';
 export { Evidence, type EvidenceConfig, type EvidenceOptions } from './evidence';
+export * from './in-flight-task-policy';
 export * from './rollout';
-export * from './running-tasks';
 export * from './traffic-shift';

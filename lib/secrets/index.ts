@@ -1,4 +1,4 @@
-export * from './key-test';
+export * from './api-key-check';
 export * from './rotating-secret';
 export {
   type KeyPoolOptions,

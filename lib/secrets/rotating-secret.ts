@@ -71,10 +71,10 @@ export interface RotatingSecretProps {
 }
 
 /** Bounds of Secrets Manager, https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html */
-const SHORTEST_EVERY = Duration.hours(4);
-const LONGEST_EVERY = Duration.days(1000);
+const MIN_EVERY = Duration.hours(4);
+const MAX_EVERY = Duration.days(1000);
 
-const SHORTEST_GRACE = Duration.minutes(10);
+const MIN_GRACE = Duration.minutes(10);
 
 /** A new key is tried five times, and each try may take ten seconds. */
 const TIMEOUT = Duration.minutes(2);
@@ -86,7 +86,7 @@ const WATCH_EVERY = Duration.hours(1);
 const AGE_PERIOD = Duration.hours(3);
 
 /** Secrets Manager rotates within a day of the time that is due, and repeats what failed. */
-const LONGEST_MARGIN = Duration.days(2);
+const MAX_MARGIN = Duration.days(2);
 
 /** A pool with so few unused keys left calls for people. */
 const FEW_KEYS = 1;
@@ -201,19 +201,19 @@ export class RotatingSecret extends Construct {
   private checkTimes(): { readonly every: Duration; readonly gracePeriod: Duration } {
     const { every = Duration.days(30), gracePeriod = Duration.hours(24) } = this.props;
     const hours = every.isUnresolved() ? Number.NaN : every.toHours({ integral: false });
-    if (!(Number.isInteger(hours) && hours >= SHORTEST_EVERY.toHours() && hours <= LONGEST_EVERY.toHours())) {
+    if (!(Number.isInteger(hours) && hours >= MIN_EVERY.toHours() && hours <= MAX_EVERY.toHours())) {
       throw laneError(
         this,
         'RotationEvery',
-        `every is ${every.isUnresolved() ? 'a token' : every.toHumanString()}, expected whole hours from ${SHORTEST_EVERY.toHumanString()} to ${LONGEST_EVERY.toHumanString()}`,
+        `every is ${every.isUnresolved() ? 'a token' : every.toHumanString()}, expected whole hours from ${MIN_EVERY.toHumanString()} to ${MAX_EVERY.toHumanString()}`,
       );
     }
     const grace = gracePeriod.isUnresolved() ? Number.NaN : gracePeriod.toMinutes({ integral: false });
-    if (!(Number.isInteger(grace) && grace >= SHORTEST_GRACE.toMinutes() && grace < hours * 60)) {
+    if (!(Number.isInteger(grace) && grace >= MIN_GRACE.toMinutes() && grace < hours * 60)) {
       throw laneError(
         this,
         'RotationGracePeriod',
-        `gracePeriod is ${gracePeriod.isUnresolved() ? 'a token' : gracePeriod.toHumanString()}, expected whole minutes, at least ${SHORTEST_GRACE.toHumanString()} and less than every (${every.toHumanString()}): a key must be gone before the next one takes its place`,
+        `gracePeriod is ${gracePeriod.isUnresolved() ? 'a token' : gracePeriod.toHumanString()}, expected whole minutes, at least ${MIN_GRACE.toHumanString()} and less than every (${every.toHumanString()}): a key must be gone before the next one takes its place`,
       );
     }
     return { every, gracePeriod };
@@ -251,13 +251,13 @@ export class RotatingSecret extends Construct {
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       threshold: 0,
       missing: TreatMissingData.NOT_BREACHING,
-      says: `a step of its rotation, or the hourly watch over it, failed. The current key stays in use. What to do: the log of function ${rotator.functionName} names the step and the reason. Secrets Manager repeats a rotation by itself; once the reason is mended, "aws secretsmanager rotate-secret" with the version that is labelled AWSPENDING as --client-request-token goes on at once. See docs/secrets.md.`,
+      says: `a step of its rotation, or the hourly watch over it, failed. The current key stays in use. What to do: the log of function ${rotator.functionName} names the step and the reason. Secrets Manager repeats a rotation by itself; once the reason is mended, "aws secretsmanager rotate-secret" with the version that is labeled AWSPENDING as --client-request-token goes on at once. See docs/secrets.md.`,
     });
   }
 
   private makeOverdueAlarm(every: Duration): Alarm {
     const days = every.toDays({ integral: false });
-    const margin = Math.min(LONGEST_MARGIN.toDays(), days / 2);
+    const margin = Math.min(MAX_MARGIN.toDays(), days / 2);
     const alarm = this.alarm('OverdueAlarm', {
       metric: this.metricAgeDays({ period: AGE_PERIOD }),
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,

@@ -5,7 +5,7 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { laneError } from '../common';
 import type { RotationSettings } from '../contract';
-import type { KeyTest } from './key-test';
+import type { ApiKeyCheck } from './api-key-check';
 
 export interface OpenAiServiceAccountOptions {
   /**
@@ -36,7 +36,7 @@ export interface KeyPoolOptions {
   readonly poolSecret: ISecret;
 
   /** How a key is tried before the workers get it. */
-  readonly test: KeyTest;
+  readonly test: ApiKeyCheck;
 }
 
 /** What a strategy is built into. */
@@ -88,7 +88,7 @@ export abstract class Rotation {
   abstract bind(scope: Construct, context: RotationContext): RotationConfig;
 }
 
-const LONGEST_EXPIRY = Duration.days(365);
+const MAX_EXPIRY = Duration.days(365);
 
 class OpenAiServiceAccount extends Rotation {
   constructor(private readonly options: OpenAiServiceAccountOptions) {
@@ -107,11 +107,11 @@ class OpenAiServiceAccount extends Rotation {
     if (keyExpiry !== undefined) {
       const least = every.toSeconds() + gracePeriod.toSeconds();
       const seconds = keyExpiry.toSeconds();
-      if (!(seconds > least && seconds <= LONGEST_EXPIRY.toSeconds())) {
+      if (!(seconds > least && seconds <= MAX_EXPIRY.toSeconds())) {
         throw laneError(
           scope,
           'RotationKeyExpiry',
-          `rotation: keyExpiry is ${keyExpiry.toHumanString()}, expected more than every and gracePeriod together (${Duration.seconds(least).toHumanString()}) and at most ${LONGEST_EXPIRY.toHumanString()}; rotate more often, or leave it out`,
+          `rotation: keyExpiry is ${keyExpiry.toHumanString()}, expected more than every and gracePeriod together (${Duration.seconds(least).toHumanString()}) and at most ${MAX_EXPIRY.toHumanString()}; rotate more often, or leave it out`,
         );
       }
     }

@@ -119,8 +119,8 @@ export class WebhookDelivery extends Construct {
   }
 
   /** Webhooks that were given up. Count; sum by default. */
-  metricGivenUp(options: MetricOptions = {}): Metric {
-    return this.metric(WebhookMetric.GIVEN_UP, options);
+  metricAbandoned(options: MetricOptions = {}): Metric {
+    return this.metric(WebhookMetric.ABANDONED, options);
   }
 
   private metric(metricName: string, options: MetricOptions): Metric {

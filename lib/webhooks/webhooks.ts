@@ -16,8 +16,8 @@ export abstract class Webhooks {
 }
 
 /** A day less than queues keep messages, so that every webhook is given up before it is forgotten. */
-const LONGEST_RETRY = Duration.days(13);
-const SHORTEST_RETRY = Duration.minutes(1);
+const MAX_RETRY = Duration.days(13);
+const MIN_RETRY = Duration.minutes(1);
 
 class SignedWebhooks extends Webhooks {
   constructor(private readonly options: SignedWebhooksOptions) {
@@ -27,11 +27,11 @@ class SignedWebhooks extends Webhooks {
   bind(scope: Construct, id: string, context: WebhookContext): WebhookDelivery {
     const { privateHosts = [], retryFor = Duration.hours(24), ...others } = this.options;
     const seconds = retryFor.isUnresolved() ? Number.NaN : retryFor.toMilliseconds() / 1_000;
-    if (!(Number.isInteger(seconds) && seconds >= SHORTEST_RETRY.toSeconds() && seconds <= LONGEST_RETRY.toSeconds())) {
+    if (!(Number.isInteger(seconds) && seconds >= MIN_RETRY.toSeconds() && seconds <= MAX_RETRY.toSeconds())) {
       throw laneError(
         scope,
         'WebhookRetry',
-        `webhooks: retryFor is ${retryFor.isUnresolved() ? 'a token' : `${seconds} s`}, expected whole seconds from ${SHORTEST_RETRY.toHumanString()} to ${LONGEST_RETRY.toHumanString()}; queues keep messages for 14 days`,
+        `webhooks: retryFor is ${retryFor.isUnresolved() ? 'a token' : `${seconds} s`}, expected whole seconds from ${MIN_RETRY.toHumanString()} to ${MAX_RETRY.toHumanString()}; queues keep messages for 14 days`,
       );
     }
     for (const host of privateHosts) {

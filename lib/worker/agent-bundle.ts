@@ -103,7 +103,8 @@ export function bundleAgent(scope: IConstruct, entry: string, target: BundleTarg
 /** The worker and the runtime of this library, side by side: an agent and its worker must share one copy of them. */
 function librarySource(name: BundleTarget['module'] | 'runtime'): string {
   const root = packageRoot();
-  const candidates = [join(root, 'lambda', name, 'index.ts'), join(root, 'dist', 'lambda', name, 'index.js')];
+  const folder = name === 'container' ? join('functions', name) : name;
+  const candidates = [join(root, 'lambda', folder, 'index.ts'), join(root, 'dist', 'lambda', folder, 'index.js')];
   const found = candidates.find((candidate) => existsSync(candidate));
   if (found === undefined) {
     throw laneError(

@@ -1,13 +1,13 @@
 import { Lazy } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { laneError } from '../common';
-import { DEFAULT_MAX_ATTEMPTS, Env, SPARE_RECEIVES } from '../contract';
+import { DEFAULT_MAX_ATTEMPTS, Env, RECEIVE_COUNT_HEADROOM } from '../contract';
 import type { ILaneQueues } from '../lanes';
 import { deadLetterUrls, queueUrls } from '../lanes/queue-urls';
 import { checkedCount } from './checked-count';
 
 /** More attempts would bring a task that fails for good back for days. */
-const MOST_ATTEMPTS = 100;
+const MAX_ATTEMPTS = 100;
 
 /** The lanes that a worker serves, and what it is told of their queues. */
 export class AttachedLanes {
@@ -19,7 +19,7 @@ export class AttachedLanes {
     private readonly worker: Construct,
     maxAttempts: number = DEFAULT_MAX_ATTEMPTS,
   ) {
-    this.maxAttempts = checkedCount(worker, 'maxAttempts', maxAttempts, MOST_ATTEMPTS);
+    this.maxAttempts = checkedCount(worker, 'maxAttempts', maxAttempts, MAX_ATTEMPTS);
   }
 
   /** @throws LaneError for a lane that is there already, or whose receives do not fit */
@@ -42,14 +42,14 @@ export class AttachedLanes {
       [Env.QUEUES]: Lazy.string({ produce: () => queueUrls(this.worker, this.lanes) }),
       [Env.DEAD_LETTER_QUEUES]: Lazy.string({ produce: () => deadLetterUrls(this.worker, this.lanes) }),
       [Env.MAX_RECEIVES]: Lazy.string({
-        produce: () => String(this.lanes[0]?.maxReceiveCount ?? this.maxAttempts + SPARE_RECEIVES),
+        produce: () => String(this.lanes[0]?.maxReceiveCount ?? this.maxAttempts + RECEIVE_COUNT_HEADROOM),
       }),
     };
   }
 
   /** What a worker is told of receives holds for all its lanes. */
   private checkReceives(lane: ILaneQueues): void {
-    const least = this.maxAttempts + SPARE_RECEIVES;
+    const least = this.maxAttempts + RECEIVE_COUNT_HEADROOM;
     if (lane.maxReceiveCount < least) {
       throw laneError(
         this.worker,

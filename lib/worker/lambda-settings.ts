@@ -8,9 +8,9 @@ import { shareConcurrency } from './priority-shares';
 import { checkUserEnvironment, describeUserEnvironment } from './user-environment';
 
 /** Least that a worker of an agent can do with: below, Node.js with the AWS SDK does not start. */
-const LEAST_MEMORY_MIB = 128;
+const MIN_MEMORY_MIB = 128;
 /** https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
-const MOST_MEMORY_MIB = 10_240;
+const MAX_MEMORY_MIB = 10_240;
 
 /** Props of a Lambda worker with their defaults. */
 export interface LambdaSettings {
@@ -42,11 +42,11 @@ export function checkLambdaSettings(scope: IConstruct, props: LambdaWorkerProps)
     );
   }
   const memory = settings.memory.toMebibytes();
-  if (memory < LEAST_MEMORY_MIB || memory > MOST_MEMORY_MIB) {
+  if (memory < MIN_MEMORY_MIB || memory > MAX_MEMORY_MIB) {
     throw laneError(
       scope,
       'InvalidMemory',
-      `memory of the worker is ${memory} MiB: expected ${LEAST_MEMORY_MIB} to ${MOST_MEMORY_MIB} MiB (${PlatformLimits.LAMBDA_TIMEOUT.source}); choose a size in between`,
+      `memory of the worker is ${memory} MiB: expected ${MIN_MEMORY_MIB} to ${MAX_MEMORY_MIB} MiB (${PlatformLimits.LAMBDA_TIMEOUT.source}); choose a size in between`,
     );
   }
   const timeout = settings.timeout.toSeconds();

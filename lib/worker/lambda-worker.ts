@@ -18,7 +18,7 @@ import type { LaneAttachment } from './lane-attachment';
 import { logRetentionOf } from './log-retention';
 import type { WorkerContext } from './worker-context';
 import { workerEnvironment } from './worker-environment';
-import { grantContract, grantSendBack } from './worker-grants';
+import { grantContract, grantRequeue } from './worker-grants';
 
 /** Id of the construct under which code that was handed in is bound, so that its digest is known before the function. */
 const CODE_SCOPE = 'WorkerCode';
@@ -107,7 +107,7 @@ export class LambdaWorker extends AgentWorker {
         maxConcurrency: this.concurrency[priority],
       });
     });
-    grantSendBack(lane, this.function);
+    grantRequeue(lane, this.function);
     return { carrier: alias, consumers: mappings };
   }
 
@@ -166,7 +166,7 @@ export class LambdaWorker extends AgentWorker {
     return bytes <= most.value
       ? []
       : [
-          `environment of the worker is at least ${bytes} bytes: expected at most ${most.value} (${most.source}); move large values to a secret, a parameter, or the behaviour folder`,
+          `environment of the worker is at least ${bytes} bytes: expected at most ${most.value} (${most.source}); move large values to a secret, a parameter, or the behavior folder`,
         ];
   }
 }

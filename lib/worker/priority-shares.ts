@@ -5,7 +5,7 @@ import { DEFAULT_PRIORITY_SHARES, PlatformLimits, PRIORITIES, type Priority } fr
 import type { LambdaWorkerProps, PriorityShares } from './lambda-worker-props';
 
 /** Least that an event source mapping can be limited to (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html). */
-const LEAST_CONCURRENCY = 2;
+const MIN_CONCURRENCY = 2;
 
 const DEFAULT_MAX_CONCURRENCY = 100;
 
@@ -19,7 +19,7 @@ export function shareConcurrency(
   { maxConcurrency = DEFAULT_MAX_CONCURRENCY, priorityShares = DEFAULT_PRIORITY_SHARES }: LambdaWorkerProps,
 ): Record<Priority, number> {
   const most = PlatformLimits.ESM_MAX_CONCURRENCY;
-  const least = LEAST_CONCURRENCY * PRIORITIES.length;
+  const least = MIN_CONCURRENCY * PRIORITIES.length;
   if (
     Token.isUnresolved(maxConcurrency) ||
     !Number.isInteger(maxConcurrency) ||
@@ -29,17 +29,17 @@ export function shareConcurrency(
     throw laneError(
       scope,
       'InvalidMaxConcurrency',
-      `maxConcurrency of the worker is ${Token.isUnresolved(maxConcurrency) ? 'a token' : maxConcurrency}: expected a whole number from ${least} to ${most.value}, known at synth, for each of the ${PRIORITIES.length} queues of a lane takes at least ${LEAST_CONCURRENCY} tasks at once (${most.source})`,
+      `maxConcurrency of the worker is ${Token.isUnresolved(maxConcurrency) ? 'a token' : maxConcurrency}: expected a whole number from ${least} to ${most.value}, known at synth, for each of the ${PRIORITIES.length} queues of a lane takes at least ${MIN_CONCURRENCY} tasks at once (${most.source})`,
     );
   }
   checkPriorityShares(scope, priorityShares);
   const exact = PRIORITIES.map((priority) => priorityShares[priority] * maxConcurrency);
-  const concurrency = exact.map((value) => Math.max(LEAST_CONCURRENCY, Math.round(value)));
+  const concurrency = exact.map((value) => Math.max(MIN_CONCURRENCY, Math.round(value)));
   // Rounding, and the least that each must have, may miss the sum by a few: whoever is farthest off makes up for it.
   for (let over = total(concurrency) - maxConcurrency; over !== 0; over -= Math.sign(over)) {
     const [index] = concurrency
       .map((value, at) => ({ at, value, off: Math.sign(over) * (value - (exact[at] ?? 0)) }))
-      .filter(({ value }) => over < 0 || value > LEAST_CONCURRENCY)
+      .filter(({ value }) => over < 0 || value > MIN_CONCURRENCY)
       .sort((a, b) => b.off - a.off)
       .map(({ at }) => at);
     if (index !== undefined) {

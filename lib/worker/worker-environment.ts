@@ -8,7 +8,7 @@ import { checkedCount } from './checked-count';
 import type { WorkerContext } from './worker-context';
 
 /** The running tasks of a user are kept in one item. */
-const MOST_IN_FLIGHT_PER_USER = 1_000;
+const MAX_IN_FLIGHT_PER_USER = 1_000;
 
 /**
  * Environment variables by which a worker, whatever it runs on, is told of the service.
@@ -56,7 +56,7 @@ export function workerEnvironment(
       ? {}
       : {
           [Env.MAX_IN_FLIGHT_PER_USER]: String(
-            checkedCount(worker, 'maxInFlightPerUser', context.maxInFlightPerUser, MOST_IN_FLIGHT_PER_USER),
+            checkedCount(worker, 'maxInFlightPerUser', context.maxInFlightPerUser, MAX_IN_FLIGHT_PER_USER),
           ),
         }),
     ...lanes.environment(),

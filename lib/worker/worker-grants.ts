@@ -34,7 +34,7 @@ export function grantContract(worker: Construct, grantee: IGrantable, context: W
  * A worker sends, too: a fresh copy of a task that it hands back (to the other lane, if its release was revoked) or whose
  * message has been received too often, and a task that failed at its last attempt.
  */
-export function grantSendBack(lane: ILaneQueues, grantee: IGrantable): void {
+export function grantRequeue(lane: ILaneQueues, grantee: IGrantable): void {
   for (const queue of [lane.high, lane.normal, lane.low, lane.deadLetterQueue]) {
     grantSend(queue, grantee);
   }

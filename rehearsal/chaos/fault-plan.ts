@@ -35,13 +35,13 @@ export interface Standstill {
 }
 
 /** A throttled service stays so for up to so many calls: more than a client tries by itself. */
-const LONGEST_THROTTLING = 6;
+const MAX_THROTTLING = 6;
 
 /** Cloud milliseconds. */
-const LONGEST_DELAY_MS = 10_000;
+const MAX_DELAY_MS = 10_000;
 
 /** Real milliseconds after which a call that gets no answer is cut off, should its client know no end. */
-const LONGEST_SILENCE_MS = 30_000;
+const MAX_SILENCE_MS = 30_000;
 
 /** Of a lease: how much longer than it something stands still. */
 const BEYOND_LEASE = { from: 1.1, to: 1.6 } as const;
@@ -119,7 +119,7 @@ export class FaultPlan implements FaultsPort {
     }
     if (delayed) {
       this.count('delayed', target);
-      await this.clock.sleep(this.chances.between(`delay ${place}`, 0, LONGEST_DELAY_MS));
+      await this.clock.sleep(this.chances.between(`delay ${place}`, 0, MAX_DELAY_MS));
     }
     if (failing) {
       this.count('failed', target);
@@ -214,7 +214,7 @@ export class FaultPlan implements FaultsPort {
 
   private throttles(place: string): boolean {
     const begins = this.strikes('throttled', place);
-    const length = Math.floor(this.chances.between(`row ${place}`, 0, LONGEST_THROTTLING));
+    const length = Math.floor(this.chances.between(`row ${place}`, 0, MAX_THROTTLING));
     const still = this.stillThrottled.get(place) ?? 0;
     this.stillThrottled.set(place, still > 0 ? still - 1 : begins ? length : 0);
     return still > 0 || begins;
@@ -236,7 +236,7 @@ async function silence(signal: AbortSignal): Promise<void> {
     return;
   }
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, LONGEST_SILENCE_MS);
+    const timer = setTimeout(resolve, MAX_SILENCE_MS);
     signal.addEventListener(
       'abort',
       () => {

@@ -23,7 +23,7 @@ export type TaskFault = ProcessFault | { readonly kind: 'stopped'; readonly afte
 /** What goes wrong on purpose. The services ask at the places where AWS, too, gives no guarantee. */
 export interface FaultsPort {
   /**
-   * Runs a call that was authorised, or not, or makes its answer another.
+   * Runs a call that was authorized, or not, or makes its answer another.
    * @throws ServiceError, AnswerLost
    */
   around<T>(service: string, call: Call, run: () => Promise<T>): Promise<T>;

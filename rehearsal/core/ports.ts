@@ -26,7 +26,7 @@ export interface DeniedCall {
 
 export interface IamPort {
   /**
-   * Credentials with which a function (label) acts as the role; the front recognises them by the access key. With
+   * Credentials with which a function (label) acts as the role; the front recognizes them by the access key. With
    * `service` (`lambda.amazonaws.com`) the role's trust policy is asked first: throws if it does not let it in. Each
    * `session` under a label has credentials of its own.
    */

@@ -4,7 +4,7 @@ import type { RehearsalClock } from './clock';
 export interface ResourceHandler {
   /** `AWS::SQS::Queue` */
   readonly type: string;
-  /** AWS document that the handler's behaviour was read from. */
+  /** AWS document that the handler's behavior was read from. */
   readonly source: string;
   /**
    * Properties this handler understands (first level). A template that sets another one is refused by name before

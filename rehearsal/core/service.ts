@@ -1,6 +1,6 @@
 import type { Principal } from './principal';
 
-/** A request as a service sees it: decoded from the wire, authenticated, not yet authorised. */
+/** A request as a service sees it: decoded from the wire, authenticated, not yet authorized. */
 export interface Call {
   /** Operation name as the SDK knows it, for instance `SendMessage`. */
   readonly operation: string;
@@ -52,7 +52,7 @@ export interface RehearsalService {
   /** REST protocols only: which operation, and its input, a request means. Undefined: unknown, refused by the front. */
   route?(request: RestRequest): { readonly operation: string; readonly input: Record<string, unknown> } | undefined;
   /** Permissions that the call needs, judged before {@link handle}. */
-  authorise(call: Call): readonly RequiredPermission[];
+  authorize(call: Call): readonly RequiredPermission[];
   /** Answers the call. Throw {@link ServiceError} for an error of the service. */
   handle(call: Call): Promise<unknown>;
 }

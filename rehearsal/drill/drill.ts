@@ -1,43 +1,43 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { bucketOf } from '../../lambda/router/valve';
+import { bucketOf } from '../../lambda/shared/routing/valve';
 import { leaseTimes } from '../../lambda/worker/lease-times';
 import { Env, type TaskRecord, WorkerMetric } from '../../lib/contract';
 import { type CloudEvent, RehearsalCloud } from '../cloud';
 import { REHEARSAL_REGION } from '../core/resource';
 import { ScriptedProvider } from '../provider';
-import { chooseAgentStack, DrillError, type StackInAssembly, stacksOf } from './agent-stack';
-import { type AgentUnderTest, findAgent } from './agent-under-test';
-import { callerCredentials } from './caller';
-import { CloudWatcher } from './cloud-watcher';
-import { ContainerWorkers } from './container-workers';
-import { bringsProbe, dataPlaneOf, isHeartbeat } from './data-plane';
-import { failoverOf } from './failover';
-import { gatesOf } from './gates';
-import type { DrillHistory, ReleaseHistory, StepHistory } from './history';
-import { hookFinding } from './hook-finding';
 import { isFinal, waitsForNextDay } from './invariants/tasks';
-import { messagesIn } from './lane-queues';
-import { findLeaks } from './leaks';
-import { Ledger } from './ledger';
-import { LimitWatch, startOf } from './limit-watch';
-import { destroyStack, liveTasks, observe, promotedItem } from './observations';
-import { sumOf } from './observed-metrics';
-import type { OperatorAccess } from './operator-access';
-import { sendProbe } from './probe';
-import type { Progress } from './progress';
-import { refusedAtSynth, releaseHistory } from './release-history';
-import { buildReport, type DrillReport } from './report';
-import { DrilledRotations, RotatedKeys } from './rotations';
-import { DEFAULT_SEED, DEFAULT_SPEED, type Scenario, type ScenarioRelease } from './scenario';
-import { createSecrets, fillSecrets, webhookSecret } from './secrets';
-import { SynthesisError, Synthesizer } from './synthesizer';
-import { tracesOf } from './trace-watch';
-import { abortable, POLL_MS, pause, until } from './wait';
-import { WebhookReceiver } from './webhook-receiver';
-import { Witness } from './witness';
-import { Workload } from './workload';
+import { CloudWatcher } from './observe/cloud-watcher';
+import { ContainerWorkers } from './observe/container-workers';
+import { Ledger } from './observe/execution-log';
+import { failoverOf } from './observe/failover';
+import { gatesOf } from './observe/gates';
+import { hookFinding } from './observe/hook-finding';
+import { messagesIn } from './observe/lane-queues';
+import { findLeaks } from './observe/leaks';
+import { LimitWatch, startOf } from './observe/limit-watch';
+import { destroyStack, liveTasks, observe, promotedItem } from './observe/observations';
+import { sumOf } from './observe/observed-metrics';
+import type { OperatorAccess } from './observe/operator-access';
+import { DrilledRotations, RotatedKeys } from './observe/rotations';
+import { tracesOf } from './observe/trace-watch';
+import { abortable, POLL_MS, pause, until } from './observe/wait';
+import { WriteObserver } from './observe/write-observer';
+import type { DrillHistory, ReleaseHistory, StepHistory } from './report/history';
+import type { Progress } from './report/progress';
+import { refusedAtSynth, releaseHistory } from './report/release-history';
+import { buildReport, type DrillReport } from './report/report';
+import { chooseAgentStack, DrillError, type StackInAssembly, stacksOf } from './scenario/agent-stack';
+import { type AgentUnderTest, findAgent } from './scenario/agent-under-test';
+import { bringsProbe, dataPlaneOf, isHeartbeat } from './scenario/data-plane';
+import { DEFAULT_SEED, DEFAULT_SPEED, type Scenario, type ScenarioRelease } from './scenario/scenario';
+import { SynthesisError, Synthesizer } from './scenario/synthesizer';
+import { callerCredentials } from './traffic/caller';
+import { sendProbe } from './traffic/probe';
+import { createSecrets, fillSecrets, webhookSecret } from './traffic/secrets';
+import { WebhookReceiver } from './traffic/webhook-receiver';
+import { Workload } from './traffic/workload';
 
 export interface DrillOptions {
   readonly scenario: Scenario;
@@ -183,7 +183,7 @@ class DrillRun {
   private readonly progress: Progress;
   private readonly access: OperatorAccess;
   private readonly releases: ReleaseHistory[] = [];
-  private readonly witness = new Witness();
+  private readonly witness = new WriteObserver();
   private workload: Workload | undefined;
   private agent: AgentUnderTest | undefined;
   private rotations: DrilledRotations | undefined;
@@ -489,6 +489,6 @@ class DrillRun {
 /** Final, and the caller told if there is anything to be told. */
 function isSettled(task: TaskRecord): boolean {
   const told =
-    task.webhook === undefined || task.webhookDeliveredAt !== undefined || task.webhookGivenUpAt !== undefined;
+    task.webhook === undefined || task.webhookDeliveredAt !== undefined || task.webhookAbandonedAt !== undefined;
   return isFinal(task) && told;
 }

@@ -119,13 +119,13 @@ export class ProviderScript {
     const text = refused ? '' : malformed ? broken : good;
     const inputTokens = pickTokens(rule.answer?.inputTokens, `${request.system}${request.messages}`, random);
     const outputTokens = refused ? 0 : pickTokens(rule.answer?.outputTokens, text, random);
-    const cutOff = outputTokens > request.maxTokens;
+    const aborted = outputTokens > request.maxTokens;
     return {
       kind: 'answer',
       rule: rule.name,
       latencyMs,
-      text: cutOff ? text.slice(0, request.maxTokens * CHARACTERS_PER_TOKEN) : text,
-      stopReason: refused ? 'refusal' : cutOff ? 'max_tokens' : 'end_turn',
+      text: aborted ? text.slice(0, request.maxTokens * CHARACTERS_PER_TOKEN) : text,
+      stopReason: refused ? 'refusal' : aborted ? 'max_tokens' : 'end_turn',
       inputTokens,
       outputTokens: Math.min(outputTokens, request.maxTokens),
       malformed,

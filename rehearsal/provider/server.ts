@@ -15,7 +15,7 @@ export interface ProviderOptions {
   readonly seed: number;
   /** Told of the text of every request that a rule is looked for. @default nobody is */
   readonly onPrompt?: (text: string) => void;
-  /** Says which keys are valid, and answers what manages them. @default every key that is not empty is */
+  /** ResolvedEnvironment which keys are valid, and answers what manages them. @default every key that is not empty is */
   readonly keys?: ProviderKeys;
 }
 

@@ -6,8 +6,8 @@ import { drillCommand } from '../../bin/commands/drill';
 import { rehearseCommand } from '../../bin/commands/rehearse';
 import type { Terminal } from '../../bin/commands/run-and-report';
 import { schemaCommand } from '../../bin/commands/schema';
-import { parseScenario } from '../../rehearsal/drill/load-scenario';
-import { DRILLS } from '../../rehearsal/drills';
+import { DRILLS } from '../../rehearsal/catalog';
+import { parseScenario } from '../../rehearsal/drill/scenario/load-scenario';
 
 describe('the commands', () => {
   const folder = mkdtempSync(join(tmpdir(), 'commands-'));

@@ -17,7 +17,7 @@ import {
   METRIC_DATA,
   messageSent,
   QUEUE_SIZES,
-} from '../lambda/common/support/local-cloud';
+} from '../lambda/shared/support/local-cloud';
 import { type Answer, DOCUMENT, fieldsIn, undocumented, validatorAt } from './support/document';
 import { fitting, spoilt } from './support/from-schema';
 

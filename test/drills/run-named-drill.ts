@@ -1,6 +1,6 @@
+import { DRILLS } from '../../rehearsal/catalog';
+import { packageRoot } from '../../rehearsal/catalog/package-root';
 import { type DrillReport, runDrill, SILENT, withTasks } from '../../rehearsal/drill';
-import { DRILLS } from '../../rehearsal/drills';
-import { packageRoot } from '../../rehearsal/drills/package-root';
 
 /** Longest that a drill may take in a test, in milliseconds: a busy machine needs several times what a calm one does. */
 export const DRILL_TIMEOUT_MS = 240_000;

@@ -18,7 +18,7 @@ const roots: string[] = [];
 
 /** A package with one function, in a folder of its own. */
 function project(
-  source = "import { word } from './word';\n/** Says it. */\nexport const handler = async () => word;\n",
+  source = "import { word } from './word';\n/** ResolvedEnvironment it. */\nexport const handler = async () => word;\n",
 ): string {
   const root = mkdtempSync(join(tmpdir(), 'bundles-'));
   roots.push(root);

@@ -12,7 +12,7 @@ export const AGENT_ENTRY = join(AGENT_FOLDER, 'agent.ts');
 
 const SECRET_ARN = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:provider-key-AbCdEf';
 
-/** A copy of the small agent's behaviour, to be changed. */
+/** A copy of the small agent's behavior, to be changed. */
 export function behaviorCopy(): string {
   const folder = temporaryFolder();
   for (const part of ['prompts', 'tools']) {

@@ -1,6 +1,6 @@
 /**
  * A support agent: looks up what it may know, asks the model for an answer in JSON, judges the answer, remembers the
- * conversation. All that shapes its behaviour besides this code (prompts, tools' schemas, model, limits) is in the release.
+ * conversation. All that shapes its behavior besides this code (prompts, tools' schemas, model, limits) is in the release.
  */
 import { type AgentContext, defineAgent, FatalError } from 'cdk-agent-lanes/runtime';
 import { z } from 'zod';

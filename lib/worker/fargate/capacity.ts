@@ -12,8 +12,8 @@ export interface FargateMixOptions {
 }
 
 /** https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html */
-const MOST_BASE = 100_000;
-const MOST_WEIGHT = 1_000;
+const MAX_BASE = 100_000;
+const MAX_WEIGHT = 1_000;
 
 /**
  * Which containers AWS sells: on demand, or Spot at a discount of about two thirds.
@@ -38,9 +38,9 @@ export abstract class FargateCapacity {
   /** Some on demand, so that the lane always works, and Spot beyond. */
   static mix(options: FargateMixOptions = {}): FargateCapacity {
     const { onDemandBase = 2, onDemandWeight = 1, spotWeight = 1 } = options;
-    whole('onDemandBase', onDemandBase, 0, MOST_BASE);
-    whole('onDemandWeight', onDemandWeight, 0, MOST_WEIGHT);
-    whole('spotWeight', spotWeight, 1, MOST_WEIGHT);
+    whole('onDemandBase', onDemandBase, 0, MAX_BASE);
+    whole('onDemandWeight', onDemandWeight, 0, MAX_WEIGHT);
+    whole('spotWeight', spotWeight, 1, MAX_WEIGHT);
     return new Strategy(`mix of ${onDemandBase} on demand, then ${onDemandWeight} to ${spotWeight} on spot`, [
       { capacityProvider: 'FARGATE', base: onDemandBase, weight: onDemandWeight },
       { capacityProvider: 'FARGATE_SPOT', weight: spotWeight },

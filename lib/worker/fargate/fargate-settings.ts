@@ -18,22 +18,22 @@ import type { WorkerAvailability } from '../worker-context';
 import { FargateCapacity } from './capacity';
 import type { FargateScaling, FargateWorkerProps } from './fargate-worker-props';
 import { FargateNetwork } from './network';
-import { fewestAtWork, type ScalingPlan } from './scaling-plan';
+import { minRunningTasks, type ScalingPlan } from './scaling-plan';
 import { checkTaskSize, type TaskSize } from './task-size';
 
 /** More tasks in one process than this is a mistake in the unit rather than a wish. */
-const MOST_CONCURRENCY = 100;
+const MAX_CONCURRENCY = 100;
 
 /** Below the 5,000 tasks that a service may have (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html). */
-export const MOST_WORKERS = 1_000;
+export const MAX_WORKERS = 1_000;
 
 /** A message is held for 12 hours from its receipt at most, and between receipt and claim there is some time. */
 const TIMEOUT_MARGIN_SECONDS = 60;
 
 /** Less, and a container is killed before it can say to SQS that it hands its tasks back. */
-const LEAST_STOP_SECONDS = 2;
+const MIN_STOP_SECONDS = 2;
 
-const LONGEST_SCALE_IN_MINUTES = 60;
+const MAX_SCALE_IN_MINUTES = 60;
 
 /** Props of a Fargate worker with their defaults. */
 export interface FargateSettings {
@@ -65,7 +65,7 @@ export function checkFargateSettings(scope: IConstruct, props: FargateWorkerProp
     size: checkTaskSize(scope, props.cpu ?? 512, props.memory ?? Size.mebibytes(1024)),
     architecture,
     platform: architecture === CpuArchitecture.ARM64 ? Platform.LINUX_ARM64 : Platform.LINUX_AMD64,
-    concurrency: checkedCount(scope, 'concurrency', props.concurrency ?? 10, MOST_CONCURRENCY),
+    concurrency: checkedCount(scope, 'concurrency', props.concurrency ?? 10, MAX_CONCURRENCY),
     priorityShares,
     timeout: seconds(
       scope,
@@ -78,7 +78,7 @@ export function checkFargateSettings(scope: IConstruct, props: FargateWorkerProp
       scope,
       'stopTimeout',
       props.stopTimeout ?? Duration.seconds(PlatformLimits.FARGATE_STOP_TIMEOUT.value),
-      [LEAST_STOP_SECONDS, PlatformLimits.FARGATE_STOP_TIMEOUT.value],
+      [MIN_STOP_SECONDS, PlatformLimits.FARGATE_STOP_TIMEOUT.value],
       `${PlatformLimits.FARGATE_STOP_TIMEOUT.source}); what takes longer is handed on`,
     ),
     startTimeout: seconds(
@@ -187,16 +187,16 @@ export function checkScaling(
   concurrency: number,
 ): LanePlan {
   const { standby, floor: floorThere } = environment ?? DEFAULT_AVAILABILITY;
-  const max = checkedCount(scope, 'max', scaling.max ?? 10, MOST_WORKERS);
-  const min = checkedCount(scope, 'min', scaling.min ?? standby, MOST_WORKERS, 0);
-  const floor = checkedCount(scope, 'floor', scaling.floor ?? floorThere, MOST_WORKERS);
+  const max = checkedCount(scope, 'max', scaling.max ?? 10, MAX_WORKERS);
+  const min = checkedCount(scope, 'min', scaling.min ?? standby, MAX_WORKERS, 0);
+  const floor = checkedCount(scope, 'floor', scaling.floor ?? floorThere, MAX_WORKERS);
   const after = scaling.scaleInAfter ?? Duration.minutes(5);
   const minutes = after.isUnresolved() ? Number.NaN : after.toMinutes({ integral: false });
-  if (!Number.isInteger(minutes) || minutes < 1 || minutes > LONGEST_SCALE_IN_MINUTES) {
+  if (!Number.isInteger(minutes) || minutes < 1 || minutes > MAX_SCALE_IN_MINUTES) {
     throw laneError(
       scope,
       'InvalidScaleInAfter',
-      `scaleInAfter is ${after.isUnresolved() ? 'a token' : after.toHumanString()}: expected whole minutes from 1 to ${LONGEST_SCALE_IN_MINUTES}, known at synth`,
+      `scaleInAfter is ${after.isUnresolved() ? 'a token' : after.toHumanString()}: expected whole minutes from 1 to ${MAX_SCALE_IN_MINUTES}, known at synth`,
     );
   }
   for (const [name, own, there] of [
@@ -218,11 +218,11 @@ export function checkScaling(
     backlogPerWorker: checkedCount(scope, 'backlogPerWorker', scaling.backlogPerWorker ?? concurrency, 10_000),
     scaleInMinutes: minutes,
   };
-  if (fewestAtWork(plan) > max) {
+  if (minRunningTasks(plan) > max) {
     throw laneError(
       scope,
       'InvalidMax',
-      `max is ${max}, and a lane keeps ${fewestAtWork(plan)} workers while it has work (min ${min}, floor ${floor}): expected max to be no less; raise it`,
+      `max is ${max}, and a lane keeps ${minRunningTasks(plan)} workers while it has work (min ${min}, floor ${floor}): expected max to be no less; raise it`,
     );
   }
   return plan;

@@ -88,7 +88,7 @@ export interface FargateWorkerProps {
 
   /**
    * Tasks that one worker runs at once, 1 to 100. They share CPU, memory and process: a task that keeps the processor busy
-   * holds up its neighbours, and one that ends the process ends them.
+   * holds up its neighbors, and one that ends the process ends them.
    *
    * @default 10
    */

@@ -24,7 +24,7 @@ import type { LaneAttachment } from '../lane-attachment';
 import { logRetentionOf } from '../log-retention';
 import type { WorkerContext } from '../worker-context';
 import { workerEnvironment } from '../worker-environment';
-import { grantContract, grantSendBack } from '../worker-grants';
+import { grantContract, grantRequeue } from '../worker-grants';
 import {
   checkFargateSettings,
   checkScaling,
@@ -179,7 +179,7 @@ export class FargateWorker extends AgentWorker {
     for (const priority of PRIORITIES) {
       grantReceive(lane[priority], this.taskRole);
     }
-    grantSendBack(lane, this.taskRole);
+    grantRequeue(lane, this.taskRole);
     const id = laneName.charAt(0).toUpperCase() + laneName.slice(1);
     const service = new LaneService(this, id, {
       laneName,

@@ -1,9 +1,9 @@
 import { CfnScalableTarget, CfnScalingPolicy } from 'aws-cdk-lib/aws-applicationautoscaling';
 import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct, type IConstruct } from 'constructs';
-import { type LanePlan, MOST_WORKERS } from './fargate-settings';
+import { type LanePlan, MAX_WORKERS } from './fargate-settings';
 import type { LaneMetrics } from './lane-metrics';
-import { type CapacityStep, capacitySteps, fewestAtWork, SCALE_IN_BELOW } from './scaling-plan';
+import { type CapacityStep, capacitySteps, minRunningTasks, SCALE_IN_BELOW } from './scaling-plan';
 
 export interface LaneScalingProps {
   readonly laneName: string;
@@ -42,10 +42,10 @@ export class LaneScaling extends Construct {
       scalableDimension: 'ecs:service:DesiredCount',
       resourceId: `service/${props.clusterName}/${props.serviceName}`,
       minCapacity: plan.min,
-      maxCapacity: MOST_WORKERS,
+      maxCapacity: MAX_WORKERS,
     });
     const steps = capacitySteps(plan);
-    const lowest = fewestAtWork(plan);
+    const lowest = minRunningTasks(plan);
     const measures = { load: metrics.load(), arrivals: metrics.arrivals(), running: metrics.running() };
 
     // Before the first worker runs, what came in the minute counts as well: the queues' own metrics may be late.

@@ -26,10 +26,10 @@ export const SCALE_IN_BELOW = 0.6;
  * Step adjustments that one policy may have
  * (https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-quotas.html).
  */
-const MOST_STEPS = 20;
+const MAX_STEPS = 20;
 
 /** Fewest workers of a lane that has work. */
-export function fewestAtWork({ min, floor }: ScalingPlan): number {
+export function minRunningTasks({ min, floor }: ScalingPlan): number {
   return Math.max(min, floor);
 }
 
@@ -43,7 +43,7 @@ export function fewestAtWork({ min, floor }: ScalingPlan): number {
 export function capacitySteps(plan: ScalingPlan): CapacityStep[] {
   const { backlogPerWorker, min } = plan;
   const idle: CapacityStep = { from: 0, to: 1, workers: min };
-  const bands = workersOfBands(fewestAtWork(plan), plan.max);
+  const bands = workersOfBands(minRunningTasks(plan), plan.max);
   return [
     idle,
     ...bands.map((workers, index) => ({
@@ -67,7 +67,7 @@ function workersOfBands(first: number, max: number): number[] {
       last = Math.min(max, Math.max(last + 1, Math.floor((last * percent) / 100)));
       bands.push(last);
     }
-    if (bands.length < MOST_STEPS) {
+    if (bands.length < MAX_STEPS) {
       return bands;
     }
   }

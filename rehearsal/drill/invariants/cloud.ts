@@ -1,6 +1,6 @@
 import { Dimension } from '../../../lib/contract';
-import type { DrillHistory } from '../history';
-import { isSettled } from '../outcome';
+import type { DrillHistory } from '../report/history';
+import { isSettled } from '../report/outcome';
 import { type Invariant, judge, plural } from './invariant';
 
 export const stackSettled: Invariant = {
@@ -18,26 +18,26 @@ export const stackSettled: Invariant = {
 export const nothingDenied: Invariant = {
   name: 'nothing-denied',
   promise: 'no call is denied: the roles of the template allow all that its functions do',
-  check: ({ authorisation }) =>
+  check: ({ authorization }) =>
     judge(
       [
         ...new Set(
-          authorisation.denied.map(
+          authorization.denied.map(
             (call) => `${call.principal} may not ${call.action} on ${call.resource} (${call.reason})`,
           ),
         ),
       ],
-      plural(authorisation.calls, 'call'),
+      plural(authorization.calls, 'call'),
     ),
 };
 
 export const everyCallServed: Invariant = {
   name: 'calls-served',
   promise: 'every call reaches a service that is rehearsed: what the code did without one shows nothing about AWS',
-  check: ({ refusedCalls, authorisation }) =>
+  check: ({ refusedCalls, authorization }) =>
     judge(
       Object.entries(refusedCalls).map(([what, count]) => `${what} ${plural(count, 'time')}`),
-      plural(authorisation.calls, 'call'),
+      plural(authorization.calls, 'call'),
     ),
 };
 

@@ -1,5 +1,5 @@
 import { FINAL_STATUSES } from '../../../lib/contract';
-import type { DrillHistory } from '../history';
+import type { DrillHistory } from '../report/history';
 import { type Invariant, judge, plural } from './invariant';
 
 /** Ends beyond one for each time that a task was set going. */

@@ -1,4 +1,4 @@
-import type { DrillHistory, FailoverHistory } from '../history';
+import type { DrillHistory, FailoverHistory } from '../report/history';
 import { type Finding, type Invariant, judge, plural } from './invariant';
 
 /** Share of the tasks, the last that ended, that must have been answered by the primary again. */

@@ -5,7 +5,7 @@ import {
   flagValueFor,
   type TaskRecord,
 } from '../../../lib/contract';
-import type { DrillHistory } from '../history';
+import type { DrillHistory } from '../report/history';
 import { type Invariant, judge, plural } from './invariant';
 
 /** A worker asks for the flags so often, jitter included; on a busy machine one call may come to nothing. Cloud milliseconds. */

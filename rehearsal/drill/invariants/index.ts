@@ -1,4 +1,4 @@
-import type { DrillHistory } from '../history';
+import type { DrillHistory } from '../report/history';
 import {
   alarmsHaveData,
   everyCallServed,

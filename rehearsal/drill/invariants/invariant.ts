@@ -1,4 +1,4 @@
-import type { DrillHistory } from '../history';
+import type { DrillHistory } from '../report/history';
 
 /** What the check of one invariant found. */
 export interface Finding {

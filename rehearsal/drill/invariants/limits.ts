@@ -1,4 +1,4 @@
-import type { DrillHistory } from '../history';
+import type { DrillHistory } from '../report/history';
 import { type Invariant, judge, plural } from './invariant';
 
 const MINUTE_MS = 60_000;

@@ -1,4 +1,4 @@
-import type { DrillHistory, RotationHistory } from '../history';
+import type { DrillHistory, RotationHistory } from '../report/history';
 import { type Finding, type Invariant, judge, plural } from './invariant';
 
 export const rotationsComplete: Invariant = {

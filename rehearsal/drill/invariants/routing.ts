@@ -1,7 +1,7 @@
-import { isLetThrough } from '../../../lambda/router/valve';
+import { isLetThrough } from '../../../lambda/shared/routing/valve';
 import type { TaskRecord } from '../../../lib/contract';
-import type { DrillHistory, ReleaseHistory } from '../history';
-import { allowedLanes, closedSince, releaseAt } from '../propagation';
+import { allowedLanes, closedSince, releaseAt } from '../observe/propagation';
+import type { DrillHistory, ReleaseHistory } from '../report/history';
 import { type Invariant, judge, plural } from './invariant';
 
 /** Every task whose lane cannot be explained by the valve, and every user who was moved to and fro. */

@@ -1,5 +1,5 @@
 import { FINAL_STATUSES, type TaskRecord } from '../../../lib/contract';
-import type { DrillHistory } from '../history';
+import type { DrillHistory } from '../report/history';
 import { endsTooMany } from './durability';
 import { type Invariant, judge, plural } from './invariant';
 import { isOverBudget } from './limits';

@@ -4,7 +4,7 @@ import { type Invariant, judge, plural } from './invariant';
  * Segments are sent by UDP and nobody waits for them: a busy machine loses some. Share of the tasks of which one may be
  * missing.
  */
-const MOST_INCOMPLETE = 0.1;
+const MAX_INCOMPLETE = 0.1;
 
 export const oneTrace: Invariant = {
   name: 'one-trace',
@@ -12,7 +12,7 @@ export const oneTrace: Invariant = {
   check: ({ faults, traces: { judged, astray, incomplete } }) =>
     faults === undefined
       ? judge(
-          [...astray, ...(incomplete.length > judged * MOST_INCOMPLETE ? incomplete : [])],
+          [...astray, ...(incomplete.length > judged * MAX_INCOMPLETE ? incomplete : [])],
           `${plural(judged, 'task')}, ${incomplete.length} of them without all segments`,
         )
       : // A request may fail after it has sent its task, and is not logged then; workers that are killed tell nothing.

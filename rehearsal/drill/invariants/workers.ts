@@ -1,18 +1,18 @@
-import type { DrillHistory, WorkersHistory } from '../history';
+import type { DrillHistory, WorkersHistory } from '../report/history';
 import { type Finding, type Invariant, judge, plural } from './invariant';
 
 /** Faults that end or stop a process in the midst of its work: tasks may then be left behind, or handed back. */
 const INTERRUPTING = ['workersKilled', 'workersFrozen', 'workersStopped', 'heartbeatsHeld'] as const;
 
 /** Share of the tasks whose leases may run out at workers that live: a machine that is busy is late at times. */
-const MOST_LATE = 0.05;
+const MAX_LATE = 0.05;
 
 export const busyWorkersStay: Invariant = {
   name: 'busy-workers-stay',
   promise: 'deployments and scaling end no worker that is at work: none hands back a task, and none vanishes with one',
   check: (history) =>
     withWorkers(history, (workers) => {
-      const { runs, handedBack, stops } = workers;
+      const { runs, requeued, stops } = workers;
       if (
         INTERRUPTING.some(
           (kind) => ((history.faults?.byKind as Readonly<Record<string, number>> | undefined)?.[kind] ?? 0) > 0,
@@ -20,7 +20,7 @@ export const busyWorkersStay: Invariant = {
       ) {
         return { held: true, detail: 'not judged: workers were interrupted on purpose' };
       }
-      const interrupted = stops?.handedBackBefore ?? handedBack;
+      const interrupted = stops?.requeuedBefore ?? requeued;
       const scheduled = runs.filter(({ stopCode }) => stopCode === 'ServiceSchedulerInitiated');
       return judge(
         [
@@ -37,11 +37,11 @@ export const toldWorkersHandBack: Invariant = {
   promise: 'a worker that is told to stop hands back what it cannot finish, and somebody else finishes it',
   check: (history) =>
     withWorkers(history, (workers) => {
-      const { stops, handedBack } = workers;
+      const { stops, requeued } = workers;
       if (stops === undefined) {
         return { held: true, detail: 'not judged: no worker was told to stop' };
       }
-      const after = handedBack - stops.handedBackBefore;
+      const after = requeued - stops.requeuedBefore;
       const resumed = history.tasks.filter(({ status, attempts }) => status === 'succeeded' && attempts > 1);
       return judge(
         [
@@ -115,7 +115,7 @@ function leasesRunOut({ abandoned, late }: WorkersHistory, tasks: number): reado
   const vanished = abandoned - late;
   return [
     ...(vanished > 0 ? [`${plural(vanished, 'attempt')} abandoned`] : []),
-    ...(late > tasks * MOST_LATE ? [`${plural(late, 'result')} came after the lease: workers were too slow`] : []),
+    ...(late > tasks * MAX_LATE ? [`${plural(late, 'result')} came after the lease: workers were too slow`] : []),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import type { HttpHandler } from '../../api-server';
 import { ResourceFailure } from '../../core/resource';
-import type { HttpHandler } from '../../front';
 import type { Api } from './api';
 import { Gateway, type GatewayDependencies } from './gateway';
 

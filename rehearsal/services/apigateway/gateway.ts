@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { credentialScope } from '../../api-server';
 import type { RehearsalClock } from '../../core/clock';
 import type { IamPort, LambdaPort, LogsPort, MetricsPort } from '../../core/ports';
 import type { Principal } from '../../core/principal';
 import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
 import { ServiceError } from '../../core/service';
-import { credentialScope } from '../../front';
 import { accessLogLine, type LogContext } from './access-log';
 import { type Api, DEFAULT_STAGE, type JwtAuthorizer, type Stage } from './api';
 import { checkJwt } from './jwt';

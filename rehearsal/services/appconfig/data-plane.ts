@@ -69,7 +69,7 @@ export class AppConfigData implements RehearsalService {
       : undefined;
   }
 
-  authorise({ operation, input }: Call): readonly RequiredPermission[] {
+  authorize({ operation, input }: Call): readonly RequiredPermission[] {
     const of =
       operation === 'StartConfigurationSession'
         ? [input.ApplicationIdentifier, input.EnvironmentIdentifier, input.ConfigurationProfileIdentifier]

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { patience } from '../../core/patience';
 import type { LambdaPort } from '../../core/ports';
 import {
   FailedCreate,
@@ -9,6 +8,7 @@ import {
   type ResourceOutcome,
   type StackContext,
 } from '../../core/resource';
+import { scaledTimeout } from '../../core/scaled-timeout';
 import type { ReplyBox } from './replies';
 
 const DEFAULT_TIMEOUT_SECONDS = 3600;
@@ -77,7 +77,7 @@ export function customResourceHandler(type: string, lambda: LambdaPort, replies:
       if (invoked.status >= 300) {
         throw new ResourceFailure(`could not invoke ${serviceToken}: ${invoked.payload}`);
       }
-      const timeout = clock.sleep(patience(clock, seconds * 1000), over.signal).then(
+      const timeout = clock.sleep(scaledTimeout(clock, seconds * 1000), over.signal).then(
         () =>
           Promise.reject(
             new ResourceFailure(

@@ -138,7 +138,7 @@ export class Operation {
       async (logicalId) => {
         const done = this.done.get(logicalId);
         if (done?.kind === 'updated') {
-          superseded.push(...(await this.putBack(done.before, done.after)));
+          superseded.push(...(await this.rollBack(done.before, done.after)));
         }
       },
     );
@@ -318,7 +318,7 @@ export class Operation {
   }
 
   /** @returns physical resources that the way back superseded */
-  private async putBack(before: Deployed, after: Deployed): Promise<readonly Deployed[]> {
+  private async rollBack(before: Deployed, after: Deployed): Promise<readonly Deployed[]> {
     this.tell(before, 'UPDATE_IN_PROGRESS', 'rollback', after.physicalId);
     try {
       const outcome = await this.ports.handlerFor(before.type).update({

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { MissingData } from './alarm-judgement';
+import type { MissingData } from './alarm-evaluation';
 import { MathError } from './math-parser';
 import { checkQueries, expressionQuery, type MetricQuery } from './metric-query';
 import { parseStatistic, type Statistic } from './statistics';

@@ -1,7 +1,7 @@
 import type { RehearsalClock, Timer } from '../../core/clock';
 import type { AlarmView } from '../../core/ports';
 import type { AlarmDefinition, Comparison } from './alarm-definition';
-import { type AlarmState, evaluationRange, judge } from './alarm-judgement';
+import { type AlarmState, evaluationRange, judge } from './alarm-evaluation';
 import type { Series } from './math-evaluator';
 import { idsOf, MathError } from './math-parser';
 import { evaluateQuery, type Grid, type MetricQuery } from './metric-query';

@@ -114,7 +114,7 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
     this.book.stop();
   }
 
-  authorise(call: Call): readonly RequiredPermission[] {
+  authorize(call: Call): readonly RequiredPermission[] {
     if (call.operation === 'PutMetricData') {
       const namespace = typeof call.input.Namespace === 'string' ? call.input.Namespace : '';
       return [

@@ -1,7 +1,7 @@
 import type { RehearsalClock, Timer } from '../../core/clock';
-import { patience } from '../../core/patience';
 import type { IamPort, LambdaPort, MetricsPort } from '../../core/ports';
 import type { Principal } from '../../core/principal';
+import { scaledTimeout } from '../../core/scaled-timeout';
 import {
   type DeploymentEvent,
   DeploymentFailure,
@@ -201,7 +201,7 @@ export class Deployment {
     const done = new AbortController();
     const signal = AbortSignal.any([this.abort.signal, done.signal]);
     const timeout = this.ports.clock
-      .sleep(patience(this.ports.clock, HOOK_TIMEOUT_MS), signal)
+      .sleep(scaledTimeout(this.ports.clock, HOOK_TIMEOUT_MS), signal)
       .then(() =>
         Promise.reject(new DeploymentFailure('TIMEOUT', `hook ${hook} of ${name} did not report within 1 h`)),
       );

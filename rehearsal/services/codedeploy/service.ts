@@ -105,7 +105,7 @@ export class CodeDeployService implements RehearsalService {
     }
   }
 
-  authorise(call: Call): readonly RequiredPermission[] {
+  authorize(call: Call): readonly RequiredPermission[] {
     const id = call.input.deploymentId;
     const deployment = this.all.find((candidate) => candidate.id === id);
     return [{ action: `codedeploy:${call.operation}`, resource: deployment?.group.arn ?? '*' }];

@@ -24,7 +24,7 @@ export function dynamoDbService(engine: Engine): RehearsalService {
     signingName: 'dynamodb',
     protocol: 'awsJson1.0',
     operations: OPERATIONS,
-    authorise: (call) => permissions(engine, call),
+    authorize: (call) => permissions(engine, call),
     handle: (call) => engine.call(call.operation as WireOperation, byName(call)),
   };
 }

@@ -3,10 +3,10 @@ import type { IamPort } from '../../core/ports';
 import { cfnNumber, cfnTags, readProperties } from '../../core/properties';
 import { ResourceFailure, type ResourceHandler, type ResourceOutcome, type ResourceRequest } from '../../core/resource';
 import { Inventory, type Item, newId } from './inventory';
-import { KINDS, type Kind, TYPES } from './kinds';
-import { type Place, unreachable } from './reach';
+import { type Place, unreachable } from './reachability';
+import { KINDS, type Kind, TYPES } from './resource-types';
 
-export type { Place } from './reach';
+export type { Place } from './reachability';
 
 const DOCUMENTS = 'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference';
 

@@ -1,5 +1,5 @@
-import { patienceFor } from '../../../lambda/common/clock';
-import { Env, LEAST_REAL_STOP_MS } from '../../../lib/contract';
+import { scaleTimeout } from '../../../lambda/shared/clock';
+import { Env, MIN_REAL_STOP_MS } from '../../../lib/contract';
 import type { RehearsalClock } from '../../core/clock';
 import { ContainerProcess } from './container-process';
 import { HealthMonitor } from './health-monitor';
@@ -137,7 +137,7 @@ export class Container {
 
   private stopMs(): number {
     const settings = { [Env.CLOCK]: JSON.stringify(this.props.clock.settings()) };
-    return patienceFor(this.definition.stopTimeoutSeconds * 1000, LEAST_REAL_STOP_MS, settings);
+    return scaleTimeout(this.definition.stopTimeoutSeconds * 1000, MIN_REAL_STOP_MS, settings);
   }
 
   private over(): void {

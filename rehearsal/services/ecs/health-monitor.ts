@@ -7,10 +7,10 @@ import type { HealthCheck, HealthStatus } from './model';
  * Real milliseconds between two checks at least, until a container is healthy and from then on. The start of a program for
  * each check would else be most of what a machine with a dozen containers does.
  */
-const LEAST_REAL_INTERVAL_MS = { starting: 1_000, healthy: 10_000 } as const;
+const MIN_REAL_INTERVAL_MS = { starting: 1_000, healthy: 10_000 } as const;
 
 /** Real milliseconds that a check may take at least: on a busy machine the start of a program is most of it. */
-const LEAST_REAL_TIMEOUT_MS = 5_000;
+const MIN_REAL_TIMEOUT_MS = 5_000;
 
 /** Checks of all containers that run at the same time: a program for each. */
 class Turns {
@@ -75,7 +75,7 @@ export class HealthMonitor {
 
   private schedule(): void {
     const { check, clock } = this.props;
-    const least = LEAST_REAL_INTERVAL_MS[this.current === 'HEALTHY' ? 'healthy' : 'starting'] * clock.speed;
+    const least = MIN_REAL_INTERVAL_MS[this.current === 'HEALTHY' ? 'healthy' : 'starting'] * clock.speed;
     this.timer = clock.after(Math.max(check.intervalSeconds * 1000, least), () => void this.look());
   }
 
@@ -118,7 +118,7 @@ export class HealthMonitor {
   private run(): Promise<boolean> {
     const { check, clock, argv, cwd, environment } = this.props;
     return new Promise((resolve) => {
-      const timeoutMs = Math.max((check.timeoutSeconds * 1000) / clock.speed, LEAST_REAL_TIMEOUT_MS);
+      const timeoutMs = Math.max((check.timeoutSeconds * 1000) / clock.speed, MIN_REAL_TIMEOUT_MS);
       const program = new ContainerProcess({
         launch: { argv, cwd },
         environment,

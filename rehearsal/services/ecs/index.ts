@@ -1,3 +1,4 @@
+import type { HttpHandler } from '../../api-server';
 import type { ImageAsset } from '../../assembly';
 import type { RehearsalClock } from '../../core/clock';
 import { type FaultsPort, NO_FAULTS } from '../../core/faults';
@@ -5,7 +6,6 @@ import type { IamPort, LogsPort, MetricsPort } from '../../core/ports';
 import type { Principal } from '../../core/principal';
 import type { ResourceHandler } from '../../core/resource';
 import type { Call } from '../../core/service';
-import type { HttpHandler } from '../../front';
 import type { Place } from '../ec2';
 import { AGENT_PREFIX, AgentEndpoint } from './agent-endpoint';
 import { associationsHandler, Clusters, clusterHandler } from './clusters';

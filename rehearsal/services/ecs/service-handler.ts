@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { patience } from '../../core/patience';
 import { physicalName } from '../../core/physical-name';
 import { cfnBoolean, cfnNumber, cfnTags, readProperties } from '../../core/properties';
 import {
@@ -11,6 +10,7 @@ import {
   type ResourceRequest,
   type ResourceUpdateRequest,
 } from '../../core/resource';
+import { scaledTimeout } from '../../core/scaled-timeout';
 import { serviceArn } from './arn';
 import { type Clusters, strategySchema } from './clusters';
 import type { DeploymentRules, ServiceRevision, StrategyItem, Zone } from './model';
@@ -153,7 +153,7 @@ export class ServiceHandler implements ResourceHandler {
   private async stabilize(service: Service, request: ResourceRequest): Promise<void> {
     const { clock } = this.props;
     const over = new AbortController();
-    const limit = clock.sleep(patience(clock, STABILIZATION_MS), over.signal).then(
+    const limit = clock.sleep(scaledTimeout(clock, STABILIZATION_MS), over.signal).then(
       () => 'late' as const,
       () => 'late' as const,
     );

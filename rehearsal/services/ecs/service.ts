@@ -31,7 +31,7 @@ const STOPPED_KEPT = 1_000;
  * longest. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html
  */
 const FIRST_PAUSE_MS = 10_000;
-const LONGEST_PAUSE_MS = 27 * 60_000;
+const MAX_PAUSE_MS = 27 * 60_000;
 
 /**
  * A service and its scheduler: keeps the desired count of tasks running, replaces what stops or becomes unhealthy, and brings
@@ -247,7 +247,7 @@ export class Service {
     const neverHealthy = stopCode === 'EssentialContainerExited' && !this.healthyOnce.has(task);
     if (stopCode === 'TaskFailedToStart') {
       this.failedStarts += 1;
-      const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.failedStarts - 1));
+      const pauseMs = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.failedStarts - 1));
       this.pausedUntil = this.props.clock.now() + pauseMs;
     }
     if (deployment !== undefined && (stopCode === 'TaskFailedToStart' || neverHealthy)) {

@@ -36,7 +36,7 @@ interface Role {
  * Roles and policies of the template, and the judge over every call. Within one account a call is allowed if an identity
  * or a resource policy allows it and none denies it.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics-single-account.html
- * Not judged: permission boundaries, session and organisation policies (refused in templates), key policies of KMS.
+ * Not judged: permission boundaries, session and organization policies (refused in templates), key policies of KMS.
  */
 export class Iam implements IamPort {
   private readonly roles = new Map<string, Role>();

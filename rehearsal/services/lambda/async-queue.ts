@@ -14,7 +14,7 @@ export interface AsyncSettings {
 const RETRY_AFTER_MS = [60_000, 120_000] as const;
 const MAX_AGE_SECONDS = 21_600;
 const FIRST_THROTTLE_WAIT_MS = 1000;
-const LONGEST_THROTTLE_WAIT_MS = 300_000;
+const MAX_THROTTLE_WAIT_MS = 300_000;
 
 interface Event {
   readonly run: Run;
@@ -83,7 +83,7 @@ export class AsyncQueue {
     const age = this.clock.now() - event.since;
     const maxAge = (settings.maximumAgeSeconds ?? MAX_AGE_SECONDS) * 1000;
     if (result.kind === 'throttled') {
-      const wait = Math.min(FIRST_THROTTLE_WAIT_MS * 2 ** event.throttles, LONGEST_THROTTLE_WAIT_MS);
+      const wait = Math.min(FIRST_THROTTLE_WAIT_MS * 2 ** event.throttles, MAX_THROTTLE_WAIT_MS);
       event.throttles += 1;
       if (age + wait > maxAge) {
         this.drop(run);

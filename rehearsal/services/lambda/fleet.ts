@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { FairLine } from '../../core/fair-line';
 import { LinkedList, type ListNode } from '../../core/linked-list';
+import { RoundRobinQueue } from '../../core/round-robin-queue';
 import type { ExecutionEnvironment, Outcome } from './execution-environment';
 import type { FunctionVersion } from './functions';
 import type { Invocation } from './protocol';
@@ -40,8 +40,8 @@ export interface EnvironmentView {
 }
 
 /** Bounds of the real milliseconds that a job waits for an environment of its version before another is started. */
-const LEAST_PATIENCE_MS = 50;
-const MOST_PATIENCE_MS = 1000;
+const MIN_PATIENCE_MS = 50;
+const MAX_PATIENCE_MS = 1000;
 /** Taken for the duration of a version's start until one is known. Real milliseconds. */
 const PRESUMED_BOOT_MS = 200;
 /** Real milliseconds that an environment must have been idle to make room for one more of another version. */
@@ -69,7 +69,7 @@ interface Pool {
   readonly members: Set<Member>;
   /** Used last, last: that one is warmest and taken first. */
   readonly idle: Member[];
-  readonly waiting: FairLine<WaitingJob>;
+  readonly waiting: RoundRobinQueue<WaitingJob>;
   /** When the waiting jobs came, oldest first: they are served in another order. */
   readonly arrivals: LinkedList<number>;
   /** Real milliseconds that the last start took. */
@@ -192,7 +192,7 @@ export class Fleet {
         version,
         members: new Set(),
         idle: [],
-        waiting: new FairLine(),
+        waiting: new RoundRobinQueue(),
         arrivals: new LinkedList(),
         bootMs: PRESUMED_BOOT_MS,
         meanMs: undefined,
@@ -246,7 +246,7 @@ export class Fleet {
       return false;
     }
     const waited = now - (pool.arrivals.first ?? now);
-    return waited < MOST_PATIENCE_MS && (pool.waiting.size * pool.meanMs) / pool.members.size < patienceOf(pool);
+    return waited < MAX_PATIENCE_MS && (pool.waiting.size * pool.meanMs) / pool.members.size < patienceOf(pool);
   }
 
   private lookAgainAt(time: number): void {
@@ -376,7 +376,7 @@ export class Fleet {
       // Not between two that have about as many: they would go on exchanging.
       const behind = pool.members.size === 0 || pool.members.size + 1 < own.members.size;
       const since = pool.arrivals.first;
-      if (pool === own || !behind || pool.booting > 0 || since === undefined || now < since + LEAST_PATIENCE_MS) {
+      if (pool === own || !behind || pool.booting > 0 || since === undefined || now < since + MIN_PATIENCE_MS) {
         continue;
       }
       found = found === undefined || since < (found.arrivals.first ?? now) ? pool : found;
@@ -445,7 +445,7 @@ function impatientAt(pool: Pool): number {
 }
 
 function patienceOf(pool: Pool): number {
-  return Math.min(MOST_PATIENCE_MS, Math.max(LEAST_PATIENCE_MS, pool.bootMs));
+  return Math.min(MAX_PATIENCE_MS, Math.max(MIN_PATIENCE_MS, pool.bootMs));
 }
 
 function lost(reason: string): Outcome {

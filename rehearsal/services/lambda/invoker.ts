@@ -68,7 +68,7 @@ export class Invoker {
     }
     const { name, qualifier } = reference;
     const resolved = this.deps.functions.resolve(name, qualifier);
-    this.authorise(request, resolved);
+    this.authorize(request, resolved);
     checkPayload(request.payload, request.type === 'Event' ? MAX_ASYNCHRONOUS_BYTES : MAX_SYNCHRONOUS_BYTES);
     const run: Run = { name, qualifier, payload: request.payload, traceHeader: request.traceHeader };
     if (request.type === 'Event') {
@@ -170,7 +170,7 @@ export class Invoker {
     timer.unref();
   }
 
-  private authorise(request: InvokeRequest, resolved: Resolved): void {
+  private authorize(request: InvokeRequest, resolved: Resolved): void {
     const { invoker } = request;
     if (invoker === undefined) {
       return;

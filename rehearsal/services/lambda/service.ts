@@ -84,7 +84,7 @@ export class LambdaService implements RehearsalService {
   }
 
   /** @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html */
-  authorise(call: Call): readonly RequiredPermission[] {
+  authorize(call: Call): readonly RequiredPermission[] {
     const input = read(call);
     const { name, qualifier } = reference(input);
     if (call.operation === 'Invoke') {

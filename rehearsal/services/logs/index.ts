@@ -90,7 +90,7 @@ export function createLogs({ clock, directory }: LogsProps): Logs {
       signingName: 'logs',
       protocol: 'awsJson1.1',
       operations: ['FilterLogEvents'],
-      authorise: ({ input }) => [
+      authorize: ({ input }) => [
         { action: 'logs:FilterLogEvents', resource: `${groupArn(String(input.logGroupName))}:*` },
       ],
       handle: async ({ input }) => {

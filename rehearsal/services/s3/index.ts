@@ -20,7 +20,7 @@ import { KEPT_HEADERS, OBJECT_OPERATIONS, type ObjectRequest, objectRequest } fr
 export interface S3Props {
   readonly clock: RehearsalClock;
   readonly iam: IamPort & {
-    /** Says whether a caller may do something, without counting it as a call. */
+    /** ResolvedEnvironment whether a caller may do something, without counting it as a call. */
     judge(principal: Principal, permission: RequiredPermission): { readonly allowed: boolean };
   };
 }
@@ -119,7 +119,7 @@ export function createS3({ clock, iam }: S3Props): S3 {
       protocol: 'restXml',
       operations: OBJECT_OPERATIONS,
       route: objectRequest,
-      authorise: (call) => permissionsOf(call, buckets.settings(requestOf(call).bucket)?.kmsKeyArn),
+      authorize: (call) => permissionsOf(call, buckets.settings(requestOf(call).bucket)?.kmsKeyArn),
       handle: async (call) => {
         switch (call.operation) {
           case 'PutObject':

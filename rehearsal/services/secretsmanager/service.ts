@@ -113,7 +113,7 @@ export function secretsManagerService(store: SecretStore, rotations: Rotations):
     signingName: 'secretsmanager',
     protocol: 'awsJson1.1',
     operations: Object.keys(handlers),
-    authorise: (call) => [permission(store, call)],
+    authorize: (call) => [permission(store, call)],
     handle: async (call) => handlers[call.operation]?.(call),
   };
 }

@@ -104,7 +104,7 @@ export function createSns({ clock, iam }: SnsProps): Sns {
       xmlNamespace: 'http://sns.amazonaws.com/doc/2010-03-31/',
       operations: ['Publish'],
       accessDeniedCode: 'AuthorizationError',
-      authorise: ({ input }) => [{ action: 'sns:Publish', resource: String(input.TopicArn) }],
+      authorize: ({ input }) => [{ action: 'sns:Publish', resource: String(input.TopicArn) }],
       handle: async ({ input }) => {
         const parsed = publishSchema.safeParse(input);
         if (!parsed.success) throw badPublish(parsed.error);

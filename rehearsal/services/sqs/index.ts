@@ -70,7 +70,7 @@ export function createSqs({ clock, metrics, iam, frontUrl }: SqsDependencies): S
       operations: SQS_OPERATIONS,
       accessDeniedCode: 'AccessDenied',
       queryErrorCodes: QUERY_ERROR_CODES,
-      authorise: (call) => operations.authorise(call),
+      authorize: (call) => operations.authorize(call),
       handle: (call) => operations.handle(call),
     },
     handlers: [new QueueHandler(queues), new QueuePolicyHandler(iam)],

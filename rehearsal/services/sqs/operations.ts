@@ -93,7 +93,7 @@ export class SqsOperations {
   ) {}
 
   /** @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html */
-  authorise(call: Call): readonly RequiredPermission[] {
+  authorize(call: Call): readonly RequiredPermission[] {
     const action = `sqs:${BATCHES[call.operation] ?? call.operation}`;
     const text = (member: string) => {
       const value = call.input[member];

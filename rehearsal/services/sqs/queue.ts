@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { RehearsalClock, Timer } from '../../core/clock';
-import { FairLine, type LinePlace } from '../../core/fair-line';
 import { LinkedList, type ListNode } from '../../core/linked-list';
+import { type QueuePlace, RoundRobinQueue } from '../../core/round-robin-queue';
 import { queueArn } from './arn';
 import { DueHeap } from './due-heap';
 import type { MessageAttributes } from './message-attributes';
@@ -91,7 +91,7 @@ interface Message {
   lastReceivedAt: number;
   /** When a delayed or invisible message becomes visible. */
   visibleAt: number;
-  place: LinePlace<Message> | undefined;
+  place: QueuePlace<Message> | undefined;
   age: ListNode<Message> | undefined;
 }
 
@@ -119,7 +119,7 @@ export class Queue {
    * with the few consumers of a rehearsal, turns come to the same.
    * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
    */
-  private readonly line = new FairLine<Message>();
+  private readonly line = new RoundRobinQueue<Message>();
   private readonly due = new DueHeap<{ readonly message: Message; readonly at: number }>();
   /** In the order of arrival, without those that were received too often to count. */
   private readonly ages = new LinkedList<Message>();

@@ -31,7 +31,7 @@ export function createSsm(): Ssm {
       signingName: 'ssm',
       protocol: 'awsJson1.1',
       operations: ['GetParameter'],
-      authorise: ({ input }) => [{ action: 'ssm:GetParameter', resource: arnOf(String(input.Name)) }],
+      authorize: ({ input }) => [{ action: 'ssm:GetParameter', resource: arnOf(String(input.Name)) }],
       handle: async ({ input }) => {
         const name = String(input.Name);
         const value = parameters.get(name);

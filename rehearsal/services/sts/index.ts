@@ -21,7 +21,7 @@ export function createSts(): Sts {
       protocol: 'awsQuery',
       xmlNamespace: 'https://sts.amazonaws.com/doc/2011-06-15/',
       operations: ['GetCallerIdentity'],
-      authorise: () => [],
+      authorize: () => [],
       handle: async ({ principal }) => ({
         Arn: sessionArn(principal),
         UserId: principal.label,

@@ -20,7 +20,7 @@ export function xrayService(traces: Traces): RehearsalService {
       method === 'POST' && path === '/TraceSegments'
         ? { operation: 'PutTraceSegments', input: { body: parse(body.toString('utf8')) } }
         : undefined,
-    authorise: () => [{ action: 'xray:PutTraceSegments', resource: '*' }],
+    authorize: () => [{ action: 'xray:PutTraceSegments', resource: '*' }],
     handle: async ({ input }) => {
       const request = putSchema.safeParse(input.body);
       if (!request.success) {

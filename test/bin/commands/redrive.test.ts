@@ -5,8 +5,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { type RedriveTerminal, redriveCommand } from '../../../bin/commands/redrive';
-import { documentClient } from '../../../lambda/common/clients/dynamodb';
-import { envelopeOf } from '../../../lambda/common/task-queues';
+import { documentClient } from '../../../lambda/shared/aws/clients/dynamodb';
+import { envelopeOf } from '../../../lambda/shared/tasks/task-queues';
 import { Env, LANES, PRIORITIES, TaskKey, type TaskRecord } from '../../../lib/contract';
 import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
 import { ScaledClock } from '../../../rehearsal/core/scaled-clock';
@@ -22,9 +22,9 @@ const FULL_QUEUE = `
 let left = 250;
 exports.handler = async ({ action, dryRun, filter }) => {
   const count = Math.min(left, filter.limit ?? 100, dryRun && filter.limit ? 1000 : 100);
-  const done = action === 'send_back' && !dryRun;
+  const done = action === 'redrive' && !dryRun;
   const entries = Array.from({ length: count }, (_, index) => ({
-    lane: 'stable', message: 'm-' + (left - index), fate: 'send_back', done, ...(done ? { sentTo: 'stable' } : {}),
+    lane: 'stable', message: 'm-' + (left - index), fate: 'redrive', done, ...(done ? { sentTo: 'stable' } : {}),
   }));
   if (done) left -= count;
   const totals = { read: count, duplicates: 0, sentBack: done ? count : 0, removed: 0, failed: 0, hidden: 0 };
@@ -214,7 +214,7 @@ describe('cdk-agent-lanes redrive', () => {
     lines = [];
     expect(await run('--function', 'support-redrive', '--user', one.user, '--json')).toBe(0);
     expect(JSON.parse(lines.join('\n'))).toMatchObject({
-      entries: [{ task: one.id, user: one.user, fate: 'send_back', done: false }],
+      entries: [{ task: one.id, user: one.user, fate: 'redrive', done: false }],
       complete: true,
     });
     expect(errors.join('\n')).toContain('1 entry, 1 can be sent back');

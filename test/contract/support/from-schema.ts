@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { findUnstorable } from '../../../lambda/common/storable';
+import { findUnstorable } from '../../../lambda/shared/http/storable';
 import type { Json } from '../../../lib/contract';
 import { type Loose, resolve } from './document';
 

@@ -1,4 +1,4 @@
-import { FAILOVER_KEY } from '../../../rehearsal/drills/failover';
+import { FAILOVER_KEY } from '../../../rehearsal/catalog/failover';
 import { LONG_DRILL_TIMEOUT_MS, runNamedDrill } from '../run-named-drill';
 
 test(

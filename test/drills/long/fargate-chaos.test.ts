@@ -25,7 +25,7 @@ test(
     expect(report.steps?.replayed).toBeGreaterThan(0);
     expect(verdicts(report)).toEqual({ good: 'promoted', unlucky: 'rolled_back', better: 'promoted' });
     expect(STRIKING.filter((kind) => !report.faults?.byKind[kind])).toEqual([]);
-    expect(workers.handedBack).toBeGreaterThan(0);
+    expect(workers.requeued).toBeGreaterThan(0);
   },
   LONG_DRILL_TIMEOUT_MS,
 );

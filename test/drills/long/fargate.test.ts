@@ -12,7 +12,7 @@ test(
     expect(firing).toContain('cost');
     expect(regressed?.usersOnCandidate).toBeGreaterThan(0);
     expect(regressed?.usersOnCandidate).toBeLessThan((regressed?.usersTotal ?? 0) / 2);
-    expect(workers.handedBack).toBe(0);
+    expect(workers.requeued).toBe(0);
   },
   LONG_DRILL_TIMEOUT_MS,
 );

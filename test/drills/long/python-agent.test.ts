@@ -10,7 +10,7 @@ const hasPython = spawnSync('python3', ['--version']).status === 0;
     const [report, workers] = await runInContainers('python-agent');
     expect(verdicts(report)).toEqual({ first: 'promoted', quicker: 'promoted' });
     expect(report.tasks.succeeded).toBe(report.tasks.submitted);
-    expect(workers.handedBack).toBe(0);
+    expect(workers.requeued).toBe(0);
   },
   DRILL_TIMEOUT_MS,
 );

@@ -10,7 +10,7 @@ test(
     expect(Math.max(...under.map(({ to }) => to))).toBe(6);
     expect(under.at(-1)?.to).toBe(0);
     expect(workers.secondsToFirst).toBeGreaterThan(0);
-    expect(workers.handedBack).toBe(0);
+    expect(workers.requeued).toBe(0);
   },
   DRILL_TIMEOUT_MS,
 );

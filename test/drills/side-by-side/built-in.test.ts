@@ -1,5 +1,5 @@
+import { packageRoot } from '../../../rehearsal/catalog/package-root';
 import { BUILT_IN, runDrill } from '../../../rehearsal/drill';
-import { packageRoot } from '../../../rehearsal/drills/package-root';
 import { DRILL_TIMEOUT_MS } from '../run-named-drill';
 
 test(

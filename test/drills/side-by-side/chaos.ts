@@ -1,4 +1,4 @@
-import { chaos } from '../../../rehearsal/drills/chaos';
+import { chaos } from '../../../rehearsal/catalog/chaos';
 import { runNamedDrill, verdicts } from '../run-named-drill';
 
 /** A thousand tasks, and most of the time a processor is what they wait for. */

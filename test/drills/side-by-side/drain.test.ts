@@ -9,7 +9,7 @@ test(
     expect(report.tasks.succeeded).toBe(report.tasks.submitted);
     expect(workers.stopped).toMatchObject({ UserInitiated: 3 });
     expect(workers.stopped.ServiceSchedulerInitiated).toBeGreaterThan(0);
-    expect(workers.handedBack).toBeGreaterThan(0);
+    expect(workers.requeued).toBeGreaterThan(0);
     expect(report.steps?.replayed).toBeGreaterThan(0);
     expect(report.steps?.executedAfterFinish).toBe(0);
   },

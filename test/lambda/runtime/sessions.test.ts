@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { documentClient } from '../../../lambda/common/clients/dynamodb';
 import { RetryableError } from '../../../lambda/runtime';
 import { MAX_SESSION_BYTES, SessionStore } from '../../../lambda/runtime/sessions';
+import { documentClient } from '../../../lambda/shared/aws/clients/dynamodb';
 import { type LocalDynamoDb, startDynamoDb } from '../../support/local-dynamodb';
 
 const START = 1_800_000_000_000;

@@ -1,5 +1,5 @@
+import { Steps } from '../../../lambda/runtime/journal/steps';
 import { TaskMeter } from '../../../lambda/runtime/meter';
-import { Steps } from '../../../lambda/runtime/steps';
 import { callTool, compileToolSchemas, type ToolParts } from '../../../lambda/runtime/tools';
 
 const limits = { maxToolCalls: 3, maxModelCalls: 1, maxSteps: 200, maxTokens: 1, maxCost: 1, maxDurationMs: 1 };

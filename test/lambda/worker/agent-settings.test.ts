@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Expectation, judgeProbe } from '../../../lambda/preflight/judge-probe';
+import { type Expectation, judgeProbe } from '../../../lambda/functions/preflight/judge-probe';
 import { defineAgent } from '../../../lambda/runtime';
 import { createHandler } from '../../../lambda/worker';
 import { probeResultSchema } from '../../../lib/contract';

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { systemClock } from '../../../lambda/common/clock';
 import {
   type AgentContext,
   CancelledError,
@@ -7,7 +6,8 @@ import {
   RetryableError,
   ThrottledError,
 } from '../../../lambda/runtime';
-import { HandBackError, LeaseLostError } from '../../../lambda/runtime/errors';
+import { LeaseLostError, TaskRequeuedError } from '../../../lambda/runtime/errors';
+import { systemClock } from '../../../lambda/shared/clock';
 import { Env } from '../../../lib/contract';
 import { type AttemptSetup, Attempts, newTaskId } from './support/attempts';
 import { modelError } from './support/task-cloud';
@@ -82,8 +82,8 @@ describe("the end of a worker's time", () => {
       return last ? 'done' : hang();
     };
     expect(await run(body(false), { taskId, remainingMs: 400 })).toMatchObject({
-      kind: 'handed_back',
-      handBack: 'worker_ends',
+      kind: 'requeued',
+      requeue: 'worker_ends',
       steps: { executed: 1, replayed: 0 },
     });
     expect(await run(body(true), { taskId, attempt: 2, ranMs: 360 })).toMatchObject({
@@ -132,14 +132,14 @@ describe("the end of a worker's time", () => {
     });
     const original = attempts.payloads.put.bind(attempts.payloads);
     const spy = jest.spyOn(attempts.payloads, 'put').mockImplementation(async (key, text) => {
-      controller.abort(new HandBackError('worker_ends'));
+      controller.abort(new TaskRequeuedError('worker_ends'));
       setTimeout(put, 50);
       await slowPut;
       return original(key, text);
     });
     const outcome = await run((ctx) => ctx.step('large', () => 'x'.repeat(20_000)), { taskId, controller });
     spy.mockRestore();
-    expect(outcome).toMatchObject({ kind: 'handed_back', steps: { executed: 1 } });
+    expect(outcome).toMatchObject({ kind: 'requeued', steps: { executed: 1 } });
     expect((await attempts.entries(taskId)).get('step:large')).toMatchObject({ state: 'finished' });
   });
 });
@@ -147,7 +147,7 @@ describe("the end of a worker's time", () => {
 describe('an attempt that its worker stops', () => {
   test.each([
     ['cancelled', new CancelledError(), { kind: 'cancelled', error: { code: 'cancelled' } }],
-    ['revoked', new HandBackError('revoked'), { kind: 'handed_back', handBack: 'revoked' }],
+    ['revoked', new TaskRequeuedError('revoked'), { kind: 'requeued', requeue: 'revoked' }],
     ['without its lease', new LeaseLostError('the lease is another worker’s'), { kind: 'lost' }],
   ])('is %s at once, though the agent does not listen', async (_, reason, expected) => {
     const controller = new AbortController();

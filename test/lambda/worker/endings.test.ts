@@ -31,7 +31,7 @@ describe('a task that is not to be run any more when it is claimed', () => {
     expect(run).not.toHaveBeenCalled();
     expect(record).toMatchObject({ status, error: { code }, usage });
     expect(bench.metric(TaskMetric.FINISHED)).toEqual([1]);
-    expect(bench.metric(TaskMetric.CUT_OFF)).toEqual([status === 'timed_out' ? 1 : 0]);
+    expect(bench.metric(TaskMetric.ABORTED)).toEqual([status === 'timed_out' ? 1 : 0]);
     expect(bench.metric(TaskMetric.COST)).toEqual([usage.cost]);
     expect(bench.metric(TaskMetric.DURATION)).toEqual([]);
   });
@@ -79,7 +79,7 @@ test('a limit that is exceeded counts as cut off', async () => {
     await ctx.step('two', () => 2);
   });
   expect(record).toMatchObject({ status: 'failed', error: { code: 'limit_exceeded' } });
-  expect(bench.metric(TaskMetric.CUT_OFF)).toEqual([1]);
+  expect(bench.metric(TaskMetric.ABORTED)).toEqual([1]);
 });
 
 describe('the caller of a task with a webhook', () => {
@@ -107,7 +107,7 @@ describe('the caller of a task with a webhook', () => {
     expect(bench.metric(TaskMetric.FINISHED)).toEqual([1]);
   });
 
-  test.each(['webhookDeliveredAt', 'webhookGivenUpAt'] as const)(
+  test.each(['webhookDeliveredAt', 'webhookAbandonedAt'] as const)(
     'is not told again once the record has %s',
     async (field) => {
       const task: Partial<TaskRecord> = { status: 'succeeded', webhook, [field]: 5 };

@@ -481,7 +481,7 @@ describe('the environment', () => {
     expect(() => createHandler({ run: () => 1 } as never)).toThrow(/expected an agent: export default defineAgent/);
   });
 
-  test('loads the behaviour once, and again after a failure', async () => {
+  test('loads the behavior once, and again after a failure', async () => {
     const handler = createHandler(agentThat(() => 'ok'));
     cloud.s3 = () => ({ status: 404, body: '<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>' });
     const first = await cloud.putTask();
@@ -499,7 +499,7 @@ describe('the environment', () => {
     expect(cloud.stubs.s3.requests).toHaveLength(1);
   });
 
-  test('refuses a behaviour of another release, and keeps the task for a worker that is whole', async () => {
+  test('refuses a behavior of another release, and keeps the task for a worker that is whole', async () => {
     cloud.s3 = () => ({ body: behaviorDocument({ release: 'r-ffffffffffff' }) });
     const { record, deleted } = await work(() => 'never');
     expect(deleted).toBe(false);

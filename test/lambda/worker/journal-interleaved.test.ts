@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { z } from 'zod';
-import { systemClock } from '../../../lambda/common/clock';
 import { type AgentContext, defineAgent } from '../../../lambda/runtime';
 import { LeaseLostError } from '../../../lambda/runtime/errors';
-import { type JournalStore, type Recorded, TaskJournal } from '../../../lambda/runtime/journal';
-import { ModelChain } from '../../../lambda/runtime/model-chain';
+import { type JournalStore, type Recorded, TaskJournal } from '../../../lambda/runtime/journal/journal';
+import { ModelChain } from '../../../lambda/runtime/model/model-chain';
 import { SecretReader } from '../../../lambda/runtime/secrets';
 import { SessionStore } from '../../../lambda/runtime/sessions';
 import { compileToolSchemas } from '../../../lambda/runtime/tools';
+import { systemClock } from '../../../lambda/shared/clock';
 import { attempt, type Outcome } from '../../../lambda/worker/attempt';
 import { digestOf, type JournalEntry, sha256 } from '../../../lib/contract';
 import { newTaskId } from './support/attempts';
@@ -165,7 +165,7 @@ class Race {
   }
 
   /** Lets go of what the dead attempts still wait for. */
-  bury(): void {
+  moveToDeadLetterQueue(): void {
     for (const letGo of this.#dead) {
       letGo();
     }
@@ -303,7 +303,7 @@ test('however attempts interleave, die and do not know of each other, each step 
         );
         await scheduler.waitFor(started.task);
         const outcomes = await scheduler.waitFor(Promise.all(all));
-        race.bury();
+        race.moveToDeadLetterQueue();
 
         expect(race.violations).toEqual([]);
         expect(outcomes.at(-1)).toMatchObject({ kind: 'succeeded' });

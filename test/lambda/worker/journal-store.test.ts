@@ -1,8 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import fc from 'fast-check';
-import { documentClient } from '../../../lambda/common/clients/dynamodb';
-import { systemClock } from '../../../lambda/common/clock';
+import { documentClient } from '../../../lambda/shared/aws/clients/dynamodb';
+import { systemClock } from '../../../lambda/shared/clock';
 import { TableJournalStore } from '../../../lambda/worker/journal-store';
 import { JOURNAL_KINDS, type JournalEntry } from '../../../lib/contract';
 import { type LocalDynamoDb, startDynamoDb } from '../../support/local-dynamodb';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type AgentContext, defineAgent, FatalError, RetryableError } from '../../../lambda/runtime';
 import { TableJournalStore } from '../../../lambda/worker/journal-store';
 import { MAX_INLINE_STEP_BYTES, MAX_PAYLOAD_BYTES, TaskKey } from '../../../lib/contract';
-import { FakeClock } from '../common/support/fakes';
+import { FakeClock } from '../shared/support/fakes';
 import { type AttemptSetup, Attempts, newTaskId } from './support/attempts';
 import { modelError, modelMessage, RELEASE, TASKS } from './support/task-cloud';
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
-import type { Clock } from '../../../lambda/common/clock';
 import { NOTHING_USED } from '../../../lambda/runtime/usage';
+import type { Clock } from '../../../lambda/shared/clock';
+import { type Lease, TaskStore } from '../../../lambda/shared/tasks/task-store';
 import { Heartbeat } from '../../../lambda/worker/heartbeat';
 import { leaseTimes } from '../../../lambda/worker/lease-times';
-import { type Lease, TaskStore } from '../../../lambda/worker/task-store';
 import { HEARTBEAT_MS, LEASE_MS, LEASE_SAFETY_MS } from '../../../lib/contract';
-import { CapturedLog } from '../common/support/fakes';
+import { CapturedLog } from '../shared/support/fakes';
 import { RELEASE, TASKS, TaskCloud } from './support/task-cloud';
 
 const START = 1_800_000_000_000;

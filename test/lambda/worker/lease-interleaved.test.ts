@@ -1,9 +1,9 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import fc from 'fast-check';
-import { documentClient } from '../../../lambda/common/clients/dynamodb';
 import { NOTHING_USED } from '../../../lambda/runtime/usage';
-import { type Claim, type Lease, type Renewal, TaskStore, type Written } from '../../../lambda/worker/task-store';
+import { documentClient } from '../../../lambda/shared/aws/clients/dynamodb';
+import { type Claim, type Lease, type Renewal, TaskStore, type Written } from '../../../lambda/shared/tasks/task-store';
 import { LEASE_MS, TaskKey, type TaskRecord, taskRecordSchema } from '../../../lib/contract';
 import { RELEASE, TASKS, TaskCloud } from './support/task-cloud';
 import { undelayedRetries } from './support/undelayed';
@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 afterAll(() => cloud.close());
 
-type Act = 'claim' | 'renew' | 'finish' | 'giveBack';
+type Act = 'claim' | 'renew' | 'finish' | 'requeue';
 type Outcome = Claim | Renewal | Written;
 
 /**
@@ -149,8 +149,8 @@ class SteppedWorker {
           ranMs: RAN_MS,
           result: this.lease.token,
         });
-      case 'giveBack':
-        return store.giveBack(this.lease, { usage: NOTHING_USED, ranMs: RAN_MS });
+      case 'requeue':
+        return store.requeue(this.lease, { usage: NOTHING_USED, ranMs: RAN_MS });
     }
   }
 
@@ -214,7 +214,7 @@ function problemOf(before: Held, after: Held, { act, token: own, since }: Caller
         : change;
     case 'finish':
       return before.status === 'running' && before.token === own && after.endedBy === own ? undefined : change;
-    case 'giveBack':
+    case 'requeue':
       return before.status === 'running' && before.token === own && after.status === 'queued' ? undefined : change;
     default:
       return `nobody did anything: ${change}`;
@@ -427,7 +427,7 @@ const which = fc.nat(WORKERS - 1);
 const act = fc.oneof(
   { weight: 6, arbitrary: fc.constant<Act>('claim') },
   { weight: 10, arbitrary: fc.constant<Act>('renew') },
-  { weight: 3, arbitrary: fc.constant<Act>('giveBack') },
+  { weight: 3, arbitrary: fc.constant<Act>('requeue') },
   { weight: 1, arbitrary: fc.constant<Act>('finish') },
 );
 const fate = fc.constantFrom<Fate>('answered', 'answered', 'lost', 'late');
@@ -509,7 +509,7 @@ test('a claim that arrives once more when its worker is done gives nobody a leas
   const task = new Task(id);
   const model = newModel();
   await new Begin(0, 'claim', 'with its second try').run(model, task);
-  await new Begin(0, 'giveBack', 'with its second try').run(model, task);
+  await new Begin(0, 'requeue', 'with its second try').run(model, task);
   expect(task.late).toHaveLength(2);
   await new Arrive(0).run(model, task);
   const claimed = await task.record();

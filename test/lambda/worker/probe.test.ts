@@ -149,7 +149,7 @@ test('fails when the session store cannot be used', async () => {
   expect(check('sessions')).toMatchObject({ ok: false, message: expect.stringContaining('could not be read') });
 });
 
-test('fails when the behaviour is that of another release, without trying what depends on it', async () => {
+test('fails when the behavior is that of another release, without trying what depends on it', async () => {
   cloud.s3 = () => ({ body: behaviorDocument({ release: 'r-ffffffffffff' }) });
   const { record, result } = await probe();
   expect(record.status).toBe('failed');
@@ -171,7 +171,7 @@ function away(calls: number, operation: string): void {
 }
 
 describe('what says nothing about the release', () => {
-  test('is tried again: the behaviour', async () => {
+  test('is tried again: the behavior', async () => {
     let calls = 0;
     cloud.s3 = () => {
       calls += 1;

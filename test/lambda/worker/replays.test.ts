@@ -1,7 +1,7 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { type AgentContext, RetryableError } from '../../../lambda/runtime';
 import { Env, TaskKey, WorkerMetric } from '../../../lib/contract';
-import { XRayDaemon } from '../common/support/xray-daemon';
+import { XRayDaemon } from '../shared/support/xray-daemon';
 import { Bench } from './support/bench';
 import { KEY, modelMessage, RELEASE, TASKS } from './support/task-cloud';
 

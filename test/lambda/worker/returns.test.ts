@@ -201,7 +201,7 @@ describe('a task that is handed back', () => {
     expect(deleted).toBe(true);
     expect(record).toMatchObject({ status: 'queued', attempts: 1, uncounted: 1, lane: 'stable' });
     expect(bench.cloud.sentTo('stable-normal')).toEqual([expect.objectContaining({ taskId: task.id, lane: 'stable' })]);
-    expect(bench.metric(WorkerMetric.HANDED_BACK)).toEqual([1]);
+    expect(bench.metric(WorkerMetric.REQUEUED)).toEqual([1]);
 
     expect(await bench.deliver(task, twoSteps)).toMatchObject({
       deleted: true,
@@ -213,7 +213,7 @@ describe('a task that is handed back', () => {
   test('times out instead when it got no step done', async () => {
     const { record } = await bench.work((ctx) => until(ctx.signal, 1_000), { remainingMs: 200 });
     expect(record).toMatchObject({ status: 'timed_out', error: { code: 'timed_out' } });
-    expect(bench.metric(TaskMetric.CUT_OFF)).toEqual([1]);
+    expect(bench.metric(TaskMetric.ABORTED)).toEqual([1]);
   });
 
   test('comes back with its old message when the new one cannot be sent', async () => {
@@ -231,7 +231,7 @@ describe('a release that was taken back with its running tasks', () => {
   const rollout = (changes: Partial<RolloutItem> = {}): RolloutItem => ({
     id: 'rollout-1',
     target: { release: RELEASE, workerVersion: '2', routerVersion: '2' },
-    status: 'put_back',
+    status: 'rolled_back',
     startedAt: 1,
     endedAt: 2,
     revoked: true,
@@ -248,12 +248,12 @@ describe('a release that was taken back with its running tasks', () => {
     expect(bench.cloud.sentTo('stable-normal')).toEqual([
       expect.objectContaining({ taskId: record.id, lane: 'stable' }),
     ]);
-    expect(bench.metric(WorkerMetric.HANDED_BACK)).toEqual([1]);
+    expect(bench.metric(WorkerMetric.REQUEUED)).toEqual([1]);
     expect(bench.output.metrics()[0]).toMatchObject({ Lane: 'candidate' });
   });
 
   test.each([
-    ['is under way', 'candidate', rollout({ status: 'under_way', revoked: false })],
+    ['is under way', 'candidate', rollout({ status: 'in_progress', revoked: false })],
     ['lets running tasks finish', 'candidate', rollout({ revoked: false })],
     ['was of another release', 'candidate', rollout({ target: { ...rollout().target, release: 'r-ffffffffffff' } })],
     ['is not where the task runs', 'stable', rollout()],

@@ -1,9 +1,9 @@
-import type { Clock } from '../../../lambda/common/clock';
+import type { Clock } from '../../../lambda/shared/clock';
+import type { Lease } from '../../../lambda/shared/tasks/task-store';
 import { Heartbeat, type HeartbeatParts } from '../../../lambda/worker/heartbeat';
 import { leaseTimes } from '../../../lambda/worker/lease-times';
-import type { Lease } from '../../../lambda/worker/task-store';
 import { LEASE_MS } from '../../../lib/contract';
-import { CapturedLog } from '../common/support/fakes';
+import { CapturedLog } from '../shared/support/fakes';
 
 const TIMES = leaseTimes({});
 const LEASE: Lease = { taskId: 't', token: 'token', attempt: 1, expiresAt: LEASE_MS };
@@ -40,7 +40,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 test('a release that is found revoked ends the attempt: its task goes back', async () => {
   const { heartbeat, signal } = begin(async () => true);
   await settled();
-  expect(signal.reason).toMatchObject({ code: 'handed_back' });
+  expect(signal.reason).toMatchObject({ code: 'requeued' });
   await heartbeat.stop();
 });
 

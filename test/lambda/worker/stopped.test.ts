@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type AgentContext, defineAgent, type StepCall } from '../../../lambda/runtime';
-import { HandBackError, RetryableError } from '../../../lambda/runtime/errors';
+import { RetryableError, TaskRequeuedError } from '../../../lambda/runtime/errors';
 import { createWorker } from '../../../lambda/worker/create-worker';
 import { sqsRecordSchema } from '../../../lambda/worker/events';
 import { DIMENSION_SETS, type TaskRecord, WorkerMetric } from '../../../lib/contract';
@@ -28,7 +28,7 @@ describe('a worker that is told to stop', () => {
       async (ctx) => {
         await ctx.step('done', () => 1);
         await ctx.step('long', async (call) => {
-          stop.abort(new HandBackError('worker_stops'));
+          stop.abort(new TaskRequeuedError('worker_stops'));
           await wait(call);
         });
       },
@@ -39,7 +39,7 @@ describe('a worker that is told to stop', () => {
     expect(verdict).toBe('delete');
     expect(bench.cloud.sentTo('stable-normal')).toMatchObject([{ taskId: task.id, lane: 'stable' }]);
     expect(bench.output.log('handed back')).toMatchObject({ code: 'worker_stops' });
-    expect(bench.metric(WorkerMetric.HANDED_BACK)).toEqual([1]);
+    expect(bench.metric(WorkerMetric.REQUEUED)).toEqual([1]);
 
     const steps: string[] = [];
     const next = await work(record, async (ctx) => {
@@ -58,7 +58,7 @@ describe('a worker that is told to stop', () => {
     const { record } = await work(
       task,
       async (ctx) => {
-        stop.abort(new HandBackError('worker_stops'));
+        stop.abort(new TaskRequeuedError('worker_stops'));
         await until(ctx.signal, 20_000);
       },
       stop.signal,
@@ -68,7 +68,7 @@ describe('a worker that is told to stop', () => {
 
   test('before the agent ran does not run it', async () => {
     const run = jest.fn();
-    const stop = AbortSignal.abort(new HandBackError('worker_stops'));
+    const stop = AbortSignal.abort(new TaskRequeuedError('worker_stops'));
     const { record } = await work(await bench.cloud.putTask(), run, stop);
     expect(run).not.toHaveBeenCalled();
     expect(record).toMatchObject({ status: 'queued', uncounted: 1 });
@@ -77,7 +77,7 @@ describe('a worker that is told to stop', () => {
   test('after the task has ended changes nothing', async () => {
     const stop = new AbortController();
     const { record } = await work(await bench.cloud.putTask(), () => 'done', stop.signal);
-    stop.abort(new HandBackError('worker_stops'));
+    stop.abort(new TaskRequeuedError('worker_stops'));
     expect(record.status).toBe('succeeded');
   });
 
@@ -96,7 +96,7 @@ describe('a worker that is told to stop', () => {
     const { record, verdict } = await work(
       task,
       async (ctx) => {
-        stop.abort(new HandBackError('worker_stops'));
+        stop.abort(new TaskRequeuedError('worker_stops'));
         await until(ctx.signal, 20_000);
       },
       stop.signal,

@@ -121,7 +121,7 @@ test('fails when the model refuses', async () => {
   expect(await ask({ question: 'How?' })).toMatchObject({ status: 'failed', error: { code: 'model_refusal' } });
 });
 
-describe.each(Object.keys(PHRASES) as Behavior[])('the behaviour %s', (name) => {
+describe.each(Object.keys(PHRASES) as Behavior[])('the behavior %s', (name) => {
   test('answers the probe of the agent', async () => {
     cloud.s3 = () => ({ body: behavior(name) });
     cloud.model = () => ({ body: answer() });

@@ -50,7 +50,7 @@ describe('a task whose record cannot be read', () => {
   });
 });
 
-test('a behaviour document that cannot be read costs a task an attempt, and says where it lies', async () => {
+test('a behavior document that cannot be read costs a task an attempt, and says where it lies', async () => {
   bench.cloud.s3 = () => ({ body: { ...behaviorDocument(), limits: undefined } });
   const { record, deleted } = await bench.work(() => 'never run');
   expect(record).toMatchObject({ status: 'queued', attempts: 1 });
@@ -58,7 +58,7 @@ test('a behaviour document that cannot be read costs a task an attempt, and says
   expect(deleted).toBe(false);
   expect(bench.output.log('the attempt failed')).toMatchObject({
     code: 'behavior_invalid',
-    reason: expect.stringMatching(/^s3:\/\/assets\/behavior\.json is not a behaviour document: [\s\S]*limits/),
+    reason: expect.stringMatching(/^s3:\/\/assets\/behavior\.json is not a behavior document: [\s\S]*limits/),
   });
 });
 

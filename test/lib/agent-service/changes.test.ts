@@ -90,7 +90,7 @@ describe('a change of the worker', () => {
   });
 });
 
-describe('what is no change of behaviour', () => {
+describe('what is no change of behavior', () => {
   test('an unrelated construct adds itself and changes nothing else', () => {
     const after = synthesize({}, undefined, (stack) => {
       new Queue(stack, 'Unrelated');

@@ -19,7 +19,7 @@ const PRODUCTION: ProductionProps = {
   budgets: Budgets.perDay({ agent: 50 }),
 };
 const production = () => Environment.production(PRODUCTION);
-const REASON = 'staging runs on sanitised copies that nobody misses';
+const REASON = 'staging runs on sanitized copies that nobody misses';
 
 describe('production', () => {
   test('keeps its data and its logs, and says so only once', () => {
@@ -69,7 +69,7 @@ describe('development', () => {
   });
 });
 
-describe('the behaviour of an environment', () => {
+describe('the behavior of an environment', () => {
   const folder = () =>
     agentFolder({
       'prompts/answer.md': 'Answer.',
@@ -151,7 +151,7 @@ describe('staging', () => {
 
   test('refuses to stand for anything but production', () => {
     const development = Environment.development({ model: haiku(), limits: { maxCost: 0.02 } });
-    expect(() => Environment.staging(development)).toThrow(/StagingOfWhat: .*"development"/);
+    expect(() => Environment.staging(development)).toThrow(/InvalidStagingBase: .*"development"/);
   });
 
   /** Each way to differ: what to say, and the settings by which the difference is called. */

@@ -3,7 +3,7 @@ import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { flagSettingsSchema, flagsDocumentSchema } from '../../../lib/contract';
-import { Flag, FlagGrowth, Flags, type FlagsProps } from '../../../lib/flags';
+import { Flag, FlagDeploymentStrategy, Flags, type FlagsProps } from '../../../lib/flags';
 import { GateSeverity, QualityGate } from '../../../lib/gates';
 
 function bring(flags: FlagsProps['flags'], props: Partial<FlagsProps> = {}) {
@@ -113,7 +113,7 @@ test('gates watch the tasks that met the variant; the critical ones take a deplo
 
 test('a change grows as it is told', () => {
   const grown = bring(FLAGS, {
-    growth: FlagGrowth.linear({ percent: 25, over: Duration.hours(1), bake: Duration.minutes(30) }),
+    growth: FlagDeploymentStrategy.linear({ percent: 25, over: Duration.hours(1), bake: Duration.minutes(30) }),
   });
   grown.template().hasResourceProperties('AWS::AppConfig::DeploymentStrategy', {
     DeploymentDurationInMinutes: 60,
@@ -121,7 +121,7 @@ test('a change grows as it is told', () => {
     GrowthFactor: 25,
     GrowthType: 'LINEAR',
   });
-  const atOnce = bring(FLAGS, { growth: FlagGrowth.allAtOnce(Duration.minutes(10)) });
+  const atOnce = bring(FLAGS, { growth: FlagDeploymentStrategy.allAtOnce(Duration.minutes(10)) });
   atOnce.template().hasResourceProperties('AWS::AppConfig::DeploymentStrategy', {
     DeploymentDurationInMinutes: 0,
     FinalBakeTimeInMinutes: 10,
@@ -155,14 +155,14 @@ describe('misuse', () => {
     ],
     [
       'growth in seconds',
-      () => bring(FLAGS, { growth: FlagGrowth.allAtOnce(Duration.seconds(90)) }),
+      () => bring(FLAGS, { growth: FlagDeploymentStrategy.allAtOnce(Duration.seconds(90)) }),
       'bake is 90 s, expected whole minutes',
     ],
     [
       'steps of nothing',
       () =>
         bring(FLAGS, {
-          growth: FlagGrowth.linear({ percent: 0, over: Duration.minutes(1), bake: Duration.minutes(1) }),
+          growth: FlagDeploymentStrategy.linear({ percent: 0, over: Duration.minutes(1), bake: Duration.minutes(1) }),
         }),
       'percent is 0, expected a whole number from 1 to 100',
     ],

@@ -1,5 +1,5 @@
 import { Template } from 'aws-cdk-lib/assertions';
-import { BudgetMetrics } from '../../../lambda/common/budget-metrics';
+import { BudgetMetrics } from '../../../lambda/shared/budgets/budget-metrics';
 import { readWorkerSettings } from '../../../lambda/worker/settings';
 import { AgentService, type AgentServiceProps, BudgetAction, Budgets, type RateLimit } from '../../../lib';
 import { leastProps } from '../../support/agent-service';

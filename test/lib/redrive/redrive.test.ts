@@ -1,7 +1,7 @@
 import { Stack } from 'aws-cdk-lib';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { readSettings } from '../../../lambda/common/settings';
-import { settingsSchema } from '../../../lambda/redrive/settings';
+import { settingsSchema } from '../../../lambda/functions/redrive/settings';
+import { readSettings } from '../../../lambda/shared/settings';
 import { Env } from '../../../lib/contract';
 import { supportAgent } from '../../support/agent-service';
 import { deployedEnvironment } from '../../support/deployed-environment';

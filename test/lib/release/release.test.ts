@@ -28,7 +28,7 @@ describe('release id', () => {
     expect(release().releaseId).toBe('r-2abcf8070da9');
   });
 
-  test('does not depend on the folder, the stack, tags, or neighbours', () => {
+  test('does not depend on the folder, the stack, tags, or neighbors', () => {
     const stack = new Stack(testApp(), 'Other');
     Tags.of(stack).add('team', 'support');
     new Queue(stack, 'Neighbour');

@@ -5,9 +5,9 @@ import {
   Evidence,
   type FargateWorkerProps,
   GateSeverity,
+  InFlightTaskPolicy,
   QualityGate,
   Rollout,
-  RunningTasks,
   TrafficShift,
   Worker,
 } from '../../../lib';
@@ -146,16 +146,16 @@ describe('defaults', () => {
 
 describe('tasks that run when a rollout is put back', () => {
   test('are handed back when asked for, which the record of the release says', () => {
-    const { resources } = synthesize({ onRollback: RunningTasks.HAND_BACK });
+    const { resources } = synthesize({ onRollback: InFlightTaskPolicy.REQUEUE });
     const properties = resources[named(resources, 'SupportRolloutReleaseRecord')]?.Properties;
-    expect(releaseRecordPropertiesSchema.shape.OnRollback.parse(properties?.OnRollback)).toBe('hand_back');
+    expect(releaseRecordPropertiesSchema.shape.OnRollback.parse(properties?.OnRollback)).toBe('requeue');
   });
 
   test('are handed back or finish, as the recorder knows it', () => {
-    expect(Object.values(RunningTasks)).toEqual(
+    expect(Object.values(InFlightTaskPolicy)).toEqual(
       expect.arrayContaining([...releaseRecordPropertiesSchema.shape.OnRollback.unwrap().options]),
     );
-    expect(Object.values(RunningTasks)).toHaveLength(2);
+    expect(Object.values(InFlightTaskPolicy)).toHaveLength(2);
   });
 });
 

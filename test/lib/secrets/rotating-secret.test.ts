@@ -6,11 +6,11 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
-import { readSettings } from '../../../lambda/common/settings';
-import { rotationEventSchema } from '../../../lambda/rotation/event';
-import { RotationMetrics } from '../../../lambda/rotation/rotation-metrics';
-import { settingsSchema } from '../../../lambda/rotation/settings';
-import { KeyTest, RotatingSecret, type RotatingSecretProps, Rotation } from '../../../lib';
+import { rotationEventSchema } from '../../../lambda/functions/rotation/event';
+import { RotationMetrics } from '../../../lambda/functions/rotation/rotation-metrics';
+import { settingsSchema } from '../../../lambda/functions/rotation/settings';
+import { readSettings } from '../../../lambda/shared/settings';
+import { ApiKeyCheck, RotatingSecret, type RotatingSecretProps, Rotation } from '../../../lib';
 import { Env, METRIC_NAMESPACE } from '../../../lib/contract';
 import { deployedEnvironment } from '../../support/deployed-environment';
 import { testStack } from '../../support/stack';
@@ -33,7 +33,7 @@ function build(
 const openAi = (stack: ReturnType<typeof testStack>) =>
   Rotation.openAiServiceAccount({ adminSecret: new Secret(stack, 'Admin') as ISecret, project: 'proj_1' });
 const pool = (stack: ReturnType<typeof testStack>) =>
-  Rotation.keyPool({ poolSecret: new Secret(stack, 'Pool') as ISecret, test: KeyTest.anthropic() });
+  Rotation.keyPool({ poolSecret: new Secret(stack, 'Pool') as ISecret, test: ApiKeyCheck.anthropic() });
 const custom = (stack: ReturnType<typeof testStack>) =>
   Rotation.custom(
     new LambdaFunction(stack, 'Mine', {
@@ -295,7 +295,7 @@ describe('refuses', () => {
   });
 
   test('untested keys without a reason', () => {
-    expect(() => KeyTest.none('')).toThrow(/expected the reason/);
-    expect(KeyTest.none('the endpoint lists no models')).toBeInstanceOf(KeyTest);
+    expect(() => ApiKeyCheck.none('')).toThrow(/expected the reason/);
+    expect(ApiKeyCheck.none('the endpoint lists no models')).toBeInstanceOf(ApiKeyCheck);
   });
 });

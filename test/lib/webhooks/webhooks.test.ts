@@ -2,8 +2,8 @@ import { Duration, type Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { type ISecurityGroup, type IVpc, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { readSettings } from '../../../lambda/common/settings';
-import { settingsSchema } from '../../../lambda/webhook/settings';
+import { settingsSchema } from '../../../lambda/functions/webhook/settings';
+import { readSettings } from '../../../lambda/shared/settings';
 import { type SignedWebhooksOptions, Webhooks } from '../../../lib';
 import { Env, WEBHOOK_MAX_RECEIVES } from '../../../lib/contract';
 import { supportAgent } from '../../support/agent-service';
@@ -67,10 +67,10 @@ describe('webhooks', () => {
 
   test('have metrics with the names of the contract', () => {
     const { webhooks } = agent;
-    expect([webhooks?.metricDelivered(), webhooks?.metricFailed(), webhooks?.metricGivenUp()]).toMatchObject([
+    expect([webhooks?.metricDelivered(), webhooks?.metricFailed(), webhooks?.metricAbandoned()]).toMatchObject([
       { metricName: 'WebhooksDelivered', dimensions: { Agent: 'support' } },
       { metricName: 'WebhookFailures' },
-      { metricName: 'WebhooksGivenUp' },
+      { metricName: 'WebhooksAbandoned' },
     ]);
   });
 

@@ -320,9 +320,9 @@ describe('Worker.lambda: published version', () => {
     Tags.of(tagged).add('team', 'support');
     expect(versionOf(build({ entry }, { stack: tagged }).stack).id).toBe(plain);
 
-    const neighbour = testStack();
-    new Queue(neighbour, 'Unrelated');
-    expect(versionOf(build({ entry }, { stack: neighbour }).stack).id).toBe(plain);
+    const neighbor = testStack();
+    new Queue(neighbor, 'Unrelated');
+    expect(versionOf(build({ entry }, { stack: neighbor }).stack).id).toBe(plain);
 
     expect(versionOf(build({ entry: join(codeFolder(), 'agent.ts') }).stack).id).toBe(plain);
 
@@ -430,7 +430,7 @@ describe('Worker.lambda: lanes', () => {
     );
   });
 
-  test('refuses a lane twice, one with too few receives, and one with others than its neighbour', () => {
+  test('refuses a lane twice, one with too few receives, and one with others than its neighbor', () => {
     const { stack, worker } = build({ entry }, { context: { maxAttempts: 6 } });
     expect(() => worker.attachLane(lane(stack, 'short', worker.visibilityTimeout, 20))).toThrow(
       /\[Test\/Worker\] TooFewReceives: lane "short" gives a message up after 20 receives, and a task gets 6 attempts: expected at least 21/,

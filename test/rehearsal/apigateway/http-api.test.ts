@@ -1,9 +1,9 @@
 import { request as httpRequest } from 'node:http';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
 import type { Credentials } from '../../../rehearsal/core/ports';
 import type { ResourceHandler, ResourceOutcome } from '../../../rehearsal/core/resource';
 import { createHttpApi } from '../../../rehearsal/services/apigateway';
+import { ManualClock } from '../../support/manual-clock';
 import { Stage } from '../lambda/stage';
 
 const ECHO = 'exports.handler = async (event) => ({ statusCode: 200, body: JSON.stringify(event) });';

@@ -1,7 +1,7 @@
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import type { AlarmView, MetricsPort } from '../../../rehearsal/core/ports';
 import { type AppConfig, createAppConfig } from '../../../rehearsal/services/appconfig';
-import { Resource, type Rig, roleArn, stackContext, startRig } from '../front/support';
+import { ManualClock } from '../../support/manual-clock';
+import { Resource, type Rig, roleArn, stackContext, startRig } from '../api-server/support';
 
 export const ALARM = 'arn:aws:cloudwatch:us-east-1:123456789012:alarm:flag';
 

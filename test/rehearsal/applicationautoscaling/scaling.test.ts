@@ -1,8 +1,8 @@
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import type { ResourceHandler } from '../../../rehearsal/core/resource';
 import { createApplicationAutoScaling } from '../../../rehearsal/services/applicationautoscaling';
 import { alarmHandler, CloudWatchService } from '../../../rehearsal/services/cloudwatch';
 import { createSqs } from '../../../rehearsal/services/sqs';
+import { ManualClock } from '../../support/manual-clock';
 import { container, eventually, IDLE, World } from '../ecs/world';
 
 /** Alarms, policies and a service of real processes together: from none to many and back. */

@@ -1,6 +1,6 @@
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import type { ResourceOutcome } from '../../../rehearsal/core/resource';
 import { createApplicationAutoScaling } from '../../../rehearsal/services/applicationautoscaling';
+import { ManualClock } from '../../support/manual-clock';
 
 const RESOURCE = 'service/cluster/workers';
 const TARGET = {

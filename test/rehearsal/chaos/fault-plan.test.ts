@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { type FaultKind, FaultPlan, type FaultSettings } from '../../../rehearsal/chaos';
 import { AnswerLost } from '../../../rehearsal/core/faults';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import { type Call, ServiceError } from '../../../rehearsal/core/service';
+import { ManualClock } from '../../support/manual-clock';
 
 const LEASE_MS = 90_000;
 

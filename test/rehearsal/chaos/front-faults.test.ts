@@ -1,17 +1,17 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { ApiServer } from '../../../rehearsal/api-server';
 import { AnswerLost, type FaultsPort, NO_FAULTS } from '../../../rehearsal/core/faults';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
 import { ServiceError } from '../../../rehearsal/core/service';
-import { Front } from '../../../rehearsal/front';
 import { createDynamoDb, type DynamoDb } from '../../../rehearsal/services/dynamodb';
 import { createIam } from '../../../rehearsal/services/iam';
-import { Resource } from '../front/support';
+import { ManualClock } from '../../support/manual-clock';
+import { Resource } from '../api-server/support';
 
 /** What the real client makes of faults at the front. */
 describe('faults at the front', () => {
-  let front: Front;
+  let front: ApiServer;
   let db: DynamoDb;
   let next: ((run: () => Promise<unknown>) => Promise<unknown>)[] = [];
   const clients: DynamoDBClient[] = [];
@@ -23,7 +23,7 @@ describe('faults at the front', () => {
       around: <T>(_service: string, _call: unknown, run: () => Promise<T>) =>
         (next.shift()?.(run) ?? run()) as Promise<T>,
     };
-    front = await Front.start({ iam: createIam().iam, faults });
+    front = await ApiServer.start({ iam: createIam().iam, faults });
     front.add(db.service);
     await Resource.of(db.handlers, 'AWS::DynamoDB::Table', 'Tasks').create({
       TableName: 'tasks',

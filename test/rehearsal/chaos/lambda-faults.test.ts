@@ -1,5 +1,5 @@
 import { type FaultsPort, NO_FAULTS, type TaskFault } from '../../../rehearsal/core/faults';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
+import { ManualClock } from '../../support/manual-clock';
 import { Stage, until } from '../lambda/stage';
 
 /** What faults do to deliveries and processes. */

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import type { InvokeRequest, LambdaPort } from '../../../rehearsal/core/ports';
 import { ResourceFailure, type ResourceHandler } from '../../../rehearsal/core/resource';
 import {
@@ -9,6 +8,7 @@ import {
   ReplyBox,
   type StackEvent,
 } from '../../../rehearsal/services/cloudformation';
+import { ManualClock } from '../../support/manual-clock';
 
 /** A thing of the test: `Value` changes in place, `Key` means replacement. */
 export interface Thing {
@@ -30,7 +30,7 @@ export function world(options: Partial<EngineOptions> = {}) {
   const events: StackEvent[] = [];
   const invocations: InvokeRequest[] = [];
   const made = new Map<string, number>();
-  let behaviour: Behaviour = () => undefined;
+  let behavior: Behaviour = () => undefined;
 
   const handler: ResourceHandler = {
     type: 'Test::Thing',
@@ -43,13 +43,13 @@ export function world(options: Partial<EngineOptions> = {}) {
       made.set(logicalId, serial);
       const physicalId = `${logicalId}-${serial}`;
       log.push(`create ${logicalId}`);
-      await behaviour('create', logicalId, false);
+      await behavior('create', logicalId, false);
       things.set(physicalId, { value: properties.Value });
       return { physicalId, attributes: { Arn: `arn:${physicalId}`, Value: String(properties.Value) } };
     },
     update: async ({ logicalId, physicalId, properties, rollback }) => {
       log.push(`update ${logicalId}${rollback ? ' back' : ''}`);
-      await behaviour('update', logicalId, rollback);
+      await behavior('update', logicalId, rollback);
       things.set(physicalId, { value: properties.Value });
       return { physicalId, attributes: { Arn: `arn:${physicalId}`, Value: String(properties.Value) } };
     },
@@ -58,7 +58,7 @@ export function world(options: Partial<EngineOptions> = {}) {
       if (properties.DeletionProtectionEnabled === true) {
         throw new ResourceFailure(`${physicalId} is protected`);
       }
-      await behaviour('delete', logicalId, false);
+      await behavior('delete', logicalId, false);
       things.delete(physicalId);
     },
   };
@@ -110,7 +110,7 @@ export function world(options: Partial<EngineOptions> = {}) {
     replies,
     /** What resources do from now on; throwing fails the operation. */
     behave: (next: Behaviour) => {
-      behaviour = next;
+      behavior = next;
     },
     /** What custom resources answer; undefined: nothing. */
     answerWith: (next: typeof answer) => {

@@ -1,4 +1,3 @@
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import { OPERATOR } from '../../../rehearsal/core/principal';
 import type { StackContext } from '../../../rehearsal/core/resource';
 import {
@@ -8,6 +7,7 @@ import {
   CloudWatchService,
   dashboardHandler,
 } from '../../../rehearsal/services/cloudwatch';
+import { ManualClock } from '../../support/manual-clock';
 
 const MINUTE = 60_000;
 const RELEASE = { Agent: 'support', Release: 'r-000000000001' };

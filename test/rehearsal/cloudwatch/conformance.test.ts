@@ -9,12 +9,12 @@ import {
   GetDeploymentCommand,
   PutLifecycleEventHookExecutionStatusCommand,
 } from '@aws-sdk/client-codedeploy';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
+import { ApiServer } from '../../../rehearsal/api-server';
 import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
-import { Front } from '../../../rehearsal/front';
 import { CloudWatchService } from '../../../rehearsal/services/cloudwatch';
 import { readAlarm } from '../../../rehearsal/services/cloudwatch/alarm-definition';
 import { createIam } from '../../../rehearsal/services/iam';
+import { ManualClock } from '../../support/manual-clock';
 import { world } from '../codedeploy/world';
 
 /** The real SDK clients against the front. */
@@ -23,12 +23,12 @@ describe('as the SDK speaks to it', () => {
   const clock = new ManualClock();
   const cloudWatch = new CloudWatchService({ clock, sns: { publish: () => undefined } });
   const deploy = world();
-  let front: Front;
+  let front: ApiServer;
   let metrics: CloudWatchClient;
   let codeDeploy: CodeDeployClient;
 
   beforeAll(async () => {
-    front = await Front.start({ iam });
+    front = await ApiServer.start({ iam });
     front.add(cloudWatch, deploy.service);
     const settings = { endpoint: front.url, region: 'us-east-1', credentials: OPERATOR_CREDENTIALS, maxAttempts: 1 };
     metrics = new CloudWatchClient(settings);

@@ -1,4 +1,3 @@
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import type {
   AlarmView,
   AliasView,
@@ -18,6 +17,7 @@ import {
   deploymentConfigHandler,
   deploymentGroupHandler,
 } from '../../../rehearsal/services/codedeploy';
+import { ManualClock } from '../../support/manual-clock';
 
 export const MINUTE = 60_000;
 

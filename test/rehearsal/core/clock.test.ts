@@ -1,5 +1,5 @@
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import { ScaledClock } from '../../../rehearsal/core/scaled-clock';
+import { ManualClock } from '../../support/manual-clock';
 
 const realSleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 

@@ -1,6 +1,6 @@
 import type { TaskRecord } from '../../../lib/contract';
-import type { DrillHistory, FailoverHistory } from '../../../rehearsal/drill/history';
 import { checkInvariants } from '../../../rehearsal/drill/invariants';
+import type { DrillHistory, FailoverHistory } from '../../../rehearsal/drill/report/history';
 import { history, minute, task, user } from './histories';
 
 const away = (changes: Partial<FailoverHistory> = {}): FailoverHistory => ({

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { TaskRecord } from '../../../lib/contract';
-import type { DrillHistory, ReleaseHistory, Submission } from '../../../rehearsal/drill/history';
+import type { DrillHistory, ReleaseHistory, Submission } from '../../../rehearsal/drill/report/history';
 
 /** A day in the cloud: times of the histories below are minutes after it began. */
 const START = Date.UTC(2026, 0, 5);
@@ -115,7 +115,7 @@ export function history(overrides: Partial<DrillHistory> = {}): DrillHistory {
     resultsWritten: tasks.length,
     recordedReleases: [STABLE, CANDIDATE],
     reads: [],
-    authorisation: { calls: 10, denied: [] },
+    authorization: { calls: 10, denied: [] },
     refusedCalls: {},
     alarms: [{ name: 'support-errors', hadData: true }],
     provider: { requests: 5, unmatched: 0 },

@@ -1,7 +1,7 @@
-import type { DrillHistory } from '../../../rehearsal/drill/history';
 import { checkInvariants, INVARIANTS } from '../../../rehearsal/drill/invariants';
 import { upperBound } from '../../../rehearsal/drill/invariants/routing';
-import { buildReport } from '../../../rehearsal/drill/report';
+import type { DrillHistory } from '../../../rehearsal/drill/report/history';
+import { buildReport } from '../../../rehearsal/drill/report/report';
 import { CANDIDATE, history, minute, promoted, release, rolledBack, STABLE, task, user } from './histories';
 
 /** Names of the invariants that a history breaks. */
@@ -204,7 +204,7 @@ describe('the cloud', () => {
 
   test('fails for a denied call, and says who may not do what', () => {
     const denied = [{ principal: 'router', action: 'sqs:SendMessage', resource: 'arn:q', reason: 'no statement' }];
-    const drill = history({ authorisation: { calls: 3, denied } });
+    const drill = history({ authorization: { calls: 3, denied } });
     expect(broken(drill)).toEqual(['nothing-denied']);
     expect(detail(drill, 'nothing-denied')).toBe('router may not sqs:SendMessage on arn:q (no statement)');
   });

@@ -1,5 +1,5 @@
-import type { DrillHistory, Submission } from '../../../rehearsal/drill/history';
 import { checkInvariants } from '../../../rehearsal/drill/invariants';
+import type { DrillHistory, Submission } from '../../../rehearsal/drill/report/history';
 import { history, minute, task, user } from './histories';
 
 const SECOND = 1_000;

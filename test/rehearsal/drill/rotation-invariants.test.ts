@@ -1,5 +1,5 @@
-import type { DrillHistory, RotationHistory } from '../../../rehearsal/drill/history';
 import { checkInvariants } from '../../../rehearsal/drill/invariants';
+import type { DrillHistory, RotationHistory } from '../../../rehearsal/drill/report/history';
 import { history, minute, task, user } from './histories';
 
 const used = { accepted: 10, refused: 0, revoked: true };

@@ -1,7 +1,7 @@
 import type { TaskRecord } from '../../../lib/contract';
-import type { DrillHistory } from '../../../rehearsal/drill/history';
 import { checkInvariants } from '../../../rehearsal/drill/invariants';
-import { type TracedCloud, tracesOf } from '../../../rehearsal/drill/trace-watch';
+import { type TracedCloud, tracesOf } from '../../../rehearsal/drill/observe/trace-watch';
+import type { DrillHistory } from '../../../rehearsal/drill/report/history';
 import { history, minute, task, user } from './histories';
 
 const ROOT = '1-5759e988-bd862e3fe1be46a994272793';

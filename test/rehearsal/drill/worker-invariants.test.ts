@@ -1,8 +1,8 @@
-import type { DrillHistory, WorkerRun, WorkersHistory } from '../../../rehearsal/drill/history';
 import { checkInvariants } from '../../../rehearsal/drill/invariants';
-import { buildReport } from '../../../rehearsal/drill/report';
-import { styleFor } from '../../../rehearsal/drill/style';
-import { renderReport } from '../../../rehearsal/drill/table';
+import type { DrillHistory, WorkerRun, WorkersHistory } from '../../../rehearsal/drill/report/history';
+import { buildReport } from '../../../rehearsal/drill/report/report';
+import { styleFor } from '../../../rehearsal/drill/report/style';
+import { renderReport } from '../../../rehearsal/drill/report/table';
 import { history, minute, task, user } from './histories';
 
 const RUN = { scenario: 'scaling', seed: 1, wallSeconds: 60 };
@@ -32,7 +32,7 @@ const PLAN = { lane: 'stable', floor: 2, max: 6, firstWithinSeconds: 180 } as co
 const scaled = (counts: readonly number[], overrides: Partial<WorkersHistory> = {}): WorkersHistory => ({
   runs: [run('a'), run('b')],
   scalings: scaling(...counts),
-  handedBack: 0,
+  requeued: 0,
   abandoned: 0,
   late: 0,
   scaling: { ...PLAN, loadFrom: minute(50), idleAt: minute(80) },
@@ -105,7 +105,7 @@ describe('busy-workers-stay', () => {
   });
 
   test('fails for a task that was handed back or abandoned', () => {
-    expect(detail(drill(scaled([2, 6, 0], { handedBack: 1 })), NAME)).toBe('1 task handed back');
+    expect(detail(drill(scaled([2, 6, 0], { requeued: 1 })), NAME)).toBe('1 task handed back');
     expect(detail(drill(scaled([2, 6, 0], { abandoned: 2 })), NAME)).toBe('2 attempts abandoned');
   });
 
@@ -127,10 +127,10 @@ describe('busy-workers-stay', () => {
   });
 
   test('counts only what was before workers were told to stop', () => {
-    const stops = { workers: 2, everySeconds: 60, told: 2, handedBackBefore: 0 };
-    expect(finding(drill(scaled([2, 6, 0], { handedBack: 3, stops })), NAME)?.held).toBe(true);
-    const early = { ...stops, handedBackBefore: 1 };
-    expect(detail(drill(scaled([2, 6, 0], { handedBack: 3, stops: early })), NAME)).toBe('1 task handed back');
+    const stops = { workers: 2, everySeconds: 60, told: 2, requeuedBefore: 0 };
+    expect(finding(drill(scaled([2, 6, 0], { requeued: 3, stops })), NAME)?.held).toBe(true);
+    const early = { ...stops, requeuedBefore: 1 };
+    expect(detail(drill(scaled([2, 6, 0], { requeued: 3, stops: early })), NAME)).toBe('1 task handed back');
   });
 
   test('is not judged where workers are interrupted on purpose', () => {
@@ -141,33 +141,33 @@ describe('busy-workers-stay', () => {
 
 describe('told-workers-hand-back', () => {
   const NAME = 'told-workers-hand-back';
-  const stops = { workers: 2, everySeconds: 60, told: 2, handedBackBefore: 0 };
+  const stops = { workers: 2, everySeconds: 60, told: 2, requeuedBefore: 0 };
   const resumed = [task({ user: user(3), createdAt: minute(50), attempts: 2 })];
 
   test('holds when what was handed back was finished by others', () => {
-    expect(detail(drill(scaled([2], { handedBack: 3, stops }), { tasks: resumed }), NAME)).toBe(
+    expect(detail(drill(scaled([2], { requeued: 3, stops }), { tasks: resumed }), NAME)).toBe(
       'held: 2 workers told, 3 tasks handed back, 1 finished by others',
     );
   });
 
   test('fails when nobody was told, nothing handed back, nothing resumed, or something left behind', () => {
-    expect(detail(drill(scaled([2], { handedBack: 1, stops: { ...stops, told: 1 } }), { tasks: resumed }), NAME)).toBe(
+    expect(detail(drill(scaled([2], { requeued: 1, stops: { ...stops, told: 1 } }), { tasks: resumed }), NAME)).toBe(
       '1 of 2 workers were told to stop',
     );
     expect(detail(drill(scaled([2], { stops }), { tasks: resumed }), NAME)).toBe('no task was handed back');
-    expect(detail(drill(scaled([2], { handedBack: 1, stops })), NAME)).toBe('no task was finished by another worker');
-    expect(detail(drill(scaled([2], { handedBack: 1, abandoned: 1, stops }), { tasks: resumed }), NAME)).toBe(
+    expect(detail(drill(scaled([2], { requeued: 1, stops })), NAME)).toBe('no task was finished by another worker');
+    expect(detail(drill(scaled([2], { requeued: 1, abandoned: 1, stops }), { tasks: resumed }), NAME)).toBe(
       '1 attempt abandoned',
     );
   });
 });
 
 test('the report says what became of the workers, and shows each change of their count', () => {
-  const report = buildReport(drill(scaled([2, 6, 0], { handedBack: 1 })), RUN);
+  const report = buildReport(drill(scaled([2, 6, 0], { requeued: 1 })), RUN);
   expect(report.workers).toMatchObject({
     started: 2,
     stopped: { ServiceSchedulerInitiated: 2 },
-    handedBack: 1,
+    requeued: 1,
     secondsToFirst: 120,
   });
   expect(report.workers?.scaling[1]).toEqual({ lane: 'stable', second: 120, from: 2, to: 6, cause: 'the alarm' });

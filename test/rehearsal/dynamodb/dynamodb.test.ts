@@ -9,9 +9,9 @@ import {
   QueryCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import { createDynamoDb, type DynamoDb } from '../../../rehearsal/services/dynamodb';
-import { type ClientSettings, Resource, type Rig, startRig } from '../front/support';
+import { ManualClock } from '../../support/manual-clock';
+import { type ClientSettings, Resource, type Rig, startRig } from '../api-server/support';
 
 const DAY = 86_400;
 const KEYS = {
@@ -203,7 +203,7 @@ describe('conditions', () => {
   });
 });
 
-describe('authorisation', () => {
+describe('authorization', () => {
   const only = (...keys: string[]) => ({
     Effect: 'Allow',
     Action: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:BatchWriteItem'],

@@ -14,10 +14,10 @@ import {
 } from 'aws-cdk-lib/aws-ec2';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { RehearsalCloud } from '../../../rehearsal/cloud';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import type { ResourceOutcome } from '../../../rehearsal/core/resource';
 import { createEc2 } from '../../../rehearsal/services/ec2';
 import { createIam } from '../../../rehearsal/services/iam';
+import { ManualClock } from '../../support/manual-clock';
 
 const folder = mkdtempSync(join(tmpdir(), 'rehearsal-ec2-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,6 +1,6 @@
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import { createEcr } from '../../../rehearsal/services/ecr';
 import { createIam } from '../../../rehearsal/services/iam';
+import { ManualClock } from '../../support/manual-clock';
 
 const stack = {
   stackName: 'Test',

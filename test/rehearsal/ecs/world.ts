@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ApiServer } from '../../../rehearsal/api-server';
 import type { RehearsalClock } from '../../../rehearsal/core/clock';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import type { MetricsPort } from '../../../rehearsal/core/ports';
 import {
   REHEARSAL_ACCOUNT,
@@ -10,7 +10,6 @@ import {
   type ResourceOutcome,
   type StackContext,
 } from '../../../rehearsal/core/resource';
-import { Front } from '../../../rehearsal/front';
 import {
   createEcs,
   type Ecs,
@@ -21,6 +20,7 @@ import {
 } from '../../../rehearsal/services/ecs';
 import { createIam, type Iam } from '../../../rehearsal/services/iam';
 import { createLogs, type Logs } from '../../../rehearsal/services/logs';
+import { ManualClock } from '../../support/manual-clock';
 
 export const TASK_ROLE = `arn:aws:iam::${REHEARSAL_ACCOUNT}:role/task`;
 export const EXECUTION_ROLE = `arn:aws:iam::${REHEARSAL_ACCOUNT}:role/execution`;
@@ -36,7 +36,7 @@ export const IDLE = 'process.on("SIGTERM", () => process.exit(0)); console.log("
 export class World {
   static async open(options: Partial<EcsDependencies> & { readonly clock?: RehearsalClock } = {}): Promise<World> {
     const { iam } = createIam();
-    const front = await Front.start({ iam });
+    const front = await ApiServer.start({ iam });
     const clock = options.clock ?? new ManualClock();
     const logs = createLogs({ clock });
     const world = new World(clock, iam, front, logs, options);
@@ -55,7 +55,7 @@ export class World {
   private constructor(
     readonly clock: RehearsalClock,
     readonly iam: Iam,
-    readonly front: Front,
+    readonly front: ApiServer,
     readonly logs: Logs,
     options: Partial<EcsDependencies>,
   ) {

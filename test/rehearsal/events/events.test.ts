@@ -1,7 +1,7 @@
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import type { InvokeRequest, LambdaPort } from '../../../rehearsal/core/ports';
 import { createEvents } from '../../../rehearsal/services/events';
-import { Resource } from '../front/support';
+import { ManualClock } from '../../support/manual-clock';
+import { Resource } from '../api-server/support';
 
 const FUNCTION = 'arn:aws:lambda:us-east-1:123456789012:function:watch';
 const HOUR_MS = 60 * 60_000;

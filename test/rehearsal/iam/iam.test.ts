@@ -1,7 +1,7 @@
 import type { Principal } from '../../../rehearsal/core/principal';
 import { OPERATOR } from '../../../rehearsal/core/principal';
 import { createIam, type Iam } from '../../../rehearsal/services/iam';
-import { LAMBDA_TRUST, Resource, roleArn } from '../front/support';
+import { LAMBDA_TRUST, Resource, roleArn } from '../api-server/support';
 
 const QUEUE = 'arn:aws:sqs:us-east-1:123456789012:work';
 const ROLE: Principal = { kind: 'role', arn: roleArn('worker'), label: 'worker' };
@@ -156,7 +156,7 @@ test('counts calls and keeps the denied ones; judge does neither', () => {
 });
 
 describe('sessions', () => {
-  test('a role and a label have one session, recognised by its access key', () => {
+  test('a role and a label have one session, recognized by its access key', () => {
     putRole();
     const credentials = iam.sessionFor(ROLE.arn, 'fn', 'lambda.amazonaws.com');
     expect(iam.sessionFor(ROLE.arn, 'fn')).toBe(credentials);

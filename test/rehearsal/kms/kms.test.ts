@@ -1,5 +1,5 @@
 import { createKms } from '../../../rehearsal/services/kms';
-import { Resource } from '../front/support';
+import { Resource } from '../api-server/support';
 
 test('a key has an id and an ARN, an alias its name', async () => {
   const { handlers } = createKms();

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
+import { ManualClock } from '../../support/manual-clock';
 import { Stage, until } from './stage';
 
 describe('event source mappings from SQS', () => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
+import { ManualClock } from '../../support/manual-clock';
 import { Stage, until } from './stage';
 
 /** Returns when as many invocations of the same meeting are under way as are expected. */

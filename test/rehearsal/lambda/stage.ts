@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
+import { ApiServer } from '../../../rehearsal/api-server';
 import type { RehearsalClock } from '../../../rehearsal/core/clock';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import type { InvokeResult, LogsPort, MetricsPort } from '../../../rehearsal/core/ports';
 import {
   REHEARSAL_ACCOUNT,
@@ -12,10 +12,10 @@ import {
   type ResourceOutcome,
   type StackContext,
 } from '../../../rehearsal/core/resource';
-import { Front } from '../../../rehearsal/front';
 import { createIam, type Iam } from '../../../rehearsal/services/iam';
 import { createLambda, type Lambda, type LambdaDependencies } from '../../../rehearsal/services/lambda';
 import { createSqs, type Sqs } from '../../../rehearsal/services/sqs';
+import { ManualClock } from '../../support/manual-clock';
 
 export const ROLE = `arn:aws:iam::${REHEARSAL_ACCOUNT}:role/worker`;
 
@@ -41,7 +41,7 @@ export class Stage {
       format: 'cjs',
     });
     const { iam, handlers } = createIam();
-    const front = await Front.start({ iam });
+    const front = await ApiServer.start({ iam });
     return new Stage(folder, bootstrap, iam, handlers, front, options);
   }
 
@@ -60,7 +60,7 @@ export class Stage {
     bootstrap: string,
     readonly iam: Iam,
     iamHandlers: readonly ResourceHandler[],
-    readonly front: Front,
+    readonly front: ApiServer,
     options: Partial<LambdaDependencies>,
   ) {
     this.clock = options.clock ?? new ManualClock();

@@ -1,9 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import { createLogs, type Logs } from '../../../rehearsal/services/logs';
-import { type ClientSettings, Resource, type Rig, startRig } from '../front/support';
+import { ManualClock } from '../../support/manual-clock';
+import { type ClientSettings, Resource, type Rig, startRig } from '../api-server/support';
 
 let clock: ManualClock;
 let directory: string;

@@ -10,9 +10,9 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import { createS3, type S3 } from '../../../rehearsal/services/s3';
-import { Resource, type Rig, startRig } from '../front/support';
+import { ManualClock } from '../../support/manual-clock';
+import { Resource, type Rig, startRig } from '../api-server/support';
 
 const BUCKET = 'cdk-hnb659fds-assets-123456789012-us-east-1';
 const KEY = 'behavior/ab cd.json';

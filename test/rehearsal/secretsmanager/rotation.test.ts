@@ -7,10 +7,10 @@ import {
   SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import type { InvokeRequest } from '../../../rehearsal/core/ports';
 import { createSecretsManager, type SecretsManager } from '../../../rehearsal/services/secretsmanager';
-import { Resource, type Rig, startRig } from '../front/support';
+import { ManualClock } from '../../support/manual-clock';
+import { Resource, type Rig, startRig } from '../api-server/support';
 
 const FUNCTION = 'arn:aws:lambda:us-east-1:123456789012:function:rotation';
 const DAY_MS = 24 * 60 * 60_000;
@@ -134,7 +134,7 @@ describe('a rotation', () => {
     });
   });
 
-  test('begins with an empty version that is labelled AWSPENDING', async () => {
+  test('begins with an empty version that is labeled AWSPENDING', async () => {
     let seen: unknown;
     rotate = async (_, token) => {
       seen ??= [

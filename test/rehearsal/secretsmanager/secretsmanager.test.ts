@@ -6,10 +6,10 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import fc from 'fast-check';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import { createSecretsManager, type SecretsManager } from '../../../rehearsal/services/secretsmanager';
 import { randomPassword } from '../../../rehearsal/services/secretsmanager/store';
-import { Resource, type Rig, roleArn, startRig } from '../front/support';
+import { ManualClock } from '../../support/manual-clock';
+import { Resource, type Rig, roleArn, startRig } from '../api-server/support';
 
 let secrets: SecretsManager;
 let rig: Rig;
@@ -82,7 +82,7 @@ describe('values', () => {
   });
 });
 
-describe('authorisation', () => {
+describe('authorization', () => {
   const read = (Resource: string, rest: object = {}) => ({
     Effect: 'Allow',
     Action: 'secretsmanager:GetSecretValue',

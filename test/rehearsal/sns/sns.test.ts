@@ -1,7 +1,7 @@
 import { CreateTopicCommand, PublishCommand, SNSClient } from '@aws-sdk/client-sns';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import { createSns, type Sns } from '../../../rehearsal/services/sns';
-import { Resource, type Rig, startRig } from '../front/support';
+import { ManualClock } from '../../support/manual-clock';
+import { Resource, type Rig, startRig } from '../api-server/support';
 
 const ALARMS = {
   service: 'cloudwatch.amazonaws.com',

@@ -1,4 +1,4 @@
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
+import { ManualClock } from '../../support/manual-clock';
 import { Stage } from '../lambda/stage';
 
 describe('queues from the template and in process', () => {

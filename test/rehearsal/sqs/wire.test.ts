@@ -17,8 +17,8 @@ import {
   SQSClient,
   StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
-import { ManualClock } from '../../../rehearsal/core/manual-clock';
 import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
+import { ManualClock } from '../../support/manual-clock';
 import { Stage } from '../lambda/stage';
 
 /** Conformance: the real SDK client, which checks every MD5 itself, against the rehearsal's SQS. */

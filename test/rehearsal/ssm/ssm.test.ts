@@ -1,5 +1,5 @@
 import { createSsm } from '../../../rehearsal/services/ssm';
-import { type ClientSettings, startRig } from '../front/support';
+import { type ClientSettings, startRig } from '../api-server/support';
 
 test('GetParameter, as far as the caller may', async () => {
   const ssm = createSsm();

@@ -1,5 +1,5 @@
 import { createSts } from '../../../rehearsal/services/sts';
-import { type ClientSettings, startRig } from '../front/support';
+import { type ClientSettings, startRig } from '../api-server/support';
 
 test('GetCallerIdentity names the session of the caller, without any permission', async () => {
   const rig = await startRig(() => [createSts().service]);

@@ -1,5 +1,5 @@
+import { ApiServer } from '../../../rehearsal/api-server';
 import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
-import { Front } from '../../../rehearsal/front';
 import { createIam } from '../../../rehearsal/services/iam';
 import { Traces, xrayService } from '../../../rehearsal/services/xray';
 
@@ -14,9 +14,9 @@ const DOCUMENT = {
 
 const { iam } = createIam();
 const traces = new Traces();
-let front: Front;
+let front: ApiServer;
 beforeAll(async () => {
-  front = await Front.start({ iam });
+  front = await ApiServer.start({ iam });
   front.add(xrayService(traces));
 });
 afterAll(() => front.stop());

@@ -1,4 +1,4 @@
-import type { JournalStore, Recorded } from '../../../../lambda/runtime/journal';
+import type { JournalStore, Recorded } from '../../../../lambda/runtime/journal/journal';
 import type { JournalEntry } from '../../../../lib/contract';
 
 /**

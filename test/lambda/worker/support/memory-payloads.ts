@@ -1,5 +1,5 @@
 import { S3Client } from '@aws-sdk/client-s3';
-import { PayloadLostError, PayloadStore } from '../../../../lambda/common/payload-store';
+import { PayloadLostError, PayloadStore } from '../../../../lambda/shared/tasks/payload-store';
 import { type Json, type PayloadRef, sha256 } from '../../../../lib/contract';
 
 /** A payload bucket in memory. */

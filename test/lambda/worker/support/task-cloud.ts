@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
-import { documentClient } from '../../../../lambda/common/clients/dynamodb';
+import { documentClient } from '../../../../lambda/shared/aws/clients/dynamodb';
 import {
   type BehaviorDocument,
   ControlKey,
@@ -234,7 +234,7 @@ export class TaskCloud {
     return taskRecordSchema.parse(Item);
   }
 
-  /** Says what the rollout is. */
+  /** ResolvedEnvironment what the rollout is. */
   async putRollout(rollout: RolloutItem): Promise<void> {
     await this.documents.send(new PutCommand({ TableName: CONTROL, Item: { ...ControlKey.rollout, ...rollout } }));
   }

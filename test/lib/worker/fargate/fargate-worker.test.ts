@@ -456,7 +456,7 @@ describe('version', () => {
     expect(stack.resolve(worker.version)).not.toBe(plain);
   });
 
-  test('does not change with scaling, tags, grants or a neighbour', () => {
+  test('does not change with scaling, tags, grants or a neighbor', () => {
     expect(versionOf({ scaling: { min: 3, max: 30, backlogPerWorker: 2 } })).toBe(plain);
     const tagged = testStack();
     Tags.of(tagged).add('team', 'support');

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import {
   capacitySteps,
-  fewestAtWork,
+  minRunningTasks,
   SCALE_IN_BELOW,
   type ScalingPlan,
   workersFor,
@@ -66,7 +66,7 @@ test('no load is left to fewer workers than it needs, but for the most that ther
       expect(workers(load, plan)).toBeGreaterThanOrEqual(load === 0 ? plan.min : Math.min(needed, plan.max));
       expect(workers(load, plan)).toBeLessThanOrEqual(plan.max);
       if (load > 0) {
-        expect(workers(load, plan)).toBeGreaterThanOrEqual(fewestAtWork(plan));
+        expect(workers(load, plan)).toBeGreaterThanOrEqual(minRunningTasks(plan));
       }
     }),
   );
@@ -91,7 +91,7 @@ test('scaling in never raises the number of workers', () => {
       (plan, running, share) => {
         const load = Math.floor(share * SCALE_IN_BELOW * plan.backlogPerWorker * running);
         fc.pre(load < SCALE_IN_BELOW * plan.backlogPerWorker * running);
-        fc.pre(running > (load === 0 ? plan.min : fewestAtWork(plan)));
+        fc.pre(running > (load === 0 ? plan.min : minRunningTasks(plan)));
         expect(workers(load, plan)).toBeLessThanOrEqual(running);
       },
     ),

@@ -1,0 +1,105 @@
+import {
+  type FeedbackItem,
+  type FeedbackRequest,
+  type FeedbackResponse,
+  FINAL_STATUSES,
+  feedbackRequestSchema,
+  sha256,
+  type TaskRecord,
+} from '../../../lib/contract';
+import {
+  bodyTextOf,
+  type HttpEvent,
+  type HttpResponse,
+  jsonResponse,
+  Refusal,
+  subjectOf,
+} from '../../shared/http/http';
+import { parseJsonBody } from '../../shared/http/json-body';
+import type { Log } from '../../shared/telemetry/logger';
+import type { ApiMetrics } from './api-metrics';
+import type { Feedback } from './feedback-store';
+import { type OwnTaskProps, orRefuse, ownTask } from './own-task';
+import { linksOf } from './task-response';
+
+export interface GiveFeedbackProps extends OwnTaskProps {
+  readonly feedback: Feedback;
+  readonly logger: Log;
+  readonly metrics: ApiMetrics;
+}
+
+/** Largest request, in bytes: the longest comment, however its characters are written. */
+const MAX_BYTES = 64 * 1024;
+
+/** Times that one user's judgement may change while it is being written. */
+const MAX_TRIES = 5;
+
+const UNREACHED = 'the feedback could not be written; send the request again';
+
+/** Answers `POST /tasks/{id}/feedback`. Each user has one judgement about a task; a new one takes the old one's place. */
+export async function giveFeedback(event: HttpEvent, props: GiveFeedbackProps): Promise<HttpResponse> {
+  const { auth, logger, metrics } = props;
+  const task = await ownTask(event, props);
+  const request = parseJsonBody(bodyTextOf(event), {
+    schema: feedbackRequestSchema,
+    maxBytes: MAX_BYTES,
+    advice: 'shorten the comment',
+  });
+  const user = judgeOf(request, task, auth === 'jwt' ? subjectOf(event) : undefined);
+  const { id, release, status } = task;
+  if (!FINAL_STATUSES.includes(status)) {
+    throw new Refusal('conflict', `the task is ${status}: there is no result to judge before it has ended`);
+  }
+  if (release === undefined) {
+    throw new Refusal('conflict', `the task is ${status} and never ran: there is nothing to judge`);
+  }
+  const judgement = judgementOf(request);
+  if (await write(task, user, judgement, props)) {
+    metrics.judged(task, release, judgement.score);
+    logger.info('task judged', { task: id, release, score: judgement.score });
+  }
+  const body: FeedbackResponse = { id, score: judgement.score, links: linksOf(id) };
+  return jsonResponse(200, body, { 'cache-control': 'no-store' });
+}
+
+type Judgement = Omit<FeedbackItem, 'at' | 'expiresAt'>;
+
+function judgementOf({ thumb, score, comment }: FeedbackRequest): Judgement {
+  return {
+    score: score ?? (thumb === 'up' ? 1 : 0),
+    ...(thumb === undefined ? {} : { thumb }),
+    ...(comment === undefined ? {} : { comment }),
+  };
+}
+
+function judgeOf({ user }: FeedbackRequest, task: TaskRecord, subject: string | undefined): string {
+  if (subject !== undefined && user !== undefined && user !== subject) {
+    throw new Refusal('forbidden', 'field user is not the subject of the token; leave it out or give the same');
+  }
+  return subject ?? user ?? task.user;
+}
+
+/** @returns false if the user's judgement was the same before, or the store had written what it failed to answer */
+async function write(
+  { id, expiresAt }: TaskRecord,
+  user: string,
+  judgement: Judgement,
+  { clock, feedback }: GiveFeedbackProps,
+): Promise<boolean> {
+  const digest = sha256(user);
+  const item: FeedbackItem = { ...judgement, at: Math.floor(clock.now()), expiresAt };
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const present = await orRefuse(UNREACHED, () => feedback.get(id, digest));
+    if (present !== undefined && isSame(present, judgement)) {
+      return false;
+    }
+    if (await orRefuse(UNREACHED, () => feedback.put(id, digest, item, present?.at))) {
+      return true;
+    }
+  }
+  throw new Refusal('unavailable', 'the feedback changed while it was being written; send the request again');
+}
+
+function isSame(a: Judgement, b: Judgement): boolean {
+  return a.score === b.score && a.thumb === b.thumb && a.comment === b.comment;
+}

@@ -1,0 +1,44 @@
+import { TASK_ID_PATTERN, type TaskRecord } from '../../../lib/contract';
+import { isUnavailable } from '../../shared/aws/aws-errors';
+import type { Clock } from '../../shared/clock';
+import { type HttpEvent, Refusal, subjectOf } from '../../shared/http/http';
+
+export interface OwnTaskProps {
+  readonly tasks: { get(taskId: string): Promise<TaskRecord | undefined> };
+  /** `jwt`: a task is its owner's only. `iam`: whoever may call the API acts for all users. */
+  readonly auth: 'iam' | 'jwt';
+  readonly clock: Clock;
+}
+
+/**
+ * The task that the request is about, as it is now.
+ *
+ * Other users' tasks are not found, like ids that do not exist: an answer must not tell the two apart. Probes and shadows
+ * are nobody's, and a task past its expiry is gone, although DynamoDB takes days to delete it.
+ *
+ * @throws Refusal not_found, unavailable or internal
+ */
+export async function ownTask(event: HttpEvent, { tasks, auth, clock }: OwnTaskProps): Promise<TaskRecord> {
+  const id = event.pathParameters?.id ?? '';
+  const task = TASK_ID_PATTERN.test(id)
+    ? await orRefuse('the task could not be read; ask again later', () => tasks.get(id))
+    : undefined;
+  if (
+    task === undefined ||
+    task.mode !== 'live' ||
+    task.expiresAt < Math.floor(clock.now() / 1000) ||
+    (auth === 'jwt' && task.user !== subjectOf(event))
+  ) {
+    throw new Refusal('not_found', `no such task: ${id.slice(0, 64)}`);
+  }
+  return task;
+}
+
+/** Calls a service; what it could not do is told to the caller in the message's words, and to the log in its own. */
+export async function orRefuse<T>(message: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    throw new Refusal(isUnavailable(cause) ? 'unavailable' : 'internal', message, undefined, { cause });
+  }
+}

@@ -1,0 +1,44 @@
+import { TASKS_PATH } from '../../../lib/contract';
+import { errorResponse, type HttpEvent, type HttpResponse, Refusal } from '../../shared/http/http';
+import { refusalOf, report } from '../../shared/http/refusals';
+import { type CancelTaskProps, cancelTask } from './cancel-task';
+import { type GetTaskProps, getTask } from './get-task';
+import { type GiveFeedbackProps, giveFeedback } from './give-feedback';
+
+export interface StatusApiProps extends GetTaskProps, CancelTaskProps, GiveFeedbackProps {}
+
+/** Answers what is asked of one task. Does not reject: whatever happens becomes a response. */
+export async function answerStatusApi(event: HttpEvent, props: StatusApiProps): Promise<HttpResponse> {
+  try {
+    return await operationOf(event)(event, props);
+  } catch (error) {
+    const refusal = refusalOf(error);
+    report(refusal, props.logger);
+    return errorResponse(refusal);
+  }
+}
+
+function operationOf({
+  requestContext,
+  pathParameters,
+  rawPath,
+}: HttpEvent): (event: HttpEvent, props: StatusApiProps) => Promise<HttpResponse> {
+  const { method } = requestContext.http;
+  if (pathParameters?.id !== undefined) {
+    const isFeedback = /\/feedback\/?$/.test(rawPath);
+    if (method === 'GET' && !isFeedback) {
+      return getTask;
+    }
+    if (method === 'DELETE' && !isFeedback) {
+      return cancelTask;
+    }
+    if (method === 'POST' && isFeedback) {
+      return giveFeedback;
+    }
+  }
+  throw new Refusal(
+    'not_found',
+    `no such operation: ${method} ${rawPath}; tasks are read by GET ${TASKS_PATH}/{id}, cancelled by DELETE ` +
+      `${TASKS_PATH}/{id} and judged by POST ${TASKS_PATH}/{id}/feedback`,
+  );
+}

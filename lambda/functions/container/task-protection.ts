@@ -1,0 +1,178 @@
+import * as z from 'zod';
+import { messageOf } from '../../runtime/errors';
+import type { Clock } from '../../shared/clock';
+import type { Log } from '../../shared/telemetry/logger';
+import { callHttp } from './http-call';
+
+/**
+ * Minutes for which the task is protected at a time. Not much longer than a worker that hangs may hold up a deployment.
+ * ECS takes 1 to 2880
+ * (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html).
+ */
+const PROTECTED_MINUTES = 30;
+
+/** Protection is renewed so long after it was given; after a failure the next try comes sooner. */
+const RENEW_MS = 10 * 60_000;
+const REPEAT_MS = 60_000;
+
+/** Real milliseconds for one call. The agent of ECS gives up on its own call of ECS sooner than that. */
+const TIMEOUT_MS = 6_000;
+
+const ATTEMPTS = 2;
+
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+const PATH = '/task-protection/v1/state';
+
+const answerSchema = z.object({
+  protection: z.object({ ProtectionEnabled: z.boolean() }).optional(),
+  failure: z.object({ Reason: z.string().optional(), Detail: z.string().nullish() }).optional(),
+  error: z.object({ Code: z.string(), Message: z.string().optional() }).optional(),
+});
+
+/**
+ * `protected`: ECS does not stop the task to scale in or to deploy. `unprotected`: it cannot be asked for now, or nobody
+ * is there to ask. `refused`: it says no, so the task is about to go, or may not be asked for.
+ */
+export type Protection = 'protected' | 'unprotected' | 'refused';
+
+export interface TaskProtectionOptions {
+  /** `ECS_AGENT_URI`. Undefined outside of ECS: then there is nothing to protect the task from. */
+  readonly agentUri: string | undefined;
+  readonly clock: Clock;
+  readonly logger: Log;
+}
+
+/**
+ * Keeps ECS from stopping the task while it has work. Protection does not cover everything (a Spot interruption, a
+ * deployment that stops on purpose, maintenance), and what is stopped hands its work back; so where ECS cannot be asked,
+ * work goes on without: an outage of a control plane must not stop what it controls. What ECS refuses is refused.
+ *
+ * Calls are made one after the other: the last one that was asked for is the one that counts.
+ */
+export class TaskProtection {
+  readonly #options: TaskProtectionOptions;
+  /** Ends the renewal. Absent while the task is not to be protected. */
+  #renewal: AbortController | undefined;
+  #state: Protection = 'unprotected';
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: TaskProtectionOptions) {
+    this.#options = options;
+  }
+
+  get state(): Protection {
+    return this.#state;
+  }
+
+  /** To be called before work is begun. Protection lasts, renewed, until {@link release}. */
+  acquire(): Promise<Protection> {
+    return this.#next(async () => {
+      if (this.#options.agentUri === undefined) {
+        return 'unprotected';
+      }
+      if (this.#renewal !== undefined) {
+        return this.#state;
+      }
+      this.#state = await this.#ask(true);
+      if (this.#state !== 'refused') {
+        this.#renewal = new AbortController();
+        void this.#renew(this.#renewal.signal);
+      }
+      return this.#state;
+    });
+  }
+
+  /** To be called when there is no work. Does not reject: what is not released runs out. */
+  release(): Promise<void> {
+    return this.#next(async () => {
+      if (this.#renewal === undefined) {
+        return;
+      }
+      this.#renewal.abort();
+      this.#renewal = undefined;
+      await this.#ask(false);
+      this.#state = 'unprotected';
+    });
+  }
+
+  #next<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#last.then(work);
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+
+  async #renew(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      await clock.sleep(this.#state === 'protected' ? RENEW_MS : REPEAT_MS, signal).catch(() => undefined);
+      await this.#next(async () => {
+        if (!signal.aborted) {
+          this.#state = await this.#ask(true);
+        }
+      });
+    }
+  }
+
+  async #ask(enabled: boolean): Promise<Protection> {
+    const { logger } = this.#options;
+    let reason = '';
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+      try {
+        const { refused, unavailable } = await this.#put(enabled);
+        if (refused === undefined && unavailable === undefined) {
+          return enabled ? 'protected' : 'unprotected';
+        }
+        if (refused !== undefined) {
+          logger[enabled ? 'warn' : 'info']('ECS does not change the protection of the task', {
+            component: 'protection',
+            outcome: 'refused',
+            enabled,
+            reason: refused,
+          });
+          return 'refused';
+        }
+        reason = unavailable ?? '';
+      } catch (error) {
+        reason = messageOf(error);
+      }
+    }
+    logger.warn(
+      enabled
+        ? 'ECS could not be asked to protect the task: should it be stopped, its tasks are handed back'
+        : 'ECS could not be told that the task needs no protection: it ends by itself',
+      { component: 'protection', outcome: 'error', enabled, reason },
+    );
+    return 'unprotected';
+  }
+
+  async #put(enabled: boolean): Promise<{ readonly refused?: string; readonly unavailable?: string }> {
+    const { status, text } = await callHttp({
+      method: 'PUT',
+      url: `${this.#options.agentUri}${PATH}`,
+      body: { ProtectionEnabled: enabled, ...(enabled ? { ExpiresInMinutes: PROTECTED_MINUTES } : {}) },
+      timeoutMs: TIMEOUT_MS,
+      maxBytes: MAX_ANSWER_BYTES,
+    });
+    const parsed = answerSchema.safeParse(parseJson(text));
+    const { protection, failure, error } = parsed.success ? parsed.data : {};
+    if (protection?.ProtectionEnabled === enabled) {
+      return {};
+    }
+    if (failure !== undefined) {
+      return { refused: [failure.Reason, failure.Detail].filter((part) => part).join(': ') || 'no reason given' };
+    }
+    const problem = error === undefined ? `status ${status}` : `${error.Code}: ${error.Message ?? ''}`;
+    return status >= 500 || status === 429 || /throttl|RequestCanceled/i.test(error?.Code ?? '')
+      ? { unavailable: problem }
+      : { refused: problem };
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,51 @@
+/** AfterAllowTraffic hook of the router's deployment: a release that nobody used is not promoted. */
+import * as z from 'zod';
+import { Env } from '../../../lib/contract';
+import { cloudWatchClient } from '../../shared/aws/clients/cloudwatch';
+import { codeDeployClient } from '../../shared/aws/clients/codedeploy';
+import { documentClient } from '../../shared/aws/clients/dynamodb';
+import type { InvocationContext } from '../../shared/aws/deadline';
+import { runHook } from '../../shared/aws/lifecycle-hook';
+import { systemClock } from '../../shared/clock';
+import { once } from '../../shared/once';
+import { readRollout } from '../../shared/routing/rollout-record';
+import { readSettings, setting } from '../../shared/settings';
+import { createLogger } from '../../shared/telemetry/logger';
+import { type EvidenceProps, gatherEvidence } from './evidence';
+import { countFinishedTasks } from './finished-tasks';
+
+const settingsSchema = z.object({
+  [Env.AGENT]: setting.text,
+  [Env.RELEASE]: setting.text,
+  [Env.CONTROL_TABLE]: setting.text,
+  [Env.EVIDENCE_MIN_TASKS]: setting.countOrZero,
+  [Env.EVIDENCE_WAIT_SECONDS]: setting.countOrZero,
+});
+
+const codeDeploy = once(codeDeployClient);
+
+/** Settings are read within the hook: a hook that is set up wrongly has to say so to CodeDeploy. */
+const evidence = once((): EvidenceProps => {
+  const settings = readSettings(settingsSchema);
+  const agent = settings[Env.AGENT];
+  const release = settings[Env.RELEASE];
+  const cloudWatch = cloudWatchClient();
+  const dynamodb = documentClient();
+  return {
+    release,
+    minTasks: settings[Env.EVIDENCE_MIN_TASKS],
+    waitSeconds: settings[Env.EVIDENCE_WAIT_SECONDS],
+    rollout: () => readRollout(dynamodb, settings[Env.CONTROL_TABLE]),
+    countFinished: (from, to) => countFinishedTasks(cloudWatch, agent, release, from, to),
+    clock: systemClock(),
+  };
+});
+
+export async function handler(event: unknown, context: InvocationContext): Promise<void> {
+  const logger = createLogger({ component: 'evidence', agent: process.env[Env.AGENT] ?? 'unknown' });
+  await runHook(event, context, {
+    codeDeploy: codeDeploy(),
+    logger,
+    judge: async (signal) => await gatherEvidence(evidence(), signal),
+  });
+}

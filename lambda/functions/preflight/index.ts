@@ -1,0 +1,50 @@
+/** BeforeAllowTraffic hook of the router's deployment: no user meets a release whose probe did not succeed. */
+import * as z from 'zod';
+import { Env } from '../../../lib/contract';
+import { codeDeployClient } from '../../shared/aws/clients/codedeploy';
+import { documentClient } from '../../shared/aws/clients/dynamodb';
+import { sqsClient } from '../../shared/aws/clients/sqs';
+import type { InvocationContext } from '../../shared/aws/deadline';
+import { runHook } from '../../shared/aws/lifecycle-hook';
+import { systemClock } from '../../shared/clock';
+import { once } from '../../shared/once';
+import { queueUrlsSchema, readSettings, setting } from '../../shared/settings';
+import { TaskQueues } from '../../shared/tasks/task-queues';
+import { TaskTable } from '../../shared/tasks/task-table';
+import { createLogger } from '../../shared/telemetry/logger';
+import { type PreflightProps, runPreflight } from './preflight';
+import { PreflightMetrics } from './preflight-metrics';
+
+const settingsSchema = z.object({
+  [Env.AGENT]: setting.text,
+  [Env.RELEASE]: setting.text,
+  [Env.TASKS_TABLE]: setting.text,
+  [Env.QUEUES]: setting.json(queueUrlsSchema),
+  [Env.PREFLIGHT_TIMEOUT_SECONDS]: setting.count,
+});
+
+const codeDeploy = once(codeDeployClient);
+
+/** Settings are read within the hook: a hook that is set up wrongly has to say so to CodeDeploy. */
+const preflight = once((): PreflightProps => {
+  const settings = readSettings(settingsSchema);
+  const clock = systemClock();
+  return {
+    agent: settings[Env.AGENT],
+    release: settings[Env.RELEASE],
+    timeoutSeconds: settings[Env.PREFLIGHT_TIMEOUT_SECONDS],
+    tasks: new TaskTable(documentClient(), settings[Env.TASKS_TABLE]),
+    queues: new TaskQueues(sqsClient(), settings[Env.QUEUES]),
+    metrics: new PreflightMetrics(settings[Env.AGENT], clock),
+    clock,
+  };
+});
+
+export async function handler(event: unknown, context: InvocationContext): Promise<void> {
+  const logger = createLogger({ component: 'preflight', agent: process.env[Env.AGENT] ?? 'unknown' });
+  await runHook(event, context, {
+    codeDeploy: codeDeploy(),
+    logger,
+    judge: async (signal) => await runPreflight(preflight(), signal),
+  });
+}

@@ -1,0 +1,303 @@
+import * as z from 'zod';
+import { LANES, type LaneName, type TaskRecord } from '../../../lib/contract';
+import { messageOf } from '../../shared/aws/aws-errors';
+import type { Clock } from '../../shared/clock';
+import type { AuditTrail } from '../../shared/routing/audit-trail';
+import { chooseLane, type RoutingState } from '../../shared/routing/decision';
+import type { DeadTasks } from '../../shared/tasks/dead-tasks';
+import type { TaskQueues } from '../../shared/tasks/task-queues';
+import type { Log } from '../../shared/telemetry/logger';
+import { traceHeaderOf } from '../../shared/telemetry/trace';
+import type { DeadLetter, DeadLetters } from './dead-letters';
+import { entryOf, envelopeIn, type Found, fits, lanesOf } from './examine';
+import type { DeadEntry, RedriveAnswer, RedriveRequest } from './protocol';
+
+/** An answer of a function may have 6 MB, quotes and all. */
+const ANSWER_BYTES = 4 * 1024 * 1024;
+
+export interface RedriveProps {
+  readonly agent: string;
+  readonly letters: Pick<DeadLetters, 'read' | 'delete' | 'release' | 'hidden'>;
+  readonly records: { get(taskId: string): Promise<TaskRecord | undefined> };
+  readonly tasks: Pick<DeadTasks, 'requeue' | 'refresh'>;
+  readonly queues: Pick<TaskQueues, 'send'>;
+  readonly routing: { read(): Promise<RoutingState> };
+  readonly audit: Pick<AuditTrail, 'append'>;
+  readonly clock: Clock;
+  readonly logger: Log;
+  /** Whether the invocation has to come to its end. */
+  readonly isOver: () => boolean;
+  /** Of the invocation. */
+  readonly requestId: string;
+}
+
+/**
+ * One invocation: reads the dead-letter queues, and acts on what the filter means.
+ *
+ * Life cycle of a message that is sent back: the record is put back to queued, then the task is sent to its lane's queue,
+ * then the message leaves the dead-letter queue. Whatever ends the function in between, the message is still there, and
+ * the next call goes on where this one ended: a task that is queued already is sent (again), which its lease makes
+ * harmless. So nothing is lost, and no task is sent back that is not there.
+ *
+ * All that was read stays hidden until the end of the call, so that it is read once; then what is left is released. When
+ * there is more than one call can read, it stays hidden for a few minutes, so that the next call reads the rest.
+ */
+export class Redrive {
+  private readonly entries: DeadEntry[] = [];
+  /** Messages that have not gone. */
+  private readonly held: DeadLetter[] = [];
+  /** Entries of the tasks that were met, by id. */
+  private readonly met = new Map<string, DeadEntry>();
+  private bytes = 0;
+  private read = 0;
+  private duplicates = 0;
+  private duplicatesRemoved = 0;
+
+  constructor(
+    private readonly request: RedriveRequest,
+    private readonly props: RedriveProps,
+  ) {}
+
+  async run(): Promise<RedriveAnswer> {
+    let more = false;
+    let done = false;
+    try {
+      for (const lane of lanesOf(this.request.filter, LANES)) {
+        more = (await this.readLane(lane)) || more;
+      }
+      done = true;
+    } finally {
+      if (!more || !done) {
+        await this.release();
+      }
+      await this.audit();
+    }
+    return await this.answer(more);
+  }
+
+  /** @returns whether there may be more than was read, for want of time or room */
+  private async readLane(lane: LaneName): Promise<boolean> {
+    while (!this.isFull()) {
+      if (this.props.isOver() || this.bytes > ANSWER_BYTES) {
+        return true;
+      }
+      const letters = await this.props.letters.read(lane);
+      if (letters.length === 0) {
+        return false;
+      }
+      this.read += letters.length;
+      await this.handle(letters);
+    }
+    return false;
+  }
+
+  private isFull(): boolean {
+    return this.entries.length >= (this.request.filter.limit ?? Number.POSITIVE_INFINITY);
+  }
+
+  private async handle(letters: readonly DeadLetter[]): Promise<void> {
+    const { clock } = this.props;
+    const found = await Promise.all(letters.map((letter) => this.look(letter))).catch((error: unknown) => {
+      this.held.push(...letters);
+      throw error;
+    });
+    const meant: Found[] = [];
+    const copies: Found[] = [];
+    const inBatch = new Set<string>();
+    for (const one of found) {
+      const id = one.envelope?.taskId;
+      if (id !== undefined && (this.met.has(id) || inBatch.has(id))) {
+        copies.push(one);
+      } else if (fits(one, this.request.filter, clock.now()) && !this.isFullWith(meant.length)) {
+        meant.push(one);
+        if (id !== undefined) {
+          inBatch.add(id);
+        }
+      } else {
+        this.held.push(one.letter);
+      }
+    }
+    await this.handleMeant(meant);
+    for (const { letter, envelope } of copies) {
+      await this.handleCopy(letter, envelope?.taskId ?? '');
+    }
+  }
+
+  /** @throws when the records cannot be read for now */
+  private async look(letter: DeadLetter): Promise<Found> {
+    const { agent, logger, records } = this.props;
+    const envelope = envelopeIn(letter.body, agent);
+    if (envelope === undefined) {
+      return { letter };
+    }
+    try {
+      const task = await records.get(envelope.taskId);
+      return { letter, envelope, ...(task === undefined ? {} : { task }) };
+    } catch (error) {
+      if (!(error instanceof z.ZodError)) {
+        throw error;
+      }
+      logger.error('the record of a task cannot be read', { task: envelope.taskId, error: error as Error });
+      return { letter, envelope, unreadable: messageOf(error) };
+    }
+  }
+
+  private isFullWith(further: number): boolean {
+    return this.entries.length + further >= (this.request.filter.limit ?? Number.POSITIVE_INFINITY);
+  }
+
+  private async handleMeant(meant: readonly Found[]): Promise<void> {
+    const { clock, routing } = this.props;
+    const acts = this.request.action === 'redrive' && !this.request.dryRun;
+    let state: RoutingState | undefined;
+    try {
+      // Read for each batch: a valve that opens meanwhile counts for whatever is sent back after it.
+      state = acts && meant.length > 0 ? await routing.read() : undefined;
+    } catch (error) {
+      this.held.push(...meant.map(({ letter }) => letter));
+      throw error;
+    }
+    const entries = await Promise.all(
+      meant.map(async (found) => {
+        const entry = entryOf(found, clock.now());
+        return acts ? await this.act(found, entry, state) : entry;
+      }),
+    );
+    for (const [index, entry] of entries.entries()) {
+      const letter = meant[index]?.letter;
+      if (!entry.done && letter !== undefined) {
+        this.held.push(letter);
+      }
+      if (entry.task !== undefined) {
+        this.met.set(entry.task, entry);
+      }
+      this.entries.push(entry);
+      this.bytes += Buffer.byteLength(JSON.stringify(JSON.stringify(entry)));
+    }
+  }
+
+  /** Brings the entry's fate about. Does not reject. */
+  private async act(found: Found, entry: DeadEntry, state: RoutingState | undefined): Promise<DeadEntry> {
+    const { letters, logger } = this.props;
+    const { letter, task } = found;
+    const line = { task: entry.task, lane: entry.lane, fate: entry.fate };
+    try {
+      if (entry.fate === 'leave') {
+        return entry;
+      }
+      const sentTo = entry.fate === 'redrive' && task !== undefined ? await this.sendBack(task, state) : undefined;
+      if (entry.fate === 'redrive' && sentTo === undefined) {
+        logger.warn('a task changed while it was sent back', line);
+        return { ...entry, problem: 'the task changed meanwhile: ask again' };
+      }
+      await letters.delete(letter);
+      logger.info('dead task dealt with', { ...line, ...(sentTo === undefined ? {} : { sentTo }) });
+      return { ...entry, done: true, ...(sentTo === undefined ? {} : { sentTo }) };
+    } catch (error) {
+      logger.error('a dead task could not be dealt with: its message stays', { ...line, error: error as Error });
+      return { ...entry, problem: messageOf(error) };
+    }
+  }
+
+  /** @returns the lane that the task was sent to; undefined if it has ended otherwise meanwhile */
+  private async sendBack(read: TaskRecord, state: RoutingState | undefined): Promise<LaneName | undefined> {
+    const { agent, clock, queues, records, tasks } = this.props;
+    let task = read;
+    if (task.status === 'failed') {
+      const { lane } = chooseLane(state, clock.now(), agent, task.user);
+      if (await tasks.requeue(task, lane, clock.now())) {
+        task = { ...task, status: 'queued', lane };
+      } else {
+        // Another call was faster, or this one's first try had arrived and its answer was lost.
+        const now = await records.get(task.id);
+        if (now === undefined || (now.status !== 'queued' && now.status !== 'running')) {
+          return undefined;
+        }
+        task = now;
+      }
+    } else {
+      await tasks.refresh(task, clock.now());
+    }
+    await queues.send(task, traceHeaderOf(task.trace));
+    return task.lane;
+  }
+
+  /** A further message of a task: goes where the first one went, and is not sent again. */
+  private async handleCopy(letter: DeadLetter, taskId: string): Promise<void> {
+    this.duplicates += 1;
+    if (this.met.get(taskId)?.done !== true) {
+      this.held.push(letter);
+      return;
+    }
+    try {
+      await this.props.letters.delete(letter);
+      this.duplicatesRemoved += 1;
+    } catch (error) {
+      this.held.push(letter);
+      this.props.logger.warn('a further message of a task could not be removed', {
+        task: taskId,
+        reason: messageOf(error),
+      });
+    }
+  }
+
+  private async release(): Promise<void> {
+    try {
+      await this.props.letters.release(this.held, this.props.isOver);
+    } catch (error) {
+      this.props.logger.warn('messages could not be made visible: they become so by themselves', {
+        messages: this.held.length,
+        reason: messageOf(error),
+      });
+    }
+  }
+
+  private count(fits: (entry: DeadEntry) => boolean): number {
+    return this.entries.filter(fits).length;
+  }
+
+  private get sentBack(): number {
+    return this.count(({ done, fate }) => done && fate === 'redrive');
+  }
+
+  private get removed(): number {
+    return this.count(({ done, fate }) => done && fate === 'remove');
+  }
+
+  private get failed(): number {
+    return this.count(({ problem }) => problem !== undefined);
+  }
+
+  /** What was changed is written down, whether the call came to its end or not. */
+  private async audit(): Promise<void> {
+    const { audit, clock, requestId } = this.props;
+    const { by, filter } = this.request;
+    const { sentBack, removed, failed, duplicatesRemoved } = this;
+    if (sentBack + removed + duplicatesRemoved === 0) {
+      return;
+    }
+    await audit.append({
+      at: clock.now(),
+      id: requestId,
+      action: 'task_redriven',
+      actor: `${by ?? 'somebody'}, by invocation ${requestId} of the redrive function`,
+      reason: `${sentBack} tasks sent back from the dead-letter queues, messages of ${removed} others removed`,
+      details: {
+        sentBack,
+        removed,
+        failed,
+        filter: JSON.parse(JSON.stringify(filter)),
+      },
+    });
+  }
+
+  private async answer(more: boolean): Promise<RedriveAnswer> {
+    const hidden = await Promise.all(
+      lanesOf(this.request.filter, LANES).map((lane) => this.props.letters.hidden(lane)),
+    );
+    const { entries, read, duplicates, sentBack, removed, failed } = this;
+    const totals = { read, duplicates, sentBack, removed, failed, hidden: hidden.reduce((sum, one) => sum + one, 0) };
+    this.props.logger.info('dead-letter queues read', { action: this.request.action, ...totals, more });
+    return { entries, totals, more };
+  }
+}

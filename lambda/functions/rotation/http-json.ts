@@ -1,0 +1,68 @@
+import * as z from 'zod';
+import { afterReal } from '../../shared/clock';
+import { RotationError } from './errors';
+
+/** Real milliseconds that a provider has to answer. */
+const TIMEOUT_MS = 10_000;
+
+export interface JsonRequest {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+export interface JsonAnswer {
+  readonly status: number;
+  /** Undefined when the answer is no JSON. */
+  readonly body: unknown;
+}
+
+/** Asks a provider. @throws RotationError when it does not answer */
+export async function requestJson({ method, url, headers, body }: JsonRequest): Promise<JsonAnswer> {
+  const controller = new AbortController();
+  const cancel = afterReal(TIMEOUT_MS, () => controller.abort(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`)));
+  try {
+    const response = await fetch(url, {
+      method,
+      headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      signal: controller.signal,
+      // A key is sent to the host that was configured, and to no other.
+      redirect: 'error',
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: parse(text) };
+  } catch (cause) {
+    // fetch says only that it failed; why, its cause says.
+    const reason = (typeof cause === 'object' && cause !== null && 'cause' in cause ? cause.cause : undefined) ?? cause;
+    throw new RotationError(`${method} ${withoutQuery(url)} failed: ${String(reason)}`, { cause });
+  } finally {
+    cancel();
+  }
+}
+
+const errorSchema = z.object({
+  error: z.object({ code: z.string().nullish(), type: z.string().nullish() }),
+});
+
+/**
+ * Status and code of an answer that is an error. Its message is left out: providers repeat parts of the key in it.
+ */
+export function describeFailure({ method, url }: JsonRequest, { status, body }: JsonAnswer): string {
+  const { error } = errorSchema.safeParse(body).data ?? {};
+  const code = error?.code ?? error?.type;
+  return `${method} ${withoutQuery(url)} answered ${status}${code ? ` (${code})` : ''}`;
+}
+
+function withoutQuery(url: string): string {
+  return url.split('?')[0] ?? url;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,89 @@
+import * as z from 'zod';
+import type { ApiKeyCheckSettings } from '../../../lib/contract';
+import type { Clock } from '../../shared/clock';
+import type { Log } from '../../shared/telemetry/logger';
+import { checkApiKey } from './api-key-check';
+import { RotationError } from './errors';
+import type { KeySource, NewKey } from './key-source';
+import type { RotationMetrics } from './rotation-metrics';
+import { CURRENT, PENDING, PREVIOUS, type SecretVersions, type SecretView } from './secret-versions';
+
+const poolSchema = z.array(z.string().min(1)).refine((keys) => new Set(keys).size === keys.length);
+
+/** With so few keys left people are told. */
+const FEW = 1;
+
+export interface KeyPoolProps {
+  readonly versions: SecretVersions;
+  readonly poolSecret: string;
+  readonly test: ApiKeyCheckSettings;
+  readonly metrics: RotationMetrics;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Keys that people made, in the order in which they are used. Nothing is written down of what was used: the keys up to
+ * the one that is (or was last) in use are, those behind it are not. People add at the end, and take away at the start.
+ */
+export class KeyPool implements KeySource {
+  constructor(private readonly props: KeyPoolProps) {}
+
+  async create(secret: SecretView, _version: string): Promise<NewKey> {
+    const [next, ...left] = await this.unused(secret);
+    if (next === undefined) {
+      this.measure(0);
+      throw new RotationError(
+        `the pool ${this.props.poolSecret} holds no key that was not used yet, so nothing was changed and the current key stays in use; add new keys at the end of its JSON array and rotate again`,
+      );
+    }
+    this.measure(left.length);
+    return { text: next, labels: [], discard: async () => {} };
+  }
+
+  async test(key: string): Promise<void> {
+    await checkApiKey(this.props.test, key, this.props.clock);
+  }
+
+  async check(): Promise<void> {
+    await this.pool();
+  }
+
+  async tidy(secret: SecretView): Promise<void> {
+    this.measure((await this.unused(secret)).length);
+  }
+
+  private async unused({ arn }: SecretView): Promise<readonly string[]> {
+    const { versions } = this.props;
+    const keys = await this.pool();
+    const used = await Promise.all([CURRENT, PREVIOUS, PENDING].map((label) => versions.text(arn, label)));
+    return keys.slice(Math.max(...used.map((key) => (key === undefined ? -1 : keys.indexOf(key)))) + 1);
+  }
+
+  private async pool(): Promise<readonly string[]> {
+    const { versions, poolSecret } = this.props;
+    const parsed = poolSchema.safeParse(parseJson(await versions.text(poolSecret, CURRENT)));
+    if (!parsed.success) {
+      throw new RotationError(
+        `the pool ${poolSecret} holds no list of keys; expected a JSON array of different texts that are not empty, like ["key-1", "key-2"]`,
+      );
+    }
+    return parsed.data;
+  }
+
+  private measure(left: number): void {
+    const { metrics, log, poolSecret } = this.props;
+    metrics.poolLeft(left);
+    if (left <= FEW) {
+      log.warn('the pool of keys runs dry: add new ones at the end of its list', { left, pool: poolSecret });
+    }
+  }
+}
+
+function parseJson(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? '');
+  } catch {
+    return undefined;
+  }
+}

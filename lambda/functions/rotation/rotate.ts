@@ -1,0 +1,105 @@
+import { errorName } from '../../shared/aws/aws-errors';
+import type { Clock } from '../../shared/clock';
+import type { Log } from '../../shared/telemetry/logger';
+import { RotationError } from './errors';
+import type { StepEvent } from './event';
+import type { KeySource } from './key-source';
+import type { RotationMetrics } from './rotation-metrics';
+import { CURRENT, PENDING, type SecretVersions, type SecretView, versionWith } from './secret-versions';
+
+export interface RotationProps {
+  readonly versions: SecretVersions;
+  readonly source: KeySource;
+  readonly metrics: RotationMetrics;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * One of the four steps of a rotation. Each looks at what is there and does only what is missing, so that it can be
+ * repeated after an interruption anywhere: Secrets Manager repeats a rotation that failed from its first step, under the
+ * same token.
+ *
+ * AWSPENDING is the service's own: it is put on the version before the first step and taken off after the last one. What
+ * moves here is AWSCURRENT alone.
+ *
+ * @throws RotationError for a version that is not the one to rotate to
+ */
+export async function rotate(event: StepEvent, props: RotationProps): Promise<void> {
+  const { SecretId: secret, ClientRequestToken: version, Step: step } = event;
+  const { versions, source, metrics, log } = props;
+  const view = await versions.describe(secret);
+  const labels = view.labels.get(version);
+  if (labels === undefined) {
+    throw new RotationError(
+      `version ${version} is not among the versions of ${secret}; start the rotation with "aws secretsmanager rotate-secret"`,
+    );
+  }
+  if (labels.includes(CURRENT)) {
+    // An earlier attempt came this far, and its answer was lost.
+    if (step === 'finishSecret') {
+      metrics.rotated();
+    }
+    log.info('the version is current already', { step, version });
+    return;
+  }
+  if (!labels.includes(PENDING)) {
+    throw new RotationError(
+      `version ${version} of ${secret} has not the label AWSPENDING, but ${labels.join(', ') || 'none'}: its rotation was given up; start a new one with "aws secretsmanager rotate-secret"`,
+    );
+  }
+  const staged = await versions.text(secret, PENDING, version);
+  switch (step) {
+    case 'createSecret':
+      if (staged === undefined) {
+        await create(view, version, props);
+      }
+      break;
+    case 'setSecret':
+      // A key of these providers is valid from its creation: there is nothing to tell them.
+      break;
+    case 'testSecret':
+      if (staged === undefined) {
+        await checkConfiguration(props);
+        return;
+      }
+      await source.test(staged);
+      break;
+    case 'finishSecret':
+      if (staged === undefined) {
+        throw new RotationError(`version ${version} of ${secret} has no value: it cannot become the current one`);
+      }
+      await versions.promote(secret, version, versionWith(view, CURRENT));
+      metrics.rotated();
+      break;
+  }
+  log.info('rotation step done', { step, version });
+}
+
+async function create(view: SecretView, version: string, { versions, source, log }: RotationProps): Promise<void> {
+  const key = await source.create(view, version);
+  try {
+    await versions.stage(view.arn, version, key.text, key.labels);
+  } catch (error) {
+    if (errorName(error) !== 'ResourceExistsException') {
+      throw error;
+    }
+    // The version has another value by now: two attempts ran at once, and this one was slower.
+    log.warn('another attempt has staged a key: this one is taken back', { version });
+    await key.discard();
+  }
+}
+
+/**
+ * Secrets Manager asks for this step alone, on an empty version, when a schedule is made that does not rotate at once
+ * (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html). People may put the admin key or
+ * the pool in later, so what is missing is said and is no failure.
+ */
+async function checkConfiguration({ source, log }: RotationProps): Promise<void> {
+  try {
+    await source.check();
+    log.info('rotation is set up: there is nothing staged to be tested');
+  } catch (error) {
+    log.warn('rotation is not set up yet', { reason: error instanceof Error ? error.message : String(error) });
+  }
+}

@@ -1,0 +1,47 @@
+import { Dimension, RotationMetric } from '../../../lib/contract';
+import type { Clock } from '../../shared/clock';
+import { emitMetrics, type MetricSink, type MetricValue, standardOutput } from '../../shared/telemetry/emf';
+
+const DAY_MS = 24 * 60 * 60_000;
+
+/** Measures the rotations of one secret. */
+export class RotationMetrics {
+  constructor(
+    private readonly agent: string,
+    private readonly secret: string,
+    private readonly clock: Clock,
+    private readonly sink: MetricSink = standardOutput,
+  ) {}
+
+  rotated(): void {
+    this.emit(
+      { name: RotationMetric.ROTATED, value: 1, unit: 'Count' },
+      { name: RotationMetric.FAILED, value: 0, unit: 'Count' },
+      { name: RotationMetric.AGE, value: 0, unit: 'None' },
+    );
+  }
+
+  failed(): void {
+    this.emit({ name: RotationMetric.FAILED, value: 1, unit: 'Count' });
+  }
+
+  poolLeft(keys: number): void {
+    this.emit({ name: RotationMetric.POOL_LEFT, value: keys, unit: 'Count' });
+  }
+
+  age(milliseconds: number): void {
+    this.emit({ name: RotationMetric.AGE, value: Math.max(0, milliseconds) / DAY_MS, unit: 'None' });
+  }
+
+  private emit(...metrics: readonly MetricValue[]): void {
+    emitMetrics(
+      {
+        timestamp: this.clock.now(),
+        dimensions: { [Dimension.AGENT]: this.agent, [Dimension.SECRET]: this.secret },
+        dimensionSets: [[Dimension.AGENT, Dimension.SECRET]],
+        metrics,
+      },
+      this.sink,
+    );
+  }
+}

@@ -1,0 +1,105 @@
+import {
+  DescribeSecretCommand,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  paginateListSecretVersionIds,
+  type SecretsManagerClient,
+  UpdateSecretVersionStageCommand,
+} from '@aws-sdk/client-secrets-manager';
+import { errorName } from '../../shared/aws/aws-errors';
+
+export const CURRENT = 'AWSCURRENT';
+export const PENDING = 'AWSPENDING';
+export const PREVIOUS = 'AWSPREVIOUS';
+
+/** A secret as its description shows it; no values in it. */
+export interface SecretView {
+  readonly arn: string;
+  /** Version id → its staging labels. */
+  readonly labels: ReadonlyMap<string, readonly string[]>;
+  /** Milliseconds since 1970. */
+  readonly lastRotatedAt: number | undefined;
+}
+
+/** Versions of secrets, and the labels that say what each is for. */
+export class SecretVersions {
+  constructor(private readonly client: SecretsManagerClient) {}
+
+  async describe(secret: string): Promise<SecretView> {
+    const { ARN, LastRotatedDate, VersionIdsToStages } = await this.client.send(
+      new DescribeSecretCommand({ SecretId: secret }),
+    );
+    return {
+      arn: ARN ?? secret,
+      labels: new Map(Object.entries(VersionIdsToStages ?? {})),
+      lastRotatedAt: LastRotatedDate?.getTime(),
+    };
+  }
+
+  /** When the current value became current, by what Secrets Manager still knows. Milliseconds since 1970. */
+  async currentSince(secret: string, { lastRotatedAt }: SecretView): Promise<number | undefined> {
+    let createdAt: number | undefined;
+    for await (const { Versions = [] } of paginateListSecretVersionIds({ client: this.client }, { SecretId: secret })) {
+      createdAt ??= Versions.find(({ VersionStages }) => VersionStages?.includes(CURRENT))?.CreatedDate?.getTime();
+    }
+    if (createdAt === undefined) {
+      return undefined;
+    }
+    // A value that was put by hand is younger than the last rotation; a rotated one was created before it came to its end.
+    return Math.max(createdAt, lastRotatedAt ?? 0);
+  }
+
+  /** Text of the version that has the label. Undefined when there is none: Secrets Manager also labels empty versions. */
+  async text(secret: string, label: string, version?: string): Promise<string | undefined> {
+    try {
+      const { SecretString } = await this.client.send(
+        new GetSecretValueCommand({
+          SecretId: secret,
+          VersionStage: label,
+          ...(version === undefined ? {} : { VersionId: version }),
+        }),
+      );
+      return SecretString;
+    } catch (error) {
+      if (errorName(error) === 'ResourceNotFoundException') {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /** Puts the value of a version that has none, under its labels, in one step. */
+  async stage(secret: string, version: string, text: string, labels: readonly string[]): Promise<void> {
+    await this.client.send(
+      new PutSecretValueCommand({
+        SecretId: secret,
+        ClientRequestToken: version,
+        SecretString: text,
+        VersionStages: [PENDING, ...labels],
+      }),
+    );
+  }
+
+  /** Makes the version current; the one that was so far becomes the previous one. */
+  async promote(secret: string, version: string, from: string | undefined): Promise<void> {
+    await this.client.send(
+      new UpdateSecretVersionStageCommand({
+        SecretId: secret,
+        VersionStage: CURRENT,
+        MoveToVersionId: version,
+        ...(from === undefined ? {} : { RemoveFromVersionId: from }),
+      }),
+    );
+  }
+
+  async unlabel(secret: string, version: string, label: string): Promise<void> {
+    await this.client.send(
+      new UpdateSecretVersionStageCommand({ SecretId: secret, VersionStage: label, RemoveFromVersionId: version }),
+    );
+  }
+}
+
+/** Id of the version that has the label. */
+export function versionWith({ labels }: SecretView, label: string): string | undefined {
+  return [...labels].find(([, stages]) => stages.includes(label))?.[0];
+}

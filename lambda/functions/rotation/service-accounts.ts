@@ -1,0 +1,98 @@
+import { sha256 } from '../../../lib/contract';
+import type { Clock } from '../../shared/clock';
+import type { Log } from '../../shared/telemetry/logger';
+import { checkApiKey } from './api-key-check';
+import type { KeySource, NewKey } from './key-source';
+import type { OpenAiAdmin, ServiceAccount } from './openai-admin';
+import { CURRENT, PENDING, type SecretVersions, type SecretView } from './secret-versions';
+
+/** Staging label of a version: which service account its key belongs to. Put in the same step as the key. */
+const LABEL_PREFIX = 'service-account:';
+
+/**
+ * An account that no version names is left alone for so many milliseconds: whoever made it may be about to put its key
+ * into the secret. Much longer than this function may run.
+ */
+export const LEFTOVER_MS = 5 * 60_000;
+
+export interface ServiceAccountsProps {
+  readonly admin: OpenAiAdmin;
+  readonly versions: SecretVersions;
+  readonly baseUrl: string | undefined;
+  readonly keyExpirySeconds: number | undefined;
+  /** How long the key before the current one stays valid. */
+  readonly graceMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * One OpenAI service account for each version of the secret. Its name says which secret and which version it was made for,
+ * a label on the version says which account its key belongs to. So an account whose creation was not answered, or whose
+ * key never reached the secret, is known by its name, by the missing label, and by its age, and is deleted.
+ */
+export class ServiceAccounts implements KeySource {
+  constructor(private readonly props: ServiceAccountsProps) {}
+
+  async create(secret: SecretView, version: string): Promise<NewKey> {
+    const { admin, keyExpirySeconds, log } = this.props;
+    await this.deleteLeftovers(secret, await this.ownAccounts(secret));
+    const { id, key } = await admin.create(`${prefixOf(secret)}${version}`, keyExpirySeconds);
+    log.info('service account created', { account: id, version });
+    return { text: key, labels: [`${LABEL_PREFIX}${id}`], discard: () => admin.delete(id) };
+  }
+
+  async test(key: string): Promise<void> {
+    const { baseUrl, clock } = this.props;
+    await checkApiKey({ provider: 'openai', ...(baseUrl === undefined ? {} : { baseUrl }) }, key, clock);
+  }
+
+  async check(): Promise<void> {
+    await this.props.admin.list();
+  }
+
+  async tidy(secret: SecretView, currentSince: number | undefined): Promise<void> {
+    const { versions, graceMs, clock } = this.props;
+    const accounts = await this.ownAccounts(secret);
+    // Read after the accounts: one that was made meanwhile is not on the list, however its version is labeled.
+    const now = await versions.describe(secret.arn);
+    await this.deleteLeftovers(now, accounts);
+    if (currentSince === undefined || clock.now() - currentSince < graceMs) {
+      return;
+    }
+    for (const [version, labels] of now.labels) {
+      if (labels.includes(CURRENT) || labels.includes(PENDING)) {
+        continue;
+      }
+      for (const label of labels.filter((one) => one.startsWith(LABEL_PREFIX))) {
+        await this.remove(label.slice(LABEL_PREFIX.length), 'its grace period is over');
+        // After the account: interrupted in between, the next hour finds the label and no account, and goes on.
+        await versions.unlabel(secret.arn, version, label);
+      }
+    }
+  }
+
+  private async ownAccounts(secret: SecretView): Promise<readonly ServiceAccount[]> {
+    const prefix = prefixOf(secret);
+    return (await this.props.admin.list()).filter(({ name }) => name.startsWith(prefix));
+  }
+
+  private async deleteLeftovers(secret: SecretView, accounts: readonly ServiceAccount[]): Promise<void> {
+    const labels = new Set([...secret.labels.values()].flat());
+    for (const { id, createdAt } of accounts) {
+      if (!labels.has(`${LABEL_PREFIX}${id}`) && this.props.clock.now() - createdAt >= LEFTOVER_MS) {
+        await this.remove(id, 'its key never reached the secret');
+      }
+    }
+  }
+
+  private async remove(account: string, reason: string): Promise<void> {
+    await this.props.admin.delete(account);
+    this.props.log.info('service account deleted', { account, reason });
+  }
+}
+
+/** Different secrets may share a project: none touches the accounts of another. */
+function prefixOf({ arn }: SecretView): string {
+  return `agent-lanes-${sha256(arn).slice(0, 12)}-`;
+}

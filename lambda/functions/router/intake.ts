@@ -1,0 +1,210 @@
+import {
+  type LaneName,
+  MAX_INLINE_BYTES,
+  PayloadKey,
+  type PayloadRef,
+  type Priority,
+  sha256,
+  type TaskRecord,
+  type TaskStatus,
+} from '../../../lib/contract';
+import { isUnavailable } from '../../shared/aws/aws-errors';
+import type { Overload } from '../../shared/backlog/overload';
+import type { ExceededBudget } from '../../shared/budgets/budget-book';
+import type { Clock } from '../../shared/clock';
+import { Refusal } from '../../shared/http/http';
+import { chooseLane, type RoutingState } from '../../shared/routing/decision';
+import type { Log } from '../../shared/telemetry/logger';
+import type { IntakeMetrics } from './intake-metrics';
+import { newTask, requestDigestOf, type StoredInput, taskIdOf } from './new-task';
+import type { Submission } from './submission';
+
+/** Where tasks are recorded. */
+export interface TaskRecords {
+  create(task: TaskRecord): Promise<boolean>;
+  get(taskId: string): Promise<TaskRecord | undefined>;
+  discard(taskId: string): Promise<boolean>;
+}
+
+/** Where tasks are sent to. */
+export interface TaskSender {
+  send(task: TaskRecord, traceHeader: string | undefined): Promise<void>;
+}
+
+/** Where inputs go that are too large for a record. */
+export interface PayloadWriter {
+  put(key: string, text: string): Promise<PayloadRef>;
+}
+
+export interface IntakeProps {
+  readonly agent: string;
+  readonly retentionDays: number;
+  readonly routing: { current(): Promise<RoutingState | undefined> };
+  readonly tasks: TaskRecords;
+  readonly queues: TaskSender;
+  readonly payloads: PayloadWriter;
+  readonly backpressure: { overload(lane: LaneName, priority: Priority): Promise<Overload | undefined> };
+  /** Absent: there are none, or tasks past them are let in. */
+  readonly budgets?: { exceeded(user: string): Promise<ExceededBudget | undefined> } | undefined;
+  readonly clock: Clock;
+  readonly logger: Log;
+  readonly metrics: IntakeMetrics;
+}
+
+export interface Accepted {
+  readonly id: string;
+  readonly status: TaskStatus;
+}
+
+export interface SubmitOptions {
+  /** Lets the task in even while too much waits, or a budget is used up. @default false */
+  readonly despiteOverload?: boolean;
+}
+
+/**
+ * Accepts tasks: chooses the lane, stores the input if it is large, records the task, sends it to the lane's queue, in this
+ * order, so that nothing is ever in a queue without its record, nor a record without its input. One write and one message
+ * for a task that comes once.
+ *
+ * What may go wrong between record and message:
+ * - the message could not be sent, and the request has an idempotency key: the record stays, the caller is told to repeat
+ *   with the same key, and the repeat sends the message;
+ * - without a key a repeat would make another task, so the record is taken back. If a worker has claimed it by then, the
+ *   message did arrive (only its receipt was lost), and the task is accepted after all.
+ *
+ * An input that no record refers to expires with the rest of the bucket.
+ */
+export class Intake {
+  constructor(private readonly props: IntakeProps) {}
+
+  /** @throws Refusal idempotency_conflict, overloaded, budget_exceeded, unavailable or internal */
+  async submit(submission: Submission, { despiteOverload = false }: SubmitOptions = {}): Promise<Accepted> {
+    const { agent, backpressure, clock, logger, metrics, retentionDays, routing, tasks } = this.props;
+    const id = taskIdOf(agent, submission);
+    const requestDigest = requestDigestOf(submission);
+    const state = await routing.current();
+    const now = clock.now();
+    const decision = chooseLane(state, now, agent, submission.user);
+    const { lane } = decision;
+    const overload = despiteOverload ? undefined : await backpressure.overload(lane, submission.priority);
+    const exceeded = despiteOverload ? undefined : await this.exceeded(submission.user);
+    const text = JSON.stringify(submission.input);
+    const isLarge = Buffer.byteLength(text) > MAX_INLINE_BYTES;
+    if (submission.idempotencyKey !== undefined && (overload !== undefined || exceeded !== undefined || isLarge)) {
+      // A repeat is not to be turned away, nor to send megabytes once more. Other repeats are met by the write below.
+      const present = await this.orRefuse('the task could not be read', () => tasks.get(id));
+      if (present !== undefined && present.expiresAt >= Math.floor(now / 1000)) {
+        return await this.repeat(present, requestDigest, submission);
+      }
+    }
+    if (overload !== undefined) {
+      metrics.shed(lane);
+      throw overloaded(overload, submission.priority);
+    }
+    if (exceeded !== undefined) {
+      metrics.overBudget();
+      throw overBudget(exceeded);
+    }
+    const stored = isLarge ? await this.store(id, text) : { input: submission.input as TaskRecord['input'] };
+    const task = newTask({ id, agent, submission, requestDigest, stored, lane, now, retentionDays });
+    const created = await this.orRefuse('the task could not be recorded', () => tasks.create(task));
+    if (!created) {
+      const present = await this.orRefuse('the task could not be read', () => tasks.get(id));
+      return await this.repeat(present, requestDigest, submission);
+    }
+    try {
+      await this.send(task, submission);
+    } catch (error) {
+      if (submission.idempotencyKey === undefined && !(await this.takeBack(task))) {
+        logger.warn('sending failed, yet a worker has the task: accepted', { task: task.id, error: error as Error });
+      } else {
+        throw error;
+      }
+    }
+    metrics.accepted(task.lane);
+    logger.info('task accepted', { task: task.id, priority: task.priority, ...decision });
+    return { id: task.id, status: task.status };
+  }
+
+  /** The id is taken: by the same request, or by another one with the same key. */
+  private async repeat(
+    present: TaskRecord | undefined,
+    requestDigest: string,
+    submission: Submission,
+  ): Promise<Accepted> {
+    if (present === undefined) {
+      // Taken back by the first request, or expired, between the write and the read.
+      throw new Refusal('unavailable', 'the task was just removed; send the request again');
+    }
+    if (present.requestDigest !== requestDigest) {
+      throw new Refusal(
+        'idempotency_conflict',
+        `the idempotency key was used for another request (task ${present.id}): use a key of its own for each request`,
+      );
+    }
+    if (present.status === 'queued') {
+      // The first request may have failed to send. If it did not, the lease lets one worker run.
+      await this.send(present, submission);
+    }
+    this.props.logger.info('task repeated', { task: present.id, lane: present.lane, status: present.status });
+    return { id: present.id, status: present.status };
+  }
+
+  /** Budgets that cannot be read refuse nobody: the worker looks again before it spends. */
+  private async exceeded(user: string): Promise<ExceededBudget | undefined> {
+    try {
+      return await this.props.budgets?.exceeded(user);
+    } catch (error) {
+      this.props.logger.warn('the budgets could not be read: the task is let in', { error: error as Error });
+      return undefined;
+    }
+  }
+
+  private async store(taskId: string, text: string): Promise<StoredInput> {
+    const key = PayloadKey.input(taskId, sha256(text));
+    return {
+      inputRef: await this.orRefuse('the input could not be stored', () => this.props.payloads.put(key, text)),
+    };
+  }
+
+  private async send(task: TaskRecord, { traceHeader, idempotencyKey }: Submission): Promise<void> {
+    const advice = idempotencyKey === undefined ? '' : '; repeat it with the same idempotency key';
+    await this.orRefuse(`the task could not be queued${advice}`, () => this.props.queues.send(task, traceHeader));
+  }
+
+  /** @returns false if a worker has claimed the task */
+  private async takeBack(task: TaskRecord): Promise<boolean> {
+    const { logger, tasks } = this.props;
+    try {
+      return await tasks.discard(task.id);
+    } catch (error) {
+      logger.warn('a task that could not be queued could not be taken back: it stays queued until it expires', {
+        task: task.id,
+        error: error as Error,
+      });
+      return true;
+    }
+  }
+
+  private async orRefuse<T>(message: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw new Refusal(isUnavailable(error) ? 'unavailable' : 'internal', message, undefined, { cause: error });
+    }
+  }
+}
+
+function overloaded({ queue, ageSeconds, limitSeconds, retryAfterSeconds }: Overload, priority: Priority): Refusal {
+  return new Refusal(
+    'overloaded',
+    `too much waits for another task of priority ${priority}: the oldest of priority ${queue} has waited ${ageSeconds} s, ` +
+      `and past ${limitSeconds} s none is let in; try again in ${retryAfterSeconds} s`,
+    undefined,
+    { retryAfterSeconds },
+  );
+}
+
+function overBudget({ message, endsInMs }: ExceededBudget): Refusal {
+  return new Refusal('budget_exceeded', message, undefined, { retryAfterSeconds: Math.ceil(endsInMs / 1000) });
+}

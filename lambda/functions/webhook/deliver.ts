@@ -1,0 +1,210 @@
+import { FINAL_STATUSES, type TaskRecord, WebhookHeader } from '../../../lib/contract';
+import { messageOf } from '../../shared/aws/aws-errors';
+import type { SqsBatchResponse } from '../../shared/aws/sqs-event';
+import { afterReal, type Clock, stopwatch } from '../../shared/clock';
+import type { WebhookRecords } from '../../shared/tasks/webhook-records';
+import type { Log } from '../../shared/telemetry/logger';
+import { traceRootOf } from '../../shared/telemetry/trace';
+import { waitAfter } from './backoff';
+import { RefusedDestination } from './destination';
+import { notificationOf } from './notification';
+import type { Answer, Post } from './post';
+import { SigningKeyError, signatureOf } from './signature';
+import { parseWebhookMessage, type WebhookSqsRecord } from './webhook-message';
+import type { WebhookMetrics } from './webhook-metrics';
+import { type DeadLetterReason, isRedriven, type WebhookQueue } from './webhook-queue';
+
+/** Real milliseconds that a receiver has to answer, redirects and name resolution included. */
+const ANSWER_LIMIT_MS = 10_000;
+
+const GONE = 410;
+
+export interface DeliverProps {
+  readonly agent: string;
+  readonly tasks: { get(taskId: string): Promise<TaskRecord | undefined> };
+  readonly records: Pick<WebhookRecords, 'delivered' | 'abandoned'>;
+  readonly queue: Pick<WebhookQueue, 'postpone' | 'moveToDeadLetterQueue'>;
+  readonly keys: { current(): Promise<readonly Buffer[]> };
+  readonly post: (post: Post, signal: AbortSignal) => Promise<Answer>;
+  /** For so many milliseconds after a task's end its webhook is tried. */
+  readonly retryMs: number;
+  readonly clock: Clock;
+  readonly logger: Log;
+  readonly metrics: WebhookMetrics;
+  /** 0 to 1. */
+  readonly random: () => number;
+}
+
+type EndedTask = TaskRecord & {
+  readonly finishedAt: number;
+  readonly webhook: NonNullable<TaskRecord['webhook']>;
+};
+
+/** What came of one attempt to deliver. */
+type Outcome =
+  | { readonly kind: 'delivered' }
+  | { readonly kind: 'failed'; readonly retryAfter?: string }
+  | { readonly kind: 'hopeless'; readonly reason: DeadLetterReason };
+
+/**
+ * Delivers the webhooks of a batch, each at least once: the record is marked after the receiver has answered, and the
+ * message goes after the record is marked. Whatever ends the function in between, the message comes again, and what it
+ * finds in the record tells what is left to do.
+ *
+ * A webhook that is given up goes to the dead-letter queue first, then into the record: the other way round it could be
+ * given up and be nowhere. Moved back from there it is tried once more.
+ */
+export async function deliverBatch(
+  records: readonly WebhookSqsRecord[],
+  props: DeliverProps,
+): Promise<SqsBatchResponse> {
+  const outcomes = await Promise.all(
+    records.map(async (record) => {
+      const done = await deliver(record, props).catch(async (error: unknown) => {
+        props.logger.error('a webhook could not be seen to: its message comes again', {
+          message: record.messageId,
+          error: error as Error,
+        });
+        await postpone(record, props, waitAfter(attemptOf(record, props, Number.POSITIVE_INFINITY), props.random()));
+        return false;
+      });
+      return done ? undefined : { itemIdentifier: record.messageId };
+    }),
+  );
+  return { batchItemFailures: outcomes.filter((outcome) => outcome !== undefined) };
+}
+
+/** @returns true when the message has nothing more to do */
+async function deliver(record: WebhookSqsRecord, props: DeliverProps): Promise<boolean> {
+  const { agent, clock, logger, metrics, queue, records, retryMs, tasks } = props;
+  const parsed = parseWebhookMessage(record.body, agent);
+  if (!parsed.ok) {
+    logger.error('message given up', { message: record.messageId, reason: parsed.reason });
+    await queue.moveToDeadLetterQueue(record, 'unreadable', receivesOf(record));
+    metrics.abandoned();
+    return true;
+  }
+  const { taskId } = parsed.message;
+  const task = await tasks.get(taskId);
+  if (!isOwed(task, record)) {
+    logger.info('no webhook is owed', { task: taskId, status: task?.status ?? 'unknown' });
+    return true;
+  }
+  const outcome = await attempt(task, record, props);
+  if (outcome.kind === 'delivered') {
+    await records.delivered(task, clock.now());
+    return true;
+  }
+  const until = task.finishedAt + retryMs;
+  if (outcome.kind === 'hopeless' || clock.now() >= until) {
+    const reason = outcome.kind === 'hopeless' ? outcome.reason : 'out_of_time';
+    await queue.moveToDeadLetterQueue(record, reason, receivesOf(record));
+    await records.abandoned(task, clock.now());
+    metrics.abandoned();
+    logger.error('webhook given up', { task: taskId, host: hostOf(task), reason });
+    return true;
+  }
+  const wait = waitAfter({ ...attemptOf(record, props, until), retryAfter: outcome.retryAfter }, props.random());
+  await postpone(record, props, wait);
+  return false;
+}
+
+/** Whether the end of a task has still to be told. A task that was sent back ends later, and another message says so. */
+function isOwed(task: TaskRecord | undefined, record: WebhookSqsRecord): task is EndedTask {
+  return (
+    task?.webhook !== undefined &&
+    task.finishedAt !== undefined &&
+    FINAL_STATUSES.includes(task.status) &&
+    task.webhookDeliveredAt === undefined &&
+    (task.webhookAbandonedAt === undefined || isRedriven(record))
+  );
+}
+
+async function attempt(task: EndedTask, record: WebhookSqsRecord, props: DeliverProps): Promise<Outcome> {
+  const { logger, metrics } = props;
+  const trace = traceRootOf(task.trace);
+  const line = {
+    task: task.id,
+    host: hostOf(task),
+    attempt: receivesOf(record),
+    ...(trace === undefined ? {} : { trace }),
+  };
+  const milliseconds = stopwatch();
+  try {
+    const { status, host, retryAfter } = await send(task, props);
+    const answered = { ...line, host, status, durationMs: Math.round(milliseconds()) };
+    if (status >= 200 && status < 300) {
+      logger.info('webhook delivered', answered);
+      metrics.delivered();
+      return { kind: 'delivered' };
+    }
+    logger.warn('webhook not taken', answered);
+    metrics.failed();
+    if (status === GONE) {
+      return { kind: 'hopeless', reason: 'gone' };
+    }
+    return { kind: 'failed', ...(retryAfter === undefined ? {} : { retryAfter }) };
+  } catch (error) {
+    const failed = { ...line, durationMs: Math.round(milliseconds()), reason: messageOf(error) };
+    if (error instanceof SigningKeyError) {
+      logger.error('webhook not delivered', failed);
+    } else {
+      logger.warn('webhook not delivered', failed);
+    }
+    metrics.failed();
+    return error instanceof RefusedDestination && error.lasting
+      ? { kind: 'hopeless', reason: 'refused' }
+      : { kind: 'failed' };
+  }
+}
+
+async function send(task: EndedTask, { clock, keys, post }: DeliverProps): Promise<Answer> {
+  const { id, body } = notificationOf(task);
+  const signing = await keys.current().catch((cause: unknown) => {
+    throw new SigningKeyError(`it cannot be signed: ${messageOf(cause)}`, { cause });
+  });
+  const timestamp = Math.floor(clock.now() / 1_000);
+  const limit = new AbortController();
+  const cancel = afterReal(ANSWER_LIMIT_MS, () =>
+    limit.abort(new Error(`no answer after ${ANSWER_LIMIT_MS / 1_000} s`)),
+  );
+  try {
+    return await post(
+      {
+        url: task.webhook.url,
+        headers: {
+          'content-type': 'application/json',
+          'content-length': String(Buffer.byteLength(body)),
+          'user-agent': 'cdk-agent-lanes',
+          [WebhookHeader.ID]: id,
+          [WebhookHeader.TIMESTAMP]: String(timestamp),
+          [WebhookHeader.SIGNATURE]: signatureOf({ id, timestamp, body }, signing),
+        },
+        body,
+      },
+      limit.signal,
+    );
+  } finally {
+    cancel();
+  }
+}
+
+/** A message that cannot be postponed comes after the queue's own visibility timeout. */
+async function postpone(record: WebhookSqsRecord, props: DeliverProps, wait: number): Promise<void> {
+  await props.queue.postpone(record, wait).catch((error: unknown) => {
+    props.logger.warn('message could not be postponed', { message: record.messageId, reason: messageOf(error) });
+  });
+}
+
+function attemptOf(record: WebhookSqsRecord, { clock }: DeliverProps, until: number) {
+  return { number: receivesOf(record), now: clock.now(), until };
+}
+
+function receivesOf({ attributes }: WebhookSqsRecord): number {
+  return Math.max(1, Number(attributes.ApproximateReceiveCount) || 1);
+}
+
+/** For the log: path and query of the URL are the caller's business. */
+function hostOf({ webhook }: EndedTask): string {
+  return URL.canParse(webhook.url) ? new URL(webhook.url).host : 'unknown';
+}

@@ -1,0 +1,45 @@
+/** Tells callers that their tasks have ended: takes tasks from the webhook queue and delivers their webhooks. */
+import { Env } from '../../../lib/contract';
+import { documentClient } from '../../shared/aws/clients/dynamodb';
+import { secretsManagerClient } from '../../shared/aws/clients/secrets-manager';
+import { sqsClient } from '../../shared/aws/clients/sqs';
+import type { SqsBatchResponse } from '../../shared/aws/sqs-event';
+import { systemClock } from '../../shared/clock';
+import { once } from '../../shared/once';
+import { readSettings } from '../../shared/settings';
+import { TaskTable } from '../../shared/tasks/task-table';
+import { WebhookRecords } from '../../shared/tasks/webhook-records';
+import { createLogger } from '../../shared/telemetry/logger';
+import { type DeliverProps, deliverBatch } from './deliver';
+import { systemResolver } from './destination';
+import { post } from './post';
+import { settingsSchema } from './settings';
+import { SigningKeys } from './signing-keys';
+import type { WebhookSqsRecord } from './webhook-message';
+import { WebhookMetrics } from './webhook-metrics';
+import { WebhookQueue } from './webhook-queue';
+
+const dependencies = once((): DeliverProps => {
+  const settings = readSettings(settingsSchema);
+  const agent = settings[Env.AGENT];
+  const clock = systemClock();
+  const dynamodb = documentClient();
+  const destinations = { privateHosts: settings[Env.WEBHOOK_PRIVATE_HOSTS], resolve: systemResolver };
+  return {
+    agent,
+    tasks: new TaskTable(dynamodb, settings[Env.TASKS_TABLE]),
+    records: new WebhookRecords(dynamodb, settings[Env.TASKS_TABLE]),
+    queue: new WebhookQueue(sqsClient(), settings[Env.WEBHOOK_QUEUE], settings[Env.WEBHOOK_DEAD_LETTER_QUEUE]),
+    keys: new SigningKeys(secretsManagerClient(), settings[Env.WEBHOOK_SECRET], clock),
+    post: (request, signal) => post(request, destinations, signal),
+    retryMs: settings[Env.WEBHOOK_RETRY_SECONDS] * 1_000,
+    clock,
+    logger: createLogger({ component: 'webhook', agent }, clock),
+    metrics: new WebhookMetrics(agent, clock),
+    random: Math.random,
+  };
+});
+
+export async function handler(event: { readonly Records: readonly WebhookSqsRecord[] }): Promise<SqsBatchResponse> {
+  return await deliverBatch(event.Records, dependencies());
+}

@@ -1,0 +1,116 @@
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import type { LookupFunction } from 'node:net';
+import { checkDestination, type Destination, type DestinationProps } from './destination';
+
+/** Of an answer so many bytes are read, and thrown away. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+const MAX_REDIRECTS = 3;
+
+/** Redirects that keep method and body; after any other a client would send a GET. */
+const REDIRECTS: ReadonlySet<number> = new Set([307, 308]);
+
+export interface Post {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly retryAfter?: string;
+  /** Host that gave the answer: another than the URL's after a redirect. */
+  readonly host: string;
+}
+
+/**
+ * Posts to a URL that a stranger chose. Each hop is resolved once, checked, and connected to at the addresses that were
+ * checked: a name that resolves to something else a moment later leads nowhere.
+ *
+ * @param signal ends the attempt, wherever it is
+ * @throws RefusedDestination for a hop that must not be connected to
+ * @throws Error when there is no answer
+ */
+export async function post(
+  { url, headers, body }: Post,
+  props: DestinationProps,
+  signal: AbortSignal,
+): Promise<Answer> {
+  let target = new URL(url);
+  for (let redirects = 0; ; redirects += 1) {
+    const destination = await raceAbort(checkDestination(target, props), signal);
+    const { location, ...answer } = await send(destination, headers, body, signal);
+    if (location === undefined || !REDIRECTS.has(answer.status) || redirects === MAX_REDIRECTS) {
+      return answer;
+    }
+    target = locationOf(location, target);
+  }
+}
+
+function locationOf(location: string, from: URL): URL {
+  try {
+    return new URL(location, from);
+  } catch (cause) {
+    throw new Error(`${from.host} redirects to what is no URL`, { cause });
+  }
+}
+
+function send(
+  { url, addresses }: Destination,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+  signal: AbortSignal,
+): Promise<Answer & { readonly location?: string }> {
+  const checked: LookupFunction = (_hostname, options, callback) => {
+    const [first] = addresses;
+    if (options.all) {
+      callback(null, [...addresses]);
+    } else {
+      callback(null, first?.address ?? '', first?.family);
+    }
+  };
+  const request = url.protocol === 'https:' ? requestHttps : requestHttp;
+  return new Promise((resolve, reject) => {
+    // No agent: a connection that was kept would be one to an address that was checked long ago.
+    const outgoing = request(url, { method: 'POST', headers, lookup: checked, agent: false, signal });
+    outgoing.on('error', (error) => reject(signal.aborted ? signal.reason : error));
+    outgoing.on('response', (incoming) => {
+      const { location } = incoming.headers;
+      const retryAfter = incoming.headers['retry-after'];
+      const answer = {
+        status: incoming.statusCode ?? 0,
+        host: url.host,
+        ...(location === undefined ? {} : { location }),
+        ...(retryAfter === undefined ? {} : { retryAfter }),
+      };
+      // The status has been said: whatever becomes of the rest changes nothing.
+      const done = () => {
+        resolve(answer);
+        incoming.destroy();
+      };
+      let bytes = 0;
+      incoming.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes >= MAX_ANSWER_BYTES) {
+          done();
+        }
+      });
+      incoming.on('end', done).on('error', done).on('close', done);
+      outgoing.removeAllListeners('error').on('error', done);
+    });
+    outgoing.end(body);
+  });
+}
+
+/** The resolver takes no signal. */
+function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) {
+      onAbort();
+    }
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

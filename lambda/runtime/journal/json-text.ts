@@ -1,0 +1,44 @@
+import { FatalError, messageOf } from '../errors';
+
+/**
+ * JSON of what a step gave; undefined for undefined. What JSON would silently turn into something else is refused.
+ *
+ * @throws FatalError (`invalid_step`) naming the step
+ */
+export function toJsonText(value: unknown, key: string): string | undefined {
+  if (value === undefined) {
+    return undefined;
+  }
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value, (member: string, content: unknown) => {
+      const problem = problemOf(content);
+      if (problem !== undefined) {
+        throw new TypeError(member === '' ? problem : `member ${JSON.stringify(member)}: ${problem}`);
+      }
+      return content;
+    });
+  } catch (error) {
+    throw invalid(key, messageOf(error));
+  }
+  if (text === undefined) {
+    throw invalid(key, `it is a ${typeof value}`);
+  }
+  return text;
+}
+
+function problemOf(content: unknown): string | undefined {
+  if (typeof content === 'number' && !Number.isFinite(content)) {
+    return `${content} is no number of JSON`;
+  }
+  return content instanceof Map || content instanceof Set
+    ? `a ${content.constructor.name} would lose its content`
+    : undefined;
+}
+
+function invalid(key: string, reason: string): FatalError {
+  return new FatalError(
+    `what ${key} gave cannot be kept as JSON: ${reason.replaceAll(/\s+/g, ' ')}; give back plain data`,
+    { code: 'invalid_step' },
+  );
+}

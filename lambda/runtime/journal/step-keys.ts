@@ -1,0 +1,71 @@
+import { FatalError } from '../errors';
+import type { TaskJournal } from './journal';
+
+/** Digits of a digest that go into a key. */
+export const KEY_DIGITS = 12;
+
+/** Keys of flags begin like this, and no others: those of steps begin with `step:`. */
+export const FLAG_KEY_PREFIX = 'flag:';
+
+/** Keys of reports of model calls that an agent made itself begin like this. */
+export const USAGE_KEY_PREFIX = 'usage:';
+
+/** Longest name of a step, in bytes: a sort key of DynamoDB has 1024. */
+const MAX_NAME = 512;
+
+/** Hands out the journal's keys to what one attempt does, so that the next attempt finds it under the same. */
+export class StepKeys {
+  readonly #journal: TaskJournal | undefined;
+  readonly #taken = new Set<string>();
+
+  constructor(journal: TaskJournal | undefined) {
+    this.#journal = journal;
+  }
+
+  /**
+   * Key of what the agent names itself.
+   *
+   * @throws FatalError (`step_name`) for a name that this attempt has used
+   */
+  named(name: string): string {
+    const key = `step:${name}`;
+    const bytes = typeof name === 'string' ? Buffer.byteLength(name) : 0;
+    if (bytes === 0 || bytes > MAX_NAME) {
+      throw new FatalError(
+        `a step needs a name of 1 to ${MAX_NAME} bytes, not ${bytes === 0 ? JSON.stringify(name) : bytes}`,
+        { code: 'step_name' },
+      );
+    }
+    if (!this.#isFree(key)) {
+      throw new FatalError(
+        `the task has two steps named ${JSON.stringify(name)}: names are how the next attempt finds what is done, so give each its own, in a loop with what it is about ("${name}:1", "${name}:2")`,
+        { code: 'step_name' },
+      );
+    }
+    this.#taken.add(key);
+    return key;
+  }
+
+  /**
+   * Key of what is known by its content: the same content may be asked for again and again. What an earlier attempt
+   * finished comes first, in its order.
+   */
+  numbered(prefix: string): string {
+    const finished = this.#journal?.occurrencesOf(prefix).find((key) => this.#isFree(key));
+    let key = finished ?? `${prefix}#1`;
+    for (let number = 2; !this.#isFree(key); number += 1) {
+      key = `${prefix}#${number}`;
+    }
+    this.#taken.add(key);
+    return key;
+  }
+
+  /** For what failed: nothing is kept of it, and trying again is the same thing again. */
+  release(key: string): void {
+    this.#taken.delete(key);
+  }
+
+  #isFree(key: string): boolean {
+    return !this.#taken.has(key) && !this.#journal?.isUsed(key);
+  }
+}

@@ -1,0 +1,78 @@
+import {
+  type JournalEntry,
+  MAX_INLINE_STEP_BYTES,
+  MAX_PAYLOAD_BYTES,
+  PayloadKey,
+  type PayloadRef,
+  sha256,
+} from '../../../lib/contract';
+import { PayloadLostError, type PayloadStore } from '../../shared/tasks/payload-store';
+import { FatalError, messageOf, RetryableError } from '../errors';
+import { toJsonText } from './json-text';
+
+interface Named {
+  readonly key: string;
+}
+
+/** Values of a task's journal: in the entry, or in the bucket if they are large. */
+export class StepValues {
+  constructor(private readonly options: { readonly payloads: PayloadStore; readonly taskId: string }) {}
+
+  /**
+   * The value's JSON; undefined for undefined.
+   *
+   * @throws FatalError (`invalid_step`, `step_too_large`)
+   */
+  write({ key }: Named, value: unknown): string | undefined {
+    const text = toJsonText(value, key);
+    const bytes = text === undefined ? 0 : Buffer.byteLength(text);
+    if (bytes > MAX_PAYLOAD_BYTES) {
+      throw new FatalError(
+        `${key} gave ${bytes} bytes of JSON, at most ${MAX_PAYLOAD_BYTES} are kept: write large content to a store of your own in the step, and give back where it is`,
+        { code: 'step_too_large' },
+      );
+    }
+    return text;
+  }
+
+  /** Where the text goes. Each attempt has an object of its own: a late one must not replace what was recorded. */
+  async place(
+    { key }: Named,
+    text: string | undefined,
+    attempt: number,
+  ): Promise<{ readonly json?: string; readonly ref?: PayloadRef }> {
+    if (text === undefined) {
+      return {};
+    }
+    if (Buffer.byteLength(text) <= MAX_INLINE_STEP_BYTES) {
+      return { json: text };
+    }
+    const { payloads, taskId } = this.options;
+    try {
+      return { ref: await payloads.put(PayloadKey.step(taskId, sha256(key), attempt), text) };
+    } catch (error) {
+      throw unavailable(`the value of ${key} could not be written`, error);
+    }
+  }
+
+  async read({ key, json, ref }: JournalEntry): Promise<unknown> {
+    if (ref === undefined) {
+      return json === undefined ? undefined : JSON.parse(json);
+    }
+    try {
+      return await this.options.payloads.get(ref);
+    } catch (error) {
+      if (error instanceof PayloadLostError) {
+        throw new FatalError(
+          `the journal says that ${key} is finished, but its value cannot be had (${error.message}); the step is not run a second time: hand the task in anew if that does no harm`,
+          { code: 'journal_lost', cause: error },
+        );
+      }
+      throw unavailable(`the value of ${key} could not be read`, error);
+    }
+  }
+}
+
+function unavailable(what: string, error: unknown): RetryableError {
+  return new RetryableError(`${what}: ${messageOf(error)}`, { code: 'journal_unavailable', cause: error });
+}

@@ -1,0 +1,19 @@
+import type { BacklogItem, BacklogLimits, LaneName, Priority } from '../../../lib/contract';
+import { type Overload, overloadOf } from './overload';
+
+export interface BackpressureProps {
+  readonly backlog: { current(): Promise<BacklogItem | undefined> };
+  readonly limits: BacklogLimits;
+}
+
+/** ResolvedEnvironment when too much waits for another task to be let in. */
+export class Backpressure {
+  constructor(private readonly props: BackpressureProps) {}
+
+  /** Undefined when the task may come in, and when nothing is known: what is not known refuses nobody. */
+  async overload(lane: LaneName, priority: Priority): Promise<Overload | undefined> {
+    const { backlog, limits } = this.props;
+    const snapshot = await backlog.current();
+    return snapshot === undefined ? undefined : overloadOf(snapshot, lane, priority, limits);
+  }
+}

@@ -1,0 +1,54 @@
+import { BUDGET_WARN_PERCENT, type TaskRecord, type Usage } from '../../../lib/contract';
+import { messageOf } from '../../runtime/errors';
+import type { Log } from '../telemetry/logger';
+import type { BudgetBook } from './budget-book';
+import type { BudgetMetrics } from './budget-metrics';
+
+export interface SpendingParts {
+  readonly book: BudgetBook;
+  readonly metrics: BudgetMetrics;
+}
+
+/**
+ * Counts what tasks cost against the budgets of the day on which an attempt ended. To be called once the record holds the
+ * task's usage: what the record said before is what was counted before, so that whatever attempts do (crash, lose their
+ * lease, find steps paid for), each dollar that a record tells of is counted by the attempt that wrote it.
+ *
+ * Not exact, on purpose: a worker that dies between the two writes leaves an attempt uncounted, and an addition whose
+ * answer was lost is repeated.
+ */
+export class Spending {
+  constructor(private readonly parts: SpendingParts) {}
+
+  /** A task is kept waiting for a budget. */
+  refused(): void {
+    this.parts.metrics.exceeded();
+  }
+
+  /** Does not reject: a task is not held up by its bookkeeping. @param task as it was claimed */
+  async count(task: TaskRecord, usage: Usage, logger: Log): Promise<void> {
+    const dollars = usage.cost - (task.usage?.cost ?? 0);
+    if (dollars <= 0) {
+      return;
+    }
+    try {
+      const used = await this.parts.book.spend(task.mode === 'live' ? task.user : undefined, dollars);
+      this.parts.metrics.used(used);
+      if ((used.user ?? 0) >= BUDGET_WARN_PERCENT) {
+        // The alarm cannot say whose it is: users are no dimension. The record of the task says who asked for it.
+        logger.warn("the budget of the task's user is nearly used up", {
+          component: 'budget',
+          outcome: 'nearly_used_up',
+          percent: Math.round(used.user ?? 0),
+        });
+      }
+    } catch (error) {
+      logger.warn('what the attempt cost was not counted against the budgets', {
+        component: 'budget',
+        outcome: 'error',
+        dollars,
+        reason: messageOf(error),
+      });
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { type Json, type PayloadRef, sha256 } from '../../../lib/contract';
+import { errorName } from '../aws/aws-errors';
+
+/** A payload is not where its reference says, or is not what it says. Repeating does not help. */
+export class PayloadLostError extends Error {
+  override readonly name = 'PayloadLostError';
+}
+
+/**
+ * Values that are too large for an item, in the payload bucket. Written before the record that refers to them, so that no
+ * record points to nothing; what no record refers to expires with the rest.
+ */
+export class PayloadStore {
+  constructor(
+    private readonly client: S3Client,
+    private readonly bucket: string,
+  ) {}
+
+  /** @param text the value's JSON */
+  async put(key: string, text: string): Promise<PayloadRef> {
+    const body = Buffer.from(text);
+    await this.client.send(
+      new PutObjectCommand({ Bucket: this.bucket, Key: key, Body: body, ContentType: 'application/json' }),
+    );
+    return { key, bytes: body.length, sha256: sha256(body) };
+  }
+
+  /** @throws PayloadLostError when it is gone or was changed */
+  async get(ref: PayloadRef): Promise<Json> {
+    const place = `s3://${this.bucket}/${ref.key}`;
+    let body: Uint8Array | undefined;
+    try {
+      const { Body } = await this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: ref.key }));
+      body = await Body?.transformToByteArray();
+    } catch (error) {
+      // Only who may list a bucket is told so: the functions may, so that AccessDenied is a fault that can be mended
+      // (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
+      if (errorName(error) === 'NoSuchKey') {
+        throw new PayloadLostError(`${place} is gone: it has expired, or was deleted`, { cause: error });
+      }
+      throw error;
+    }
+    if (body === undefined || sha256(body) !== ref.sha256) {
+      throw new PayloadLostError(`${place} is not what was written there (${ref.bytes} bytes, SHA-256 ${ref.sha256})`);
+    }
+    return JSON.parse(Buffer.from(body).toString('utf8')) as Json;
+  }
+}

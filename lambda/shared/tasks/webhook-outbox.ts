@@ -1,0 +1,21 @@
+import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { TaskRecord, WebhookMessage } from '../../../lib/contract';
+
+/** The queue of webhooks as seen by those who end tasks. */
+export class WebhookOutbox {
+  constructor(
+    private readonly client: SQSClient,
+    private readonly url: string,
+  ) {}
+
+  /** Has the task's end told to whom it concerns. Telling twice is harmless: the record says what was delivered. */
+  async announce({ agent, id }: Pick<TaskRecord, 'agent' | 'id'>): Promise<void> {
+    const message: WebhookMessage = { version: 1, agent, taskId: id };
+    await this.client.send(new SendMessageCommand({ QueueUrl: this.url, MessageBody: JSON.stringify(message) }));
+  }
+}
+
+/** Whether the task has a webhook that was neither delivered nor given up. */
+export function owesWebhook({ webhook, webhookDeliveredAt, webhookAbandonedAt }: TaskRecord): boolean {
+  return webhook !== undefined && webhookDeliveredAt === undefined && webhookAbandonedAt === undefined;
+}

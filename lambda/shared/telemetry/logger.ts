@@ -1,0 +1,50 @@
+import { LogFormatter, Logger, LogItem } from '@aws-lambda-powertools/logger';
+import type { LogAttributes, UnformattedAttributes } from '@aws-lambda-powertools/logger/types';
+import { type Clock, systemClock } from '../clock';
+
+/** Fields that stand on every line of a function's log. */
+export interface LogContext {
+  /** Which part of the system speaks: `router`, `worker`, … */
+  readonly component: string;
+  readonly agent: string;
+  readonly release?: string;
+  readonly lane?: string;
+}
+
+/** Lines carry the cloud's time, so that they agree with leases, alarms and rollouts in the rehearsal too. */
+class CloudTimeFormatter extends LogFormatter {
+  constructor(private readonly clock: Clock) {
+    super();
+  }
+
+  override formatAttributes(line: UnformattedAttributes, fields: LogAttributes): LogItem {
+    const attributes: LogAttributes = {
+      timestamp: new Date(this.clock.now()).toISOString(),
+      level: line.logLevel,
+      message: line.message,
+      ...(line.xRayTraceId === undefined ? {} : { traceId: line.xRayTraceId }),
+    };
+    return new LogItem({ attributes }).addAttributes(fields);
+  }
+}
+
+/**
+ * A logger that writes one JSON object per line, with the fields of the context on each. For fields of one task use
+ * `logger.createChild({ persistentKeys: { task } })`: appending keys to a shared logger would leak them into others'
+ * lines.
+ */
+export function createLogger({ component, agent, release, lane }: LogContext, clock: Clock = systemClock()): Logger {
+  return new Logger({
+    serviceName: agent,
+    logFormatter: new CloudTimeFormatter(clock),
+    persistentKeys: {
+      component,
+      agent,
+      ...(release === undefined ? {} : { release }),
+      ...(lane === undefined ? {} : { lane }),
+    },
+  });
+}
+
+/** What most code asks of a logger. */
+export type Log = Pick<Logger, 'info' | 'warn' | 'error'>;

@@ -1,0 +1,361 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { AnswerLost, type FaultsPort, NO_FAULTS } from '../core/faults';
+import type { IamPort } from '../core/ports';
+import type { Principal } from '../core/principal';
+import { type Call, type RehearsalService, ServiceError, type WireProtocol } from '../core/service';
+import { type Answer, accessDenied, errorAnswer, successAnswer } from './answers';
+import { credentialScope } from './identity';
+import { decodeQuery } from './query';
+
+const unzip = promisify(gunzip);
+
+/** Largest request body. The largest that a rehearsed service takes is DynamoDB's batch of 16 MB. Bytes. */
+const MAX_BODY = 16 * 1024 * 1024;
+
+/** Answers plain HTTP below a prefix: an API's stage, CloudFormation's response URLs. */
+export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+export interface ApiServerProps {
+  readonly iam: IamPort;
+  /**
+   * Port on 127.0.0.1.
+   * @default a free one
+   */
+  readonly port?: number;
+  /**
+   * Told of errors that no service meant to give: faults of the rehearsal. The caller gets a 500.
+   * @default printed to stderr
+   */
+  readonly onFault?: (error: unknown, where: string) => void;
+  /** What goes wrong on purpose. @default nothing */
+  readonly faults?: FaultsPort;
+}
+
+/** Told of a call that was answered well, with what it was answered. */
+export type CallObserver = (service: string, call: Call, output: unknown) => void;
+
+/** Why a caller does not get through to a service; undefined when it does. */
+export type Barrier = (principal: Principal, service: string) => string | undefined;
+
+/** For a caller that is gone. */
+const NO_ANSWER: Answer = { status: 499, headers: {}, body: '' };
+
+interface Decoded {
+  readonly operation: string;
+  readonly input: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The one door of the rehearsed cloud: an HTTP server on 127.0.0.1 that speaks the AWS protocols. The service is told by
+ * the signing name in the `Authorization` header, the caller by its access key; signatures are not verified. A call is
+ * authorized, then handed to its service. Services and operations that are not there are refused by name.
+ */
+export class ApiServer {
+  /** Starts to listen. */
+  static async start(props: ApiServerProps): Promise<ApiServer> {
+    const front = new ApiServer(props);
+    await new Promise<void>((resolve, reject) => {
+      front.server.once('error', reject);
+      front.server.listen(props.port ?? 0, '127.0.0.1', () => {
+        front.server.off('error', reject);
+        resolve();
+      });
+    });
+    return front;
+  }
+
+  private readonly server: Server;
+  private readonly services = new Map<string, RehearsalService>();
+  private readonly operations = new Map<string, ReadonlySet<string>>();
+  private readonly mounts = new Map<string, HttpHandler>();
+  private readonly counted = new Map<string, number>();
+  private readonly refused = new Map<string, number>();
+  private readonly observers: CallObserver[] = [];
+  private readonly barriers: Barrier[] = [];
+
+  private constructor(private readonly props: ApiServerProps) {
+    this.server = createServer((request, response) => {
+      this.serve(request, response).catch((error: unknown) => this.fault(error, request, response));
+    });
+    // Clients keep their connections: one closed just as a client writes to it would look like a lost call.
+    this.server.keepAliveTimeout = 0;
+  }
+
+  /** `http://127.0.0.1:PORT`: what goes into `AWS_ENDPOINT_URL`. */
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  add(...services: readonly RehearsalService[]): void {
+    for (const service of services) {
+      if (this.services.has(service.signingName)) {
+        throw new Error(`service ${service.signingName} is already served`);
+      }
+      this.services.set(service.signingName, service);
+      this.operations.set(service.signingName, new Set(service.operations));
+    }
+  }
+
+  /**
+   * Serves everything at and below a path prefix without AWS protocol and authorization.
+   * @param prefix starts with `/_`, so that it can be no bucket or API of a service.
+   * @returns takes the handler away again.
+   */
+  mount(prefix: string, handler: HttpHandler): () => void {
+    if (!prefix.startsWith('/_')) throw new Error(`mounted prefix: got "${prefix}", expected it to start with /_`);
+    if (this.mounts.has(prefix)) throw new Error(`prefix ${prefix} is already mounted`);
+    this.mounts.set(prefix, handler);
+    return () => this.mounts.delete(prefix);
+  }
+
+  /** Tells of every call that is answered well from now on, before its answer is sent. */
+  observe(observer: CallObserver): void {
+    this.observers.push(observer);
+  }
+
+  /** Asks of every call whether its caller gets through: one that does not is cut off, and counted as refused. */
+  guard(barrier: Barrier): void {
+    this.barriers.push(barrier);
+  }
+
+  /** Calls so far by `service.Operation`, whatever came of them. */
+  counts(): Record<string, number> {
+    return Object.fromEntries([...this.counted].sort(([a], [b]) => a.localeCompare(b)));
+  }
+
+  /** What callers asked for and the rehearsal does not have, with how often. */
+  refusals(): Record<string, number> {
+    return Object.fromEntries(this.refused);
+  }
+
+  /** Stops to listen and drops every connection, long polls included. */
+  async stop(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    this.server.closeAllConnections();
+    await closed;
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = request.url ?? '/';
+    const path = target.split('?', 1)[0] ?? '/';
+    if (path.startsWith('/_')) {
+      const handler = this.mounted(path);
+      if (handler === undefined) {
+        response.writeHead(404, { 'content-type': 'application/json' }).end('{"message":"Not Found"}');
+        return;
+      }
+      await handler(request, response);
+      return;
+    }
+    const requestId = randomUUID();
+    const body = await readBody(request);
+    if (body === undefined) {
+      response.writeHead(413, { connection: 'close' }).end();
+      return;
+    }
+    send(request, response, await this.answer(request, response, target, path, body, requestId));
+  }
+
+  private async answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: string,
+    path: string,
+    body: Buffer,
+    requestId: string,
+  ): Promise<Answer> {
+    const scope = credentialScope(request.headers);
+    const service = scope === undefined ? undefined : this.services.get(scope.signingName);
+    if (scope === undefined || service === undefined) {
+      const speaker = { protocol: guessProtocol(request) };
+      return errorAnswer(speaker, this.refuseService(request, scope?.signingName), requestId);
+    }
+    try {
+      const principal = this.props.iam.principalOf(scope.accessKeyId);
+      if (principal === undefined) throw unknownAccessKey(service);
+      this.passBarriers(principal, service.signingName);
+      const decoded = decode(service, request, target, path, body);
+      const known = decoded !== undefined && this.operations.get(service.signingName)?.has(decoded.operation) === true;
+      if (!known) {
+        const name = decoded?.operation ?? `${request.method ?? ''} ${path}`;
+        throw this.refuse(`${service.signingName}.${name}`);
+      }
+      const counter = `${service.signingName}.${decoded.operation}`;
+      this.counted.set(counter, (this.counted.get(counter) ?? 0) + 1);
+      const call: Call = {
+        ...decoded,
+        principal,
+        signal: gone(response),
+        headers: request.headers as Readonly<Record<string, string | undefined>>,
+      };
+      this.authorize(service, call, principal);
+      const faults = this.props.faults ?? NO_FAULTS;
+      const output = await faults.around(service.signingName, call, () => service.handle(call));
+      for (const observer of this.observers) {
+        observer(service.signingName, call, output);
+      }
+      return successAnswer(service, decoded.operation, output, requestId);
+    } catch (error) {
+      if (error instanceof AnswerLost) {
+        request.socket.destroy();
+        return NO_ANSWER;
+      }
+      if (error instanceof ServiceError) return errorAnswer(service, error, requestId);
+      if (response.destroyed) return NO_ANSWER;
+      this.report(error, `${service.signingName} ${request.headers['x-amz-target'] ?? path}`);
+      return errorAnswer(
+        service,
+        new ServiceError('InternalFailure', `fault of the rehearsal: ${error}`, 500),
+        requestId,
+      );
+    }
+  }
+
+  /** @throws AnswerLost: on AWS a call that leads nowhere gets no answer */
+  private passBarriers(principal: Principal, service: string): void {
+    for (const barrier of this.barriers) {
+      const reason = barrier(principal, service);
+      if (reason !== undefined) {
+        this.refuse(`${service} by ${principal.label}: ${reason}`);
+        throw new AnswerLost(reason);
+      }
+    }
+  }
+
+  private authorize(service: RehearsalService, call: Call, principal: Principal): void {
+    for (const permission of service.authorize(call)) {
+      const decision = this.props.iam.decide(principal, permission);
+      if (!decision.allowed) throw accessDenied(service, decision.reason);
+    }
+  }
+
+  private mounted(path: string): HttpHandler | undefined {
+    for (let prefix = path; prefix.length > 1; prefix = prefix.slice(0, prefix.lastIndexOf('/'))) {
+      const handler = this.mounts.get(prefix);
+      if (handler !== undefined) return handler;
+    }
+    return undefined;
+  }
+
+  private refuseService(request: IncomingMessage, signingName: string | undefined): ServiceError {
+    if (signingName === undefined) {
+      return new ServiceError('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
+    }
+    const operation = String(request.headers['x-amz-target'] ?? '')
+      .split('.')
+      .at(-1);
+    return this.refuse(operation ? `${signingName}.${operation}` : signingName);
+  }
+
+  private refuse(what: string): ServiceError {
+    this.refused.set(what, (this.refused.get(what) ?? 0) + 1);
+    return new ServiceError('NotRehearsable', `not rehearsable: ${what}`, 501);
+  }
+
+  private fault(error: unknown, request: IncomingMessage, response: ServerResponse): void {
+    if (response.destroyed) return;
+    this.report(error, `${request.method} ${request.url}`);
+    if (!response.headersSent) response.writeHead(500, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ message: 'Internal Server Error' }));
+  }
+
+  private report(error: unknown, where: string): void {
+    if (this.props.onFault !== undefined) this.props.onFault(error, where);
+    else console.error(`rehearsal: fault while serving ${where}:`, error);
+  }
+}
+
+/** The request as operation and input; undefined if it names none that could be known. */
+function decode(
+  service: RehearsalService,
+  request: IncomingMessage,
+  target: string,
+  path: string,
+  body: Buffer,
+): Decoded | undefined {
+  switch (service.protocol) {
+    case 'awsJson1.0':
+    case 'awsJson1.1': {
+      const operation = String(request.headers['x-amz-target'] ?? '')
+        .split('.')
+        .at(-1);
+      return operation ? { operation, input: parseJson(body) } : undefined;
+    }
+    case 'awsQuery':
+      return decodeQuery(body.toString('utf8'));
+    case 'restJson1':
+    case 'restXml':
+      return service.route?.({
+        method: request.method ?? 'GET',
+        path: path.split('/').map(decodeURIComponent).join('/'),
+        query: Object.fromEntries(new URLSearchParams(target.slice(path.length + 1))),
+        headers: request.headers as Readonly<Record<string, string | undefined>>,
+        body,
+      });
+  }
+}
+
+function parseJson(body: Buffer): Record<string, unknown> {
+  if (body.length === 0) return {};
+  try {
+    const value: unknown = JSON.parse(body.toString('utf8'));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // Answered below, like any other body that is no object.
+  }
+  throw new ServiceError('SerializationException', 'the request body is no JSON object');
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_BODY) return undefined;
+    chunks.push(chunk);
+  }
+  const body = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+  // The CloudWatch client compresses larger bodies; what goes to S3 is kept as it comes.
+  const compressed = request.headers['content-encoding'] === 'gzip';
+  return compressed && credentialScope(request.headers)?.signingName !== 's3' ? unzip(body) : body;
+}
+
+function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  if (response.destroyed || request.socket.destroyed) return;
+  const headers = { 'content-length': String(Buffer.byteLength(answer.body)), ...answer.headers };
+  response.writeHead(answer.status, headers);
+  response.end(request.method === 'HEAD' ? undefined : answer.body);
+}
+
+/** Aborts when the caller closes the connection before it has its answer. */
+function gone(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) controller.abort(new Error('the caller went away'));
+  });
+  return controller.signal;
+}
+
+function guessProtocol(request: IncomingMessage): WireProtocol {
+  if (request.headers['x-amz-target'] !== undefined) return 'awsJson1.0';
+  const type = request.headers['content-type'] ?? '';
+  return type.includes('x-www-form-urlencoded') ? 'awsQuery' : 'restJson1';
+}
+
+function unknownAccessKey(service: RehearsalService): ServiceError {
+  const message = 'The security token included in the request is invalid.';
+  if (service.protocol === 'restXml') {
+    return new ServiceError(
+      'InvalidAccessKeyId',
+      'The AWS Access Key Id you provided does not exist in our records.',
+      403,
+    );
+  }
+  return service.protocol === 'awsQuery'
+    ? new ServiceError('InvalidClientTokenId', message, 403)
+    : new ServiceError('UnrecognizedClientException', message, service.protocol === 'restJson1' ? 403 : 400);
+}

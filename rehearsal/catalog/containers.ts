@@ -1,0 +1,139 @@
+import type { Scenario, ScenarioRelease, Traffic } from '../drill/scenario/scenario';
+import { chaos } from './chaos';
+import { defaultDrill } from './default';
+import { FAST, type NamedDrill } from './drill-app';
+
+const SUPPORT_APP = 'node --import tsx examples/fargate-agent/app.ts';
+const DRILL_APP = 'node --import tsx examples/drill-agent/app.ts';
+
+/** Cloud seconds per real second: the two minutes that a container has to stop take three real seconds. */
+const SPEED = 40;
+
+const SECRETS: Scenario['secrets'] = [{ name: '*ProviderKey*', value: 'drill' }];
+
+/** Answers the agent of the chaos drill, which is written down by its ledger. */
+const PROVIDER: Scenario['provider'] = {
+  rules: [
+    {
+      name: 'good',
+      match: { messages: { regex: '\\[ledger t-[0-9a-f]{32} ([\\w:@-]+)\\]' } },
+      answer: { text: '{"ledger": "{{1}}", "score": 0.9}', latencyMs: { min: 5, max: 40 } },
+    },
+  ],
+};
+
+/** The scenario of `npm start`, with workers in containers. */
+export const fargate: NamedDrill = {
+  name: 'fargate',
+  shows: 'the default drill with workers on Fargate: a good release, one that is taken back, a better one',
+  scenario: async (): Promise<Scenario> => ({ ...(await defaultDrill.scenario()), name: 'fargate', app: SUPPORT_APP }),
+};
+
+/** The chaos drill, with workers in containers: several tasks die with one, or are handed back by it. */
+export const fargateChaos: NamedDrill = {
+  name: 'fargate-chaos',
+  shows: 'tasks come to one end each while their containers are killed, frozen and told to stop, and calls fail',
+  scenario: async (): Promise<Scenario> => {
+    const scenario = await chaos.scenario();
+    return {
+      ...scenario,
+      name: 'fargate-chaos',
+      app: DRILL_APP,
+      chaos: { ...scenario.chaos, workersKilled: 0.01, workersFrozen: 0.015, workersStopped: 0.02 },
+      releases: scenario.releases.map((release) => atWork(release, { concurrency: 6, max: 4 })),
+    };
+  },
+};
+
+/**
+ * For the drill that goes by leases that nobody loses: a worker that a busy machine keeps for less than two seconds still
+ * renews them in time, and the two minutes to stop take five.
+ */
+const UNHURRIED = 25;
+
+/** Twice as long as a container has from the signal to stop until it is killed. */
+const LONG_TASKS: Traffic['inputs'] = [
+  { steps: 18, stepMs: 500, tools: 1 },
+  { steps: 30, stepMs: 300, tools: 2 },
+];
+
+/** Tasks that take longer than any stop timeout, under a deployment and with workers that are told to stop. */
+export const drain: NamedDrill = {
+  name: 'drain',
+  shows: 'tasks longer than the stop timeout outlive a deployment, and go on elsewhere where a worker is told to stop',
+  scenario: async (): Promise<Scenario> => ({
+    name: 'drain',
+    app: DRILL_APP,
+    speed: UNHURRIED,
+    traffic: { users: 20, tasks: 40, ratePerSecond: 1.5, maxWaiting: 16, inputs: LONG_TASKS },
+    secrets: SECRETS,
+    provider: PROVIDER,
+    stops: { workers: 3, everySeconds: 120 },
+    releases: ['first', 'second'].map((name) =>
+      atWork({ name, context: { variant: name }, expected: 'promoted' }, { concurrency: 4, max: 4 }),
+    ),
+  }),
+};
+
+/** A lane from no worker to as many as it may have, and back. */
+export const scaling: NamedDrill = {
+  name: 'scaling',
+  shows: 'workers come with the load, from none to the most, and go when it is over; none is ended at work',
+  scenario: async (): Promise<Scenario> => ({
+    name: 'scaling',
+    app: DRILL_APP,
+    speed: FAST,
+    traffic: {
+      users: 60,
+      tasks: 300,
+      ratePerSecond: 15,
+      maxWaiting: 40,
+      inputs: [
+        { steps: 3, stepMs: 300 },
+        { steps: 5, stepMs: 200, tools: 2 },
+      ],
+    },
+    secrets: SECRETS,
+    provider: PROVIDER,
+    scaling: { lane: 'stable', floor: 2, max: 6, firstWithinSeconds: 300 },
+    releases: [
+      atWork({ name: 'only', context: { variant: 'only' }, expected: 'promoted' }, { concurrency: 2, max: 6 }),
+    ],
+  }),
+};
+
+/** An agent in Python in a container of its own: in the rehearsal it is run by the machine's own python3. */
+export const pythonAgent: NamedDrill = {
+  name: 'python-agent',
+  shows:
+    'an agent in Python without any library of ours, in a container beside the worker, is rolled out (needs python3)',
+  scenario: async (): Promise<Scenario> => ({
+    name: 'python-agent',
+    app: 'node --import tsx examples/python-agent/app.ts',
+    speed: SPEED,
+    traffic: {
+      users: 20,
+      tasks: 120,
+      ratePerSecond: 6,
+      maxWaiting: 24,
+      inputs: [
+        { topic: 'containers', sources: ['the guide', 'a talk', 'two blogs'] },
+        { topic: 'queues', sources: ['the manual'] },
+      ],
+    },
+    secrets: SECRETS,
+    provider: { rules: [{ name: 'report', answer: { text: 'All of them agree.', latencyMs: { min: 5, max: 40 } } }] },
+    releases: [
+      { name: 'first', expected: 'promoted', traffic: { minShare: 0.3 } },
+      { name: 'quicker', context: { readSeconds: 0.05 }, expected: 'promoted' },
+    ],
+  }),
+};
+
+/** The release in containers, with an agent whose input says what it does. */
+function atWork(
+  { context, ...release }: ScenarioRelease,
+  workers: { readonly concurrency: number; readonly max: number },
+): ScenarioRelease {
+  return { ...release, context: { ...context, fargate: 'work', ...workers } };
+}

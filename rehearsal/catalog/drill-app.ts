@@ -1,0 +1,81 @@
+import type { Scenario, ScenarioRelease, Traffic } from '../drill/scenario/scenario';
+import type { ProviderRule } from '../provider';
+
+/** A drill that the repository keeps. */
+export interface NamedDrill {
+  readonly name: string;
+  /** What it shows, in one line. */
+  readonly shows: string;
+  scenario(): Promise<Scenario>;
+}
+
+/** Synthesizes examples/drill-agent; run in the folder of the package. */
+const APP = 'node --import tsx examples/drill-agent/app.ts';
+
+/** Cloud seconds per real second: the bake of four minutes takes eight seconds, and a gate needs some of them. */
+const SPEED = 30;
+
+/** For drills in which no gate has to see anything. */
+export const FAST = 60;
+
+const TRAFFIC: Traffic = {
+  users: 40,
+  tasks: 60,
+  ratePerSecond: 25,
+  inputs: [
+    ...Array.from({ length: 9 }, (_, n) => ({ text: `note it in line ${n + 1}` })),
+    { text: 'think long, then note it' },
+  ],
+  idempotentRepeats: 0.05,
+};
+
+/** What the agent is told to do by a release with nothing wrong. */
+const GOOD = { text: '{"toolCalls": 1, "score": 0.9}', inputTokens: 1000, outputTokens: 20, latencyMs: 10 } as const;
+
+/** How the provider answers one variant of the drill agent. */
+export interface Variant extends Omit<ProviderRule, 'name' | 'match'> {
+  readonly name: string;
+  /** Only the tasks that say so: one in ten says "think long". @default all */
+  readonly task?: string;
+}
+
+/** A release of the drill agent. */
+export function variant(name: string, release: Omit<ScenarioRelease, 'name' | 'context'>): ScenarioRelease {
+  return { name, context: { variant: name }, ...release };
+}
+
+/**
+ * A scenario on the drill agent. Variants that are not described are good ones.
+ *
+ * @param options.brokenProbe whether the variants' faults hit the preflight's probe too
+ */
+export function drillScenario(
+  name: string,
+  releases: readonly ScenarioRelease[],
+  variants: readonly Variant[] = [],
+  {
+    brokenProbe = false,
+    speed = SPEED,
+    ratePerSecond = TRAFFIC.ratePerSecond,
+  }: { readonly brokenProbe?: boolean; readonly speed?: number; readonly ratePerSecond?: number } = {},
+): Scenario {
+  return {
+    name,
+    app: APP,
+    speed,
+    traffic: { ...TRAFFIC, ratePerSecond },
+    secrets: [{ name: '*ProviderKey*', value: 'drill' }],
+    provider: {
+      rules: [
+        ...(brokenProbe ? [] : [{ name: 'probe', match: { messages: 'Task: probe' }, answer: GOOD }]),
+        ...variants.map(({ answer, task, ...rule }) => ({
+          ...rule,
+          match: { messages: { regex: `variant ${rule.name}\\.[^]*Task: ${task ?? ''}` } },
+          answer: { ...GOOD, ...answer },
+        })),
+        { name: 'good', answer: GOOD },
+      ],
+    },
+    releases: [...releases],
+  };
+}

@@ -1,0 +1,78 @@
+import type { Scenario, ScenarioRelease } from '../drill/scenario/scenario';
+import { drillScenario, FAST, type NamedDrill, variant } from './drill-app';
+
+export const preflightRefuses: NamedDrill = {
+  name: 'preflight-refuses',
+  shows: 'a release that cannot answer, or lacks a setting, is refused by the preflight: no user meets it',
+  scenario: async () =>
+    drillScenario(
+      'preflight-refuses',
+      [
+        variant('good', { expected: 'promoted', traffic: { minShare: 0.5 } }),
+        variant('mute', { expected: 'refused', because: { reason: 'preflight failed' }, traffic: { minShare: 0.25 } }),
+        {
+          name: 'unset',
+          context: { variant: 'good', maxLines: 'many' },
+          expected: 'refused',
+          because: { reason: 'MAX_LINES is malformed' },
+          traffic: { minShare: 0.25 },
+        },
+      ],
+      [{ name: 'mute', refusalRate: 1 }],
+      { brokenProbe: true },
+    ),
+};
+
+export const quietRelease: NamedDrill = {
+  name: 'quiet-release',
+  shows: 'a release that nobody used is not promoted: not enough evidence',
+  scenario: async () =>
+    fast('quiet-release', [
+      variant('good', { expected: 'promoted', traffic: { minShare: 1 } }),
+      variant('unseen', {
+        expected: 'rolled_back',
+        because: { reason: 'not enough evidence' },
+        traffic: { quiet: true },
+      }),
+    ]),
+};
+
+export const updateFailsAfterShift: NamedDrill = {
+  name: 'update-fails-after-shift',
+  shows: 'a stack update that fails when all users have been shifted puts everything back',
+  scenario: async () =>
+    fast('update-fails-after-shift', [
+      variant('good', { expected: 'promoted', traffic: { minShare: 0.3 } }),
+      variant('unlucky', {
+        expected: 'rolled_back',
+        because: { reason: 'the table is throttled' },
+        traffic: { minShare: 0.7 },
+        faults: [{ resource: '*/PromotedRecord/*', when: 'update', reason: 'the table is throttled' }],
+      }),
+    ]),
+};
+
+export const twoInARow: NamedDrill = {
+  name: 'two-in-a-row',
+  shows: 'two good releases, one right after the other, are both promoted',
+  scenario: async () =>
+    fast('two-in-a-row', [
+      variant('good', { expected: 'promoted', traffic: { minShare: 0.2 } }),
+      variant('better', { expected: 'promoted', traffic: { minShare: 0.4 } }),
+      variant('best', { expected: 'promoted', traffic: { minShare: 0.4 } }),
+    ]),
+};
+
+export const noChange: NamedDrill = {
+  name: 'no-change',
+  shows: 'deploying the same again changes nothing and shifts nobody',
+  scenario: async () =>
+    fast('no-change', [
+      variant('good', { expected: 'promoted', traffic: { minShare: 0.5 } }),
+      { ...variant('good', { expected: 'promoted', unchanged: true, traffic: { minShare: 0.5 } }), name: 'good-again' },
+    ]),
+};
+
+function fast(name: string, releases: readonly ScenarioRelease[]): Scenario {
+  return drillScenario(name, releases, [], { speed: FAST });
+}

@@ -1,0 +1,79 @@
+import { LinkedList, type ListNode } from './linked-list';
+
+/**
+ * Values that wait in groups, served round robin over the groups: a group with a backlog waits behind its own values and
+ * not in front of the others. Within a group, first come, first served. Every operation takes constant time.
+ */
+export class RoundRobinQueue<T> {
+  /** Groups with values, next to be served first. */
+  private readonly turns = new LinkedList<GroupLine<T>>();
+  private readonly groups = new Map<string, GroupLine<T>>();
+  private count = 0;
+
+  get size(): number {
+    return this.count;
+  }
+
+  /** @param groupId values without one share a group */
+  add(groupId: string | undefined, value: T): QueuePlace<T> {
+    const id = groupId ?? '';
+    let group = this.groups.get(id);
+    if (group === undefined) {
+      group = { id, members: new LinkedList<T>(), turn: undefined };
+      group.turn = this.turns.push(group);
+      this.groups.set(id, group);
+    }
+    this.count += 1;
+    return { group, node: group.members.push(value) };
+  }
+
+  /** Takes the next value; its group goes to the end of the turns. */
+  take(): T | undefined {
+    const group = this.turns.first;
+    const value = group?.members.shift();
+    if (group === undefined || value === undefined) {
+      return undefined;
+    }
+    this.count -= 1;
+    this.endTurn(group);
+    if (group.members.size > 0) {
+      group.turn = this.turns.push(group);
+    } else {
+      this.groups.delete(group.id);
+    }
+    return value;
+  }
+
+  /** Takes a value out of turn. */
+  remove(place: QueuePlace<T>): void {
+    const { group, node } = place;
+    if (node.list !== group.members) {
+      return;
+    }
+    group.members.remove(node);
+    this.count -= 1;
+    if (group.members.size === 0) {
+      this.endTurn(group);
+      this.groups.delete(group.id);
+    }
+  }
+
+  private endTurn(group: GroupLine<T>): void {
+    if (group.turn !== undefined) {
+      this.turns.remove(group.turn);
+      group.turn = undefined;
+    }
+  }
+}
+
+/** Where a value stands in the line. */
+export interface QueuePlace<T> {
+  readonly group: GroupLine<T>;
+  readonly node: ListNode<T>;
+}
+
+interface GroupLine<T> {
+  readonly id: string;
+  readonly members: LinkedList<T>;
+  turn: ListNode<GroupLine<T>> | undefined;
+}

@@ -1,0 +1,111 @@
+import type { CloudEvent, RehearsalCloud } from '../../cloud';
+import type { GateReading } from '../report/history';
+import type { Progress } from '../report/progress';
+import { describeGate, type Gate, readGates } from './gates';
+
+/** Turns what happens in the cloud into lines, and keeps what the gates said when a deployment was decided. */
+export class CloudWatcher {
+  private subject = '';
+  private gates: readonly Gate[] = [];
+  private readings: readonly GateReading[] | undefined;
+  private cloud: RehearsalCloud | undefined;
+  private detached = false;
+
+  constructor(
+    private readonly progress: Progress,
+    /** Keeps every event, for `--keep`. */
+    private readonly keep: (event: CloudEvent) => void,
+  ) {}
+
+  attach(cloud: RehearsalCloud): void {
+    this.cloud = cloud;
+  }
+
+  /** What the cloud does while it is being stopped is no news. */
+  detach(): void {
+    this.detached = true;
+  }
+
+  /** From now on events belong to this release. */
+  begin(subject: string, gates: readonly Gate[]): void {
+    this.subject = subject;
+    this.gates = gates;
+    this.readings = undefined;
+  }
+
+  /** What the gates said when the deployment was decided, or say now if it has not been. */
+  decided(): readonly GateReading[] {
+    return this.readings ?? this.read();
+  }
+
+  readonly onEvent = (event: CloudEvent): void => {
+    if (this.detached) {
+      return;
+    }
+    this.keep(event);
+    switch (event.kind) {
+      case 'codedeploy':
+        this.onCodeDeploy(event);
+        break;
+      case 'alarm':
+        this.onAlarm(event);
+        break;
+      case 'stack':
+        // A failed shift has been told by its gate or its hook.
+        if (event.status.endsWith('_FAILED') && event.type !== 'AWS::Lambda::Alias') {
+          this.progress.say(this.subject, `${event.path}: ${event.status}: ${event.reason ?? ''}`, 'bad');
+        } else if (event.status.includes('ROLLBACK_IN_PROGRESS')) {
+          this.progress.say(this.subject, 'CloudFormation puts everything back', 'bad');
+        }
+        break;
+      case 'progress':
+      case 'notification':
+        break;
+    }
+  };
+
+  private onCodeDeploy(event: Extract<CloudEvent, { kind: 'codedeploy' }>): void {
+    switch (event.event) {
+      case 'lifecycle':
+        // Failures are told with their reason when the deployment has ended.
+        if (/^(Before|After)AllowTraffic: Succeeded/.test(event.message)) {
+          const hook = event.message.startsWith('Before') ? 'preflight: the release answers' : 'evidence: seen at work';
+          this.progress.say(this.subject, hook, 'good');
+        }
+        break;
+      case 'shift':
+        this.progress.say(
+          this.subject,
+          `shift: ${Math.round((event.weight ?? 0) * 100)} % of the users to the candidate`,
+        );
+        break;
+      case 'rollback':
+        this.progress.say(this.subject, 'CodeDeploy takes all users back to the stable release', 'bad');
+        break;
+      case 'created':
+      case 'alarm':
+      case 'ended':
+        break;
+    }
+    // What the alarms say at the first of these decided the deployment; later on they judge something else.
+    if (['alarm', 'rollback', 'ended'].includes(event.event) && this.readings === undefined) {
+      this.readings = this.read();
+    }
+  }
+
+  private onAlarm(event: Extract<CloudEvent, { kind: 'alarm' }>): void {
+    const gate = this.gates.find((candidate) => candidate.alarm === event.name);
+    if (gate !== undefined && (event.to === 'ALARM' || event.from === 'ALARM')) {
+      const reading = this.read().find(({ name }) => name === gate.name);
+      const text =
+        reading === undefined ? `gate ${gate.name} in ${event.to}` : describeGate({ ...reading, state: event.to });
+      this.progress.say(this.subject, text, event.to === 'ALARM' ? 'bad' : 'good');
+    } else if (gate === undefined && event.to === 'ALARM') {
+      this.progress.say(this.subject, `alarm ${event.name}: ${event.reason}`, 'bad');
+    }
+  }
+
+  private read(): readonly GateReading[] {
+    return this.cloud === undefined ? [] : readGates(this.gates, this.cloud.alarms());
+  }
+}

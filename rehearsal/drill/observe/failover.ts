@@ -1,0 +1,21 @@
+import type { ScriptedProvider } from '../../provider';
+import type { DrillHistory } from '../report/history';
+import type { Scenario } from '../scenario/scenario';
+
+/** What the provider saw of a model that was away, if the scenario has one. */
+export function failoverOf({ failover }: Scenario, provider: ScriptedProvider): Pick<DrillHistory, 'failover'> {
+  if (failover === undefined) {
+    return {};
+  }
+  const { rule, model, mostFailures } = failover;
+  const counts = provider.counts();
+  return {
+    failover: {
+      model,
+      mostFailures,
+      failures: counts.find((count) => count.rule === rule)?.errors ?? 0,
+      silentRules: counts.filter(({ answers }) => answers === 0).map((count) => count.rule),
+      fallbackAnswers: counts.filter((count) => count.rule !== rule).reduce((sum, { answers }) => sum + answers, 0),
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import type { Verdict } from '../scenario/scenario';
+import type { ValvePeriod } from './history';
+
+/** What CloudFormation and CodeDeploy said of one deployment. Times are cloud milliseconds since 1970. */
+export interface DeploymentFacts {
+  /** `CREATE_COMPLETE`, `UPDATE_ROLLBACK_COMPLETE`, … */
+  readonly status: string;
+  /** First failure, as CloudFormation shows it. */
+  readonly failure: string | undefined;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** The traffic shift, if there was one. */
+  readonly shift:
+    | {
+        readonly steps: readonly { readonly at: number; readonly weight: number }[];
+        readonly endedAt: number | undefined;
+        /** What stopped it, in words: gates with their values, or a hook's finding. Empty: nothing did. */
+        readonly stoppedFor: readonly string[];
+      }
+    | undefined;
+  /** A change of the flags reached workers, and with them users. */
+  readonly flagsGrew?: boolean;
+  /** When the release was written down as promoted, if it was. */
+  readonly promotedAt: number | undefined;
+}
+
+export interface Outcome {
+  readonly verdict: Verdict;
+  readonly reason: string;
+}
+
+const COMPLETED: ReadonlySet<string> = new Set(['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'NO_CHANGES']);
+
+/** Whether the stack came to rest, be it at the new or at the old state. */
+export function isSettled(status: string): boolean {
+  return COMPLETED.has(status) || status === 'ROLLBACK_COMPLETE' || status === 'UPDATE_ROLLBACK_COMPLETE';
+}
+
+/** What became of the release: taken back if any user may have met it, refused if none could. */
+export function outcomeOf(facts: DeploymentFacts): Outcome {
+  if (COMPLETED.has(facts.status)) {
+    return { verdict: 'promoted', reason: promotionReason(facts) };
+  }
+  const met = (facts.shift?.steps.some((step) => step.weight > 0) ?? false) || facts.flagsGrew === true;
+  const known = facts.shift?.stoppedFor ?? [];
+  const failure = facts.failure === undefined ? [] : [facts.failure];
+  const unsettled = isSettled(facts.status) ? [] : [`the stack is left in ${facts.status}`];
+  return {
+    verdict: met ? 'rolled_back' : 'refused',
+    // What stopped the shift explains it better than the failure of the resource that follows from it.
+    reason: [...(known.length > 0 ? known : failure), ...unsettled].join('; ') || facts.status,
+  };
+}
+
+function promotionReason(facts: DeploymentFacts): string {
+  if (facts.status === 'NO_CHANGES') {
+    return 'nothing to change';
+  }
+  if (facts.shift === undefined) {
+    return facts.status === 'CREATE_COMPLETE'
+      ? 'first deployment: there is nobody to shift'
+      : 'updated without a shift';
+  }
+  const largest = facts.shift.steps.map((step) => `${Math.round(step.weight * 100)} %`).join(', ');
+  return `no gate fired at ${largest}`;
+}
+
+/**
+ * How far the valve was open, and when. Where an alias was put back without a shift the moment is not known: the
+ * periods before and after overlap then.
+ */
+export function valvePeriods(facts: DeploymentFacts): readonly ValvePeriod[] {
+  const steps = [...(facts.shift?.steps ?? [])].sort((a, b) => a.at - b.at);
+  const first = steps[0];
+  const last = steps.at(-1);
+  if (first === undefined || last === undefined) {
+    return [{ share: 0, from: facts.startedAt, to: Number.POSITIVE_INFINITY }];
+  }
+  const closedBy = facts.promotedAt ?? facts.endedAt;
+  const periods: ValvePeriod[] = [{ share: 0, from: facts.startedAt, to: first.at }];
+  steps.forEach((step, index) => {
+    const next = steps[index + 1]?.at ?? (step.weight === 0 ? Number.POSITIVE_INFINITY : closedBy);
+    periods.push({ share: step.weight, from: step.at, to: next });
+  });
+  if (last.weight > 0) {
+    const closedFrom = facts.promotedAt ?? facts.shift?.endedAt ?? last.at;
+    periods.push({ share: 0, from: closedFrom, to: Number.POSITIVE_INFINITY });
+  }
+  return periods;
+}
+
+/** Real seconds from the first shift of traffic to the end of the last. */
+export function shiftSecondsOf(facts: DeploymentFacts, speed: number): number {
+  const first = facts.shift?.steps[0];
+  const last = facts.shift?.steps.at(-1);
+  if (first === undefined || last === undefined) {
+    return 0;
+  }
+  return ((facts.shift?.endedAt ?? last.at) - first.at) / speed / 1000;
+}

@@ -1,0 +1,218 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { constants, setPriority } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { digestOf, type Json } from '../../../lib/contract';
+import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
+
+/** The app could not be synthesized. The message ends with what the app wrote to stderr. */
+export class SynthesisError extends Error {
+  override readonly name = 'SynthesisError';
+}
+
+export interface SynthesisRequest {
+  /** Shell command, or a folder that holds a finished cloud assembly. */
+  readonly app: string;
+  /** On top of cdk.json and cdk.context.json. */
+  readonly context: Readonly<Record<string, Json>>;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface SynthesizerOptions {
+  /** Folder with cdk.json: where the app's command runs. */
+  readonly directory: string;
+  /** Folder that assemblies are written to. */
+  readonly output: string;
+  /** Ends a command that is still running. */
+  readonly signal: AbortSignal;
+}
+
+/** What the CDK's command line sets for every app, so that paths of constructs and assets are in the template. */
+const TOOL_CONTEXT = {
+  'aws:cdk:enable-path-metadata': true,
+  'aws:cdk:enable-asset-metadata': true,
+  'aws:cdk:disable-version-reporting': true,
+  'aws:cdk:bundling-stacks': ['**'],
+} as const;
+
+const cdkJsonSchema = z.looseObject({
+  app: z.string().optional(),
+  context: z.record(z.string(), z.json()).optional(),
+});
+
+const manifestSchema = z.looseObject({
+  missing: z.array(z.looseObject({ key: z.string() })).optional(),
+});
+
+/** How much of a failed app's stderr goes into the message. */
+const STDERR_CHARACTERS = 4_000;
+
+/**
+ * Runs the app as `cdk synth` does, once per different command and context. Does not look anything up in an account: an
+ * app whose context is missing values is refused. Leaves the CDK's validation of templates, which takes longer than all
+ * the rest, to `cdk synth` itself, unless the environment asks for it (`CDK_VALIDATION=true`).
+ */
+export class Synthesizer {
+  private readonly assemblies = new Map<string, Promise<string>>();
+
+  constructor(private readonly options: SynthesizerOptions) {}
+
+  /** Command in cdk.json, if there is one. */
+  async defaultApp(): Promise<string | undefined> {
+    return (await this.readCdkJson('cdk.json')).app;
+  }
+
+  /** Folder of the cloud assembly. Starts at once; the same request is answered with the same assembly. */
+  synthesize(request: SynthesisRequest): Promise<string> {
+    const key = digestOf({ app: request.app, context: request.context, environment: request.environment });
+    const known = this.assemblies.get(key);
+    if (known !== undefined) {
+      return known;
+    }
+    const assembly = this.run(request, join(this.options.output, `assembly-${key.slice(0, 12)}`));
+    assembly.catch(() => undefined); // The caller may await it only later.
+    this.assemblies.set(key, assembly);
+    return assembly;
+  }
+
+  /** Resolves when no app runs any more, however they ended. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.assemblies.values());
+  }
+
+  private async run(request: SynthesisRequest, output: string): Promise<string> {
+    const finished = resolve(this.options.directory, request.app);
+    if (existsSync(join(finished, 'manifest.json')) && (await stat(finished)).isDirectory()) {
+      await refuseMissingContext(finished);
+      return finished;
+    }
+    await mkdir(output, { recursive: true });
+    const { context: ownContext } = await this.readCdkJson('cdk.json');
+    const context = {
+      ...TOOL_CONTEXT,
+      ...ownContext,
+      ...(await this.readJson('cdk.context.json')),
+      ...request.context,
+    };
+    await this.spawn(request, {
+      CDK_VALIDATION: 'false',
+      ...process.env,
+      ...request.environment,
+      CDK_OUTDIR: output,
+      CDK_CONTEXT_JSON: JSON.stringify(context),
+      CDK_DEFAULT_ACCOUNT: REHEARSAL_ACCOUNT,
+      CDK_DEFAULT_REGION: REHEARSAL_REGION,
+    });
+    if (!existsSync(join(output, 'manifest.json'))) {
+      throw new SynthesisError(
+        `${request.app}: ended well but wrote no cloud assembly: expected it to synthesize a CDK app (call app.synth())`,
+      );
+    }
+    await refuseMissingContext(output);
+    return output;
+  }
+
+  private spawn(request: SynthesisRequest, environment: NodeJS.ProcessEnv): Promise<void> {
+    const { directory, signal } = this.options;
+    return new Promise((resolvePromise, reject) => {
+      signal.throwIfAborted();
+      // A process group of its own: the shell's children must end with it.
+      const child = spawn(request.app, {
+        cwd: directory,
+        env: environment,
+        shell: true,
+        detached: true,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      if (child.pid !== undefined) {
+        yieldTo(child.pid);
+      }
+      let stderr = '';
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        stderr = (stderr + text).slice(-STDERR_CHARACTERS);
+      });
+      const stop = () => {
+        if (child.pid !== undefined) {
+          endGroup(child.pid);
+        }
+      };
+      signal.addEventListener('abort', stop, { once: true });
+      process.once('exit', stop);
+      const settle = (error: Error | undefined) => {
+        signal.removeEventListener('abort', stop);
+        process.off('exit', stop);
+        if (error === undefined) {
+          resolvePromise();
+        } else {
+          reject(error);
+        }
+      };
+      child.on('error', (error) => settle(new SynthesisError(`${request.app}: cannot be run: ${error.message}`)));
+      child.on('close', (code, killedBy) => {
+        if (signal.aborted) {
+          settle(new SynthesisError(`${request.app}: interrupted`));
+        } else if (code !== 0) {
+          const end = code === null ? `was ended by ${killedBy}` : `ended with exit code ${code}`;
+          settle(new SynthesisError(`${request.app}: ${end}${stderr === '' ? '' : `:\n${stderr.trimEnd()}`}`));
+        } else {
+          settle(undefined);
+        }
+      });
+    });
+  }
+
+  private async readCdkJson(name: string): Promise<z.infer<typeof cdkJsonSchema>> {
+    const parsed = cdkJsonSchema.safeParse(await this.readJson(name));
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0];
+      throw new SynthesisError(
+        `${join(this.options.directory, name)}: ${z.core.toDotPath(issue?.path ?? [])}: ${issue?.message}`,
+      );
+    }
+    return parsed.data;
+  }
+
+  private async readJson(name: string): Promise<Record<string, Json>> {
+    const file = join(this.options.directory, name);
+    if (!existsSync(file)) {
+      return {};
+    }
+    try {
+      return z.record(z.string(), z.json()).parse(JSON.parse(await readFile(file, 'utf8')));
+    } catch (error) {
+      throw new SynthesisError(
+        `${file}: is not a JSON object: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+}
+
+async function refuseMissingContext(assembly: string): Promise<void> {
+  const file = join(assembly, 'manifest.json');
+  const manifest = manifestSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+  const missing = (manifest.missing ?? []).map(({ key }) => key);
+  if (missing.length > 0) {
+    throw new SynthesisError(
+      `${file}: the app looks up ${missing.join(', ')}, and the rehearsal asks no account: run \`cdk synth\` once so that cdk.context.json holds the answers, or pass the values in`,
+    );
+  }
+}
+
+/** Releases are synthesized ahead while others are rehearsed: those have the first claim to the processor. */
+function yieldTo(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // Not on this system, or it has ended already.
+  }
+}
+
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGTERM');
+  } catch {
+    // It ended by itself.
+  }
+}

@@ -1,0 +1,65 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { z } from 'zod';
+import { runPreflight } from '../../../lambda/functions/preflight/preflight';
+import { documentClient } from '../../../lambda/shared/aws/clients/dynamodb';
+import { TaskQueues } from '../../../lambda/shared/tasks/task-queues';
+import { TaskTable } from '../../../lambda/shared/tasks/task-table';
+import { probeCheckSchema } from '../../../lib/contract';
+import type { RehearsalClock } from '../../core/clock';
+import type { OperatorAccess } from '../observe/operator-access';
+import type { AgentUnderTest } from '../scenario/agent-under-test';
+
+/** Cloud seconds that the probe may take. */
+const PROBE_SECONDS = 600;
+
+/** How far a probe came. */
+export interface ProbeOutcome {
+  /**
+   * `passed`; `unanswered`: everything works, but the agent could not use what the provider answered, which is no wonder
+   * when no scenario says what that is; `failed`: something is wrong with the deployment.
+   */
+  readonly kind: 'passed' | 'unanswered' | 'failed';
+  readonly reason: string;
+}
+
+/** Check of the probe that depends on the model's answer. */
+const AGENT_CHECK = 'agent';
+
+/** Sends the preflight's probe through the agent: queue, worker, behavior, secrets, store, model. */
+export async function sendProbe(
+  access: OperatorAccess,
+  agent: AgentUnderTest,
+  clock: RehearsalClock,
+  signal: AbortSignal,
+): Promise<ProbeOutcome> {
+  const tables = new DynamoDBClient(access);
+  const queues = new SQSClient(access);
+  try {
+    const verdict = await runPreflight(
+      {
+        agent: agent.name,
+        release: agent.release,
+        timeoutSeconds: PROBE_SECONDS,
+        tasks: new TaskTable(documentClient(tables), agent.tasksTable),
+        queues: new TaskQueues(queues, agent.queues),
+        // Nobody here writes a log that CloudWatch reads. Queues of the rehearsal are never late with their own metrics.
+        metrics: { probeSent: () => undefined },
+        clock,
+      },
+      signal,
+    );
+    if (verdict.passed) {
+      return { kind: 'passed', reason: verdict.reason };
+    }
+    const checks = z.array(probeCheckSchema).safeParse(verdict.details?.checks);
+    const failed = checks.success ? checks.data.filter(({ ok }) => !ok) : [];
+    const [first] = failed;
+    return first !== undefined && failed.every(({ name }) => name === AGENT_CHECK)
+      ? { kind: 'unanswered', reason: first.message ?? 'no reason given' }
+      : { kind: 'failed', reason: verdict.reason };
+  } finally {
+    tables.destroy();
+    queues.destroy();
+  }
+}

@@ -1,2 +1,0 @@
-export { Front, type FrontProps, type HttpHandler } from './front';
-export { type CredentialScope, credentialScope } from './identity';

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import type { Inventory, Item } from './inventory';
+import { egressSchema, ingressSchema, TYPES } from './resource-types';
+
+/** Where something is in a network, and how it is let out. */
+export interface Place {
+  readonly subnet: string;
+  readonly publicIp: boolean;
+  readonly securityGroups: readonly string[];
+}
+
+type Ingress = z.infer<typeof ingressSchema>;
+type Egress = z.infer<typeof egressSchema>;
+
+const ANYWHERE = '0.0.0.0/0';
+const HTTPS = 443;
+
+/**
+ * Why a service of AWS cannot be reached from a place over HTTPS; undefined when it can. It can through the internet, with a
+ * public address in a subnet that has a way to an internet gateway, or through an endpoint in the VPC. A subnet that is not of
+ * this cloud is taken for one from which everything is reached.
+ *
+ * Rules of security groups are judged by group and by address block as far as those are the whole VPC's or everything; network
+ * ACLs are not there.
+ *
+ * @param service as endpoints name it: `sqs`, `ecr.api`; `internet` for what is not AWS
+ * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html
+ * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html
+ */
+export function unreachable(inventory: Inventory, place: Place, service: string): string | undefined {
+  const subnet = inventory.get(place.subnet);
+  if (subnet === undefined) {
+    return undefined;
+  }
+  const table = routeTableOf(inventory, subnet);
+  const gateway = inventory
+    .ofType(TYPES.ROUTE)
+    .find(({ properties }) => properties.RouteTableId === table && properties.DestinationCidrBlock === ANYWHERE);
+  const egress = place.securityGroups.flatMap((group) => egressOf(inventory, group));
+  if (gateway !== undefined && place.publicIp) {
+    const out = egress.some((rule) => rule.CidrIp === ANYWHERE && covers(rule));
+    return out ? undefined : `no security group of ${place.securityGroups.join(', ')} lets HTTPS out to ${ANYWHERE}`;
+  }
+  const found = endpointsOf(inventory, subnet, table, service);
+  if (found.length === 0) {
+    const way = gateway === undefined ? 'has no way to the internet' : 'is public, and there is no public address';
+    return `subnet ${place.subnet} ${way}, and there is no endpoint of ${service}`;
+  }
+  const open = found.some((endpoint) => letsIn(inventory, endpoint, place, egress));
+  return open ? undefined : `security groups keep HTTPS from the endpoint of ${service}`;
+}
+
+function routeTableOf(inventory: Inventory, subnet: Item): unknown {
+  return inventory.ofType(TYPES.ASSOCIATION).find(({ properties }) => properties.SubnetId === subnet.id)?.properties
+    .RouteTableId;
+}
+
+function endpointsOf(inventory: Inventory, subnet: Item, table: unknown, service: string): readonly Item[] {
+  return inventory.ofType(TYPES.ENDPOINT).filter(({ properties }) => {
+    const named = String(properties.ServiceName).endsWith(`.${service}`);
+    if (!named || properties.VpcId !== subnet.properties.VpcId) {
+      return false;
+    }
+    return properties.VpcEndpointType === 'Interface'
+      ? // Else the service's own name leads to its public addresses.
+        properties.PrivateDnsEnabled === true
+      : (properties.RouteTableIds as readonly string[] | undefined)?.includes(String(table)) === true;
+  });
+}
+
+function letsIn(inventory: Inventory, endpoint: Item, place: Place, egress: readonly Egress[]): boolean {
+  const { properties } = endpoint;
+  const out = (group?: string) =>
+    egress.some(
+      (rule) =>
+        covers(rule) &&
+        (rule.CidrIp === ANYWHERE ||
+          rule.CidrIp === inventory.get(String(properties.VpcId))?.properties.CidrBlock ||
+          rule.DestinationPrefixListId !== undefined ||
+          rule.DestinationSecurityGroupId === group),
+    );
+  if (properties.VpcEndpointType !== 'Interface') {
+    return out();
+  }
+  const vpc = inventory.get(String(properties.VpcId))?.properties.CidrBlock;
+  const groups = (properties.SecurityGroupIds as readonly string[] | undefined) ?? [];
+  return groups.some(
+    (group) =>
+      out(group) &&
+      ingressOf(inventory, group).some(
+        (rule) =>
+          covers(rule) &&
+          (rule.CidrIp === ANYWHERE ||
+            rule.CidrIp === vpc ||
+            place.securityGroups.includes(rule.SourceSecurityGroupId ?? '')),
+      ),
+  );
+}
+
+/** Rules of a group that was given none: everything may leave. */
+const ALL_OUT: Egress = { CidrIp: ANYWHERE, IpProtocol: '-1' };
+
+function egressOf(inventory: Inventory, group: string): readonly Egress[] {
+  const own = inventory.get(group)?.properties.SecurityGroupEgress;
+  const further = inventory.ofType(TYPES.EGRESS).filter(({ properties }) => properties.GroupId === group);
+  const inline = z.array(egressSchema).safeParse(own);
+  return [
+    ...(inline.success ? inline.data : [ALL_OUT]),
+    ...further.flatMap(({ properties: { GroupId: _, ...rule } }) => egressSchema.safeParse(rule).data ?? []),
+  ];
+}
+
+function ingressOf(inventory: Inventory, group: string): readonly Ingress[] {
+  const inline = z.array(ingressSchema).safeParse(inventory.get(group)?.properties.SecurityGroupIngress);
+  const further = inventory.ofType(TYPES.INGRESS).filter(({ properties }) => properties.GroupId === group);
+  return [
+    ...(inline.data ?? []),
+    ...further.flatMap(({ properties: { GroupId: _, ...rule } }) => ingressSchema.safeParse(rule).data ?? []),
+  ];
+}
+
+function covers({
+  IpProtocol,
+  FromPort = 0,
+  ToPort = 65_535,
+}: Pick<Ingress, 'IpProtocol' | 'FromPort' | 'ToPort'>): boolean {
+  return IpProtocol === '-1' || (IpProtocol === 'tcp' && FromPort <= HTTPS && ToPort >= HTTPS);
+}

@@ -1,0 +1,89 @@
+import { checkInvariants } from '../../../../rehearsal/drill/invariants';
+import { findLeaks, plantedSecrets } from '../../../../rehearsal/drill/observe/leaks';
+import type { Scenario } from '../../../../rehearsal/drill/scenario/scenario';
+import { history } from '../histories';
+
+const KEY = 'sk-planted-4f1c20';
+
+const scenario: Scenario = {
+  name: 'planted',
+  secrets: [
+    { name: '*Key*', value: KEY },
+    { name: '*Short*', value: 'drill' },
+  ],
+  releases: [{ name: 'first', expected: 'promoted' }],
+};
+
+const rotating: Scenario = {
+  ...scenario,
+  rotation: {
+    secrets: ['*'],
+    times: 2,
+    graceSeconds: 600,
+    poolKeys: ['sk-pool-1-77ab3c', 'sk-pool-2-5f0c1d'],
+    adminKey: 'sk-admin-90d4e1',
+    project: 'proj_1',
+  },
+};
+
+/** What a run leaves, with one text in one place. */
+function cloud({ line = 'a line', trace = 'model', item = 'a value', message = 'a task' } = {}) {
+  return {
+    logGroups: () => ['/quiet', '/worker'],
+    logLines: (group: string) => (group === '/quiet' ? [] : [{ message: line }]),
+    traces: () => [{ id: '1-a', documents: [{ name: trace }] }],
+    tables: { names: () => ['tasks'], scan: async () => [{ pk: 'T#1', deep: { error: item } }] },
+    queues: () => [{ name: 'dead' }],
+    messagesIn: () => [message],
+  };
+}
+
+test('looks for keys, and not for texts that stand anywhere by chance', () => {
+  expect(plantedSecrets(scenario)).toEqual([KEY]);
+  expect(plantedSecrets(rotating)).toEqual([KEY, 'sk-pool-1-77ab3c', 'sk-pool-2-5f0c1d', 'sk-admin-90d4e1']);
+});
+
+test('a run that leaves no key says where it looked', async () => {
+  const leaks = await findLeaks(cloud(), scenario, { 'the report': '{}' });
+  expect(leaks).toEqual({ secrets: 1, looked: { lines: 1, traces: 1, items: 1, messages: 1 }, found: [] });
+});
+
+test.each([
+  ['a log line', { line: `{"reason":"invalid key ${KEY}"}` }, '/worker'],
+  ['a trace', { trace: KEY }, 'trace 1-a'],
+  ['an item', { item: `the model did not take ${KEY}` }, 'table tasks'],
+  ['a message', { message: KEY }, 'queue dead'],
+])('finds a key in %s', async (_, places, found) => {
+  expect((await findLeaks(cloud(places), scenario, {}))?.found).toEqual([found]);
+});
+
+test('finds a key in what is handed in, and keys that were made on the way', async () => {
+  expect((await findLeaks(cloud(), scenario, { 'the report': `"${KEY}"` }))?.found).toEqual(['the report']);
+  const made = cloud({ line: 'sk-svcacct-0a1b2c3d' });
+  expect((await findLeaks(made, rotating, {}))?.found).toEqual(['/worker']);
+});
+
+test('a scenario without keys is not judged', async () => {
+  expect(await findLeaks(cloud(), { ...scenario, secrets: [{ name: '*', value: 'drill' }] }, {})).toBeUndefined();
+});
+
+describe('keys-stay-secret', () => {
+  const looked = { lines: 3, traces: 2, items: 5, messages: 0 };
+  const judged = (leaks?: NonNullable<Parameters<typeof history>[0]>['leaks']) =>
+    checkInvariants(history(leaks === undefined ? {} : { leaks })).find(({ name }) => name === 'keys-stay-secret');
+
+  test('holds when none was found', () => {
+    expect(judged({ secrets: 2, looked, found: [] })).toMatchObject({
+      held: true,
+      detail: '2 keys in none of 3 log lines, 2 traces, 5 items',
+    });
+    expect(judged()).toMatchObject({ held: true, detail: 'not judged: the scenario plants no key' });
+  });
+
+  test('fails for each place that holds one, and where there was nothing to look at', () => {
+    expect(judged({ secrets: 2, looked: { ...looked, traces: 0 }, found: ['/worker'] })).toMatchObject({
+      held: false,
+      detail: 'a key stands in /worker; no traces to look at',
+    });
+  });
+});

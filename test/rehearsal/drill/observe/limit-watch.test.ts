@@ -1,0 +1,44 @@
+import type { CloudEvent } from '../../../../rehearsal/cloud';
+import { LimitWatch, startOf } from '../../../../rehearsal/drill/observe/limit-watch';
+import type { Scenario } from '../../../../rehearsal/drill/scenario/scenario';
+
+const scenario: Scenario = { name: 'any', releases: [{ name: 'first', expected: 'promoted' }] };
+const budget = { dollars: 1, mostDollars: 2 };
+
+const alarm = (name: string, to: 'ALARM' | 'OK'): CloudEvent => ({
+  kind: 'alarm',
+  at: 0,
+  name,
+  from: 'OK',
+  to,
+  reason: '',
+});
+
+test('a drill of a budget begins with a day of UTC, whatever the time is; others begin now', () => {
+  const start = startOf({ ...scenario, budget }) ?? Number.NaN;
+  expect(new Date(start).toISOString()).toMatch(/T00:00:00\.000Z$/);
+  expect(Date.now() - start).toBeGreaterThanOrEqual(0);
+  expect(Date.now() - start).toBeLessThanOrEqual(86_400_000);
+  expect(startOf(scenario)).toBeUndefined();
+});
+
+test('a budget is nearly used up when its alarm has fired, and no other one', () => {
+  const watch = new LimitWatch(() => 0);
+  watch.onEvent(alarm('Stack-AgentGateserrors', 'ALARM'));
+  watch.onEvent(alarm('Stack-AgentBudgetAlarm1', 'OK'));
+  expect(watch.isBudgetNearlyUsedUp).toBe(false);
+  watch.onEvent(alarm('Stack-AgentBudgetAlarm1', 'ALARM'));
+  watch.onEvent(alarm('Stack-AgentBudgetAlarm1', 'OK'));
+  expect(watch.isBudgetNearlyUsedUp).toBe(true);
+  expect(watch.history({ ...scenario, budget }).budget).toEqual({ ...budget, alarmFired: true });
+});
+
+test('calls to the provider are kept with their times', () => {
+  let now = 5;
+  const watch = new LimitWatch(() => now);
+  watch.onPrompt();
+  now = 9;
+  watch.onPrompt();
+  const limit = { perMinute: 1, most: 2, leastUsed: 0.9 };
+  expect(watch.history({ ...scenario, limit }).limit).toEqual({ ...limit, calls: [5, 9] });
+});

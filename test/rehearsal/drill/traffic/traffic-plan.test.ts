@@ -1,0 +1,82 @@
+import type { Traffic } from '../../../../rehearsal/drill/scenario/scenario';
+import { TrafficPlan } from '../../../../rehearsal/drill/traffic/traffic-plan';
+
+const traffic: Traffic = {
+  users: 10,
+  tasks: 100,
+  ratePerSecond: 10,
+  inputs: [{ question: 'Hello from {{user}}, task {{task}}', tags: ['{{user}}', 1] }],
+};
+const take = (plan: TrafficPlan, count: number) => Array.from({ length: count }, () => plan.next());
+
+describe('TrafficPlan', () => {
+  test('lets users take turns in a fixed order, so that the tasks of a user are evenly apart', () => {
+    const users = take(new TrafficPlan(traffic, 1), 30).map((request) => request.user);
+    expect(new Set(users.slice(0, 10)).size).toBe(10);
+    expect(users.slice(10, 20)).toEqual(users.slice(0, 10));
+    expect(users.slice(0, 10)).not.toEqual([...users.slice(0, 10)].sort());
+  });
+
+  test('fills in user and number of the task', () => {
+    const [first] = take(new TrafficPlan(traffic, 1), 1);
+    expect(first?.body).toEqual({
+      user: first?.user,
+      input: { question: `Hello from ${first?.user}, task 1`, tags: [first?.user, 1] },
+    });
+  });
+
+  test('is the same for the same seed and another for another', () => {
+    const rich: Traffic = { ...traffic, sessions: 2, priorities: { high: 1, low: 3 }, idempotentRepeats: 0.3 };
+    expect(take(new TrafficPlan(rich, 1), 50)).toEqual(take(new TrafficPlan(rich, 1), 50));
+    expect(take(new TrafficPlan(rich, 1), 50)).not.toEqual(take(new TrafficPlan(rich, 2), 50));
+  });
+
+  test('repeats the share asked for: same body, same key, later, once', () => {
+    const plan = new TrafficPlan({ ...traffic, idempotentRepeats: 0.2 }, 1);
+    const requests = take(plan, 1200);
+    const repeats = requests.filter((request) => request.repeats !== undefined);
+    expect(plan.planned).toBe(requests.length - repeats.length);
+    expect(repeats.length / plan.planned).toBeGreaterThan(0.15);
+    expect(repeats.length / plan.planned).toBeLessThan(0.25);
+    for (const repeat of repeats) {
+      const first = requests[repeat.repeats ?? -1];
+      expect(first).toMatchObject({ user: repeat.user, body: repeat.body, idempotencyKey: repeat.idempotencyKey });
+      expect(first?.sequence).toBeLessThan(repeat.sequence);
+    }
+    expect(new Set(repeats.map((repeat) => repeat.repeats)).size).toBe(repeats.length);
+  });
+
+  test('keeps to the weights of the priorities and the number of sessions', () => {
+    const requests = take(new TrafficPlan({ ...traffic, priorities: { high: 1, low: 3 }, sessions: 2 }, 1), 400);
+    const high = requests.filter((request) => request.body.priority === 'high').length;
+    expect(high).toBeGreaterThan(70);
+    expect(high).toBeLessThan(130);
+    expect(requests.every((request) => request.body.priority !== 'normal')).toBe(true);
+    expect(new Set(requests.map((request) => request.body.session)).size).toBe(20);
+  });
+
+  test('cancels, deadlines and webhooks come in the shares asked for, and change nothing else of a seed', () => {
+    const plain = take(new TrafficPlan(traffic, 1), 400);
+    const rich: Traffic = {
+      ...traffic,
+      cancels: 0.2,
+      deadlines: { share: 0.3, seconds: { min: 30, max: 90 } },
+      webhooks: 0.4,
+    };
+    const options = { repeatable: true, webhookUrl: 'http://127.0.0.1:1/' };
+    const requests = take(new TrafficPlan(rich, 1, options), 400);
+    expect(requests.map(({ user, body }) => [user, body.input])).toEqual(
+      plain.map(({ user, body }) => [user, body.input]),
+    );
+    const share = (has: (request: (typeof requests)[number]) => boolean) => requests.filter(has).length / 400;
+    expect(share((request) => request.cancelAfterMs !== undefined)).toBeCloseTo(0.2, 1);
+    expect(share(({ body }) => body.timeoutSeconds !== undefined)).toBeCloseTo(0.3, 1);
+    expect(share(({ body }) => body.webhook?.url === options.webhookUrl)).toBeCloseTo(0.4, 1);
+    const seconds = requests.flatMap(({ body }) => body.timeoutSeconds ?? []);
+    expect(Math.min(...seconds)).toBeGreaterThanOrEqual(30);
+    expect(Math.max(...seconds)).toBeLessThanOrEqual(90);
+    expect(new Set(seconds).size).toBeGreaterThan(30);
+    expect(new Set(requests.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(400);
+    expect(take(new TrafficPlan(rich, 1), 400).some(({ body }) => body.webhook !== undefined)).toBe(false);
+  });
+});
