@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
-import { type IVpc, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { AgentService, Behavior, FargateNetwork, Model, Worker } from 'cdk-agent-lanes';
 import type { NetworkParts } from './fargate-costs';
 import { type Metered, metricsOf } from './standing-parts';
@@ -43,7 +43,7 @@ export function fargateParts(): FargateParts {
     const publicSubnets = templateOf(folder, () => FargateNetwork.publicSubnets());
     const isolated = templateOf(folder, () => FargateNetwork.isolated());
     const withNat = templateOf(folder, (stack) =>
-      FargateNetwork.vpc(new Vpc(stack, 'Vpc', { maxAzs: 2, natGateways: 2 }) as IVpc, {
+      FargateNetwork.vpc(new Vpc(stack, 'Vpc', { maxAzs: 2, natGateways: 2 }), {
         subnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
       }),
     );

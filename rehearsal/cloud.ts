@@ -119,7 +119,7 @@ export class RehearsalCloud {
   static async start(options: RehearsalCloudOptions): Promise<RehearsalCloud> {
     const clock = new ScaledClock({
       speed: options.speed,
-      ...(options.startAt === undefined ? {} : { startAt: options.startAt }),
+      startAt: options.startAt,
     });
     const { iam, handlers: iamHandlers } = createIam();
     const faults = new FaultPlan(clock, options.seed);
@@ -183,8 +183,7 @@ export class RehearsalCloud {
         owns: (actionArn) => this.scaling.port.owns(actionArn),
         invoke: (policyArn, value) => this.scaling.port.invoke(policyArn, value),
       },
-      onAlarm: ({ at, name, from, to, reason, value }) =>
-        emit({ kind: 'alarm', at, name, from, to, reason, ...(value === undefined ? {} : { value }) }),
+      onAlarm: ({ at, name, from, to, reason, value }) => emit({ kind: 'alarm', at, name, from, to, reason, value }),
       onAction: ({ topicArn, subject, message, failure }) =>
         emit({
           kind: 'notification',
@@ -192,14 +191,14 @@ export class RehearsalCloud {
           topicArn,
           subject,
           message,
-          ...(failure === undefined ? {} : { failure }),
+          failure,
         }),
     });
     this.metrics = this.cloudWatch;
     const metrics = this.cloudWatch;
     this.logs = createLogs({
       clock,
-      ...(options.logDirectory === undefined ? {} : { directory: options.logDirectory }),
+      directory: options.logDirectory,
     });
     const dynamoDb = createDynamoDb({ clock });
     this.s3 = createS3({ clock, iam });
@@ -232,7 +231,7 @@ export class RehearsalCloud {
       frontUrl,
       mount: front.mount.bind(front),
       commands: options.containers ?? [],
-      ...(options.appDirectory === undefined ? {} : { appDirectory: options.appDirectory }),
+      appDirectory: options.appDirectory,
       extraEnvironment: () => options.extraEnvironment ?? {},
       zoneOf: (subnet) => ec2.zoneOf(subnet),
       unreachable: (place, service) => ec2.unreachable(place, service),
@@ -288,7 +287,7 @@ export class RehearsalCloud {
       ssmParameter: (name) => ssm.parameter(name),
       onEvent: (event) => emit({ kind: 'stack', ...event }),
       onProgress: (event) => emit({ kind: 'progress', ...event }),
-      ...(options.rollbackOrder === undefined ? {} : { rollbackOrder: options.rollbackOrder }),
+      rollbackOrder: options.rollbackOrder,
       handlers: [
         alarmHandler(this.cloudWatch),
         dashboardHandler(),

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { AgentService, Behavior, Model, Worker } from 'cdk-agent-lanes';
 
@@ -20,7 +20,7 @@ new AgentService(stack, 'Agent', {
     model: Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } }),
   }),
   worker: Worker.lambda({ entry: join(__dirname, 'agent.ts'), timeout: Duration.minutes(1) }),
-  secrets: { anthropic: new Secret(stack, 'ProviderKey') as ISecret },
+  secrets: { anthropic: new Secret(stack, 'ProviderKey') },
   removalPolicy: RemovalPolicy.DESTROY,
 });
 for (const id of ['Bare', 'Worked']) {

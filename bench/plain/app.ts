@@ -16,7 +16,6 @@ import {
   Code,
   EventSourceMapping,
   type IFunction,
-  type IVersion,
   Function as LambdaFunction,
   Runtime,
   Tracing,
@@ -131,9 +130,9 @@ for (const fn of [worker, router, api, preflight, evidence, recorder, check, web
   }
 }
 
-const live = new Alias(stack, 'Live', { aliasName: 'live', version: router.currentVersion as IVersion });
+const live = new Alias(stack, 'Live', { aliasName: 'live', version: router.currentVersion });
 const aliases = ['stable', 'candidate'].map(
-  (name) => new Alias(stack, `Alias${name}`, { aliasName: name, version: worker.currentVersion as IVersion }),
+  (name) => new Alias(stack, `Alias${name}`, { aliasName: name, version: worker.currentVersion }),
 );
 lanes.forEach((queues, lane) => {
   queues.forEach((source, index) => {
@@ -150,7 +149,7 @@ lanes.forEach((queues, lane) => {
   });
 });
 inbox.grantConsumeMessages(router);
-new EventSourceMapping(stack, 'MappingInbox', { target: live as IFunction, eventSourceArn: inbox.queueArn });
+new EventSourceMapping(stack, 'MappingInbox', { target: live, eventSourceArn: inbox.queueArn });
 for (const fn of [worker, router, api]) {
   payloads.grantReadWrite(fn);
   webhooks.grantSendMessages(fn);
@@ -158,7 +157,7 @@ for (const fn of [worker, router, api]) {
 signingKey.grantRead(webhook);
 webhooks.grantConsumeMessages(webhook);
 new EventSourceMapping(stack, 'MappingWebhooks', {
-  target: webhook as IFunction,
+  target: webhook,
   eventSourceArn: webhooks.queueArn,
   reportBatchItemFailures: true,
 });
@@ -171,7 +170,7 @@ const http = new HttpApi(stack, 'Api', { createDefaultStage: false, defaultAutho
 http.addRoutes({
   path: '/tasks',
   methods: [HttpMethod.POST],
-  integration: new HttpLambdaIntegration('Submit', live as IFunction),
+  integration: new HttpLambdaIntegration('Submit', live),
 });
 const status = new HttpLambdaIntegration('Status', api);
 http.addRoutes({ path: '/tasks/{id}', methods: [HttpMethod.GET, HttpMethod.DELETE], integration: status });

@@ -78,10 +78,10 @@ async function drill(name: string | undefined, options: Options, terminal: Termi
     {
       scenario: withTasks(scenario, options.tasks),
       directory: packageRoot(),
-      ...(options.seed === undefined ? {} : { seed: options.seed }),
-      ...(options.speed === undefined ? {} : { speed: options.speed }),
-      ...(options.json === undefined ? {} : { json: options.json }),
-      ...(options.keep === undefined ? {} : { keep: options.keep }),
+      seed: options.seed,
+      speed: options.speed,
+      json: options.json,
+      keep: options.keep,
     },
     terminal,
   );

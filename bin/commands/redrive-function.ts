@@ -83,7 +83,7 @@ export function redriveClient(region: string | undefined): LambdaClient {
   return new LambdaClient({
     maxAttempts: 1,
     requestHandler: { connectionTimeout: 5_000, requestTimeout: 16 * 60_000 },
-    ...(region === undefined ? {} : { region }),
+    region,
   });
 }
 

@@ -304,14 +304,14 @@ function hiddenInWords(hidden: number): string {
 /** @throws RedriveError naming the option */
 function filterOf({ lane, priority, code, release, user, task, olderThan, limit }: Options): RedriveFilter {
   const filter: RedriveFilter = {
-    ...(lane === undefined ? {} : { lane }),
-    ...(priority === undefined ? {} : { priority }),
-    ...(code === undefined ? {} : { code }),
-    ...(release === undefined ? {} : { release }),
-    ...(user === undefined ? {} : { user }),
+    lane,
+    priority,
+    code,
+    release,
+    user,
     ...(task === undefined ? {} : { task: [...task] }),
-    ...(olderThan === undefined ? {} : { olderThanSeconds: olderThan }),
-    ...(limit === undefined ? {} : { limit }),
+    olderThanSeconds: olderThan,
+    limit,
   };
   const issue = redriveFilterSchema.safeParse(filter).error?.issues[0];
   if (issue !== undefined) {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import {
   AgentService,
   Behavior,
@@ -29,7 +29,7 @@ const NEVER = Duration.days(14);
 export class ChaosStack extends Stack {
   constructor(scope: Construct, id: string, props: ChaosStackProps) {
     super(scope, id, props);
-    const key = new Secret(this, 'ProviderKey') as ISecret;
+    const key = new Secret(this, 'ProviderKey');
     new AgentService(this, 'Agent', {
       agentName: 'chaos',
       behavior: Behavior.fromDirectory(behaviorOf(props.variant), {

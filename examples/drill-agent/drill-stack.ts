@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { ComparisonOperator, Stats } from 'aws-cdk-lib/aws-cloudwatch';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import {
   AgentService,
   Behavior,
@@ -29,7 +29,7 @@ const AGENT = 'drill';
 export class DrillStack extends Stack {
   constructor(scope: Construct, id: string, props: DrillStackProps) {
     super(scope, id, props);
-    const key = new Secret(this, 'ProviderKey') as ISecret;
+    const key = new Secret(this, 'ProviderKey');
     const window = { period: Duration.minutes(1), evaluationPeriods: 2, datapointsToAlarm: 1, minSamples: 5 };
     new AgentService(this, 'Agent', {
       agentName: AGENT,

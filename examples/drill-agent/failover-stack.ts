@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { AgentService, Behavior, Model, Rollout, TrafficShift, Worker } from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
 import { behaviorOf } from './behavior-of';
@@ -28,8 +28,8 @@ export class FailoverStack extends Stack {
       }),
       worker: Worker.lambda({ entry: join(__dirname, 'agent.ts'), timeout: Duration.minutes(1) }),
       secrets: {
-        anthropic: new Secret(this, 'AnthropicKey') as ISecret,
-        openai: new Secret(this, 'OpenAiKey') as ISecret,
+        anthropic: new Secret(this, 'AnthropicKey'),
+        openai: new Secret(this, 'OpenAiKey'),
       },
       removalPolicy: RemovalPolicy.DESTROY,
       rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 50, bake: Duration.minutes(4) })),

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import {
   AgentService,
   type AgentServiceProps,
@@ -46,7 +46,7 @@ export class FargateStack extends Stack {
   constructor(scope: Construct, id: string, props: FargateStackProps) {
     super(scope, id, props);
     const { drill, concurrency = 2, max = 6, min = 0, stopSeconds = 120, timeoutSeconds = 600 } = props;
-    const key = new Secret(this, 'ProviderKey') as ISecret;
+    const key = new Secret(this, 'ProviderKey');
     new AgentService(this, 'Agent', {
       agentName: 'drill',
       behavior: Behavior.fromDirectory(behaviorOf(props.variant), {

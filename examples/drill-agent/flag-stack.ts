@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { AgentService, Behavior, Flag, FlagDeploymentStrategy, Model, QualityGate, Worker } from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
 import { behaviorOf } from './behavior-of';
@@ -16,7 +16,7 @@ export interface FlagStackProps extends StackProps {
 export class FlagStack extends Stack {
   constructor(scope: Construct, id: string, props: FlagStackProps) {
     super(scope, id, props);
-    const key = new Secret(this, 'ProviderKey') as ISecret;
+    const key = new Secret(this, 'ProviderKey');
     new AgentService(this, 'Agent', {
       agentName: 'flagged',
       behavior: Behavior.fromDirectory(behaviorOf(props.variant), {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { AgentService, Behavior, Budgets, Model, Rollout, TrafficShift, Worker } from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
 import { behaviorOf } from './behavior-of';
@@ -19,7 +19,7 @@ export class LimitStack extends Stack {
   constructor(scope: Construct, id: string, props: LimitStackProps) {
     super(scope, id, props);
     const { requestsPerMinute, agentPerDay } = props;
-    const key = new Secret(this, 'ProviderKey') as ISecret;
+    const key = new Secret(this, 'ProviderKey');
     new AgentService(this, 'Agent', {
       agentName: 'drill',
       behavior: Behavior.fromDirectory(behaviorOf(props.variant), {

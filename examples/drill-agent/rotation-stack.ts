@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import {
   AgentService,
   ApiKeyCheck,
@@ -30,13 +30,13 @@ export class RotationStack extends Stack {
     const providerKey = new RotatingSecret(this, 'ProviderKey', {
       ...common,
       secretName: 'anthropic',
-      rotation: Rotation.keyPool({ poolSecret: new Secret(this, 'KeyPool') as ISecret, test: ApiKeyCheck.anthropic() }),
+      rotation: Rotation.keyPool({ poolSecret: new Secret(this, 'KeyPool'), test: ApiKeyCheck.anthropic() }),
     });
     const openAiKey = new RotatingSecret(this, 'OpenAiKey', {
       ...common,
       secretName: 'openai',
       rotation: Rotation.openAiServiceAccount({
-        adminSecret: new Secret(this, 'AdminKey') as ISecret,
+        adminSecret: new Secret(this, 'AdminKey'),
         project: 'proj_drill',
       }),
     });

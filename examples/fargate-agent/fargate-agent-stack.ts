@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { CfnOutput, Duration, Size, Stack, type StackProps, Validations } from 'aws-cdk-lib';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import {
   AgentService,
   Behavior,
@@ -32,7 +32,7 @@ export class FargateAgentStack extends Stack {
 
   constructor(scope: Construct, id: string, props: FargateAgentStackProps = {}) {
     super(scope, id, props);
-    const providerKey = new Secret(this, 'ProviderKey', { description: 'API key of the model provider' }) as ISecret;
+    const providerKey = new Secret(this, 'ProviderKey', { description: 'API key of the model provider' });
     Validations.of(providerKey).acknowledge({
       id: 'AwsSolutions-SMG4',
       reason: 'Keys of the provider are made in its console, so no function can rotate them; a person puts a new value',

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CfnOutput, Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import {
   AgentService,
   Behavior,
@@ -34,7 +34,7 @@ export class SupportStack extends Stack {
 
     // The stack creates the secret with a random value; a person puts the provider's key into it once:
     // aws secretsmanager put-secret-value --secret-id <output ProviderKey> --secret-string <key>
-    const providerKey = new Secret(this, 'ProviderKey', { description: 'API key of the model provider' }) as ISecret;
+    const providerKey = new Secret(this, 'ProviderKey', { description: 'API key of the model provider' });
     Validations.of(providerKey).acknowledge({
       id: 'AwsSolutions-SMG4',
       reason: 'Keys of the provider are made in its console, so no function can rotate them; a person puts a new value',

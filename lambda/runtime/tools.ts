@@ -85,7 +85,7 @@ export async function callTool<I, O>(
       ...(isSandboxed ? { sandboxed: true } : {}),
       outcome,
       durationMs: Math.round(elapsed()),
-      ...(reason === undefined ? {} : { reason }),
+      reason,
     });
     try {
       const answer = await subsegment(trace, name, () => raceAbort(async () => run(input, call), signal), {

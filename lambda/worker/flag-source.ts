@@ -153,7 +153,7 @@ export class FlagSource implements FlagReader {
       return;
     }
     this.#document = parsed.data;
-    logger.info('flags read', { component: 'flags', outcome: 'read', ...(version === undefined ? {} : { version }) });
+    logger.info('flags read', { component: 'flags', outcome: 'read', version });
   }
 
   #connected(): Promise<AppConfigDataClient> {

@@ -34,7 +34,7 @@ export class TableJournalStore implements JournalStore {
             ExpressionAttributeNames: { '#pk': PARTITION_KEY, '#sk': SORT_KEY },
             ExpressionAttributeValues: { ':task': taskId, ':steps': STEP_SORT_KEY_PREFIX },
             ConsistentRead: true,
-            ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+            ExclusiveStartKey: from,
           }),
         );
         items.push(...Items);

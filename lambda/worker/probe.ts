@@ -69,13 +69,13 @@ export async function probe<I, O>(
       (error: unknown) => messageOf(error),
     );
     const durationMs = Math.round(elapsed());
-    checks.push({ name, ok: message === undefined, durationMs, ...(message === undefined ? {} : { message }) });
+    checks.push({ name, ok: message === undefined, durationMs, message });
     logger.info('probe check', {
       component: 'probe',
       check: name,
       outcome: message === undefined ? 'ok' : 'error',
       durationMs,
-      ...(message === undefined ? {} : { reason: message }),
+      reason: message,
     });
   };
 

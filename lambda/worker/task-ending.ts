@@ -93,7 +93,7 @@ export class TaskEnding {
         outcome: 'late',
         result: what,
         ...(found === undefined ? {} : { status: found.status }),
-        ...(reason === undefined ? {} : { reason }),
+        reason,
       },
     );
     const { metrics, times } = this.#parts;

@@ -98,7 +98,7 @@ export class TaskRun<I, O> {
     const { result, usage, problem } = report;
     delivery.logger.info('probe finished', {
       outcome: problem === undefined ? 'ok' : 'error',
-      ...(problem === undefined ? {} : { reason: problem }),
+      reason: problem,
     });
     if (!heartbeat.held()) {
       return ending.lost(work, 'probe');
@@ -160,8 +160,8 @@ export class TaskRun<I, O> {
         controller,
         journal,
         clock,
-        ...(task.ranMs === undefined ? {} : { ranMs: task.ranMs }),
-        ...(task.deadlineAt === undefined ? {} : { deadlineAt: task.deadlineAt }),
+        ranMs: task.ranMs,
+        deadlineAt: task.deadlineAt,
         trace: tracer.contextOf(delivery.traceHeader),
       });
     } catch (error) {
@@ -213,7 +213,7 @@ export class TaskRun<I, O> {
   #settle(work: Work, outcome: Outcome, resultRef: PayloadRef | undefined): Promise<Verdict> {
     const { settings, ending, returning } = this.#parts;
     const { usage, score, models, flags } = outcome;
-    const spent = { usage, flags, models: models.answered, ...(score === undefined ? {} : { score }) };
+    const spent = { usage, flags, models: models.answered, score };
     switch (outcome.kind) {
       case 'succeeded': {
         const result = resultRef === undefined ? { result: outcome.result } : { resultRef };
@@ -247,7 +247,7 @@ export class TaskRun<I, O> {
       priority: task.priority,
       mode: task.mode,
       user: task.user,
-      ...(task.session === undefined ? {} : { session: task.session }),
+      session: task.session,
       attempt: task.attempts,
       createdAt: task.createdAt,
     };

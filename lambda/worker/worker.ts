@@ -78,7 +78,7 @@ export class Worker<I, O> {
 
   #loggerFor({ lane, taskId, mode }: Envelope, trace: string | undefined): Logger {
     return this.#parts.logger.createChild({
-      persistentKeys: { lane, task: taskId, mode, ...(trace === undefined ? {} : { trace }) },
+      persistentKeys: { lane, task: taskId, mode, trace },
       jsonReplacerFn: (_, value) => (typeof value === 'string' ? this.#parts.redact(value) : value),
     });
   }

@@ -228,7 +228,7 @@ export class AgentService extends Construct {
     const keyed = encryptionKey === undefined ? {} : { encryptionKey };
     const removalPolicy = environment?.removalPolicy ?? props.removalPolicy;
     const kept = {
-      ...(removalPolicy === undefined ? {} : { removalPolicy }),
+      removalPolicy,
       ...(environment === undefined ? {} : { deletionProtection: environment.deletionProtection }),
     };
     const rateLimits = environment?.rateLimits ?? props.rateLimits;
@@ -254,7 +254,7 @@ export class AgentService extends Construct {
             agentName: this.agentName,
             flags: props.flags,
             action,
-            ...(props.flagDeployment === undefined ? {} : { growth: props.flagDeployment }),
+            growth: props.flagDeployment,
           });
     this.worker = props.worker.bind(this, 'Worker', {
       agentName: this.agentName,
@@ -269,12 +269,12 @@ export class AgentService extends Construct {
             logRetention: environment.logRetention,
             availability: { standby: environment.standbyWorkers, floor: environment._workersAtWork },
           }),
-      ...(props.maxInFlightPerUser === undefined ? {} : { maxInFlightPerUser: props.maxInFlightPerUser }),
-      ...(rateLimits === undefined ? {} : { rateLimits }),
-      ...(budgets === undefined ? {} : { budgets }),
-      ...(props.transcripts === undefined ? {} : { transcripts: props.transcripts }),
+      maxInFlightPerUser: props.maxInFlightPerUser,
+      rateLimits,
+      budgets,
+      transcripts: props.transcripts,
       ...(this.webhooks === undefined ? {} : { webhookQueue: this.webhooks.queue }),
-      ...(this.flags === undefined ? {} : { flags: this.flags }),
+      flags: this.flags,
     });
     this.store._expirePayloads(taskRetention, props.transcripts?.retention);
 
@@ -354,7 +354,7 @@ export class AgentService extends Construct {
       candidate: this.candidate,
       intake: this.intake,
       gates: this.gates,
-      ...(this.webhooks === undefined ? {} : { webhooks: this.webhooks }),
+      webhooks: this.webhooks,
     });
     this.grants = new AgentGrants(this.intake, this.redrive, this.store);
     this.outputs();
@@ -384,7 +384,7 @@ export class AgentService extends Construct {
     const topic = new Topic(this, 'Alerts', {
       enforceSSL: true,
       displayName: `Alerts of agent ${this.agentName}`,
-      ...(encryptionKey === undefined ? {} : { masterKey: encryptionKey }),
+      masterKey: encryptionKey,
     });
     // A topic with a policy of its own no longer lets the account's alarms publish by itself.
     const alarms = {

@@ -54,9 +54,9 @@ export class BundledFunction extends lambda.Function {
       tracing: lambda.Tracing.ACTIVE,
       logGroup,
       role,
-      ...(props.vpc === undefined ? {} : { vpc: props.vpc }),
-      ...(props.vpcSubnets === undefined ? {} : { vpcSubnets: props.vpcSubnets }),
-      ...(props.securityGroups === undefined ? {} : { securityGroups: props.securityGroups }),
+      vpc: props.vpc,
+      vpcSubnets: props.vpcSubnets,
+      securityGroups: props.securityGroups,
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
     });
   }

@@ -344,9 +344,9 @@ function operation(
     operationId,
     tags: ['worker'],
     summary,
-    ...(description === undefined ? {} : { description }),
+    description,
     security: [{ attempt: [] }],
-    ...(parameters === undefined ? {} : { parameters }),
+    parameters,
     ...(body === undefined ? {} : { requestBody: requestBody(body) }),
     responses: {
       '200': response('Done.', ref(answer)),

@@ -24,7 +24,7 @@ export function jsonSchemaOf({ schema, example }: NamedSchema, beyond: JsonObjec
 export function response(description: string, schema: JsonObject, headers?: JsonObject): JsonObject {
   return {
     description,
-    ...(headers === undefined ? {} : { headers }),
+    headers,
     content: { 'application/json': { schema } },
   };
 }

@@ -214,8 +214,8 @@ export class Environment {
       fallbacks: this.fallbacks,
       modelPolicy: this.modelPolicy,
       limits: this.limits,
-      ...(this.tools === undefined ? {} : { allowedTools: this.tools }),
-      ...(this.liveTools === undefined ? {} : { liveTools: this.liveTools }),
+      allowedTools: this.tools,
+      liveTools: this.liveTools,
       ...options,
     });
   }

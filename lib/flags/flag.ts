@@ -126,6 +126,6 @@ class Declared extends Flag {
         `users has ${users.length} entries${users.includes('') ? ', one of them empty' : ''}: expected at most ${MAX_FLAG_USERS} names; for more take percent`,
       );
     }
-    return { default: this.fallback, variant: this.variant, percent, ...(users === undefined ? {} : { users }) };
+    return { default: this.fallback, variant: this.variant, percent, users };
   }
 }

@@ -13,13 +13,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Grant, type IGrantable, Policy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import {
-  Alias,
-  EventSourceMapping,
-  type IFunction,
-  type IVersion,
-  type Function as LambdaFunction,
-} from 'aws-cdk-lib/aws-lambda';
+import { Alias, EventSourceMapping, type IVersion, type Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
@@ -236,13 +230,13 @@ export class Intake extends Construct {
     }
     grantSeeBacklog(lanes, this.router);
     // The CDK's classes and interfaces disagree about undefined under exactOptionalPropertyTypes; hence the casts.
-    this.routerVersion = this.router.currentVersion as IVersion;
+    this.routerVersion = this.router.currentVersion;
     this.live = new Alias(this, 'Live', {
       aliasName: ROUTER_ALIAS,
       version: this.routerVersion,
       description: 'Shifted by CodeDeploy; its weights are the valve between the lanes',
     });
-    const live = this.live as IFunction;
+    const live = this.live;
     this.aliasPolicy = new Policy(this, 'RouterAliasPolicy', {
       roles: this.router.role === undefined ? [] : [this.router.role],
       statements: [

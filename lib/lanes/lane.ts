@@ -114,7 +114,7 @@ export class Lane extends Construct implements ILaneQueues {
       retentionPeriod: RETENTION,
       removalPolicy: RemovalPolicy.DESTROY,
     };
-    this.deadLetterQueue = new Queue(this, 'DeadLetters', common) as IQueue;
+    this.deadLetterQueue = new Queue(this, 'DeadLetters', common);
     const queue = (name: string): Queue =>
       new Queue(this, name, {
         ...common,

@@ -63,8 +63,8 @@ export class Budgets {
   _settings(): BudgetSettings {
     const { agent, user, onExceeded } = this.daily;
     return {
-      ...(agent === undefined ? {} : { agentPerDay: agent }),
-      ...(user === undefined ? {} : { userPerDay: user }),
+      agentPerDay: agent,
+      userPerDay: user,
       onExceeded: onExceeded ?? BudgetAction.REFUSE,
     };
   }

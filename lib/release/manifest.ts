@@ -63,7 +63,7 @@ export function draftRelease(scope: IConstruct, behavior: Behavior, worker: Work
     manifest,
     prompts: behavior._prompts,
     tools: behavior._tools,
-    ...(sandboxed === undefined ? {} : { sandboxedTools: sandboxed }),
+    sandboxedTools: sandboxed,
     ...chain,
     limits,
     stateSchema: behavior.stateSchema,

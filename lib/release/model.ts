@@ -33,7 +33,7 @@ export class Model {
     return new Model(pinnedId, props, {
       factory: 'Model.bedrock',
       provider: 'bedrock',
-      ...(props.region === undefined ? {} : { region: props.region }),
+      region: props.region,
     });
   }
 
@@ -87,7 +87,7 @@ export class Model {
       factory: 'Model.openAiCompatible',
       provider: 'openai_compatible',
       baseUrl: props.baseUrl,
-      ...(props.secretName === undefined ? {} : { secret: props.secretName }),
+      secret: props.secretName,
     });
   }
 

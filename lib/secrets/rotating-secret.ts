@@ -136,10 +136,10 @@ export class RotatingSecret extends Construct {
     }
     this.secret =
       props.secret ??
-      (new Secret(this, 'Secret', {
+      new Secret(this, 'Secret', {
         description: `Key '${secretName}' of agent ${agentName}; rotated`,
-        ...(encryptionKey === undefined ? {} : { encryptionKey }),
-      }) as ISecret);
+        encryptionKey,
+      });
 
     this.function = new BundledFunction(this, 'Function', {
       bundle: 'rotation',

@@ -120,7 +120,7 @@ class OpenAiServiceAccount extends Rotation {
       adminSecret: adminSecret.secretArn,
       project,
       graceSeconds: gracePeriod.toSeconds(),
-      ...(baseUrl === undefined ? {} : { baseUrl }),
+      baseUrl,
       ...(keyExpiry === undefined ? {} : { keyExpirySeconds: keyExpiry.toSeconds() }),
     };
     return { settings: JSON.stringify(settings), reads: [adminSecret], runsDry: false };

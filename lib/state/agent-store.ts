@@ -95,7 +95,7 @@ export class AgentStore extends Construct {
     if (props.payloads === undefined) {
       this.ownBucket = new PayloadBucket(this, 'Payloads', {
         removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN,
-        ...(props.encryptionKey === undefined ? {} : { encryptionKey: props.encryptionKey }),
+        encryptionKey: props.encryptionKey,
       });
       // The CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes.
       this.payloads = this.ownBucket as s3.IBucket;

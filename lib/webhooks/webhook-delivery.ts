@@ -7,7 +7,7 @@ import {
   Stats,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
-import { EventSourceMapping, type IFunction, type Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import { EventSourceMapping, type Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
@@ -69,12 +69,12 @@ export class WebhookDelivery extends Construct {
       retentionPeriod: RETENTION,
       removalPolicy: RemovalPolicy.DESTROY,
     };
-    this.deadLetterQueue = new Queue(this, 'DeadLetters', common) as IQueue;
+    this.deadLetterQueue = new Queue(this, 'DeadLetters', common);
     this.queue = new Queue(this, 'Queue', {
       ...common,
       visibilityTimeout: VISIBILITY,
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: WEBHOOK_MAX_RECEIVES },
-    }) as IQueue;
+    });
 
     this.function = new BundledFunction(this, 'Function', {
       bundle: 'webhook',
@@ -89,16 +89,16 @@ export class WebhookDelivery extends Construct {
         [Env.WEBHOOK_RETRY_SECONDS]: String(retryFor.toSeconds()),
         ...(privateHosts.length === 0 ? {} : { [Env.WEBHOOK_PRIVATE_HOSTS]: JSON.stringify(privateHosts) }),
       },
-      ...(props.vpc === undefined ? {} : { vpc: props.vpc }),
-      ...(props.vpcSubnets === undefined ? {} : { vpcSubnets: props.vpcSubnets }),
-      ...(props.securityGroups === undefined ? {} : { securityGroups: props.securityGroups }),
+      vpc: props.vpc,
+      vpcSubnets: props.vpcSubnets,
+      securityGroups: props.securityGroups,
     });
     store.grantWebhooks(this.function);
     this.secret.grantRead(this.function);
     grantSend(this.deadLetterQueue, this.function);
     const receive = this.queue.grantConsumeMessages(this.function);
     const mapping = new EventSourceMapping(this, 'Mapping', {
-      target: this.function as IFunction,
+      target: this.function,
       eventSourceArn: this.queue.queueArn,
       batchSize: BATCH_SIZE,
       reportBatchItemFailures: true,
@@ -137,14 +137,14 @@ export class WebhookDelivery extends Construct {
     const secret = new Secret(this, 'Secret', {
       description: `Signs the webhooks of agent ${agentName}`,
       generateSecretString: { passwordLength: KEY_LENGTH, excludePunctuation: true },
-      ...(encryptionKey === undefined ? {} : { encryptionKey }),
+      encryptionKey,
     });
     Validations.of(secret).acknowledge({
       id: 'AwsSolutions-SMG4',
       reason:
         'The receivers of webhooks must be given a new key by hand, so no function can rotate it; a person puts a new value, and webhooks are signed with the previous one as well until the receivers have changed over',
     });
-    return secret as ISecret;
+    return secret;
   }
 
   private makeAlarm({ action, agentName, retryFor }: WebhookDeliveryProps): Alarm {

@@ -136,9 +136,9 @@ export class LambdaWorker extends AgentWorker {
       tracing: lambda.Tracing.ACTIVE,
       logGroup,
       role,
-      ...(worker.vpc === undefined ? {} : { vpc: worker.vpc }),
-      ...(worker.vpcSubnets === undefined ? {} : { vpcSubnets: worker.vpcSubnets }),
-      ...(worker.securityGroups === undefined ? {} : { securityGroups: worker.securityGroups }),
+      vpc: worker.vpc,
+      vpcSubnets: worker.vpcSubnets,
+      securityGroups: worker.securityGroups,
       // Not RETAIN: the version of a rollout that is rolled back would stay, unknown to the stack, and deploying the
       // same content again would fail on it.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },

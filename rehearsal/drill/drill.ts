@@ -115,12 +115,12 @@ async function runIn(workspace: string, options: DrillOptions): Promise<DrillRep
       ledger.onPrompt(text);
       limits.onPrompt();
     },
-    ...(keys === undefined ? {} : { keys }),
+    keys,
   });
   const startAt = startOf(scenario);
   const cloud = await RehearsalCloud.start({
     speed: options.speed ?? scenario.speed ?? DEFAULT_SPEED,
-    ...(startAt === undefined ? {} : { startAt }),
+    startAt,
     seed,
     containers: (scenario.containers ?? []).map(({ image, command, cwd }) => ({
       image,
@@ -238,8 +238,8 @@ class DrillRun {
       releases: this.releases,
       reads,
       faults: scenario.chaos === undefined ? undefined : cloud.faults.report(),
-      ...(rotations === undefined ? {} : { rotations }),
-      ...(workers === undefined ? {} : { workers }),
+      rotations,
+      workers,
       ...failoverOf(scenario, this.provider),
       ...this.limits.history(scenario),
       steps: await this.steps(since),

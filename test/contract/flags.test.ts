@@ -12,7 +12,7 @@ const flagOf = (percent: number, users?: string[]): Flag => ({
   default: false,
   variant: true,
   percent,
-  ...(users === undefined ? {} : { users }),
+  users,
 });
 
 const user = fc.string({ minLength: 1 });

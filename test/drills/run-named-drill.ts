@@ -34,7 +34,7 @@ export async function runNamedDrill(
       traffic === undefined || ratePerSecond === undefined
         ? scenario
         : { ...scenario, traffic: { ...traffic, ratePerSecond } },
-    ...(seed === undefined ? {} : { seed }),
+    seed,
     directory: packageRoot(),
     signal: new AbortController().signal,
     progress: SILENT,

@@ -1,12 +1,12 @@
 import { type App, Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
-import { InterfaceVpcEndpointAwsService, type ISecurityGroup, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { InterfaceVpcEndpointAwsService, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Repository } from 'aws-cdk-lib/aws-ecr';
-import { Cluster, CpuArchitecture, type ICluster } from 'aws-cdk-lib/aws-ecs';
-import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Cluster, CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Topic } from 'aws-cdk-lib/aws-sns';
-import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { FargateAgentStack } from '../../examples/fargate-agent/fargate-agent-stack';
 import { SupportStack } from '../../examples/support-agent/support-stack';
 import {
@@ -43,7 +43,7 @@ export function importedVpcAndOwnKey(app: App): Stack {
     privateSubnetRouteTableIds: ['rtb-1', 'rtb-2'],
   });
   const encryptionKey = new Key(stack, 'Key', { enableKeyRotation: true });
-  const securityGroup = SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-12345678') as ISecurityGroup;
+  const securityGroup = SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-12345678');
   const agent = new AgentService(stack, 'Agent', {
     ...leastProps(stack),
     worker: Worker.lambda({ entry: AGENT_ENTRY, vpc, securityGroups: [securityGroup] }),
@@ -58,12 +58,12 @@ export function importedVpcAndOwnKey(app: App): Stack {
       cost: QualityGate.cost({ severity: GateSeverity.WARNING, minSamples: 50, period: Duration.minutes(5) }),
     },
   });
-  const caller = new Role(stack, 'Caller', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') }) as IRole;
+  const caller = new Role(stack, 'Caller', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') });
   agent.grants.submit(caller);
   agent.grants.read(caller);
   agent.grants.cancel(caller);
   agent.grants.feedback(caller);
-  const operator = new Role(stack, 'Operator', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') }) as IRole;
+  const operator = new Role(stack, 'Operator', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') });
   agent.grants.redrive(operator);
   agent.grants.readTranscripts(operator);
   return stack;
@@ -79,7 +79,7 @@ export function handedInParts(app: App): Stack {
     enforceSSL: true,
     visibilityTimeout: Duration.minutes(2),
     deadLetterQueue: { queue: inboxDeadLetters, maxReceiveCount: 5 },
-  }) as IQueue;
+  });
   const topic = new Topic(stack, 'Pager', { enforceSSL: true });
   new AgentService(stack, 'Agent', {
     ...leastProps(stack),
@@ -133,7 +133,7 @@ export function fargateInImportedVpc(app: App): Stack {
     privateSubnetIds: ['subnet-11111111', 'subnet-22222222'],
     privateSubnetRouteTableIds: ['rtb-1', 'rtb-2'],
   });
-  const cluster = Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'platform', vpc }) as ICluster;
+  const cluster = Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'platform', vpc });
   const repository = Repository.fromRepositoryName(stack, 'Images', 'agents/researcher');
   const environment = Environment.production({ model: testModel() });
   new AgentService(stack, 'Agent', {
@@ -151,7 +151,7 @@ export function fargateInImportedVpc(app: App): Stack {
       concurrency: 4,
       timeout: Duration.hours(3),
       cluster,
-      securityGroups: [SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-12345678') as ISecurityGroup],
+      securityGroups: [SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-12345678')],
       capacity: FargateCapacity.mix({ onDemandBase: 2, onDemandWeight: 1, spotWeight: 3 }),
       scaling: { min: 3, max: 40, scaleInAfter: Duration.minutes(10) },
       environment: { INDEX: 'papers' },

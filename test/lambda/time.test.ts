@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 const LAMBDA = join(__dirname, '../../lambda');
-const CLOCK = 'common/clock.ts';
+const CLOCK = 'shared/clock.ts';
 
 /** Ways to ask the process, and not the clock, for the present or for a wait. */
 const FORBIDDEN = [

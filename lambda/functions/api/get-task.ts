@@ -29,7 +29,7 @@ function placeInLine({ lane, priority }: TaskRecord, { queues, takenAt }: Backlo
   return {
     // The task may have come after the count.
     backlog: Math.max(1, waiting),
-    ...(oldestSeconds === undefined ? {} : { oldestSeconds }),
+    oldestSeconds,
     asOf: iso(takenAt),
   };
 }

@@ -67,8 +67,8 @@ type Judgement = Omit<FeedbackItem, 'at' | 'expiresAt'>;
 function judgementOf({ thumb, score, comment }: FeedbackRequest): Judgement {
   return {
     score: score ?? (thumb === 'up' ? 1 : 0),
-    ...(thumb === undefined ? {} : { thumb }),
-    ...(comment === undefined ? {} : { comment }),
+    thumb,
+    comment,
   };
 }
 

@@ -52,7 +52,7 @@ export class AgentClient {
           url: `${this.#url}${AgentPath.HEALTH}`,
           timeoutMs: TIMEOUT_MS,
           maxBytes: MAX_HEALTH_BYTES,
-          ...(signal === undefined ? {} : { signal }),
+          signal,
         }),
       );
     } catch (error) {

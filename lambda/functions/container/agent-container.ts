@@ -34,7 +34,7 @@ export class AgentContainer implements ContainerAgent {
       clock,
       logger,
       running: () => sessions.all().length,
-      ...(environment === undefined ? {} : { environment }),
+      environment,
     });
     this.#bridge = new AgentBridge({
       client,

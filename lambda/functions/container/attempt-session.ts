@@ -125,9 +125,9 @@ export class AttemptSession {
     const { text, stopReason, usage, ...answer } = await this.#within(within, () =>
       this.#context.model.generate({
         prompt,
-        ...(system === undefined ? {} : { system }),
-        ...(maxTokens === undefined ? {} : { maxTokens }),
-        ...(model === undefined ? {} : { model }),
+        system,
+        maxTokens,
+        model,
       }),
     );
     const { inputTokens, outputTokens, cost } = usage;
@@ -147,7 +147,7 @@ export class AttemptSession {
     const { session } = this.#context;
     const state = await session.get();
     return {
-      ...(session.id === undefined ? {} : { id: session.id }),
+      id: session.id,
       ...(state === undefined ? {} : { state: state as JsonValue }),
     };
   }

@@ -57,7 +57,7 @@ async function recordRelease(event: CustomResourceEvent, props: RecorderProps): 
   const rollout = await props.ledger.name(targetOf(properties), {
     requestId: event.RequestId,
     actor,
-    ...(revokes === undefined ? {} : { revokes }),
+    revokes,
   });
   return { Release, Rollout: rollout?.status ?? 'none' };
 }

@@ -65,9 +65,9 @@ export class ReleaseArchive {
         limits,
         stateSchema,
         workerVersion: properties.WorkerVersion,
-        ...(gitRevision === undefined ? {} : { gitRevision }),
-        ...(gitAuthor === undefined ? {} : { gitAuthor }),
-        ...(gitTime === undefined ? {} : { gitTime }),
+        gitRevision,
+        gitAuthor,
+        gitTime,
         recordedAt: clock.now(),
       };
       await table.putOnce(ControlKey.release(release), { ...record });

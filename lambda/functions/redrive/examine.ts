@@ -91,9 +91,9 @@ function knownOf(task: TaskRecord): Partial<DeadEntry> {
   return {
     status,
     ...(error === undefined ? {} : { error: { code: error.code, message: shorten(error.message) } }),
-    ...(release === undefined ? {} : { release }),
+    release,
     attempts,
-    ...(redrives === undefined ? {} : { redrives }),
+    redrives,
     createdAt: iso(createdAt),
     ...(finishedAt === undefined ? {} : { finishedAt: iso(finishedAt) }),
   };

@@ -132,7 +132,7 @@ export class Redrive {
     }
     try {
       const task = await records.get(envelope.taskId);
-      return { letter, envelope, ...(task === undefined ? {} : { task }) };
+      return { letter, envelope, task };
     } catch (error) {
       if (!(error instanceof z.ZodError)) {
         throw error;

@@ -45,7 +45,7 @@ export class OpenAiAdmin {
 
   /** Creates an account with a key of its own, which is shown this once. */
   async create(name: string, keyExpirySeconds?: number): Promise<{ readonly id: string; readonly key: string }> {
-    const body = { name, ...(keyExpirySeconds === undefined ? {} : { expires_in_seconds: keyExpirySeconds }) };
+    const body = { name, expires_in_seconds: keyExpirySeconds };
     const { id, api_key } = await this.call(createdSchema, 'POST', '', body);
     return { id, key: api_key.value };
   }
@@ -67,7 +67,7 @@ export class OpenAiAdmin {
       method,
       url: `${this.baseUrl}/organization/projects/${encodeURIComponent(this.project)}/service_accounts${rest}`,
       headers: { authorization: `Bearer ${key}` },
-      ...(body === undefined ? {} : { body }),
+      body,
     };
     const answer = await requestJson(request);
     if ((answer.status < 200 || answer.status > 299) && !alsoGood.includes(answer.status)) {

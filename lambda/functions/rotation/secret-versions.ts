@@ -56,7 +56,7 @@ export class SecretVersions {
         new GetSecretValueCommand({
           SecretId: secret,
           VersionStage: label,
-          ...(version === undefined ? {} : { VersionId: version }),
+          VersionId: version,
         }),
       );
       return SecretString;
@@ -87,7 +87,7 @@ export class SecretVersions {
         SecretId: secret,
         VersionStage: CURRENT,
         MoveToVersionId: version,
-        ...(from === undefined ? {} : { RemoveFromVersionId: from }),
+        RemoveFromVersionId: from,
       }),
     );
   }

@@ -44,7 +44,7 @@ export class ServiceAccounts implements KeySource {
 
   async test(key: string): Promise<void> {
     const { baseUrl, clock } = this.props;
-    await checkApiKey({ provider: 'openai', ...(baseUrl === undefined ? {} : { baseUrl }) }, key, clock);
+    await checkApiKey({ provider: 'openai', baseUrl }, key, clock);
   }
 
   async check(): Promise<void> {

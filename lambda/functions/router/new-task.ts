@@ -55,7 +55,7 @@ export function newTask({
     lane,
     priority,
     user,
-    ...(session === undefined ? {} : { session }),
+    session,
     requestDigest,
     ...stored,
     createdAt: now,

@@ -43,8 +43,8 @@ export function commonFieldsOf({
   return {
     input,
     priority,
-    ...(session === undefined ? {} : { session }),
-    ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
-    ...(webhook === undefined ? {} : { webhook }),
+    session,
+    timeoutSeconds,
+    webhook,
   };
 }

@@ -127,7 +127,7 @@ async function attempt(task: EndedTask, record: WebhookSqsRecord, props: Deliver
     task: task.id,
     host: hostOf(task),
     attempt: receivesOf(record),
-    ...(trace === undefined ? {} : { trace }),
+    trace,
   };
   const milliseconds = stopwatch();
   try {
@@ -143,7 +143,7 @@ async function attempt(task: EndedTask, record: WebhookSqsRecord, props: Deliver
     if (status === GONE) {
       return { kind: 'hopeless', reason: 'gone' };
     }
-    return { kind: 'failed', ...(retryAfter === undefined ? {} : { retryAfter }) };
+    return { kind: 'failed', retryAfter };
   } catch (error) {
     const failed = { ...line, durationMs: Math.round(milliseconds()), reason: messageOf(error) };
     if (error instanceof SigningKeyError) {

@@ -81,8 +81,8 @@ function send(
       const answer = {
         status: incoming.statusCode ?? 0,
         host: url.host,
-        ...(location === undefined ? {} : { location }),
-        ...(retryAfter === undefined ? {} : { retryAfter }),
+        location,
+        retryAfter,
       };
       // The status has been said: whatever becomes of the rest changes nothing.
       const done = () => {

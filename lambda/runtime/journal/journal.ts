@@ -321,8 +321,8 @@ export class TaskJournal {
       order,
       at: Math.floor(clock.now()),
       expiresAt,
-      ...(inputDigest === undefined ? {} : { inputDigest }),
-      ...(parent === undefined ? {} : { parent }),
+      inputDigest,
+      parent,
     };
   }
 }

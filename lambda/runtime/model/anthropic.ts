@@ -21,7 +21,7 @@ export const anthropicProvider: ModelProvider = {
           model: model.id,
           max_tokens: maxTokens,
           messages: [{ role: 'user', content: prompt }],
-          ...(system === undefined ? {} : { system }),
+          system,
           ...(model.temperature === undefined ? {} : { temperature: model.temperature }),
         },
         { signal },

@@ -32,7 +32,7 @@ export class BedrockProvider implements ModelProvider {
           ...(system === undefined ? {} : { system: [{ text: system }] }),
           inferenceConfig: {
             maxTokens,
-            ...(model.temperature === undefined ? {} : { temperature: model.temperature }),
+            temperature: model.temperature,
           },
         }),
         { abortSignal: signal },

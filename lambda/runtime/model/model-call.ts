@@ -21,7 +21,7 @@ export interface CallContext {
 export function requestTo(settings: ModelSettings, { prompt, system, maxTokens }: ModelRequest) {
   return {
     prompt,
-    ...(system === undefined ? {} : { system }),
+    system,
     maxTokens: Math.min(maxTokens ?? settings.maxTokens, settings.maxTokens),
   };
 }
@@ -105,7 +105,6 @@ async function callOnce(
     return await provider.generate({
       model: settings,
       apiKey,
-      system: undefined,
       ...requestTo(settings, request),
       signal: either,
     });

@@ -18,7 +18,7 @@ export const openAiProvider: ModelProvider = {
       apiKey: apiKey ?? NO_KEY,
       maxRetries: 0,
       timeout: model.timeoutMs,
-      ...(baseURL === undefined ? {} : { baseURL }),
+      baseURL,
     });
     try {
       const completion = await client.chat.completions.create(

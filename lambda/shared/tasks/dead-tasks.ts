@@ -120,7 +120,7 @@ export class DeadTasks {
           ExpressionAttributeNames: { '#pk': PARTITION_KEY, '#sk': SORT_KEY, '#ttl': TTL_ATTRIBUTE },
           ExpressionAttributeValues: { ':task': taskId, ':step': STEP_SORT_KEY_PREFIX },
           ConsistentRead: true,
-          ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+          ExclusiveStartKey: from,
         }),
       );
       await Promise.all(

@@ -119,7 +119,7 @@ export class TaskStore {
         status: 'running',
         release: this.#options.release,
         lease: taken,
-        ...(trace === undefined ? {} : { trace }),
+        trace,
       },
       // As it was before this write.
       copy: { claimedFrom: 'status' },

@@ -22,7 +22,7 @@ class CloudTimeFormatter extends LogFormatter {
       timestamp: new Date(this.clock.now()).toISOString(),
       level: line.logLevel,
       message: line.message,
-      ...(line.xRayTraceId === undefined ? {} : { traceId: line.xRayTraceId }),
+      traceId: line.xRayTraceId,
     };
     return new LogItem({ attributes }).addAttributes(fields);
   }
@@ -40,8 +40,8 @@ export function createLogger({ component, agent, release, lane }: LogContext, cl
     persistentKeys: {
       component,
       agent,
-      ...(release === undefined ? {} : { release }),
-      ...(lane === undefined ? {} : { lane }),
+      release,
+      lane,
     },
   });
 }

@@ -149,7 +149,7 @@ async function recorded<T>(
     send({
       trace_id: root,
       id,
-      ...(parent === undefined ? {} : { parent_id: parent }),
+      parent_id: parent,
       name: nameOf(name),
       ...kind,
       ...(namespace === undefined ? {} : { namespace }),

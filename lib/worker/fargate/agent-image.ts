@@ -217,10 +217,10 @@ export function imageAsset(scope: Construct, build: ImageBuild): DockerImageAsse
     new DockerImageAsset(place, id, {
       directory,
       platform,
-      ...(file === undefined ? {} : { file }),
-      ...(target === undefined ? {} : { target }),
-      ...(buildArgs === undefined ? {} : { buildArgs }),
-      ...(exclude === undefined ? {} : { exclude }),
+      file,
+      target,
+      buildArgs,
+      exclude,
     })
   );
 }

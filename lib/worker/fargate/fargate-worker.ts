@@ -7,7 +7,7 @@ import {
   type MetricOptions,
   Stats,
 } from 'aws-cdk-lib/aws-cloudwatch';
-import { Connections, InterfaceVpcEndpointAwsService, type ISecurityGroup, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { Connections, InterfaceVpcEndpointAwsService, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { type CfnCluster, Cluster, type ICluster } from 'aws-cdk-lib/aws-ecs';
 import { type IPrincipal, type IRole, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type ILogGroup, LogGroup } from 'aws-cdk-lib/aws-logs';
@@ -123,7 +123,7 @@ export class FargateWorker extends AgentWorker {
         ? undefined
         : {
             image: worker.image._bind(scope, settings.platform),
-            ...(worker.command === undefined ? {} : { command: worker.command }),
+            command: worker.command,
           };
 
     this.network = settings.network._bind(this, { services: this.services() });
@@ -132,7 +132,7 @@ export class FargateWorker extends AgentWorker {
       new SecurityGroup(this, 'SecurityGroup', {
         vpc: this.network.vpc,
         description: `Workers of agent ${context.agentName}: call, and are never called`,
-      }) as ISecurityGroup,
+      }),
     ];
     this.connections = new Connections({ securityGroups });
     for (const callee of this.network.callees) {
@@ -304,11 +304,11 @@ export class FargateWorker extends AgentWorker {
         "The lanes are scaled and shown by metrics that cost nothing (AWS/ECS, AWS/SQS) and by the agent's own; Container Insights bills each metric of each task. A platform that wants it hands in its own cluster",
     });
     // The CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes.
-    return cluster as ICluster;
+    return cluster;
   }
 
   private role(id: string): IRole {
-    return new Role(this, id, { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') }) as IRole;
+    return new Role(this, id, { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') });
   }
 
   /** What a container needs that Lambda does for a function. */

@@ -90,7 +90,7 @@ export class LaneMetrics {
       dimensionsMap: { ClusterName: clusterName, ServiceName: serviceName },
       statistic,
       period: PERIOD,
-      ...(label === undefined ? {} : { label }),
+      label,
     });
   }
 
@@ -101,6 +101,6 @@ export class LaneMetrics {
 
   /** An expression over others. */
   math(expression: string, usingMetrics: Record<string, IMetric>, label?: string): MathExpression {
-    return new MathExpression({ expression, usingMetrics, period: PERIOD, ...(label === undefined ? {} : { label }) });
+    return new MathExpression({ expression, usingMetrics, period: PERIOD, label });
   }
 }

@@ -94,7 +94,7 @@ export class LaneScaling extends Construct {
         metricAggregationType: 'Maximum',
         stepAdjustments: steps.map(({ from, to, workers }) => ({
           metricIntervalLowerBound: from,
-          ...(to === undefined ? {} : { metricIntervalUpperBound: to }),
+          metricIntervalUpperBound: to,
           scalingAdjustment: workers,
         })),
       },

@@ -144,7 +144,7 @@ export class LaneService extends Construct {
         environment: { ...settings.environment, [AGENT_PORT_VARIABLE]: String(settings.port) },
         stopTimeout: AGENT_STOP_TIMEOUT,
         logging,
-        ...(command === undefined ? {} : { command }),
+        command,
       });
       // ECS stops containers in the reverse order: the agent outlives the worker, and so the tasks that it runs.
       worker.addContainerDependencies({ container: agent, condition: ContainerDependencyCondition.START });

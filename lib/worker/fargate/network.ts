@@ -156,7 +156,7 @@ class IsolatedNetwork extends FargateNetwork {
           subnets,
           // Not to the whole VPC, which is what the CDK lets in by itself.
           open: false,
-          securityGroups: [group as ISecurityGroup],
+          securityGroups: [group],
         }),
     );
     return {
@@ -164,7 +164,7 @@ class IsolatedNetwork extends FargateNetwork {
       subnets: vpc.selectSubnets(subnets),
       assignPublicIp: false,
       ready: [...gateways, ...interfaces],
-      callees: [group as ISecurityGroup],
+      callees: [group],
     };
   }
 }
@@ -192,7 +192,7 @@ function ownVpc(scope: Construct, subnetType: SubnetType): IVpc {
     reason:
       "Nothing in this VPC listens: the workers' security group lets nobody in. What they call is in their log and traces with status and duration. Flow logs are billed by volume; a platform that wants them brings its own VPC, or adds them to this one",
   });
-  return vpc as IVpc;
+  return vpc;
 }
 
 /** Zones that are known to differ. */

@@ -115,7 +115,7 @@ export function buildReport(history: DrillHistory, run: RunFacts): DrillReport {
       lost: lostIds(history).length,
       duplicateResults: duplicateResults(history),
     },
-    ...(history.faults === undefined ? {} : { faults: history.faults }),
+    faults: history.faults,
     ...(history.steps === undefined
       ? {}
       : { steps: { ...history.steps, executedAfterFinish: history.steps.executedAfterFinish.length } }),
@@ -144,7 +144,7 @@ function workersReport({ submissions, releases }: DrillHistory, workers: Workers
     abandoned,
     late,
     scaling: scalings.map(({ at, ...change }) => ({ ...change, second: Math.round((at - since) / 1000) })),
-    ...(first === undefined ? {} : { secondsToFirst: first }),
+    secondsToFirst: first,
   };
 }
 

@@ -81,13 +81,13 @@ export class TrafficPlan {
     const planned: PlannedRequest = {
       sequence,
       user,
-      ...(cancelAfterMs === undefined ? {} : { cancelAfterMs }),
+      cancelAfterMs,
       body: {
         input: fill(input as Json, { user, task: String(task + 1) }) as SubmitRequest['input'],
         user,
-        ...(session === undefined ? {} : { session }),
-        ...(priority === undefined ? {} : { priority }),
-        ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+        session,
+        priority,
+        timeoutSeconds,
         ...this.webhook(),
       },
       ...(repeated || this.options.repeatable === true ? { idempotencyKey: `${this.seed}-${sequence}` } : {}),

@@ -127,7 +127,8 @@ export class TrafficGenerator {
 
   private async submit(planned: PlannedRequest): Promise<Submission> {
     const at = this.now();
-    const headers = planned.idempotencyKey === undefined ? {} : { [IDEMPOTENCY_HEADER]: planned.idempotencyKey };
+    const headers: Record<string, string> =
+      planned.idempotencyKey === undefined ? {} : { [IDEMPOTENCY_HEADER]: planned.idempotencyKey };
     const { status, body, text, tries } = await sendPatiently(
       this.client,
       this.scaledTimeout,
@@ -152,8 +153,8 @@ export class TrafficGenerator {
       status: problem !== undefined && status === 202 ? 0 : status,
       ...(tries === 1 ? {} : { tries }),
       ...(accepted?.success ? { taskId: accepted.data.id } : {}),
-      ...(planned.repeats === undefined ? {} : { repeats: planned.repeats }),
-      ...(problem === undefined ? {} : { problem }),
+      repeats: planned.repeats,
+      problem,
     };
   }
 }

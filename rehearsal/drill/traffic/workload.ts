@@ -48,7 +48,7 @@ export class Workload {
     this.generator = new TrafficGenerator(
       new TrafficPlan(traffic, seed, {
         repeatable: props.patient === true,
-        ...(props.webhookUrl === undefined ? {} : { webhookUrl: props.webhookUrl }),
+        webhookUrl: props.webhookUrl,
       }),
       this.client,
       traffic.ratePerSecond,

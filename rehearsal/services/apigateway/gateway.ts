@@ -258,7 +258,7 @@ export class Gateway {
 
   private record(exchange: Exchange, answer: HttpAnswer, latencyMs: number): void {
     const { stage, log } = exchange;
-    const sets = [{ ApiId: this.api.id }, { ApiId: this.api.id, Stage: stage.name }];
+    const sets: Record<string, string>[] = [{ ApiId: this.api.id }, { ApiId: this.api.id, Stage: stage.name }];
     const put = (name: string, value: number, unit: string) => {
       for (const dimensions of sets) {
         this.deps.metrics.put('AWS/ApiGateway', name, dimensions, [value], unit);

@@ -44,13 +44,13 @@ export function proxyEvent(request: ProxyRequest): Record<string, unknown> {
     rawQueryString: request.rawQuery,
     ...(cookie === undefined ? {} : { cookies: cookie.split(/;\s*/) }),
     headers,
-    ...(query === undefined ? {} : { queryStringParameters: query }),
+    queryStringParameters: query,
     ...(Object.keys(request.pathParameters).length === 0 ? {} : { pathParameters: request.pathParameters }),
-    ...(request.stageVariables === undefined ? {} : { stageVariables: request.stageVariables }),
+    stageVariables: request.stageVariables,
     requestContext: {
       accountId: request.accountId,
       apiId: request.apiId,
-      ...(request.authorizer === undefined ? {} : { authorizer: request.authorizer }),
+      authorizer: request.authorizer,
       domainName: request.domainName,
       domainPrefix: request.apiId,
       http: {

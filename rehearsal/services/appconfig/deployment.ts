@@ -63,8 +63,8 @@ export class ConfigurationDeployment {
       state: this.state,
       startedAt: this.startedAt,
       shares: [...this.shares],
-      ...(this.endedAt === undefined ? {} : { endedAt: this.endedAt }),
-      ...(this.reason === undefined ? {} : { reason: this.reason }),
+      endedAt: this.endedAt,
+      reason: this.reason,
     };
   }
 

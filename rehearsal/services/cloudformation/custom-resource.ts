@@ -69,7 +69,7 @@ export function customResourceHandler(type: string, lambda: LambdaPort, replies:
           RequestId: requestId,
           LogicalResourceId: request.logicalId,
           ResourceType: type,
-          ...(physicalId === undefined ? {} : { PhysicalResourceId: physicalId }),
+          PhysicalResourceId: physicalId,
           ResourceProperties: asText(request.properties),
           ...(previous === undefined ? {} : { OldResourceProperties: asText(previous) }),
         }),

@@ -400,7 +400,7 @@ export class CloudFormation {
       type: 'AWS::CloudFormation::Stack',
       physicalId: stack.id,
       status,
-      ...(reason === undefined ? {} : { reason }),
+      reason,
     });
   }
 

@@ -213,7 +213,7 @@ export class Operation {
         logicalId,
         path: resource.path,
         properties,
-        ...(updatePolicy === undefined ? {} : { updatePolicy }),
+        updatePolicy,
         report: (message: string) => this.progress(resource, message),
       };
       if (old === undefined) {
@@ -326,7 +326,7 @@ export class Operation {
         logicalId: before.logicalId,
         path: before.path,
         properties: before.properties,
-        ...(before.updatePolicy === undefined ? {} : { updatePolicy: before.updatePolicy }),
+        updatePolicy: before.updatePolicy,
         report: (message) => this.progress(before, message),
         physicalId: after.physicalId,
         previous: after.properties,
@@ -403,8 +403,8 @@ export class Operation {
       path,
       type,
       status,
-      ...(physicalId === undefined ? {} : { physicalId }),
-      ...(reason === undefined ? {} : { reason }),
+      physicalId,
+      reason,
     });
   }
 

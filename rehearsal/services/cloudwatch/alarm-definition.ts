@@ -165,7 +165,7 @@ function singleMetric(given: Properties, fail: Fail): Watch {
         id: 'm1',
         metric: { namespace, name: metricName, dimensions: record(given.Dimensions) },
         statistic: statistic(given.ExtendedStatistic ?? given.Statistic, fail),
-        ...(given.Unit === undefined ? {} : { unit: given.Unit }),
+        unit: given.Unit,
         returnData: true,
       },
     ],
@@ -188,7 +188,7 @@ function severalMetrics(metrics: NonNullable<Properties['Metrics']>, fail: Fail)
       id: entry.Id,
       metric: { namespace: metric.Namespace, name: metric.MetricName, dimensions: record(metric.Dimensions) },
       statistic: statistic(Stat, fail),
-      ...(unit === undefined ? {} : { unit }),
+      unit,
       returnData: entry.ReturnData,
     };
   });

@@ -162,7 +162,7 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
             dimensions: Object.fromEntries(metric.Dimensions.map(({ Name, Value }) => [Name, Value])),
           },
           statistic,
-          ...(unit === undefined ? {} : { unit }),
+          unit,
           returnData: entry.ReturnData,
         };
       }

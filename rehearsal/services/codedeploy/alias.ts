@@ -74,8 +74,8 @@ export function aliasHandler(lambda: LambdaPort, codeDeploy: CodeDeployService):
         alias: wanted.name,
         fromVersion: before.version,
         toVersion: wanted.version,
-        ...(policy.BeforeAllowTrafficHook === undefined ? {} : { beforeHook: policy.BeforeAllowTrafficHook }),
-        ...(policy.AfterAllowTrafficHook === undefined ? {} : { afterHook: policy.AfterAllowTrafficHook }),
+        beforeHook: policy.BeforeAllowTrafficHook,
+        afterHook: policy.AfterAllowTrafficHook,
         timeoutMs: HANDLER_TIMEOUT_MS,
         report: request.report,
       });

@@ -164,18 +164,18 @@ export class Deployment {
       toVersion: this.request.toVersion,
       status: this.status,
       createdAt: this.createdAt,
-      ...(this.endedAt === undefined ? {} : { endedAt: this.endedAt }),
+      endedAt: this.endedAt,
       ...(this.failure === undefined ? {} : { reason: this.failure.message }),
       alarms: this.failure?.alarms ?? [],
       lifecycle: this.lifecycle.map(({ name, status, startedAt, endedAt, message }) => ({
         name,
         status,
-        ...(startedAt === undefined ? {} : { startedAt }),
-        ...(endedAt === undefined ? {} : { endedAt }),
-        ...(message === undefined ? {} : { message }),
+        startedAt,
+        endedAt,
+        message,
       })),
       shifts: [...this.shifts],
-      ...(this.rolledBackAt === undefined ? {} : { rolledBackAt: this.rolledBackAt }),
+      rolledBackAt: this.rolledBackAt,
     };
   }
 
@@ -370,7 +370,7 @@ export class Deployment {
       group: this.group.name,
       event,
       message,
-      ...(weight === undefined ? {} : { weight }),
+      weight,
     });
   }
 }

@@ -132,7 +132,7 @@ export class AgentEndpoint {
     const { task } = resident;
     const fail = (status: number, code: string, message: string, requestID?: string) =>
       answer(status, {
-        ...(requestID === undefined ? {} : { requestID }),
+        requestID,
         error: { Arn: task.arn, Code: code, Message: message },
       });
     let minutes: number | undefined;

@@ -101,7 +101,7 @@ export function createEcs(deps: EcsDependencies): Ecs {
     clock,
     iam: deps.iam,
     frontUrl: deps.frontUrl,
-    ...(deps.faults === undefined ? {} : { faults: deps.faults }),
+    faults: deps.faults,
     protect: (task, minutes) => {
       const service = [...services.values()].find((one) => one.livingTasks().includes(task));
       return service?.protect(task, minutes) ?? { failure: { reason: 'TASK_NOT_VALID', detail: undefined } };

@@ -48,7 +48,7 @@ function described(task: Task, container: Container): Readonly<Record<string, un
     },
     DesiredStatus: task.wanted ? 'RUNNING' : 'STOPPED',
     KnownStatus: view.state,
-    ...(view.exitCode === undefined ? {} : { ExitCode: view.exitCode }),
+    ExitCode: view.exitCode,
     Limits: { CPU: 0 },
     StartedAt: time(container.startedAt),
     Type: 'NORMAL',

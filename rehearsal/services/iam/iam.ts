@@ -67,7 +67,7 @@ export class Iam implements IamPort {
       secretAccessKey: 'rehearsal',
       sessionToken: randomUUID(),
     };
-    const principal: Principal = { kind: 'role', arn: roleArn, label, ...(session === undefined ? {} : { session }) };
+    const principal: Principal = { kind: 'role', arn: roleArn, label, session };
     this.principals.set(credentials.accessKeyId, principal);
     this.sessions.set(key, credentials);
     return credentials;

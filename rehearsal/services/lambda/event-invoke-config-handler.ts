@@ -54,10 +54,8 @@ export class EventInvokeConfigHandler implements ResourceHandler {
   private put(request: ResourceRequest, physicalId: string): ResourceOutcome {
     const properties = readProperties(this.type, propertiesSchema, request);
     this.queue.configure(properties.FunctionName, properties.Qualifier, {
-      ...(properties.MaximumRetryAttempts === undefined ? {} : { maximumRetries: properties.MaximumRetryAttempts }),
-      ...(properties.MaximumEventAgeInSeconds === undefined
-        ? {}
-        : { maximumAgeSeconds: properties.MaximumEventAgeInSeconds }),
+      maximumRetries: properties.MaximumRetryAttempts,
+      maximumAgeSeconds: properties.MaximumEventAgeInSeconds,
     });
     return { physicalId, attributes: {} };
   }

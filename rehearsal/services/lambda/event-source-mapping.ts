@@ -262,8 +262,8 @@ const wireAttribute = z.object({
 function attributeOf(value: unknown): Record<string, unknown> {
   const { DataType, StringValue, BinaryValue } = wireAttribute.parse(value);
   return {
-    ...(StringValue === undefined ? {} : { stringValue: StringValue }),
-    ...(BinaryValue === undefined ? {} : { binaryValue: BinaryValue }),
+    stringValue: StringValue,
+    binaryValue: BinaryValue,
     stringListValues: [],
     binaryListValues: [],
     dataType: DataType,

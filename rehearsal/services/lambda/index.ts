@@ -79,9 +79,9 @@ export function createLambda(deps: LambdaDependencies): Lambda {
     metrics,
     frontUrl: deps.frontUrl,
     runtimeModules: code.runtimeModules,
-    ...(deps.xrayAddress === undefined ? {} : { xrayAddress: deps.xrayAddress }),
-    ...(deps.bootstrap === undefined ? {} : { bootstrap: deps.bootstrap }),
-    ...(deps.extraEnvironment === undefined ? {} : { extraEnvironment: deps.extraEnvironment }),
+    xrayAddress: deps.xrayAddress,
+    bootstrap: deps.bootstrap,
+    extraEnvironment: deps.extraEnvironment,
   });
   const fleet = new Fleet({
     boot: (version, onEnd) => factory.boot(version, onEnd),
@@ -110,7 +110,7 @@ export function createLambda(deps: LambdaDependencies): Lambda {
       functions,
       fleet,
       log: (environment, line) => factory.log(environment, line),
-      ...(deps.faults === undefined ? {} : { faults: deps.faults }),
+      faults: deps.faults,
     },
     asyncQueue,
   );
@@ -118,7 +118,7 @@ export function createLambda(deps: LambdaDependencies): Lambda {
     clock,
     sqs,
     run: (run) => invoker.run(run),
-    ...(deps.faults === undefined ? {} : { faults: deps.faults }),
+    faults: deps.faults,
     onFault: (error) => onFault(error, 'an event source mapping'),
   });
   // Processes that stand still do not notice that the rehearsal is gone.

@@ -124,7 +124,7 @@ export class Invoker {
           event: run.payload,
           traceHeader: traceHeaderFor(run.traceHeader, resolved.version.settings.tracing),
         },
-        ...(run.source === undefined ? {} : { source: run.source }),
+        source: run.source,
         onStart: (environment, cold) => {
           report.environment = environment;
           report.cold = cold;

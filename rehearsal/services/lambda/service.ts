@@ -53,7 +53,7 @@ export class LambdaService implements RehearsalService {
       return undefined;
     }
     const [FunctionName, kind, Name, ...more] = path.slice(PREFIX.length).split('/');
-    const input = { FunctionName, ...(query.Qualifier === undefined ? {} : { Qualifier: query.Qualifier }) };
+    const input = { FunctionName, Qualifier: query.Qualifier };
     if (more.length > 0) {
       return undefined;
     }
@@ -138,10 +138,10 @@ export class LambdaService implements RehearsalService {
     const payload = input.Payload ?? '';
     const result = await this.invoker.invoke({
       function: name,
-      ...(qualifier === undefined ? {} : { qualifier }),
+      qualifier,
       payload: payload === '' ? '{}' : payload,
       type: input.InvocationType ?? 'RequestResponse',
-      ...(traceHeader === undefined ? {} : { traceHeader }),
+      traceHeader,
     });
     const headers: Record<string, string> = { 'content-type': 'application/json' };
     if (result.status === 200) {

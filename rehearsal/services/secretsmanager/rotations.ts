@@ -109,7 +109,7 @@ export class Rotations {
         : {
             RotationEnabled: true,
             RotationLambdaARN: plan.function,
-            ...(plan.rules === undefined ? {} : { RotationRules: plan.rules }),
+            RotationRules: plan.rules,
             ...(plan.nextAt === undefined ? {} : { NextRotationDate: new Date(plan.nextAt) }),
           }),
     };

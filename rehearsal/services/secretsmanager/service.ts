@@ -106,7 +106,7 @@ export function secretsManagerService(store: SecretStore, rotations: Rotations):
         immediately: input.RotateImmediately ?? true,
         token: input.ClientRequestToken,
       });
-      return { ARN: secret.arn, Name: secret.name, ...(version === undefined ? {} : { VersionId: version }) };
+      return { ARN: secret.arn, Name: secret.name, VersionId: version };
     },
   };
   return {

@@ -89,10 +89,10 @@ export class MoveTasks {
         Status: task.status,
         SourceArn: sourceArn,
         ...(task.destination === undefined ? {} : { DestinationArn: task.destination.arn }),
-        ...(task.requestedPerSecond === undefined ? {} : { MaxNumberOfMessagesPerSecond: task.requestedPerSecond }),
+        MaxNumberOfMessagesPerSecond: task.requestedPerSecond,
         ApproximateNumberOfMessagesMoved: task.moved,
         ApproximateNumberOfMessagesToMove: task.toMove,
-        ...(task.failureReason === undefined ? {} : { FailureReason: task.failureReason }),
+        FailureReason: task.failureReason,
         StartedTimestamp: Math.floor(task.startedAt),
       }));
   }

@@ -330,8 +330,8 @@ function sendOne(queue: Queue, input: MessageInput, sender: Sender): Record<stri
       body,
       attributes: custom,
       senderId: `AROAREHEARSAL:${sender.label}`,
-      ...(input.MessageGroupId === undefined ? {} : { groupId: input.MessageGroupId }),
-      ...(traceHeader === undefined ? {} : { traceHeader }),
+      groupId: input.MessageGroupId,
+      traceHeader,
       ...(input.DelaySeconds === undefined
         ? {}
         : { delaySeconds: within('DelaySeconds', input.DelaySeconds, 0, MAX_DELAY_SECONDS) }),
@@ -343,8 +343,8 @@ function sendOne(queue: Queue, input: MessageInput, sender: Sender): Record<stri
   return {
     MessageId: sent.messageId,
     MD5OfMessageBody: sent.md5OfBody,
-    ...(md5OfCustom === undefined ? {} : { MD5OfMessageAttributes: md5OfCustom }),
-    ...(md5OfSystem === undefined ? {} : { MD5OfMessageSystemAttributes: md5OfSystem }),
+    MD5OfMessageAttributes: md5OfCustom,
+    MD5OfMessageSystemAttributes: md5OfSystem,
   };
 }
 

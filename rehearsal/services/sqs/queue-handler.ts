@@ -114,7 +114,7 @@ export class QueueHandler implements ResourceHandler {
       messageRetentionSeconds: properties.MessageRetentionPeriod ?? DEFAULT_SETTINGS.messageRetentionSeconds,
       receiveWaitSeconds: properties.ReceiveMessageWaitTimeSeconds ?? DEFAULT_SETTINGS.receiveWaitSeconds,
       visibilityTimeoutSeconds: properties.VisibilityTimeout ?? DEFAULT_SETTINGS.visibilityTimeoutSeconds,
-      ...(properties.RedrivePolicy === undefined ? {} : { redrive: properties.RedrivePolicy }),
+      redrive: properties.RedrivePolicy,
       // A key of the account is a matter of permissions; the key that AWS manages needs none.
       ...(properties.KmsMasterKeyId?.startsWith('arn:') ? { kmsKeyArn: properties.KmsMasterKeyId } : {}),
     };

@@ -61,7 +61,7 @@ const promptOf = ({ body }: StubRequest): string => JSON.stringify(body);
 
 async function ask(input: BehaviorDocument['tools'][string], options: { session?: string; behavior?: Behavior } = {}) {
   cloud.s3 = () => ({ body: behavior(options.behavior ?? 'agent') });
-  const task = await cloud.putTask({ input, ...(options.session === undefined ? {} : { session: options.session }) });
+  const task = await cloud.putTask({ input, session: options.session });
   await createHandler(agent)({ Records: [messageFor(task)] }, context());
   return cloud.task(task.id);
 }

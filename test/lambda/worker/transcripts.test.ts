@@ -24,7 +24,7 @@ const agentThat = (
   defineAgent({
     input: z.null(),
     run: (_, ctx) => body(ctx),
-    ...(redact === undefined ? {} : { redact }),
+    redact,
   });
 
 const run = (agent: AgentDefinition<null, unknown>, setup: AttemptSetup) =>

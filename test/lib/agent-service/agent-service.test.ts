@@ -1,7 +1,7 @@
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
+import { Topic } from 'aws-cdk-lib/aws-sns';
 import { readWorkerSettings } from '../../../lambda/worker/settings';
 import { AgentService, AgentStore, Transcripts, Webhooks } from '../../../lib';
 import { leastProps, supportAgent } from '../../support/agent-service';
@@ -166,7 +166,7 @@ describe('parts handed in', () => {
   test('a topic hears of gates and dead letters', () => {
     const stack = testStack();
     const topic = new Topic(stack, 'Pager');
-    supportAgent(stack, { topic: topic as ITopic });
+    supportAgent(stack, { topic: topic });
     const resources = resourcesOf(stack);
     const alarms = Object.values(resources).filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm');
     expect(alarms).toHaveLength(8);

@@ -12,7 +12,7 @@ const production = (standbyWorkers?: number) =>
   Environment.production({
     model: testModel(),
     limits: { maxCost: 0.25 },
-    ...(standbyWorkers === undefined ? {} : { standbyWorkers }),
+    standbyWorkers,
   });
 const development = () => Environment.development({ model: testModel(), limits: { maxCost: 0.01 } });
 

@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
-import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { type AgentServiceProps, type BacklogLimits, IntakeAuth, Webhooks } from '../../../lib';
 import { backlogLimitsSchema, Env } from '../../../lib/contract';
 import { supportAgent } from '../../support/agent-service';
@@ -272,7 +272,7 @@ describe('inbox', () => {
 
   test('that is handed in is used as it is', () => {
     const stack = testStack();
-    supportAgent(stack, { intake: { inbox: new Queue(stack, 'Events') as IQueue } });
+    supportAgent(stack, { intake: { inbox: new Queue(stack, 'Events') } });
     const resources = resourcesOf(stack);
     expect(Object.keys(resources).filter((id) => id.startsWith('SupportIntakeInbox'))).toEqual([
       named(resources, 'SupportIntakeInboxMapping'),
@@ -287,11 +287,7 @@ describe('an inbox handed in without a dead-letter queue', () => {
   const warnings = (deadLetters: boolean) => {
     const stack = testStack();
     const queue = new Queue(stack, 'DeadLetters');
-    const inbox = new Queue(
-      stack,
-      'Events',
-      deadLetters ? { deadLetterQueue: { queue, maxReceiveCount: 5 } } : {},
-    ) as IQueue;
+    const inbox = new Queue(stack, 'Events', deadLetters ? { deadLetterQueue: { queue, maxReceiveCount: 5 } } : {});
     supportAgent(stack, { intake: { inbox } });
     return Annotations.fromStack(stack).findWarning(
       '/Test/Support/Intake',
@@ -309,7 +305,7 @@ describe('grants', () => {
   function statements(grant: 'submit' | 'read' | 'cancel' | 'feedback' | 'redrive' | 'readTranscripts'): unknown {
     const stack = testStack();
     const agent = supportAgent(stack);
-    const caller = new Role(stack, 'Caller', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') }) as IRole;
+    const caller = new Role(stack, 'Caller', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') });
     agent.grants[grant](caller);
     const resources = resourcesOf(stack);
     const document = resources[named(resources, 'CallerDefaultPolicy')]?.Properties?.PolicyDocument;

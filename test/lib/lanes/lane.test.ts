@@ -1,7 +1,7 @@
 import { Duration, type Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
-import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Lane, LaneName, type LaneProps } from '../../../lib';
@@ -83,7 +83,7 @@ describe('a lane', () => {
 describe('grants and keys', () => {
   test('sending is all that grantSend gives, on the three queues and not on the dead letters', () => {
     const stack = testStack();
-    const role = new Role(stack, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') }) as IRole;
+    const role = new Role(stack, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     lane(stack).grantSend(role);
     const resources = resourcesOf(stack);
     const policy = resources[named(resources, 'RoleDefaultPolicy')]?.Properties;
@@ -102,7 +102,7 @@ describe('grants and keys', () => {
   test('a key of your own encrypts every queue, and whoever sends may use it', () => {
     const stack = testStack();
     const key = new Key(stack, 'Key');
-    const role = new Role(stack, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') }) as IRole;
+    const role = new Role(stack, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     lane(stack, { encryptionKey: key }).grantSend(role);
     const template = Template.fromStack(stack);
     template.allResourcesProperties('AWS::SQS::Queue', { KmsMasterKeyId: { 'Fn::GetAtt': [expectKey(stack), 'Arn'] } });

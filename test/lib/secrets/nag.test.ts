@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Stack, Validations } from 'aws-cdk-lib';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { ApiKeyCheck, RotatingSecret, Rotation } from '../../../lib';
 import { testApp } from '../../support/stack';
@@ -9,7 +9,7 @@ import { testApp } from '../../support/stack';
 test('cdk-nag finds nothing in a secret that rotates', () => {
   const app = testApp();
   const stack = new Stack(app, 'Test');
-  const poolSecret = Secret.fromSecretNameV2(stack, 'Pool', 'agents/keys') as ISecret;
+  const poolSecret = Secret.fromSecretNameV2(stack, 'Pool', 'agents/keys');
   new RotatingSecret(stack, 'Key', {
     agentName: 'support',
     secretName: 'anthropic',

@@ -4,7 +4,7 @@ import { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { rotationEventSchema } from '../../../lambda/functions/rotation/event';
 import { RotationMetrics } from '../../../lambda/functions/rotation/rotation-metrics';
@@ -31,9 +31,9 @@ function build(
 }
 
 const openAi = (stack: ReturnType<typeof testStack>) =>
-  Rotation.openAiServiceAccount({ adminSecret: new Secret(stack, 'Admin') as ISecret, project: 'proj_1' });
+  Rotation.openAiServiceAccount({ adminSecret: new Secret(stack, 'Admin'), project: 'proj_1' });
 const pool = (stack: ReturnType<typeof testStack>) =>
-  Rotation.keyPool({ poolSecret: new Secret(stack, 'Pool') as ISecret, test: ApiKeyCheck.anthropic() });
+  Rotation.keyPool({ poolSecret: new Secret(stack, 'Pool'), test: ApiKeyCheck.anthropic() });
 const custom = (stack: ReturnType<typeof testStack>) =>
   Rotation.custom(
     new LambdaFunction(stack, 'Mine', {
@@ -274,7 +274,7 @@ describe('refuses', () => {
   test('a secret together with a key to encrypt a new one', () => {
     const both = () =>
       build(openAi, (scope) => ({
-        secret: new Secret(scope, 'There') as ISecret,
+        secret: new Secret(scope, 'There'),
         encryptionKey: new Key(scope, 'Own'),
       }));
     expect(both).toThrow(/secret and encryptionKey are both given/);
@@ -283,7 +283,7 @@ describe('refuses', () => {
   test('a project that is empty, and keys that expire before the next rotation', () => {
     const rotation = (options: { project?: string; keyExpiry?: Duration }) => (scope: ReturnType<typeof testStack>) =>
       Rotation.openAiServiceAccount({
-        adminSecret: new Secret(scope, 'Admin') as ISecret,
+        adminSecret: new Secret(scope, 'Admin'),
         project: 'proj_1',
         ...options,
       });

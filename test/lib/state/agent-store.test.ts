@@ -48,7 +48,7 @@ function statements(grant: (store: AgentStore, grantee: IGrantable) => unknown, 
         .flat()
         .map((action) => action.replace(/^(dynamodb|s3):/, ''))
         .sort(),
-      ...(Condition === undefined ? {} : { condition: Condition }),
+      condition: Condition,
     }));
 }
 

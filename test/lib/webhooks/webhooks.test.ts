@@ -1,6 +1,6 @@
 import { Duration, type Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { type ISecurityGroup, type IVpc, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { settingsSchema } from '../../../lambda/functions/webhook/settings';
 import { readSettings } from '../../../lambda/shared/settings';
@@ -103,8 +103,8 @@ describe('webhooks', () => {
 describe('options', () => {
   test('a secret, a time, private hosts and a VPC can be given', () => {
     const stack = testStack();
-    const vpc = new Vpc(stack, 'Vpc', { natGateways: 1 }) as IVpc;
-    const securityGroup = new SecurityGroup(stack, 'Group', { vpc }) as ISecurityGroup;
+    const vpc = new Vpc(stack, 'Vpc', { natGateways: 1 });
+    const securityGroup = new SecurityGroup(stack, 'Group', { vpc });
     const secret = Secret.fromSecretNameV2(stack, 'Mine', 'webhook-key');
     const { resources } = build(
       {

@@ -8,7 +8,7 @@ import { Architecture, Code, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Env } from '../../../lib/contract';
 import type { ILaneQueues } from '../../../lib/lanes';
 import { type Behavior, Release } from '../../../lib/release';
@@ -45,11 +45,11 @@ interface Options {
 
 /** The CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes. */
 function secretNamed(name: string): (stack: Stack) => { [name: string]: ISecret } {
-  return (stack) => ({ [name]: new Secret(stack, 'Key') as ISecret });
+  return (stack) => ({ [name]: new Secret(stack, 'Key') });
 }
 
 function network(stack: Stack): IVpc {
-  return new Vpc(stack, 'Vpc', { natGateways: 1 }) as IVpc;
+  return new Vpc(stack, 'Vpc', { natGateways: 1 });
 }
 
 /** A worker as an agent service builds it. */
@@ -458,7 +458,7 @@ describe('Worker.lambda: lanes', () => {
 
   test('is told of the limit per user, of transcripts and of the webhook queue where there are any', () => {
     const stack = testStack();
-    const webhookQueue = new Queue(stack, 'Webhooks') as IQueue;
+    const webhookQueue = new Queue(stack, 'Webhooks');
     const transcripts = Transcripts.record({ retention: Duration.days(90) });
     build({ entry }, { stack, context: { maxInFlightPerUser: 3, transcripts, webhookQueue } });
     expect(environmentOf(stack)).toMatchObject({

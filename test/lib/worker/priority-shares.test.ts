@@ -7,8 +7,8 @@ import { testStack } from '../../support/stack';
 const scope = testStack();
 const share = (maxConcurrency?: number, priorityShares?: PriorityShares) =>
   shareConcurrency(scope, {
-    ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
-    ...(priorityShares === undefined ? {} : { priorityShares }),
+    maxConcurrency,
+    priorityShares,
   });
 
 describe('shares of the priorities', () => {

@@ -53,7 +53,7 @@ test('alarms on messages for each running task drive a service from none to its 
         Cooldown: 60,
         StepAdjustments: steps.map(([from, to, workers]) => ({
           MetricIntervalLowerBound: from,
-          ...(to === undefined ? {} : { MetricIntervalUpperBound: to }),
+          MetricIntervalUpperBound: to,
           ScalingAdjustment: workers,
         })),
       },

@@ -87,7 +87,7 @@ const exactly = (...steps: readonly (readonly [number, number | undefined, numbe
   AdjustmentType: 'ExactCapacity',
   StepAdjustments: steps.map(([from, to, capacity]) => ({
     MetricIntervalLowerBound: from,
-    ...(to === undefined ? {} : { MetricIntervalUpperBound: to }),
+    MetricIntervalUpperBound: to,
     ScalingAdjustment: capacity,
   })),
 });
@@ -184,7 +184,7 @@ describe('a step scaling policy', () => {
     w.service.desired = before;
     const policy = await w.policy({
       AdjustmentType: 'PercentChangeInCapacity',
-      ...(least === undefined ? {} : { MinAdjustmentMagnitude: least }),
+      MinAdjustmentMagnitude: least,
       StepAdjustments: [{ MetricIntervalLowerBound: 0, ScalingAdjustment: percent }],
     });
     await w.updateTarget({ MaxCapacity: 50 });

@@ -6,7 +6,6 @@ import {
   FlowLogDestination,
   GatewayVpcEndpointAwsService,
   InterfaceVpcEndpointAwsService,
-  type IVpc,
   Port,
   SecurityGroup,
   SubnetType,
@@ -35,7 +34,7 @@ test('takes a VPC as the CDK makes it: public and isolated subnets, endpoints, g
   });
   vpc.addGatewayEndpoint('S3', { service: GatewayVpcEndpointAwsService.S3 });
   const endpoint = vpc.addInterfaceEndpoint('Sqs', { service: InterfaceVpcEndpointAwsService.SQS, open: false });
-  const group = new SecurityGroup(stack, 'Workers', { vpc: vpc as IVpc, allowAllOutbound: false });
+  const group = new SecurityGroup(stack, 'Workers', { vpc: vpc, allowAllOutbound: false });
   endpoint.connections.allowDefaultPortFrom(group);
   group.connections.allowFrom(endpoint, Port.tcp(8080));
   const logs = new LogGroup(stack, 'Logs', { removalPolicy: RemovalPolicy.DESTROY });

@@ -2,15 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { type IVpc, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
-import {
-  Cluster,
-  ContainerImage,
-  FargateService,
-  FargateTaskDefinition,
-  type ICluster,
-  LogDrivers,
-} from 'aws-cdk-lib/aws-ecs';
+import { SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { Cluster, ContainerImage, FargateService, FargateTaskDefinition, LogDrivers } from 'aws-cdk-lib/aws-ecs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { NotRehearsable, RehearsalCloud } from '../../../rehearsal/cloud';
 import { eventually } from './world';
@@ -38,8 +31,8 @@ function synthesize(release: string, dockerfile = 'FROM scratch\nCMD ["node", "i
     natGateways: 0,
     maxAzs: 2,
     subnetConfiguration: [{ name: 'public', subnetType: SubnetType.PUBLIC }],
-  }) as IVpc;
-  const cluster = new Cluster(stack, 'Cluster', { vpc }) as ICluster;
+  });
+  const cluster = new Cluster(stack, 'Cluster', { vpc });
   const image = mkdtempSync(join(folder, 'image-'));
   mkdirSync(image, { recursive: true });
   writeFileSync(join(image, 'Dockerfile'), dockerfile);

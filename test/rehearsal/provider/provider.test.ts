@@ -22,7 +22,7 @@ describe('the scripted provider, asked by the real SDK', () => {
       model: MODEL,
       max_tokens: maxTokens,
       messages: [{ role: 'user', content: text }],
-      ...(system === undefined ? {} : { system }),
+      system,
     });
   }
 
@@ -150,7 +150,8 @@ describe('the scripted provider, asked by the real SDK', () => {
   test('takes the key as x-api-key and as bearer token', async () => {
     const { provider } = await start([{ name: 'all' }]);
     const body = JSON.stringify({ model: MODEL, max_tokens: 5, messages: [{ role: 'user', content: 'x' }] });
-    for (const headers of [{ 'x-api-key': 'k' }, { authorization: 'Bearer k' }]) {
+    const keys: Record<string, string>[] = [{ 'x-api-key': 'k' }, { authorization: 'Bearer k' }];
+    for (const headers of keys) {
       const response = await fetch(`${provider.url}/v1/messages`, { method: 'POST', headers, body });
       expect(response.status).toBe(200);
     }

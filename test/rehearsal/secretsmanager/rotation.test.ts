@@ -83,8 +83,8 @@ function label(VersionStage: string, to?: string, from?: string) {
     new UpdateSecretVersionStageCommand({
       SecretId: arn,
       VersionStage,
-      ...(to === undefined ? {} : { MoveToVersionId: to }),
-      ...(from === undefined ? {} : { RemoveFromVersionId: from }),
+      MoveToVersionId: to,
+      RemoveFromVersionId: from,
     }),
   );
 }

@@ -91,7 +91,7 @@ describe('the place in line', () => {
   const queue = (waiting: number, oldestSeconds?: number) => ({
     waiting,
     inFlight: 3,
-    ...(oldestSeconds === undefined ? {} : { oldestSeconds }),
+    oldestSeconds,
   });
   const lane = { high: queue(10, 1), normal: queue(20, 2), low: queue(30, 3) };
   const snapshot = (low: BacklogItem['queues']['stable']['low']): BacklogItem => ({

@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 const judge = (on: TestApi, id: string, body: unknown, subject?: string) =>
-  on.ask({ method: 'POST', id, path: `/tasks/${id}/feedback`, body, ...(subject === undefined ? {} : { subject }) });
+  on.ask({ method: 'POST', id, path: `/tasks/${id}/feedback`, body, subject });
 
 const judgementOf = (id: string, user = 'alice') => api.props.feedback.get(id, sha256(user));
 

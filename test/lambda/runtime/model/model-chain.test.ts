@@ -46,7 +46,7 @@ function setUp(script: Script, policy: Partial<ModelPolicySettings> = {}, { limi
     secrets: new SecretReader({}, clock),
     clock,
     limiter,
-    ...(random === undefined ? {} : { random }),
+    random,
     providers: { bedrock: provider },
   });
   const calls: ModelCall[] = [];

@@ -12,7 +12,7 @@ function backlog(stable: Ages, candidate: Ages = {}): BacklogItem {
     const queue = (priority: keyof Ages) => ({
       waiting: 1,
       inFlight: 0,
-      ...(ages[priority] === undefined ? {} : { oldestSeconds: ages[priority] }),
+      oldestSeconds: ages[priority],
     });
     return { high: queue('high'), normal: queue('normal'), low: queue('low') };
   };

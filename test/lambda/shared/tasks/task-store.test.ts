@@ -200,7 +200,7 @@ class Rehearsal {
       return;
     }
     const again = this.status === 'queued' && this.holder === lease.token;
-    const how = { usage: NOTHING_USED, ranMs: 10, uncounted, ...(to === undefined ? {} : { lane: to }) };
+    const how = { usage: NOTHING_USED, ranMs: 10, uncounted, lane: to };
     const { kind } = await this.store.requeue(lease, how);
     const counts = this.counts(lease);
     expect(kind).toBe(counts && this.cancelAsked ? 'cancelled' : counts || again ? 'written' : 'lost');

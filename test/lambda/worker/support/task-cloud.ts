@@ -340,7 +340,7 @@ export function messageFor(task: TaskRecord, options: MessageOptions = {}) {
     attributes: {
       ApproximateReceiveCount: String(options.receives ?? 1),
       SentTimestamp: '0',
-      ...(options.trace === undefined ? {} : { AWSTraceHeader: options.trace }),
+      AWSTraceHeader: options.trace,
     },
     messageAttributes: {},
     eventSource: 'aws:sqs',

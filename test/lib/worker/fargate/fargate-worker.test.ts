@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { Aws, Duration, Lazy, Size, Tags } from 'aws-cdk-lib';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
-import { type ISecurityGroup, type IVpc, Port, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { Port, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { type IRepository, Repository } from 'aws-cdk-lib/aws-ecr';
-import { Cluster, CpuArchitecture, type ICluster } from 'aws-cdk-lib/aws-ecs';
+import { Cluster, CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Transcripts } from '../../../../lib';
 import { ContainerName, Env } from '../../../../lib/contract';
 import { AgentImage, FargateCapacity, FargateNetwork, type FargateWorkerProps } from '../../../../lib/worker';
@@ -236,8 +236,8 @@ describe('services', () => {
   test('run in a cluster that is handed in, and in its VPC', () => {
     const stack = testStack();
     const vpc = new Vpc(stack, 'Platform', { natGateways: 1 });
-    const cluster = new Cluster(stack, 'Cluster', { vpc: vpc as IVpc });
-    build({ image: IMAGE, cluster: cluster as ICluster }, { stack });
+    const cluster = new Cluster(stack, 'Cluster', { vpc: vpc });
+    build({ image: IMAGE, cluster: cluster }, { stack });
     expect(ofType(stack, 'AWS::ECS::Cluster')).toHaveLength(1);
     for (const { Properties } of ofType(stack, 'AWS::ECS::Service')) {
       expect(Properties).toMatchObject({
@@ -321,7 +321,7 @@ describe('permissions', () => {
 
   test('grow with what the service has, and with what it is granted', () => {
     const other = testStack();
-    const webhookQueue = new Queue(other, 'Webhooks') as IQueue;
+    const webhookQueue = new Queue(other, 'Webhooks');
     const { worker } = build(
       { image: IMAGE },
       { stack: other, context: { webhookQueue, transcripts: Transcripts.record({ retention: Duration.days(30) }) } },
@@ -338,14 +338,14 @@ describe('permissions', () => {
     const key = new Key(other, 'LaneKey');
     const { worker } = build({ image: IMAGE }, { stack: other, lanes: [] });
     const lanes = lane(other, 'stable', worker.visibilityTimeout);
-    const high = new Queue(other, 'Encrypted', { encryptionMasterKey: key }) as IQueue;
+    const high = new Queue(other, 'Encrypted', { encryptionMasterKey: key });
     worker.attachLane({ ...lanes, high });
     expect(actionsOf(other, 'WorkerRole')).toEqual(expect.arrayContaining(['kms:Decrypt', 'kms:GenerateDataKey']));
   });
 
   test('of a private registry are those of its secret', () => {
     const other = testStack();
-    const credentials = new Secret(other, 'Registry') as ISecret;
+    const credentials = new Secret(other, 'Registry');
     build({ image: AgentImage.digest(`registry.example.com/agent@${DIGEST}`, { credentials }) }, { stack: other });
     expect(actionsOf(other, 'WorkerExecutionRole')).toContain('secretsmanager:GetSecretValue');
     expect(containersOf(resourcesOf(other), 'stable').agent?.RepositoryCredentials).toEqual({
@@ -507,8 +507,8 @@ describe('network', () => {
 
   test('is the one that is given, with security groups of its own or given ones', () => {
     const stack = testStack();
-    const vpc = new Vpc(stack, 'Platform', { natGateways: 1 }) as IVpc;
-    const group = new SecurityGroup(stack, 'Group', { vpc }) as ISecurityGroup;
+    const vpc = new Vpc(stack, 'Platform', { natGateways: 1 });
+    const group = new SecurityGroup(stack, 'Group', { vpc });
     const { worker } = build(
       {
         image: IMAGE,
@@ -535,7 +535,7 @@ describe('network', () => {
         natGateways: 0,
         subnetConfiguration: [{ name: 'P', subnetType: 'Public' as never }],
       });
-      return build({ image: IMAGE, network: FargateNetwork.vpc(vpc as IVpc, { assignPublicIp }) }, { stack });
+      return build({ image: IMAGE, network: FargateNetwork.vpc(vpc, { assignPublicIp }) }, { stack });
     };
     expect(() => publicOnly(false)).toThrow(/\[Test\/Worker\] PublicSubnetWithoutAddress: .*expected assignPublicIp/);
     expect(() => publicOnly(true)).not.toThrow();
@@ -544,7 +544,7 @@ describe('network', () => {
   test('refuses one zone where workers are kept ready', () => {
     const inZones = (maxAzs: number) => {
       const stack = testStack();
-      const vpc = new Vpc(stack, 'Platform', { natGateways: 1, maxAzs }) as IVpc;
+      const vpc = new Vpc(stack, 'Platform', { natGateways: 1, maxAzs });
       const context = { availability: { standby: 2, floor: 2 } };
       return build({ image: IMAGE, network: FargateNetwork.vpc(vpc) }, { stack, context });
     };

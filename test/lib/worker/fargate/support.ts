@@ -1,6 +1,6 @@
 import type { Duration, Stack } from 'aws-cdk-lib';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { type ILaneQueues, LaneName } from '../../../../lib/lanes';
 import { type Behavior, Release } from '../../../../lib/release';
 import { AgentStore } from '../../../../lib/state';
@@ -36,7 +36,7 @@ export function build(props: FargateWorkerProps = { image: IMAGE }, options: Opt
     worker: kind.describe(stack),
   });
   // The CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes.
-  const secrets = options.secrets?.(stack) ?? { anthropic: new Secret(stack, 'Key') as ISecret };
+  const secrets = options.secrets?.(stack) ?? { anthropic: new Secret(stack, 'Key') };
   const worker = kind.bind(stack, 'Worker', {
     agentName: 'support',
     release,
@@ -54,7 +54,7 @@ export function build(props: FargateWorkerProps = { image: IMAGE }, options: Opt
 }
 
 export function lane(stack: Stack, laneName: string, visibilityTimeout: Duration, maxReceiveCount = 20): ILaneQueues {
-  const queue = (name: string) => new Queue(stack, `${laneName}${name}`, { visibilityTimeout }) as IQueue;
+  const queue = (name: string) => new Queue(stack, `${laneName}${name}`, { visibilityTimeout });
   return {
     laneName,
     maxReceiveCount,

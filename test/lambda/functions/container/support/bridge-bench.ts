@@ -181,7 +181,7 @@ export class BridgeBench extends Bench {
       const answered = await fetch(`${request.worker.url}${path}`, {
         method,
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        ...(content === undefined ? {} : { body: content }),
+        body: content,
       });
       return { status: answered.status, body: await answered.json() };
     };

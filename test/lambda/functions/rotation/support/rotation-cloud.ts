@@ -156,7 +156,7 @@ export class RotationCloud {
       new RotateSecretCommand({
         SecretId: this.arn,
         RotationLambdaARN: FUNCTION,
-        ...(token === undefined ? {} : { ClientRequestToken: token }),
+        ClientRequestToken: token,
       }),
     );
     let over = false;
