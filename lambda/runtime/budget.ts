@@ -1,7 +1,8 @@
 import type { Mode } from '../../lib/contract';
 import type { BudgetBook } from '../shared/budgets/budget-book';
+import { messageOf } from '../shared/errors';
 import type { AgentLogger } from './agent';
-import { messageOf, ThrottledError } from './errors';
+import { ThrottledError } from './errors';
 
 /** The budgets of the day, before a model is called. */
 export class BudgetGuard {

@@ -135,8 +135,3 @@ export function isAgentError(error: unknown): error is AgentError {
 export function dispositionOf(error: unknown): Disposition {
   return isAgentError(error) ? error[BRAND] : 'fail';
 }
-
-/** Message of anything that was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

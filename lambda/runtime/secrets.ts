@@ -1,6 +1,7 @@
 import { clientDefaults } from '../shared/aws/clients/defaults';
 import type { Clock } from '../shared/clock';
-import { FatalError, messageOf, RetryableError } from './errors';
+import { messageOf } from '../shared/errors';
+import { FatalError, RetryableError } from './errors';
 
 /** Age at which a secret is read again at the latest, in milliseconds of the cloud's time: a rotation is seen without a redeploy. */
 export const SECRET_MAX_AGE_MS = 5 * 60_000;

@@ -5,9 +5,10 @@ import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/li
 import * as z from 'zod';
 import { type Json, SessionKey, WRITE_TOKEN_ATTRIBUTE } from '../../lib/contract';
 import type { Clock } from '../shared/clock';
+import { messageOf } from '../shared/errors';
 import { throwIfAborted } from '../shared/race-abort';
 import type { AgentSession } from './agent';
-import { FatalError, messageOf, RetryableError, SessionConflictError } from './errors';
+import { FatalError, RetryableError, SessionConflictError } from './errors';
 import { check, type Schema } from './schema';
 
 /** Largest state, in bytes of JSON: with its keys it must fit in a DynamoDB item of 400 KB. */

@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import type { BehaviorDocument } from '../../lib/contract';
 import { stopwatch } from '../shared/clock';
+import { messageOf } from '../shared/errors';
 import { raceAbort, throwIfAborted } from '../shared/race-abort';
 import { subsegment, type TraceContext } from '../shared/telemetry/tracing';
 import type { AgentLogger, ToolCall, ToolOptions } from './agent';
-import { FatalError, messageOf } from './errors';
+import { FatalError } from './errors';
 import { digestOfInput } from './journal/step-input';
 import { KEY_DIGITS } from './journal/step-keys';
 import type { Steps } from './journal/steps';

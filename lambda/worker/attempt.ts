@@ -6,7 +6,6 @@ import {
   dispositionOf,
   FatalError,
   isAgentError,
-  messageOf,
   RetryableError,
   TaskRequeuedError,
   TimedOutError,
@@ -15,6 +14,7 @@ import type { StepCounts, TaskJournal } from '../runtime/journal/journal';
 import type { ModelReport } from '../runtime/model/model-tally';
 import { check } from '../runtime/schema';
 import { afterReal, type Clock } from '../shared/clock';
+import { messageOf } from '../shared/errors';
 import { raceAbort } from '../shared/race-abort';
 import { segment, type TraceContext, withTexts } from '../shared/telemetry/tracing';
 import { TranscriptStore } from './transcript-store';

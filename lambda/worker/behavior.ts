@@ -1,8 +1,9 @@
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import * as z from 'zod';
 import { type BehaviorDocument, behaviorDocumentSchema } from '../../lib/contract';
-import { messageOf, RetryableError } from '../runtime/errors';
+import { RetryableError } from '../runtime/errors';
 import { isUnavailable } from '../shared/aws/aws-errors';
+import { messageOf } from '../shared/errors';
 import type { WorkerSettings } from './settings';
 
 /**

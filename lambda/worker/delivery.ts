@@ -1,6 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Envelope, TaskRecord } from '../../lib/contract';
-import { messageOf } from '../runtime/errors';
+import { messageOf } from '../shared/errors';
 import { envelopeOf, type TaskQueues } from '../shared/tasks/task-queues';
 import type { SqsRecord } from './events';
 

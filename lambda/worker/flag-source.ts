@@ -7,11 +7,12 @@ import {
   flagsDocumentSchema,
   flagValueFor,
 } from '../../lib/contract';
-import { FatalError, messageOf } from '../runtime/errors';
+import { FatalError } from '../runtime/errors';
 import type { FlagReader } from '../runtime/flags';
 import { errorName } from '../shared/aws/aws-errors';
 import { clientDefaults } from '../shared/aws/clients/defaults';
 import type { Clock } from '../shared/clock';
+import { messageOf } from '../shared/errors';
 import type { Log } from '../shared/telemetry/logger';
 
 /** Least that AppConfig allows between two calls of a session, and what a worker asks for. Seconds. */

@@ -1,5 +1,6 @@
-import { CancelledError, LeaseLostError, messageOf, TaskRequeuedError } from '../runtime/errors';
+import { CancelledError, LeaseLostError, TaskRequeuedError } from '../runtime/errors';
 import type { Clock } from '../shared/clock';
+import { messageOf } from '../shared/errors';
 import type { Lease, Renewal } from '../shared/tasks/task-store';
 import type { Log } from '../shared/telemetry/logger';
 import type { LeaseTimes } from './lease-times';

@@ -1,6 +1,6 @@
 import { type AgentDefinition, requireAgent } from '../runtime/agent';
-import { messageOf } from '../runtime/errors';
 import type { Checked } from '../runtime/schema';
+import { messageOf } from '../shared/errors';
 import { once } from '../shared/once';
 import { SettingsError } from '../shared/settings';
 import { createWorker } from './create-worker';

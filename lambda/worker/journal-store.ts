@@ -9,10 +9,11 @@ import {
   TaskKey,
   TTL_ATTRIBUTE,
 } from '../../lib/contract';
-import { FatalError, messageOf, RetryableError } from '../runtime/errors';
+import { FatalError, RetryableError } from '../runtime/errors';
 import type { JournalStore, Recorded } from '../runtime/journal/journal';
 import { isConditionFailure } from '../shared/aws/aws-errors';
 import type { Clock } from '../shared/clock';
+import { messageOf } from '../shared/errors';
 
 /** The step journal in the tasks table: the entries of a task are in its partition. */
 export class TableJournalStore implements JournalStore {

@@ -1,9 +1,10 @@
 import type { BehaviorDocument, ProbeCheck, ProbeResult, Usage } from '../../lib/contract';
 import { type AgentDefinition, type AgentLogger, defineAgent, type TaskInfo } from '../runtime/agent';
 import type { AgentEnvironment } from '../runtime/context';
-import { dispositionOf, FatalError, messageOf, RetryableError } from '../runtime/errors';
+import { dispositionOf, FatalError, RetryableError } from '../runtime/errors';
 import { addUsage, NOTHING_USED } from '../runtime/usage';
 import { type Clock, stopwatch } from '../shared/clock';
+import { messageOf } from '../shared/errors';
 import type { TraceContext } from '../shared/telemetry/tracing';
 import { attempt, type Outcome } from './attempt';
 

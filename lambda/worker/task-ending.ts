@@ -1,7 +1,7 @@
 import { FINAL_STATUSES, type TaskRecord, WorkerMetric } from '../../lib/contract';
-import { messageOf } from '../runtime/errors';
 import { errorName } from '../shared/aws/aws-errors';
 import type { Spending } from '../shared/budgets/spending';
+import { messageOf } from '../shared/errors';
 import type { TaskEnd, TaskStore, Written } from '../shared/tasks/task-store';
 import { owesWebhook, type WebhookOutbox } from '../shared/tasks/webhook-outbox';
 import type { DeadLetters } from './dead-letters';

@@ -1,6 +1,7 @@
 import { type Json, MAX_INLINE_BYTES, PayloadKey, type PayloadRef, type TaskRecord } from '../../lib/contract';
-import { FatalError, messageOf, RetryableError } from '../runtime/errors';
+import { FatalError, RetryableError } from '../runtime/errors';
 import { isUnavailable } from '../shared/aws/aws-errors';
+import { messageOf } from '../shared/errors';
 import { PayloadLostError, type PayloadStore } from '../shared/tasks/payload-store';
 
 /** Inputs and results of tasks: in the task's item, or in the payload bucket when they are too large for it. */

@@ -1,7 +1,8 @@
 import { ModelMetric, type TaskRecord, WorkerMetric } from '../../lib/contract';
-import { CancelledError, messageOf } from '../runtime/errors';
+import { CancelledError } from '../runtime/errors';
 import type { Spending } from '../shared/budgets/spending';
 import type { Clock } from '../shared/clock';
+import { messageOf } from '../shared/errors';
 import type { Return, TaskStore } from '../shared/tasks/task-store';
 import type { Outcome } from './attempt';
 import { backoffMs } from './backoff';

@@ -1,9 +1,10 @@
 import { MAX_WAITS, type PayloadRef, type TaskError, type TaskRecord } from '../../lib/contract';
 import type { TaskInfo } from '../runtime/agent';
-import { FatalError, isAgentError, messageOf } from '../runtime/errors';
+import { FatalError, isAgentError } from '../runtime/errors';
 import { TaskJournal } from '../runtime/journal/journal';
 import { NO_MODELS } from '../runtime/model/model-tally';
 import { NOTHING_USED } from '../runtime/usage';
+import { messageOf } from '../shared/errors';
 import { raceAbort } from '../shared/race-abort';
 import { agentLogger } from './agent-logger';
 import { attempt, failureOutcome, type Outcome, type Spent } from './attempt';

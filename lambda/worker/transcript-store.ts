@@ -1,8 +1,8 @@
 import { PayloadKey } from '../../lib/contract';
 import type { AgentLogger, TaskInfo } from '../runtime/agent';
-import { messageOf } from '../runtime/errors';
 import type { ModelTranscript, TranscriptWriter } from '../runtime/model/transcripts';
 import type { Clock } from '../shared/clock';
+import { messageOf } from '../shared/errors';
 import type { PayloadStore } from '../shared/tasks/payload-store';
 
 export interface TranscriptOptions {

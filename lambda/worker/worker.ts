@@ -1,8 +1,9 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { type Envelope, type TaskRecord, WorkerMetric } from '../../lib/contract';
-import { CancelledError, messageOf } from '../runtime/errors';
+import { CancelledError } from '../runtime/errors';
 import { NOTHING_USED } from '../runtime/usage';
 import { stopwatch } from '../shared/clock';
+import { messageOf } from '../shared/errors';
 import type { Claim } from '../shared/tasks/task-store';
 import { traceRootOf } from '../shared/telemetry/trace';
 import { backoffMs } from './backoff';

@@ -12,7 +12,8 @@ import {
   type RunResponse,
   runResponseSchema,
 } from '../../../lib/contract/agent-protocol';
-import { FatalError, messageOf, RetryableError, ThrottledError } from '../../runtime/errors';
+import { FatalError, RetryableError, ThrottledError } from '../../runtime/errors';
+import { messageOf } from '../../shared/errors';
 import { callHttp, type HttpAnswer, TooLargeError, UnreachableError } from './http-call';
 
 /** Real milliseconds for an answer to everything but a task. */

@@ -1,5 +1,5 @@
 import { WORKER_HEALTH_PATH } from '../../../lib/contract/agent-protocol';
-import { messageOf } from '../../runtime/errors';
+import { messageOf } from '../../shared/errors';
 import { ContainerExit, type ContainerExitCode } from './exit-codes';
 import { callHttp } from './http-call';
 import { readWorkerPort } from './settings';

@@ -29,7 +29,7 @@
  *  - The worker's timeout holds for each claim, as on Lambda: a task that takes longer goes on with the next claim.
  */
 import { Env } from '../../../lib/contract';
-import { messageOf } from '../../runtime/errors';
+import { messageOf } from '../../shared/errors';
 import { SettingsError } from '../../shared/settings';
 import { createLogger } from '../../shared/telemetry/logger';
 import { Container } from './container';

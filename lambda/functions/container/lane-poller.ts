@@ -1,6 +1,7 @@
 import { PRIORITIES, type Priority } from '../../../lib/contract';
-import { type AgentError, messageOf, TaskRequeuedError } from '../../runtime/errors';
+import { type AgentError, TaskRequeuedError } from '../../runtime/errors';
 import type { Clock } from '../../shared/clock';
+import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/telemetry/logger';
 import type { Verdict } from '../../worker/delivery';
 import type { SqsRecord } from '../../worker/events';

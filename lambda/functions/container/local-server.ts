@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { WORKER_HEALTH_PATH, type WorkerHealth } from '../../../lib/contract/agent-protocol';
-import { messageOf } from '../../runtime/errors';
+import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/telemetry/logger';
 
 export interface LocalAnswer {

@@ -9,10 +9,10 @@ import {
   dispositionOf,
   FatalError,
   isAgentError,
-  messageOf,
   RetryableError,
   ThrottledError,
 } from '../../runtime/errors';
+import { messageOf } from '../../shared/errors';
 
 /** The error that the agent answered, as one of the runtime's. */
 export function errorOf({ code, message: said, kind = 'fatal', retryAfterSeconds }: ProtocolError): AgentError {

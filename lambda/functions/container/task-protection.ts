@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { messageOf } from '../../runtime/errors';
 import type { Clock } from '../../shared/clock';
+import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/telemetry/logger';
 import { callHttp } from './http-call';
 

@@ -1,8 +1,8 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { HttpRequest } from '@smithy/core/protocols';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { messageOf } from '../../runtime/errors';
 import { afterReal } from '../../shared/clock';
+import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/telemetry/logger';
 import { type SegmentDocument, segmentText } from '../../shared/telemetry/tracing';
 

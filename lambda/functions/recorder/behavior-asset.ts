@@ -1,4 +1,5 @@
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { describeError } from '../../shared/errors';
 
 /**
  * The text of the behavior document that was uploaded as an asset.
@@ -13,7 +14,8 @@ export async function readBehaviorAsset(client: S3Client, bucket: string, key: s
     }
     return await Body.transformToString('utf-8');
   } catch (error) {
-    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    throw new Error(`cannot read the behavior document s3://${bucket}/${key}: ${reason}`, { cause: error });
+    throw new Error(`cannot read the behavior document s3://${bucket}/${key}: ${describeError(error)}`, {
+      cause: error,
+    });
   }
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { LANES, type LaneName, type TaskRecord } from '../../../lib/contract';
-import { messageOf } from '../../shared/aws/aws-errors';
 import type { Clock } from '../../shared/clock';
+import { describeError } from '../../shared/errors';
 import type { AuditTrail } from '../../shared/routing/audit-trail';
 import { chooseLane, type RoutingState } from '../../shared/routing/decision';
 import type { DeadTasks } from '../../shared/tasks/dead-tasks';
@@ -138,7 +138,7 @@ export class Redrive {
         throw error;
       }
       logger.error('the record of a task cannot be read', { task: envelope.taskId, error: error as Error });
-      return { letter, envelope, unreadable: messageOf(error) };
+      return { letter, envelope, unreadable: describeError(error) };
     }
   }
 
@@ -195,7 +195,7 @@ export class Redrive {
       return { ...entry, done: true, ...(sentTo === undefined ? {} : { sentTo }) };
     } catch (error) {
       logger.error('a dead task could not be dealt with: its message stays', { ...line, error: error as Error });
-      return { ...entry, problem: messageOf(error) };
+      return { ...entry, problem: describeError(error) };
     }
   }
 
@@ -236,7 +236,7 @@ export class Redrive {
       this.held.push(letter);
       this.props.logger.warn('a further message of a task could not be removed', {
         task: taskId,
-        reason: messageOf(error),
+        reason: describeError(error),
       });
     }
   }
@@ -247,7 +247,7 @@ export class Redrive {
     } catch (error) {
       this.props.logger.warn('messages could not be made visible: they become so by themselves', {
         messages: this.held.length,
-        reason: messageOf(error),
+        reason: describeError(error),
       });
     }
   }

@@ -1,5 +1,6 @@
 import { type AliasSnapshot, ROUTER_ALIAS, type RolloutCheckProperties } from '../../../lib/contract';
 import type { Clock } from '../../shared/clock';
+import { describeError } from '../../shared/errors';
 
 /** Milliseconds (cloud time) between two looks at the alias. */
 const POLL_MS = 10_000;
@@ -44,7 +45,7 @@ async function look(readAlias: () => Promise<AliasSnapshot>): Promise<AliasSnaps
   try {
     return await readAlias();
   } catch (error) {
-    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return describeError(error);
   }
 }
 

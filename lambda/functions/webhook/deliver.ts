@@ -1,7 +1,7 @@
 import { FINAL_STATUSES, type TaskRecord, WebhookHeader } from '../../../lib/contract';
-import { messageOf } from '../../shared/aws/aws-errors';
 import type { SqsBatchResponse } from '../../shared/aws/sqs-event';
 import { afterReal, type Clock, stopwatch } from '../../shared/clock';
+import { describeError } from '../../shared/errors';
 import type { WebhookRecords } from '../../shared/tasks/webhook-records';
 import type { Log } from '../../shared/telemetry/logger';
 import { traceRootOf } from '../../shared/telemetry/trace';
@@ -145,7 +145,7 @@ async function attempt(task: EndedTask, record: WebhookSqsRecord, props: Deliver
     }
     return { kind: 'failed', retryAfter };
   } catch (error) {
-    const failed = { ...line, durationMs: Math.round(milliseconds()), reason: messageOf(error) };
+    const failed = { ...line, durationMs: Math.round(milliseconds()), reason: describeError(error) };
     if (error instanceof SigningKeyError) {
       logger.error('webhook not delivered', failed);
     } else {
@@ -161,7 +161,7 @@ async function attempt(task: EndedTask, record: WebhookSqsRecord, props: Deliver
 async function send(task: EndedTask, { clock, keys, post }: DeliverProps): Promise<Answer> {
   const { id, body } = notificationOf(task);
   const signing = await keys.current().catch((cause: unknown) => {
-    throw new SigningKeyError(`it cannot be signed: ${messageOf(cause)}`, { cause });
+    throw new SigningKeyError(`it cannot be signed: ${describeError(cause)}`, { cause });
   });
   const timestamp = Math.floor(clock.now() / 1_000);
   const limit = new AbortController();
@@ -192,7 +192,7 @@ async function send(task: EndedTask, { clock, keys, post }: DeliverProps): Promi
 /** A message that cannot be postponed comes after the queue's own visibility timeout. */
 async function postpone(record: WebhookSqsRecord, props: DeliverProps, wait: number): Promise<void> {
   await props.queue.postpone(record, wait).catch((error: unknown) => {
-    props.logger.warn('message could not be postponed', { message: record.messageId, reason: messageOf(error) });
+    props.logger.warn('message could not be postponed', { message: record.messageId, reason: describeError(error) });
   });
 }
 

@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { messageOf } from '../../shared/aws/aws-errors';
+import { describeError } from '../../shared/errors';
 import { isPublicAddress } from './public-address';
 
 /** Where webhooks must not go, whoever asks for it. */
@@ -74,7 +74,7 @@ async function addressesOf(hostname: string, resolve: Resolve): Promise<readonly
     return [{ address: literal, family }];
   }
   const addresses = await resolve(hostname).catch((cause: unknown) => {
-    throw new Error(`${hostname} could not be resolved: ${messageOf(cause)}`, { cause });
+    throw new Error(`${hostname} could not be resolved: ${describeError(cause)}`, { cause });
   });
   if (addresses.length === 0) {
     throw new Error(`${hostname} has no address`);

@@ -1,4 +1,5 @@
-import { FatalError, messageOf } from '../errors';
+import { messageOf } from '../../shared/errors';
+import { FatalError } from '../errors';
 
 /**
  * JSON of what a step gave; undefined for undefined. What JSON would silently turn into something else is refused.

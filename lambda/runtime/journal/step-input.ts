@@ -1,5 +1,6 @@
 import { digestOf } from '../../../lib/contract';
-import { FatalError, messageOf } from '../errors';
+import { messageOf } from '../../shared/errors';
+import { FatalError } from '../errors';
 
 /**
  * Digest by which one attempt knows the input that another one gave.

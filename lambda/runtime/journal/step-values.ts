@@ -6,8 +6,9 @@ import {
   type PayloadRef,
   sha256,
 } from '../../../lib/contract';
+import { messageOf } from '../../shared/errors';
 import { PayloadLostError, type PayloadStore } from '../../shared/tasks/payload-store';
-import { FatalError, messageOf, RetryableError } from '../errors';
+import { FatalError, RetryableError } from '../errors';
 import { toJsonText } from './json-text';
 
 interface Named {

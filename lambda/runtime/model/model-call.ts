@@ -1,7 +1,8 @@
 import type { ModelSettings } from '../../../lib/contract';
 import { afterReal } from '../../shared/clock';
+import { messageOf } from '../../shared/errors';
 import type { AgentLogger, ModelRequest } from '../agent';
-import { FatalError, messageOf } from '../errors';
+import { FatalError } from '../errors';
 import type { SecretReader } from '../secrets';
 import { type ModelProvider, type ProviderAnswer, ProviderError } from './provider';
 

@@ -1,8 +1,8 @@
 import { digestOf } from '../../../lib/contract';
+import { messageOf } from '../../shared/errors';
 import { throwIfAborted } from '../../shared/race-abort';
 import type { TraceContext } from '../../shared/telemetry/tracing';
 import type { AgentLogger, AgentModel, ModelAnswer, ModelRequest, TaskInfo } from '../agent';
-import { messageOf } from '../errors';
 import { KEY_DIGITS } from '../journal/step-keys';
 import type { Steps } from '../journal/steps';
 import type { TaskMeter } from '../meter';

@@ -63,12 +63,6 @@ export function isConditionFailure(error: unknown): boolean {
   return errorName(error) === 'ConditionalCheckFailedException';
 }
 
-/** The error's message on one line, for reasons that are shown in a console. */
-export function messageOf(error: unknown): string {
-  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return message.replaceAll(/\s+/g, ' ');
-}
-
 function asSdkError(error: unknown): SdkError | undefined {
   return typeof error === 'object' && error !== null ? error : undefined;
 }

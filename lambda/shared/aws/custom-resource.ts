@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Clock } from '../clock';
+import { describeError } from '../errors';
 import type { Log } from '../telemetry/logger';
-import { messageOf } from './aws-errors';
 import { type InvocationContext, withinInvocation } from './deadline';
 
 /** What CloudFormation sends to the function behind a custom resource. */
@@ -92,7 +92,7 @@ export async function answerCustomResource(
     reply = { status: 'SUCCESS', ...outcome };
     logger.info('custom resource done', line);
   } catch (error) {
-    const reason = messageOf(error);
+    const reason = describeError(error);
     reply = { status: 'FAILED', physicalId: props.physicalId(event), reason };
     logger.error('custom resource failed', { ...line, reason, error: error as Error });
   }
@@ -124,7 +124,7 @@ async function deliver(event: CustomResourceEvent, reply: Reply, props: CustomRe
       if (wait === undefined) {
         throw error;
       }
-      logger.warn('reply to CloudFormation not delivered, trying again', { attempt, reason: messageOf(error) });
+      logger.warn('reply to CloudFormation not delivered, trying again', { attempt, reason: describeError(error) });
       await clock.sleep(wait);
     }
   }

@@ -4,8 +4,9 @@ import {
   PutLifecycleEventHookExecutionStatusCommand,
 } from '@aws-sdk/client-codedeploy';
 import * as z from 'zod';
+import { describeError } from '../errors';
 import type { Log } from '../telemetry/logger';
-import { errorName, messageOf } from './aws-errors';
+import { errorName } from './aws-errors';
 import { type InvocationContext, withinInvocation } from './deadline';
 
 /** All that CodeDeploy tells a hook; the release comes through the function's environment. */
@@ -42,7 +43,7 @@ export async function runHook(event: unknown, context: InvocationContext, props:
   const { codeDeploy, logger, judge } = props;
   const hook = hookEventSchema.parse(event);
   const verdict = await withinInvocation(context, REPORT_RESERVE_MS, judge).catch(
-    (error: unknown): Verdict => ({ passed: false, reason: `the check itself failed: ${messageOf(error)}` }),
+    (error: unknown): Verdict => ({ passed: false, reason: `the check itself failed: ${describeError(error)}` }),
   );
   const line = { deployment: hook.DeploymentId, outcome: verdict.passed ? 'passed' : 'failed', ...verdict.details };
   if (verdict.passed) {

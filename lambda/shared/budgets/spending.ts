@@ -1,5 +1,5 @@
 import { BUDGET_WARN_PERCENT, type TaskRecord, type Usage } from '../../../lib/contract';
-import { messageOf } from '../../runtime/errors';
+import { messageOf } from '../errors';
 import type { Log } from '../telemetry/logger';
 import type { BudgetBook } from './budget-book';
 import type { BudgetMetrics } from './budget-metrics';

@@ -8,8 +8,8 @@ import {
   rolloutItemSchema,
   type TableKey,
 } from '../../../lib/contract';
-import { messageOf } from '../../runtime/errors';
 import type { Clock } from '../clock';
+import { messageOf } from '../errors';
 import type { Log } from '../telemetry/logger';
 
 /** Milliseconds between two looks, and up to so much longer by chance: two reads each. */

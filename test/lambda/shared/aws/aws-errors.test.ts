@@ -1,4 +1,5 @@
-import { errorName, isConditionFailure, isUnavailable, messageOf } from '../../../../lambda/shared/aws/aws-errors';
+import { errorName, isConditionFailure, isUnavailable } from '../../../../lambda/shared/aws/aws-errors';
+import { describeError } from '../../../../lambda/shared/errors';
 import { awsError, OUTAGES } from '../support/fakes';
 
 test.each(OUTAGES)('%s is an outage', (_, error) => {
@@ -29,6 +30,6 @@ test('only the failed condition is one', () => {
 test('names and messages are one line, whatever was thrown', () => {
   expect(errorName(new TypeError('x'))).toBe('TypeError');
   expect(errorName('x')).toBe('');
-  expect(messageOf(new TypeError('a\n  b'))).toBe('TypeError: a b');
-  expect(messageOf('c\td')).toBe('c d');
+  expect(describeError(new TypeError('a\n  b'))).toBe('TypeError: a b');
+  expect(describeError('c\td')).toBe('c d');
 });
