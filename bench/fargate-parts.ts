@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
-import { AgentService, Behavior, FargateNetwork, Model, Worker } from 'cdk-agent-lanes';
+import { AgentService, Behavior, FargateNetwork, ModelSpec, WorkerSpec } from 'cdk-agent-lanes';
 import type { NetworkParts } from './fargate-costs';
 import { type Metered, metricsOf } from './standing-parts';
 
@@ -25,11 +25,11 @@ function templateOf(folder: string, network: (stack: Stack) => FargateNetwork): 
   new AgentService(stack, 'Agent', {
     agentName: 'costs',
     behavior: Behavior.fromDirectory(folder, {
-      model: Model.bedrock('anthropic.claude-haiku-4-5-20251001-v1:0', {
+      model: ModelSpec.bedrock('anthropic.claude-haiku-4-5-20251001-v1:0', {
         price: { inputPerMillion: 1, outputPerMillion: 5 },
       }),
     }),
-    worker: Worker.fargate({ entry: join(__dirname, 'overhead', 'agent.ts'), network: network(stack) }),
+    worker: WorkerSpec.fargate({ entry: join(__dirname, 'overhead', 'agent.ts'), network: network(stack) }),
   });
   return app.synth().getStackByName('Costs').template as Template;
 }

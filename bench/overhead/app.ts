@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { App, CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
-import { AgentService, Behavior, Model, Worker } from 'cdk-agent-lanes';
+import { AgentService, Behavior, ModelSpec, WorkerSpec } from 'cdk-agent-lanes';
 
 const app = new App();
 const stack = new Stack(app, 'Overhead');
@@ -17,9 +17,9 @@ writeFileSync(join(behavior, 'prompts', 'none.md'), 'This agent asks nothing.\n'
 new AgentService(stack, 'Agent', {
   agentName: 'overhead',
   behavior: Behavior.fromDirectory(behavior, {
-    model: Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } }),
+    model: ModelSpec.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } }),
   }),
-  worker: Worker.lambda({ entry: join(__dirname, 'agent.ts'), timeout: Duration.minutes(1) }),
+  worker: WorkerSpec.lambda({ entry: join(__dirname, 'agent.ts'), timeout: Duration.minutes(1) }),
   secrets: { anthropic: new Secret(stack, 'ProviderKey') },
   removalPolicy: RemovalPolicy.DESTROY,
 });

@@ -6,11 +6,11 @@ import {
   Behavior,
   Evidence,
   InFlightTaskPolicy,
-  Model,
+  ModelSpec,
   Rollout,
   TrafficShift,
   Webhooks,
-  Worker,
+  WorkerSpec,
 } from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
 import { behaviorOf } from './behavior-of';
@@ -33,10 +33,10 @@ export class ChaosStack extends Stack {
     new AgentService(this, 'Agent', {
       agentName: 'chaos',
       behavior: Behavior.fromDirectory(behaviorOf(props.variant), {
-        model: Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } }),
+        model: ModelSpec.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } }),
         limits: { maxDuration: Duration.minutes(5), maxToolCalls: 20 },
       }),
-      worker: Worker.lambda({
+      worker: WorkerSpec.lambda({
         entry: join(__dirname, 'chaos-agent.ts'),
         timeout: Duration.minutes(1),
         // As many as a small machine can run at once.
@@ -48,7 +48,7 @@ export class ChaosStack extends Stack {
       // The drill receives them itself.
       webhooks: Webhooks.signed({ privateHosts: ['127.0.0.1'] }),
       removalPolicy: RemovalPolicy.DESTROY,
-      rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 50, bake: Duration.minutes(4) }), {
+      rollout: Rollout.codeDeploy(TrafficShift.canary({ percentage: 50, bakeTime: Duration.minutes(4) }), {
         evidence: Evidence.notRequired('how many tasks a machine gets through while all this goes on says nothing'),
         preflightTimeout: Duration.minutes(14),
         onRollback: InFlightTaskPolicy.REQUEUE,

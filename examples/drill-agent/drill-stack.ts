@@ -6,12 +6,12 @@ import {
   AgentService,
   Behavior,
   Evidence,
-  Model,
+  ModelSpec,
   QualityGate,
   Rollout,
   TaskMetrics,
   TrafficShift,
-  Worker,
+  WorkerSpec,
 } from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
 import { behaviorOf } from './behavior-of';
@@ -35,17 +35,17 @@ export class DrillStack extends Stack {
       agentName: AGENT,
       behavior: Behavior.fromDirectory(behaviorOf(props.variant), {
         // Answers cost nothing here, so that a long one trips the gate on its length and no other.
-        model: Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 0 } }),
+        model: ModelSpec.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 0 } }),
         limits: { maxDuration: Duration.seconds(30), maxToolCalls: 20 },
       }),
-      worker: Worker.lambda({
+      worker: WorkerSpec.lambda({
         entry: join(__dirname, 'agent.ts'),
         timeout: Duration.minutes(1),
         ...(props.maxLines === undefined ? {} : { environment: { MAX_LINES: props.maxLines } }),
       }),
       secrets: { anthropic: key },
       removalPolicy: RemovalPolicy.DESTROY,
-      rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 50, bake: Duration.minutes(4) }), {
+      rollout: Rollout.codeDeploy(TrafficShift.canary({ percentage: 50, bakeTime: Duration.minutes(4) }), {
         evidence: Evidence.atLeast(20, { wait: Duration.minutes(1) }),
         preflightTimeout: Duration.minutes(10),
       }),
@@ -57,7 +57,7 @@ export class DrillStack extends Stack {
         quality: QualityGate.qualityScore({ min: 0.7, ...window }),
         answerLength: QualityGate.custom({
           metric: TaskMetrics.ofAgent(AGENT).outputTokens({ period: window.period, statistic: Stats.p(99) }),
-          comparison: ComparisonOperator.GREATER_THAN_THRESHOLD,
+          comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
           threshold: 100,
           description: 'p99 of the length of an answer (tokens); a model that rambles',
           evaluationPeriods: window.evaluationPeriods,

@@ -7,12 +7,12 @@ import {
   Behavior,
   Evidence,
   InFlightTaskPolicy,
-  Model,
+  ModelSpec,
   QualityGate,
   Rollout,
   TrafficShift,
   Webhooks,
-  Worker,
+  WorkerSpec,
 } from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
 import { behaviorOf } from './behavior-of';
@@ -50,10 +50,10 @@ export class FargateStack extends Stack {
     new AgentService(this, 'Agent', {
       agentName: 'drill',
       behavior: Behavior.fromDirectory(behaviorOf(props.variant), {
-        model: Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 0 } }),
+        model: ModelSpec.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 0 } }),
         limits: { maxToolCalls: 20, maxDuration: Duration.hours(2) },
       }),
-      worker: Worker.fargate({
+      worker: WorkerSpec.fargate({
         entry: join(__dirname, drill === 'gates' ? 'agent.ts' : 'chaos-agent.ts'),
         concurrency,
         timeout: Duration.seconds(timeoutSeconds),
@@ -69,7 +69,7 @@ export class FargateStack extends Stack {
   }
 }
 
-const SHIFT = TrafficShift.canary({ percent: 50, bake: Duration.minutes(4) });
+const SHIFT = TrafficShift.canary({ percentage: 50, bakeTime: Duration.minutes(4) });
 const WINDOW = { period: Duration.minutes(1), evaluationPeriods: 2, datapointsToAlarm: 1, minSamples: 5 };
 
 const GATED: Partial<AgentServiceProps> = {

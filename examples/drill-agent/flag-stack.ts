@@ -1,7 +1,15 @@
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { AgentService, Behavior, Flag, FlagDeploymentStrategy, Model, QualityGate, Worker } from 'cdk-agent-lanes';
+import {
+  AgentService,
+  Behavior,
+  CapabilityFlag,
+  FlagDeploymentStrategy,
+  ModelSpec,
+  QualityGate,
+  WorkerSpec,
+} from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
 import { behaviorOf } from './behavior-of';
 
@@ -20,15 +28,15 @@ export class FlagStack extends Stack {
     new AgentService(this, 'Agent', {
       agentName: 'flagged',
       behavior: Behavior.fromDirectory(behaviorOf(props.variant), {
-        model: Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 0 } }),
+        model: ModelSpec.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 0 } }),
         limits: { maxDuration: Duration.seconds(30), maxToolCalls: 20 },
       }),
-      worker: Worker.lambda({ entry: join(__dirname, 'flag-agent.ts'), timeout: Duration.minutes(1) }),
+      worker: WorkerSpec.lambda({ entry: join(__dirname, 'flag-agent.ts'), timeout: Duration.minutes(1) }),
       secrets: { anthropic: key },
       removalPolicy: RemovalPolicy.DESTROY,
       flags: {
-        careful: Flag.boolean({
-          percent: props.carefulPercent,
+        careful: CapabilityFlag.boolean({
+          percentage: props.carefulPercent,
           gates: {
             // A slow machine does a few tasks a second, a fifth of them with the flag: long enough to see three of these.
             errors: QualityGate.errorRate({
@@ -42,9 +50,9 @@ export class FlagStack extends Stack {
         }),
       },
       flagDeployment: FlagDeploymentStrategy.linear({
-        percent: 50,
-        over: Duration.minutes(2),
-        bake: Duration.minutes(12),
+        percentage: 50,
+        deploymentDuration: Duration.minutes(2),
+        bakeTime: Duration.minutes(12),
       }),
     });
   }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { AgentService, Behavior, Budgets, Model, Rollout, TrafficShift, Worker } from 'cdk-agent-lanes';
+import { AgentService, Behavior, Budgets, ModelSpec, Rollout, TrafficShift, WorkerSpec } from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
 import { behaviorOf } from './behavior-of';
 
@@ -23,11 +23,11 @@ export class LimitStack extends Stack {
     new AgentService(this, 'Agent', {
       agentName: 'drill',
       behavior: Behavior.fromDirectory(behaviorOf(props.variant), {
-        model: Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 0 } }),
+        model: ModelSpec.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 0 } }),
         limits: { maxDuration: Duration.seconds(30), maxToolCalls: 20 },
       }),
       // Eight workers on the queue of normal priority.
-      worker: Worker.lambda({
+      worker: WorkerSpec.lambda({
         entry: join(__dirname, 'agent.ts'),
         timeout: Duration.minutes(1),
         maxConcurrency: 12,
@@ -35,7 +35,7 @@ export class LimitStack extends Stack {
       }),
       secrets: { anthropic: key },
       removalPolicy: RemovalPolicy.DESTROY,
-      rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 50, bake: Duration.minutes(4) })),
+      rollout: Rollout.codeDeploy(TrafficShift.canary({ percentage: 50, bakeTime: Duration.minutes(4) })),
       ...(requestsPerMinute === undefined ? {} : { rateLimits: { anthropic: { requestsPerMinute } } }),
       ...(agentPerDay === undefined ? {} : { budgets: Budgets.perDay({ agent: agentPerDay }) }),
     });

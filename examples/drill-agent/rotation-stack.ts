@@ -4,13 +4,13 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import {
   AgentService,
   ApiKeyCheck,
+  ApiKeyRotation,
   Behavior,
-  Model,
+  ModelSpec,
   Rollout,
   RotatingSecret,
-  Rotation,
   TrafficShift,
-  Worker,
+  WorkerSpec,
 } from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
 import { behaviorOf } from './behavior-of';
@@ -30,12 +30,12 @@ export class RotationStack extends Stack {
     const providerKey = new RotatingSecret(this, 'ProviderKey', {
       ...common,
       secretName: 'anthropic',
-      rotation: Rotation.keyPool({ poolSecret: new Secret(this, 'KeyPool'), test: ApiKeyCheck.anthropic() }),
+      rotation: ApiKeyRotation.keyPool({ poolSecret: new Secret(this, 'KeyPool'), test: ApiKeyCheck.anthropic() }),
     });
     const openAiKey = new RotatingSecret(this, 'OpenAiKey', {
       ...common,
       secretName: 'openai',
-      rotation: Rotation.openAiServiceAccount({
+      rotation: ApiKeyRotation.openAiServiceAccount({
         adminSecret: new Secret(this, 'AdminKey'),
         project: 'proj_drill',
       }),
@@ -43,13 +43,13 @@ export class RotationStack extends Stack {
     new AgentService(this, 'Agent', {
       agentName: AGENT,
       behavior: Behavior.fromDirectory(behaviorOf(props.variant), {
-        model: Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 0 } }),
+        model: ModelSpec.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 0 } }),
         limits: { maxDuration: Duration.seconds(30), maxToolCalls: 20 },
       }),
-      worker: Worker.lambda({ entry: join(__dirname, 'agent.ts'), timeout: Duration.minutes(1) }),
+      worker: WorkerSpec.lambda({ entry: join(__dirname, 'agent.ts'), timeout: Duration.minutes(1) }),
       secrets: { anthropic: providerKey.secret, openai: openAiKey.secret },
       removalPolicy: RemovalPolicy.DESTROY,
-      rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 50, bake: Duration.minutes(4) })),
+      rollout: Rollout.codeDeploy(TrafficShift.canary({ percentage: 50, bakeTime: Duration.minutes(4) })),
     });
   }
 }

@@ -6,11 +6,11 @@ import {
   Behavior,
   Evidence,
   FargateCapacity,
-  Model,
+  ModelSpec,
   QualityGate,
   Rollout,
   TrafficShift,
-  Worker,
+  WorkerSpec,
 } from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
 
@@ -44,14 +44,14 @@ export class FargateAgentStack extends Stack {
     this.agent = new AgentService(this, 'Support', {
       agentName: 'support-on-fargate',
       behavior: Behavior.fromDirectory(join(SUPPORT_AGENT, props.behavior ?? 'agent'), {
-        model: Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } }),
+        model: ModelSpec.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } }),
         limits: { maxDuration: Duration.minutes(2), maxToolCalls: 10, maxModelCalls: 10, maxCost: 0.25 },
       }),
-      worker: Worker.fargate({
+      worker: WorkerSpec.fargate({
         entry: join(SUPPORT_AGENT, 'agent', 'agent.ts'),
         // It waits for its model nearly all of the time: half a vCPU is enough for twenty tasks.
         cpu: 512,
-        memory: Size.gibibytes(1),
+        memorySize: Size.gibibytes(1),
         concurrency: 20,
         timeout: Duration.minutes(10),
         // Two workers that AWS does not take back, and Spot beyond: no task here has a step longer than two minutes.
@@ -59,7 +59,7 @@ export class FargateAgentStack extends Stack {
         scaling: { max: 10, scaleInAfter: Duration.minutes(5) },
       }),
       secrets: { anthropic: providerKey },
-      rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 10, bake }), {
+      rollout: Rollout.codeDeploy(TrafficShift.canary({ percentage: 10, bakeTime: bake }), {
         evidence: Evidence.atLeast(20, { wait: Duration.minutes(2) }),
       }),
       gates: {

@@ -6,11 +6,11 @@ import {
   AgentService,
   Behavior,
   Evidence,
-  Model,
+  ModelSpec,
   QualityGate,
   Rollout,
   TrafficShift,
-  Worker,
+  WorkerSpec,
 } from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
 
@@ -36,20 +36,20 @@ export class PythonAgentStack extends Stack {
     this.agent = new AgentService(this, 'Reports', {
       agentName: 'reports',
       behavior: Behavior.fromDirectory(join(__dirname, 'behavior'), {
-        model: Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } }),
+        model: ModelSpec.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } }),
         limits: { maxDuration: Duration.minutes(10), maxToolCalls: 20, maxCost: 0.25 },
       }),
-      worker: Worker.fargate({
+      worker: WorkerSpec.fargate({
         image: AgentImage.asset(__dirname, { exclude: ['*', '!Dockerfile', '!agent.py'] }),
         environment: { READ_SECONDS: String(props.readSeconds ?? 0.1) },
         cpu: 256,
-        memory: Size.mebibytes(512),
+        memorySize: Size.mebibytes(512),
         concurrency: 4,
         scaling: { max: 4 },
       }),
       secrets: { anthropic: providerKey },
       removalPolicy: RemovalPolicy.DESTROY,
-      rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 50, bake }), {
+      rollout: Rollout.codeDeploy(TrafficShift.canary({ percentage: 50, bakeTime: bake }), {
         evidence: Evidence.atLeast(10, { wait: Duration.minutes(2) }),
       }),
       gates: {

@@ -6,12 +6,12 @@ import {
   AgentService,
   Behavior,
   Evidence,
-  Model,
+  ModelSpec,
   QualityGate,
   Rollout,
   TrafficShift,
   Webhooks,
-  Worker,
+  WorkerSpec,
 } from 'cdk-agent-lanes';
 import type { Construct } from 'constructs';
 
@@ -49,18 +49,18 @@ export class SupportStack extends Stack {
     this.agent = new AgentService(this, 'Support', {
       agentName: 'support',
       behavior: Behavior.fromDirectory(behavior, {
-        model: Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } }),
+        model: ModelSpec.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } }),
         limits: { maxDuration: Duration.minutes(2), maxToolCalls: 10, maxModelCalls: 10, maxCost: 0.25 },
         stateSchema: 1,
       }),
-      worker: Worker.lambda({
+      worker: WorkerSpec.lambda({
         entry: existsSync(own) ? own : join(__dirname, 'agent', 'agent.ts'),
         timeout: Duration.minutes(3),
       }),
       secrets: { anthropic: providerKey },
       // Backends that would rather not poll name a URL with their task; see docs/webhooks.md.
       webhooks: Webhooks.signed(),
-      rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 10, bake }), {
+      rollout: Rollout.codeDeploy(TrafficShift.canary({ percentage: 10, bakeTime: bake }), {
         evidence: Evidence.atLeast(20, { wait: Duration.minutes(2) }),
       }),
       gates: {

@@ -24,7 +24,7 @@ export async function checkSettings<S>(
   const problems = new Set(result.issues.map((issue) => describeIssue(issue, values)));
   return {
     ok: false,
-    message: `settings of the agent: ${[...problems].join('; ')} (expected in the environment of the worker: see settings of defineAgent and environment of Worker.lambda)`,
+    message: `settings of the agent: ${[...problems].join('; ')} (expected in the environment of the worker: see settings of defineAgent and environment of WorkerSpec.lambda)`,
   };
 }
 

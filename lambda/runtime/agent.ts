@@ -224,7 +224,7 @@ export interface AgentOptions<I, O, S = unknown> {
   /** Checks the result; what does not fit fails the task with `invalid_output`. @default not checked */
   readonly output?: Schema<O>;
   /**
-   * Checks the environment variables of the worker (`environment` of `Worker.lambda`), at its first invocation: while one
+   * Checks the environment variables of the worker (`environment` of `WorkerSpec.lambda`), at its first invocation: while one
    * is missing or malformed every invocation fails, with one line that names it, and the preflight keeps such a release
    * from its users. Give an object schema that passes over other variables, for Lambda sets some of its own. No secrets
    * here: these are read with `ctx.secret`. @default nothing is expected

@@ -31,7 +31,7 @@ import type { SessionStore } from './sessions';
 import { callTool, type ToolSchemas } from './tools';
 
 /** What the contexts of all tasks of one environment share. Nothing in it belongs to a task. */
-export interface AgentEnvironment {
+export interface AttemptEnvironment {
   readonly behavior: BehaviorDocument;
   readonly tools: ToolSchemas;
   readonly secrets: SecretReader;
@@ -68,7 +68,7 @@ export class TaskContext implements AgentContext {
   readonly flags: TaskFlags;
   readonly signal: AbortSignal;
   readonly meter: TaskMeter;
-  readonly #environment: AgentEnvironment;
+  readonly #environment: AttemptEnvironment;
   readonly #steps: Steps;
   readonly #trace: TraceContext | undefined;
   readonly #tally: ModelTally;
@@ -76,7 +76,7 @@ export class TaskContext implements AgentContext {
   #score: number | undefined;
 
   constructor(
-    environment: AgentEnvironment,
+    environment: AttemptEnvironment,
     { task, logger, controller, journal, trace, transcripts }: ContextOptions,
   ) {
     const { behavior, models, sessions } = environment;

@@ -1,6 +1,6 @@
 import { type FlagValue, type Json, MAX_PAYLOAD_BYTES, type TaskError, type Usage } from '../../lib/contract';
 import type { AgentDefinition, AgentLogger, TaskInfo } from '../runtime/agent';
-import { type AgentEnvironment, TaskContext } from '../runtime/context';
+import { type AttemptEnvironment, TaskContext } from '../runtime/context';
 import {
   type AgentError,
   dispositionOf,
@@ -82,7 +82,7 @@ const FAILURES: ReadonlySet<Outcome['kind']> = new Set(['failed', 'timed_out', '
  */
 export async function attempt<I, O>(
   agent: AgentDefinition<I, O>,
-  environment: AgentEnvironment,
+  environment: AttemptEnvironment,
   options: AttemptOptions,
 ): Promise<Outcome> {
   const { task } = options;
@@ -98,7 +98,7 @@ export async function attempt<I, O>(
 
 async function runOnce<I, O>(
   agent: AgentDefinition<I, O>,
-  environment: AgentEnvironment,
+  environment: AttemptEnvironment,
   options: AttemptOptions,
 ): Promise<Outcome> {
   const { task, input, logger, journal, trace, controller = new AbortController() } = options;
@@ -231,7 +231,7 @@ function workerEnds(availableMs: number, journal: TaskJournal | undefined): Agen
 /** Probes leave no transcripts: nobody asked them anything. */
 function transcriptsOf<I, O>(
   { redact }: AgentDefinition<I, O>,
-  { transcripts, secrets }: AgentEnvironment,
+  { transcripts, secrets }: AttemptEnvironment,
   { task, clock, logger }: AttemptOptions,
 ): TranscriptStore | undefined {
   if (transcripts === undefined || task.mode === 'probe') {

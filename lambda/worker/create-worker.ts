@@ -2,7 +2,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { AgentDefinition } from '../runtime/agent';
 import { checkSettings } from '../runtime/agent-settings';
 import { BudgetGuard } from '../runtime/budget';
-import type { AgentEnvironment } from '../runtime/context';
+import type { AttemptEnvironment } from '../runtime/context';
 import { ModelChain } from '../runtime/model/model-chain';
 import type { RateLimiter } from '../runtime/rate-limiter/limiter';
 import { SharedRateLimiter } from '../runtime/rate-limiter/limiter-shared';
@@ -92,7 +92,7 @@ export function createWorker<I, O, S>(
           store: new ControlTableBudgets(client, settings.controlTable),
           clock,
         });
-  const environment = onceAsync(async (): Promise<AgentEnvironment> => {
+  const environment = onceAsync(async (): Promise<AttemptEnvironment> => {
     const behavior = await loadBehavior(s3, settings);
     return {
       behavior,

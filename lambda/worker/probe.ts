@@ -1,6 +1,6 @@
 import type { BehaviorDocument, ProbeCheck, ProbeResult, Usage } from '../../lib/contract';
 import { type AgentDefinition, type AgentLogger, defineAgent, type TaskInfo } from '../runtime/agent';
-import type { AgentEnvironment } from '../runtime/context';
+import type { AttemptEnvironment } from '../runtime/context';
 import { dispositionOf, FatalError, RetryableError } from '../runtime/errors';
 import { addUsage, NOTHING_USED } from '../runtime/usage';
 import { type Clock, stopwatch } from '../shared/clock';
@@ -44,7 +44,7 @@ export interface ProbeReport {
  */
 export async function probe<I, O>(
   agent: AgentDefinition<I, O>,
-  load: () => Promise<AgentEnvironment>,
+  load: () => Promise<AttemptEnvironment>,
   { task, logger, clock, remainingMs, trace }: ProbeOptions,
 ): Promise<ProbeReport> {
   const checks: ProbeCheck[] = [];
@@ -80,7 +80,7 @@ export async function probe<I, O>(
     });
   };
 
-  let environment: AgentEnvironment | undefined;
+  let environment: AttemptEnvironment | undefined;
   let usage = NOTHING_USED;
   await record('behavior', async () => {
     environment = await load();
@@ -134,7 +134,7 @@ function failureOf({ kind, error }: Exclude<Outcome, { kind: 'succeeded' }>): Er
   return kind === 'retry' || kind === 'wait' ? new RetryableError(message) : new FatalError(message);
 }
 
-function refuseWrong(settings: AgentEnvironment['settings']): void {
+function refuseWrong(settings: AttemptEnvironment['settings']): void {
   if (settings?.ok === false) {
     throw new FatalError(settings.message, { code: 'settings' });
   }
@@ -146,7 +146,7 @@ function modelOnly<I, O>(agent: AgentDefinition<I, O>): AgentDefinition<I, O> {
 }
 
 /** Writes and reads a session of the probe's own. It expires by itself: workers hold no permission to delete. */
-async function trySessions({ sessions }: AgentEnvironment, task: TaskInfo): Promise<void> {
+async function trySessions({ sessions }: AttemptEnvironment, task: TaskInfo): Promise<void> {
   const name = probeSession(task);
   const { signal } = new AbortController();
   const session = sessions.open(name, signal);
@@ -160,7 +160,7 @@ async function trySessions({ sessions }: AgentEnvironment, task: TaskInfo): Prom
 
 function tryAgent<I, O>(
   agent: AgentDefinition<I, O>,
-  environment: AgentEnvironment,
+  environment: AttemptEnvironment,
   { task, ...rest }: ProbeOptions,
 ): Promise<Outcome> {
   if (agent.probe === undefined) {

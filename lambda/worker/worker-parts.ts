@@ -1,6 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { AgentDefinition } from '../runtime/agent';
-import type { AgentEnvironment } from '../runtime/context';
+import type { AttemptEnvironment } from '../runtime/context';
 import type { JournalStore } from '../runtime/journal/journal';
 import type { Spending } from '../shared/budgets/spending';
 import type { Clock } from '../shared/clock';
@@ -32,7 +32,7 @@ export interface WorkerParts<I, O> {
   readonly spending?: Spending | undefined;
   readonly revocation: { revoked(): Promise<boolean> };
   /** Gives what all tasks share. Loaded at the first task; an attempt whose load failed is repeated. */
-  readonly environment: () => Promise<AgentEnvironment>;
+  readonly environment: () => Promise<AttemptEnvironment>;
   /** Takes the values of secrets out of what is logged. */
   readonly redact: (text: string) => string;
   readonly times: LeaseTimes;

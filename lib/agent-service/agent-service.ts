@@ -8,10 +8,10 @@ import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { laneError } from '../common';
 import { DEFAULT_MAX_ATTEMPTS, RECEIVE_COUNT_HEADROOM } from '../contract';
-import type { Environment } from '../environments';
+import type { AgentEnvironment } from '../environments';
 import { checkBehaviorAgrees, checkServiceAgrees } from '../environments/conflicts';
 import { joinEnvironment } from '../environments/join-environment';
-import { type Flag, type FlagDeploymentStrategy, Flags } from '../flags';
+import { type CapabilityFlag, type FlagDeploymentStrategy, Flags } from '../flags';
 import { type QualityGate, QualityGates } from '../gates';
 import { Intake, type IntakeOptions } from '../intake';
 import { Lane, LaneName } from '../lanes';
@@ -25,7 +25,7 @@ import type { RolloutConfig } from '../rollout';
 import { Rollout, TrafficShift } from '../rollout';
 import { AgentStore } from '../state';
 import type { WebhookDelivery, Webhooks } from '../webhooks';
-import type { AgentWorker, Transcripts, Worker } from '../worker';
+import type { AgentWorker, Transcripts, WorkerSpec } from '../worker';
 import { AgentGrants } from './agent-grants';
 import { ALARM_KEY_ACTIONS, ALARM_TOPIC_ACTIONS } from './perms';
 
@@ -33,7 +33,7 @@ export interface AgentServiceProps {
   /** Prompts, tools, model, limits. */
   readonly behavior: Behavior;
   /** What runs the tasks. */
-  readonly worker: Worker;
+  readonly worker: WorkerSpec;
 
   /**
    * Where the agent runs: says what is logged, what is kept, and for how long, and what the behavior may use
@@ -41,7 +41,7 @@ export interface AgentServiceProps {
    *
    * @default - none: each prop has its own default
    */
-  readonly environment?: Environment;
+  readonly environment?: AgentEnvironment;
 
   /**
    * How a new release reaches the users.
@@ -59,7 +59,7 @@ export interface AgentServiceProps {
 
   /**
    * Secrets by the name under which the agent asks for them. Read at run time, by ARN: never in the template, never in
-   * the environment. The model's own (`Model.anthropic(…, { secretName })`) must be among them.
+   * the environment. The model's own (`ModelSpec.anthropic(…, { secretName })`) must be among them.
    *
    * @default - none
    */
@@ -154,7 +154,7 @@ export interface AgentServiceProps {
    *
    * @default - none
    */
-  readonly flags?: { readonly [name: string]: Flag };
+  readonly flags?: { readonly [name: string]: CapabilityFlag };
 
   /**
    * How a change of the flags reaches the workers.
@@ -242,7 +242,7 @@ export class AgentService extends Construct {
     this.webhooks = props.webhooks?.bind(this, 'Webhooks', {
       agentName: this.agentName,
       store: this.store,
-      action,
+      alarmAction: action,
       ...keyed,
     });
     const described = props.worker.describe(this);
@@ -253,8 +253,8 @@ export class AgentService extends Construct {
         : new Flags(this, 'Flags', {
             agentName: this.agentName,
             flags: props.flags,
-            action,
-            growth: props.flagDeployment,
+            alarmAction: action,
+            deploymentStrategy: props.flagDeployment,
           });
     this.worker = props.worker.bind(this, 'Worker', {
       agentName: this.agentName,
@@ -283,7 +283,7 @@ export class AgentService extends Construct {
         laneName,
         agentName: this.agentName,
         visibilityTimeout: this.worker.visibilityTimeout,
-        action,
+        alarmAction: action,
         maxReceiveCount: maxAttempts + RECEIVE_COUNT_HEADROOM,
         ...keyed,
       });
@@ -300,20 +300,24 @@ export class AgentService extends Construct {
       stable: this.stable,
       candidate: this.candidate,
       taskRetention,
-      action,
+      alarmAction: action,
       ...(this.webhooks === undefined ? {} : { webhooks: this.webhooks }),
       ...(budgets === undefined ? {} : { budgets }),
     });
     if (budgets?.daily.agent !== undefined) {
       const owner = BudgetOwner.AGENT;
-      this.budgetAlarm = new BudgetAlarm(this, 'BudgetAlarm', { agentName: this.agentName, owner, action }).alarm;
+      this.budgetAlarm = new BudgetAlarm(this, 'BudgetAlarm', {
+        agentName: this.agentName,
+        owner,
+        alarmAction: action,
+      }).alarm;
     }
     if (budgets?.daily.user !== undefined) {
       const owner = BudgetOwner.USER;
       this.userBudgetAlarm = new BudgetAlarm(this, 'UserBudgetAlarm', {
         agentName: this.agentName,
         owner,
-        action,
+        alarmAction: action,
       }).alarm;
     }
     this.redrive = new Redrive(this, 'Redrive', {
@@ -327,10 +331,10 @@ export class AgentService extends Construct {
       agentName: this.agentName,
       releaseId: this.release.releaseId,
       gates: props.gates ?? {},
-      action,
+      alarmAction: action,
     });
     const rollout =
-      props.rollout ?? Rollout.codeDeploy(TrafficShift.canary({ percent: 10, bake: Duration.minutes(30) }));
+      props.rollout ?? Rollout.codeDeploy(TrafficShift.canary({ percentage: 10, bakeTime: Duration.minutes(30) }));
     this.rollout = rollout.bind(this, 'Rollout', {
       agentName: this.agentName,
       release: this.release,

@@ -13,7 +13,7 @@ export interface BundledFunctionProps {
   readonly description: string;
   readonly environment?: { [name: string]: string };
   /** @default 512 MiB */
-  readonly memory?: Size;
+  readonly memorySize?: Size;
   /** @default 30 seconds */
   readonly timeout?: Duration;
   /** @default one month */
@@ -48,7 +48,7 @@ export class BundledFunction extends lambda.Function {
       runtime: lambda.Runtime.NODEJS_24_X,
       code: lambda.Code.fromAsset(bundleDirectory(props.bundle)),
       handler: 'index.handler',
-      memorySize: (props.memory ?? Size.mebibytes(512)).toMebibytes(),
+      memorySize: (props.memorySize ?? Size.mebibytes(512)).toMebibytes(),
       timeout: props.timeout ?? Duration.seconds(30),
       environment: props.environment ?? {},
       tracing: lambda.Tracing.ACTIVE,

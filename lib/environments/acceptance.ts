@@ -51,7 +51,7 @@ export function describeDifferences(differences: readonly Difference[]): string 
 }
 
 export function stagingDiffers(differences: readonly Difference[]): string {
-  return `${describeDifferences(differences)}: expected staging to be what production is but for data and users, or a rollout that went well there says nothing; give both the same, or accept the difference with its reason: Environment.staging(production, { accept: { '${differences[0]?.name}': '…' } })`;
+  return `${describeDifferences(differences)}: expected staging to be what production is but for data and users, or a rollout that went well there says nothing; give both the same, or accept the difference with its reason: AgentEnvironment.staging(production, { accept: { '${differences[0]?.name}': '…' } })`;
 }
 
 export function staleAcceptance(names: readonly string[]): string {

@@ -2,7 +2,7 @@ import type { Construct } from 'constructs';
 import { laneError } from '../common';
 import type { Behavior } from '../release';
 import { resolveModelPolicy } from '../release/model-policy';
-import type { Environment } from './environment';
+import type { AgentEnvironment } from './agent-environment';
 import { differencesOf, type Profile, profileOf } from './profile';
 
 /**
@@ -13,7 +13,7 @@ import { differencesOf, type Profile, profileOf } from './profile';
  */
 export function checkServiceAgrees(
   scope: Construct,
-  environment: Environment,
+  environment: AgentEnvironment,
   says: Readonly<Record<string, unknown>>,
 ): void {
   const environments = [...environment._profile()];
@@ -37,7 +37,7 @@ export function checkServiceAgrees(
 }
 
 /** Refuses a behavior with another model, other limits or other tools than those of the environment. */
-export function checkBehaviorAgrees(scope: Construct, environment: Environment, behavior: Behavior): void {
+export function checkBehaviorAgrees(scope: Construct, environment: AgentEnvironment, behavior: Behavior): void {
   const allowed = behavior.toolNames.filter((name) => environment.tools?.includes(name) ?? true);
   const there = chain({
     model: environment.model._settings,

@@ -1,3 +1,3 @@
-export * from './environment';
-export * from './environment-props';
+export * from './agent-environment';
+export * from './environment-options';
 export * from './log-level';

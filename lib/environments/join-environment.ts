@@ -1,5 +1,5 @@
 import type { Construct } from 'constructs';
-import type { Environment } from './environment';
+import type { AgentEnvironment } from './agent-environment';
 import { applyLogging, checkLogLevelAgrees } from './logging';
 import { type ServiceSettings, serviceProfileOf } from './service-profile';
 import { stageService } from './staged-service';
@@ -9,7 +9,7 @@ export interface Joining extends ServiceSettings {
 }
 
 /** The last act of a service that is built: everything below it is there. */
-export function joinEnvironment(service: Construct, environment: Environment, joining: Joining): void {
+export function joinEnvironment(service: Construct, environment: AgentEnvironment, joining: Joining): void {
   checkLogLevelAgrees(service, environment, joining.worker);
   applyLogging(service, environment);
   stageService(environment, joining.agentName, { construct: service, profile: serviceProfileOf(joining) });

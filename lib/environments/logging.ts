@@ -5,13 +5,13 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { laneError } from '../common';
 import { ContainerName } from '../contract';
-import type { Environment } from './environment';
+import type { AgentEnvironment } from './agent-environment';
 
 /** Read by the logger of every function (https://docs.aws.amazon.com/powertools/typescript/latest/features/logger/). */
 const LOG_LEVEL = 'POWERTOOLS_LOG_LEVEL';
 
 /** Gives all functions, containers of workers and log groups below the service the level, the retention and the end that the environment says. */
-export function applyLogging(service: Construct, environment: Environment): void {
+export function applyLogging(service: Construct, environment: AgentEnvironment): void {
   for (const child of service.node.findAll()) {
     if (child instanceof lambda.Function) {
       child.addEnvironment(LOG_LEVEL, environment.logLevel);
@@ -38,7 +38,7 @@ export function applyLogging(service: Construct, environment: Environment): void
 /** @param worker settings of the worker, as the release sees them */
 export function checkLogLevelAgrees(
   scope: Construct,
-  environment: Environment,
+  environment: AgentEnvironment,
   worker: { readonly [name: string]: string },
 ): void {
   const level = worker[`environment.${LOG_LEVEL}`];

@@ -1,7 +1,7 @@
 import { Annotations, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { isOfService, stagingDiffers, stale, staleAcceptance, unaccepted } from './acceptance';
-import type { Environment } from './environment';
+import type { AgentEnvironment } from './agent-environment';
 import { type Difference, differencesOf, type Profile, profileOf } from './profile';
 import { TOOLS_OF_RELEASE } from './service-profile';
 
@@ -18,7 +18,7 @@ const METADATA_KEY = 'AgentLanesEnvironments';
  * Notes that the service is in the environment: in the template's metadata, where a reviewer reads what was accepted and
  * why; and, for staging, to be compared with its counterpart in production when the app is synthesized.
  */
-export function stageService(environment: Environment, agentName: string, service: StagedService): void {
+export function stageService(environment: AgentEnvironment, agentName: string, service: StagedService): void {
   environment._services.push(service);
   const { construct } = service;
   const { templateOptions } = Stack.of(construct);
@@ -35,7 +35,7 @@ export function stageService(environment: Environment, agentName: string, servic
   }
 }
 
-function compare(staging: Environment, production: Environment, service: StagedService): string[] {
+function compare(staging: AgentEnvironment, production: AgentEnvironment, service: StagedService): string[] {
   const differences = differencesFrom(staging, production, service);
   if (differences === undefined) {
     Annotations.of(service.construct).addWarningV2(
@@ -52,7 +52,7 @@ function compare(staging: Environment, production: Environment, service: StagedS
 }
 
 /** What no service of staging has a use for; said once, by the first of them. */
-function staleOfServices(staging: Environment, production: Environment, service: StagedService): string[] {
+function staleOfServices(staging: AgentEnvironment, production: AgentEnvironment, service: StagedService): string[] {
   if (staging._services[0] !== service) {
     return [];
   }
@@ -67,8 +67,8 @@ function staleOfServices(staging: Environment, production: Environment, service:
 
 /** Undefined without a counterpart. */
 function differencesFrom(
-  staging: Environment,
-  production: Environment,
+  staging: AgentEnvironment,
+  production: AgentEnvironment,
   { construct, profile }: StagedService,
 ): Difference[] | undefined {
   const sameId = production._services.filter((each) => each.construct.node.id === construct.node.id);
@@ -82,7 +82,7 @@ function differencesFrom(
   return differencesOf(profile, counterpart.profile).filter(({ name }) => sameTools || name !== TOOLS_OF_RELEASE);
 }
 
-function toolsOf({ tools, liveTools }: Environment): Profile {
+function toolsOf({ tools, liveTools }: AgentEnvironment): Profile {
   return new Map([...profileOf('tools', tools), ...profileOf('liveTools', liveTools)]);
 }
 

@@ -3,17 +3,17 @@ import { DeploymentStrategy, type IDeploymentStrategy, RolloutStrategy } from 'a
 import type { Construct } from 'constructs';
 import { laneError } from '../common';
 
-export interface LinearGrowthProps {
+export interface LinearFlagDeploymentOptions {
   /** Share of the workers' environments that gets the new configuration with each step, 1 to 100. */
-  readonly percent: number;
+  readonly percentage: number;
   /** From the first step to the last: whole minutes, at most a day. */
-  readonly over: Duration;
+  readonly deploymentDuration: Duration;
   /** For which the alarms are watched once all have it: whole minutes, at most a day. */
-  readonly bake: Duration;
+  readonly bakeTime: Duration;
 }
 
 /** https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_CreateDeploymentStrategy.html */
-const LONGEST = Duration.days(1);
+const MAX_DURATION = Duration.days(1);
 
 /**
  * How a changed configuration reaches the workers. It grows over execution environments, each of which asks for itself:
@@ -21,13 +21,13 @@ const LONGEST = Duration.days(1);
  */
 export abstract class FlagDeploymentStrategy {
   /** Step by step, and then a time in which the alarms may still take it back. */
-  static linear(props: LinearGrowthProps): FlagDeploymentStrategy {
+  static linear(props: LinearFlagDeploymentOptions): FlagDeploymentStrategy {
     return new Linear(props);
   }
 
   /** To all environments at once, and then a time in which the alarms may take it back: no user goes back and forth. */
-  static allAtOnce(bake: Duration): FlagDeploymentStrategy {
-    return new Linear({ percent: 100, over: Duration.minutes(0), bake });
+  static allAtOnce(bakeTime: Duration): FlagDeploymentStrategy {
+    return new Linear({ percentage: 100, deploymentDuration: Duration.minutes(0), bakeTime });
   }
 
   /** @internal */
@@ -35,32 +35,36 @@ export abstract class FlagDeploymentStrategy {
 }
 
 class Linear extends FlagDeploymentStrategy {
-  constructor(private readonly props: LinearGrowthProps) {
+  constructor(private readonly props: LinearFlagDeploymentOptions) {
     super();
   }
 
   /** @internal */
   _bind(scope: Construct, id: string): IDeploymentStrategy {
-    const { percent, over, bake } = this.props;
-    if (!Number.isInteger(percent) || percent < 1 || percent > 100) {
+    const { percentage, deploymentDuration, bakeTime } = this.props;
+    if (!Number.isInteger(percentage) || percentage < 1 || percentage > 100) {
       throw laneError(
         scope,
         'FlagDeploymentStrategy',
-        `growth of the flags: percent is ${percent}, expected a whole number from 1 to 100`,
+        `flagDeployment: percentage must be an integer between 1 and 100, got ${percentage}`,
       );
     }
-    for (const [what, duration] of Object.entries({ over, bake })) {
+    for (const [what, duration] of Object.entries({ deploymentDuration, bakeTime })) {
       const seconds = duration.toSeconds();
-      if (seconds % 60 !== 0 || seconds > LONGEST.toSeconds()) {
+      if (seconds % 60 !== 0 || seconds > MAX_DURATION.toSeconds()) {
         throw laneError(
           scope,
           'FlagDeploymentStrategy',
-          `growth of the flags: ${what} is ${seconds} s, expected whole minutes, at most ${LONGEST.toMinutes()}, for AppConfig counts in minutes`,
+          `flagDeployment: ${what} must be whole minutes, at most ${MAX_DURATION.toMinutes()}, got ${seconds} s; AppConfig counts in minutes`,
         );
       }
     }
     return new DeploymentStrategy(scope, id, {
-      rolloutStrategy: RolloutStrategy.linear({ growthFactor: percent, deploymentDuration: over, finalBakeTime: bake }),
+      rolloutStrategy: RolloutStrategy.linear({
+        growthFactor: percentage,
+        deploymentDuration,
+        finalBakeTime: bakeTime,
+      }),
     });
   }
 }

@@ -23,26 +23,26 @@ import { laneError } from '../common';
 import type { FlagSettings } from '../contract';
 import { GateSeverity } from '../gates';
 import { TaskMetrics } from '../metrics';
-import type { Flag, FlagDescription } from './flag';
+import type { CapabilityFlag, FlagDescription } from './capability-flag';
 import { FlagDeploymentStrategy } from './flag-deployment-strategy';
 import { MONITOR_ACTIONS, READ_FLAGS_ACTIONS } from './perms';
 
 export interface FlagsProps {
   readonly agentName: string;
   /** Flags by the name under which the agent reads them. */
-  readonly flags: { readonly [name: string]: Flag };
+  readonly flags: { readonly [name: string]: CapabilityFlag };
   /**
    * How a change of the flags reaches the workers.
    *
    * @default - a fifth of the execution environments every two minutes, then ten minutes of watching
    */
-  readonly growth?: FlagDeploymentStrategy;
+  readonly deploymentStrategy?: FlagDeploymentStrategy;
   /**
    * Told about gates that fire.
    *
    * @default - nobody
    */
-  readonly action?: IAlarmAction;
+  readonly alarmAction?: IAlarmAction;
 }
 
 /** https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_CreateEnvironment.html */
@@ -85,8 +85,12 @@ export class Flags extends Construct {
     }
     const description = `Flags of agent ${props.agentName}`;
     const growth =
-      props.growth ??
-      FlagDeploymentStrategy.linear({ percent: 20, over: Duration.minutes(10), bake: Duration.minutes(10) });
+      props.deploymentStrategy ??
+      FlagDeploymentStrategy.linear({
+        percentage: 20,
+        deploymentDuration: Duration.minutes(10),
+        bakeTime: Duration.minutes(10),
+      });
     this.application = new Application(this, 'Application', { description });
     this.environment = new Environment(this, 'Environment', {
       application: this.application,
@@ -155,7 +159,7 @@ export class Flags extends Construct {
     this.deployment.node.addDependency(...others);
   }
 
-  private watch({ agentName, flags, action }: FlagsProps, name: string, flag: FlagDescription): void {
+  private watch({ agentName, flags, alarmAction: action }: FlagsProps, name: string, flag: FlagDescription): void {
     const candidate = TaskMetrics.ofFlag(agentName, name, String(flag.variant));
     const baseline = TaskMetrics.ofFlag(agentName, name, String(flag.default));
     const scope = new Construct(this, name);
@@ -164,7 +168,7 @@ export class Flags extends Construct {
       const critical = config.severity === GateSeverity.CRITICAL;
       const alarm = new Alarm(scope, gateName, {
         metric: config.metric,
-        comparisonOperator: config.comparison,
+        comparisonOperator: config.comparisonOperator,
         threshold: config.threshold,
         evaluationPeriods: config.evaluationPeriods,
         datapointsToAlarm: config.datapointsToAlarm,

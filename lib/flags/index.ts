@@ -1,3 +1,3 @@
-export * from './flag';
+export * from './capability-flag';
 export * from './flag-deployment-strategy';
 export * from './flags';

@@ -5,7 +5,7 @@ import type { GateOptions } from './gate-options';
 import { GateSeverity } from './severity';
 
 /** The options of a gate, filled in and checked. */
-export interface Judgement {
+export interface AlarmEvaluation {
   readonly severity: GateSeverity;
   readonly minSamples: number;
   readonly period: Duration;
@@ -18,7 +18,7 @@ export interface Judgement {
 const MAX_WINDOW = Duration.days(1);
 
 /** @throws if an option is out of range */
-export function judgementOf(scope: Construct, options: GateOptions): Judgement {
+export function alarmEvaluationOf(scope: Construct, options: GateOptions): AlarmEvaluation {
   const period = options.period ?? Duration.minutes(1);
   const evaluationPeriods = options.evaluationPeriods ?? 3;
   const minSamples = options.minSamples ?? 20;

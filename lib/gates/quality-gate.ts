@@ -10,7 +10,7 @@ import {
 import type { Construct } from 'constructs';
 import { laneError } from '../common/errors';
 import type { TaskMetrics } from '../metrics';
-import { type Judgement, judgementOf } from './alarm-evaluation';
+import { type AlarmEvaluation, alarmEvaluationOf } from './alarm-evaluation';
 import type { AlarmGateOptions, GateOptions } from './gate-options';
 import type { GateSeverity } from './severity';
 
@@ -26,7 +26,7 @@ export interface GateContext {
 /** A gate as an alarm. */
 export interface GateConfig {
   readonly metric: IMetric;
-  readonly comparison: ComparisonOperator;
+  readonly comparisonOperator: ComparisonOperator;
   readonly threshold: number;
   readonly evaluationPeriods: number;
   readonly datapointsToAlarm: number;
@@ -41,7 +41,7 @@ export interface GateConfig {
   readonly description: string;
 }
 
-export interface CostGateProps extends GateOptions {
+export interface CostGateOptions extends GateOptions {
   /**
    * Tolerated increase of the mean cost of a task over the stable lane's: 0.2 is 20 %.
    *
@@ -51,7 +51,7 @@ export interface CostGateProps extends GateOptions {
 }
 
 /** Exactly one of `p99` and `maxIncrease`. */
-export interface LatencyGateProps extends GateOptions {
+export interface LatencyGateOptions extends GateOptions {
   /**
    * Longest tolerated p99 of a task's duration, from claim to final status.
    *
@@ -67,7 +67,7 @@ export interface LatencyGateProps extends GateOptions {
   readonly maxIncrease?: number;
 }
 
-export interface ErrorRateGateProps extends GateOptions {
+export interface ErrorRateGateOptions extends GateOptions {
   /**
    * Tolerated share of tasks that failed or timed out: 0.05 is 5 %.
    *
@@ -76,7 +76,7 @@ export interface ErrorRateGateProps extends GateOptions {
   readonly max?: number;
 }
 
-export interface ToolCallsGateProps extends GateOptions {
+export interface ToolCallsGateOptions extends GateOptions {
   /**
    * Tolerated increase of the mean tool calls of a task over the stable lane's: 0.5 is 50 %.
    *
@@ -85,18 +85,18 @@ export interface ToolCallsGateProps extends GateOptions {
   readonly maxIncrease?: number;
 }
 
-export interface QualityScoreGateProps extends GateOptions {
+export interface QualityScoreGateOptions extends GateOptions {
   /** Lowest tolerated mean score, 0 to 1. Only tasks that were scored count: by the agent (`ctx.score`), by feedback. */
   readonly min: number;
 }
 
-export interface CustomGateProps extends AlarmGateOptions {
+export interface CustomGateOptions extends AlarmGateOptions {
   /**
    * The metric or expression to judge, over its own period. Small samples are its own business: an expression like
    * `IF(n >= 20, v, 0)` makes them neutral.
    */
   readonly metric: IMetric;
-  readonly comparison: ComparisonOperator;
+  readonly comparisonOperator: ComparisonOperator;
   readonly threshold: number;
   /** What is measured, and what a breach means. */
   readonly description: string;
@@ -110,7 +110,7 @@ export interface CustomGateProps extends AlarmGateOptions {
  */
 export abstract class QualityGate {
   /** Mean cost of a task, compared with the stable lane. */
-  static cost(props: CostGateProps = {}): QualityGate {
+  static cost(props: CostGateOptions = {}): QualityGate {
     return new IncreaseGate(props, {
       what: 'mean cost of a task',
       maxIncrease: props.maxIncrease ?? 0.2,
@@ -120,17 +120,17 @@ export abstract class QualityGate {
   }
 
   /** 99th percentile of a task's duration: absolute, or compared with the stable lane. */
-  static latency(props: LatencyGateProps): QualityGate {
+  static latency(props: LatencyGateOptions): QualityGate {
     return new LatencyGate(props);
   }
 
   /** Share of tasks that failed or timed out. */
-  static errorRate(props: ErrorRateGateProps = {}): QualityGate {
+  static errorRate(props: ErrorRateGateOptions = {}): QualityGate {
     return new ErrorRateGate(props);
   }
 
   /** Mean tool calls of a task, compared with the stable lane: an agent that goes round in circles. */
-  static toolCalls(props: ToolCallsGateProps = {}): QualityGate {
+  static toolCalls(props: ToolCallsGateOptions = {}): QualityGate {
     return new IncreaseGate(props, {
       what: 'mean tool calls of a task',
       maxIncrease: props.maxIncrease ?? 0.5,
@@ -140,12 +140,12 @@ export abstract class QualityGate {
   }
 
   /** Mean score that results were given, by the agent itself and by users' feedback. */
-  static qualityScore(props: QualityScoreGateProps): QualityGate {
+  static qualityScore(props: QualityScoreGateOptions): QualityGate {
     return new QualityScoreGate(props);
   }
 
   /** A metric of your own. */
-  static custom(props: CustomGateProps): QualityGate {
+  static custom(props: CustomGateOptions): QualityGate {
     return new CustomGate(props);
   }
 
@@ -174,7 +174,7 @@ class IncreaseGate extends QualityGate {
   }
 
   bind(scope: Construct, { candidate, stable }: GateContext): GateConfig {
-    const judgement = judgementOf(scope, this.props);
+    const judgement = alarmEvaluationOf(scope, this.props);
     const { period } = judgement;
     const { what, maxIncrease, pick, hint } = this.mean;
     return increaseGate(scope, judgement, {
@@ -188,12 +188,12 @@ class IncreaseGate extends QualityGate {
 }
 
 class LatencyGate extends QualityGate {
-  constructor(private readonly props: LatencyGateProps) {
+  constructor(private readonly props: LatencyGateOptions) {
     super();
   }
 
   bind(scope: Construct, context: GateContext): GateConfig {
-    const judgement = judgementOf(scope, this.props);
+    const judgement = alarmEvaluationOf(scope, this.props);
     const { period } = judgement;
     const { p99, maxIncrease } = this.props;
     const hint = 'look at the traces of the slowest tasks: model, tools or retries';
@@ -215,7 +215,7 @@ class LatencyGate extends QualityGate {
           samples: context.candidate.duration({ period }),
           label: 'p99 duration (ms)',
         }),
-        comparison: ComparisonOperator.GREATER_THAN_THRESHOLD,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
         threshold: limit,
       };
     }
@@ -238,12 +238,12 @@ class LatencyGate extends QualityGate {
 }
 
 class ErrorRateGate extends QualityGate {
-  constructor(private readonly props: ErrorRateGateProps) {
+  constructor(private readonly props: ErrorRateGateOptions) {
     super();
   }
 
   bind(scope: Construct, context: GateContext): GateConfig {
-    const judgement = judgementOf(scope, this.props);
+    const judgement = alarmEvaluationOf(scope, this.props);
     const { period } = judgement;
     const max = shareOf(scope, 'error rate gate: max', this.props.max ?? 0.05);
     return {
@@ -258,19 +258,19 @@ class ErrorRateGate extends QualityGate {
         period,
         label: 'error rate',
       }),
-      comparison: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       threshold: max,
     };
   }
 }
 
 class QualityScoreGate extends QualityGate {
-  constructor(private readonly props: QualityScoreGateProps) {
+  constructor(private readonly props: QualityScoreGateOptions) {
     super();
   }
 
   bind(scope: Construct, context: GateContext): GateConfig {
-    const judgement = judgementOf(scope, this.props);
+    const judgement = alarmEvaluationOf(scope, this.props);
     const { period } = judgement;
     const min = shareOf(scope, 'quality score gate: min', this.props.min);
     return {
@@ -286,27 +286,27 @@ class QualityScoreGate extends QualityGate {
         samples: context.candidate.qualityScore({ period }),
         label: 'mean quality score',
       }),
-      comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
+      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
       threshold: min,
     };
   }
 }
 
 class CustomGate extends QualityGate {
-  constructor(private readonly props: CustomGateProps) {
+  constructor(private readonly props: CustomGateOptions) {
     super();
   }
 
   bind(scope: Construct): GateConfig {
     const { minSamples: _, ...judged } = common(
-      judgementOf(scope, this.props),
+      alarmEvaluationOf(scope, this.props),
       this.props.description,
       'see where the metric comes from',
     );
     return {
       ...judged,
       metric: this.props.metric,
-      comparison: this.props.comparison,
+      comparisonOperator: this.props.comparisonOperator,
       threshold: this.props.threshold,
     };
   }
@@ -327,7 +327,7 @@ interface Increase {
 const EPSILON = '0.000000001';
 
 /** Percent by which the candidate lies above the stable lane, once both have enough samples. */
-function increaseGate(scope: Construct, judgement: Judgement, increase: Increase): GateConfig {
+function increaseGate(scope: Construct, judgement: AlarmEvaluation, increase: Increase): GateConfig {
   const { maxIncrease, candidate, stable } = increase;
   if (!(maxIncrease >= 0 && Number.isFinite(maxIncrease))) {
     throw laneError(
@@ -347,7 +347,7 @@ function increaseGate(scope: Construct, judgement: Judgement, increase: Increase
       baseSamples: stable,
       label: 'increase over the stable lane (%)',
     }),
-    comparison: ComparisonOperator.GREATER_THAN_THRESHOLD,
+    comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
     threshold: percent,
   };
 }
@@ -368,7 +368,7 @@ interface Sampled {
  * `IF(enough samples, value, neutral)`. The metrics of a task are emitted together, so a period has a value wherever it
  * has a count; a period with neither has no data point at all, which the alarm treats as not breaching.
  */
-function enoughSamples(judgement: Judgement, sampled: Sampled): MathExpression {
+function enoughSamples(judgement: AlarmEvaluation, sampled: Sampled): MathExpression {
   const { minSamples, period } = judgement;
   const { baseSamples } = sampled;
   const condition = baseSamples === undefined ? `n >= ${minSamples}` : `n >= ${minSamples} AND s >= ${minSamples}`;
@@ -393,7 +393,7 @@ function shareOf(scope: Construct, name: string, share: number): number {
 }
 
 function common(
-  judgement: Judgement,
+  judgement: AlarmEvaluation,
   what: string,
   hint: string,
 ): Pick<GateConfig, 'evaluationPeriods' | 'datapointsToAlarm' | 'severity' | 'minSamples' | 'description'> {

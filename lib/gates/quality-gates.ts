@@ -17,7 +17,7 @@ export interface QualityGatesProps {
    *
    * @default - nobody
    */
-  readonly action?: IAlarmAction;
+  readonly alarmAction?: IAlarmAction;
 }
 
 /** CloudWatch allows as many characters in an alarm's description. */
@@ -59,15 +59,15 @@ export class QualityGates extends Construct {
       }
       const alarm = new Alarm(this, name, {
         metric: config.metric,
-        comparisonOperator: config.comparison,
+        comparisonOperator: config.comparisonOperator,
         threshold: config.threshold,
         evaluationPeriods: config.evaluationPeriods,
         datapointsToAlarm: config.datapointsToAlarm,
         treatMissingData: TreatMissingData.NOT_BREACHING,
         alarmDescription: description,
       });
-      if (props.action !== undefined) {
-        alarm.addAlarmAction(props.action);
+      if (props.alarmAction !== undefined) {
+        alarm.addAlarmAction(props.alarmAction);
       }
       if (config.severity === GateSeverity.CRITICAL) {
         this.critical.push(alarm);

@@ -122,7 +122,7 @@ export interface IntakeProps extends IntakeOptions {
    *
    * @default - nobody
    */
-  readonly action?: IAlarmAction;
+  readonly alarmAction?: IAlarmAction;
 }
 
 /** Below the 30 seconds after which an HTTP API gives up; leaves the caller time for an answer of ours. */
@@ -204,7 +204,7 @@ export class Intake extends Construct {
       bundle: 'router',
       description: 'Accepts tasks, records them and puts them into the queue of the right lane',
       timeout: ROUTER_TIMEOUT,
-      memory: ROUTER_MEMORY,
+      memorySize: ROUTER_MEMORY,
       logRetention,
       environment: {
         [Env.AGENT]: props.agentName,
@@ -433,8 +433,8 @@ export class Intake extends Construct {
         `Agent '${props.agentName}': messages in the inbox could not be accepted as tasks and lie in its dead-letter ` +
         "queue. What to do: the router's log says what is wrong with each; mend the producer, then redrive the queue.",
     });
-    if (props.action !== undefined) {
-      alarm.addAlarmAction(props.action);
+    if (props.alarmAction !== undefined) {
+      alarm.addAlarmAction(props.alarmAction);
     }
     const inbox = new Queue(this, 'Inbox', {
       ...common,

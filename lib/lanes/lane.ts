@@ -44,7 +44,7 @@ export interface LaneProps {
    *
    * @default - nobody
    */
-  readonly action?: IAlarmAction;
+  readonly alarmAction?: IAlarmAction;
 }
 
 /** Fewest receives before the dead-letter queue; below, AWS warns that throttling alone loses messages to it. */
@@ -136,8 +136,8 @@ export class Lane extends Construct implements ILaneQueues {
         'dead-letter queue. What to do: "npx cdk-agent-lanes redrive" lists them with their errors; mend the cause, then ' +
         'send them back with "npx cdk-agent-lanes redrive --send-back".',
     });
-    if (props.action !== undefined) {
-      this.deadLetterAlarm.addAlarmAction(props.action);
+    if (props.alarmAction !== undefined) {
+      this.deadLetterAlarm.addAlarmAction(props.alarmAction);
     }
   }
 

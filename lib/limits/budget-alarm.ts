@@ -21,7 +21,7 @@ export interface BudgetAlarmProps {
   readonly agentName: string;
   readonly owner: BudgetOwner;
   /** Told once, when the budget is nearly used up. */
-  readonly action: IAlarmAction;
+  readonly alarmAction: IAlarmAction;
 }
 
 interface Watching {
@@ -52,7 +52,7 @@ const WATCHING: Readonly<Record<BudgetOwner, Watching>> = {
 export class BudgetAlarm extends Construct {
   readonly alarm: Alarm;
 
-  constructor(scope: Construct, id: string, { agentName, owner, action }: BudgetAlarmProps) {
+  constructor(scope: Construct, id: string, { agentName, owner, alarmAction: action }: BudgetAlarmProps) {
     super(scope, id);
     const { metricName, period, missing, says } = WATCHING[owner];
     this.alarm = new Alarm(this, 'Resource', {

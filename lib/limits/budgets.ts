@@ -10,7 +10,7 @@ export enum BudgetAction {
   QUEUE = 'queue',
 }
 
-export interface DailyBudgets {
+export interface DailyBudgetOptions {
   /**
    * US dollars that all tasks of the agent may cost a day.
    *
@@ -37,7 +37,7 @@ export interface DailyBudgets {
 /** Budgets beyond that of a single task (`Limits.maxCost`). */
 export class Budgets {
   /** For each day anew, from midnight to midnight UTC. */
-  static perDay(budgets: DailyBudgets): Budgets {
+  static perDay(budgets: DailyBudgetOptions): Budgets {
     for (const name of ['agent', 'user'] as const) {
       const value = budgets[name];
       if (value !== undefined && (Token.isUnresolved(value) || !(value > 0 && Number.isFinite(value)))) {
@@ -56,7 +56,7 @@ export class Budgets {
 
   private constructor(
     /** As they were given. */
-    readonly daily: DailyBudgets,
+    readonly daily: DailyBudgetOptions,
   ) {}
 
   /** @internal */

@@ -1,2 +1,2 @@
-export { BudgetAction, Budgets, type DailyBudgets } from './budgets';
+export { BudgetAction, Budgets, type DailyBudgetOptions } from './budgets';
 export type { RateLimit } from './rate-limit';

@@ -3,16 +3,16 @@ import { Token } from 'aws-cdk-lib';
 import { laneError } from '../common';
 import { type BehaviorDocument, behaviorDocumentSchema, type ModelPolicySettings } from '../contract';
 import { type BehaviorFile, readBehaviorFiles } from './behavior-files';
-import type { Model } from './model';
 import { checkFallbacks } from './model-chain';
 import { type ModelPolicy, resolveModelPolicy } from './model-policy';
+import type { ModelSpec } from './model-spec';
 import type { TaskLimits } from './task-limits';
 
-export interface BehaviorProps {
+export interface BehaviorOptions {
   /** Pinned model. */
-  readonly model: Model;
+  readonly model: ModelSpec;
   /** Asked in this order when the model does not answer; at most 4. @default the task waits for its model */
-  readonly fallbacks?: Model[];
+  readonly fallbacks?: ModelSpec[];
   /** When to try again, when to turn to the next model, and when to leave one out. @default see {@link ModelPolicy} */
   readonly modelPolicy?: ModelPolicy;
   /** Budget of one task. @default see {@link TaskLimits} */
@@ -44,7 +44,7 @@ export class Behavior {
    *
    * @param directory relative to the directory that the app is run in
    */
-  static fromDirectory(directory: string, props: BehaviorProps): Behavior {
+  static fromDirectory(directory: string, props: BehaviorOptions): Behavior {
     if (Token.isUnresolved(directory)) {
       throw laneError(
         undefined,
@@ -72,9 +72,9 @@ export class Behavior {
 
   /** Folder that the behavior was read from. */
   readonly directory: string;
-  readonly model: Model;
+  readonly model: ModelSpec;
   /** Asked in this order when the model does not answer. */
-  readonly fallbacks: Model[];
+  readonly fallbacks: ModelSpec[];
   readonly limits: TaskLimits;
   readonly stateSchema: number;
   /** Names of the prompts, in order. */
@@ -91,7 +91,7 @@ export class Behavior {
   readonly _modelPolicy: ModelPolicySettings;
 
   private constructor(
-    { model, fallbacks = [], limits = {}, liveTools, stateSchema }: BehaviorProps & { readonly stateSchema: number },
+    { model, fallbacks = [], limits = {}, liveTools, stateSchema }: BehaviorOptions & { readonly stateSchema: number },
     directory: string,
     prompts: BehaviorDocument['prompts'],
     tools: BehaviorDocument['tools'],

@@ -1,11 +1,11 @@
 import { laneError } from '../common';
-import type { Model } from './model';
+import type { ModelSpec } from './model-spec';
 
 /** A request must not wander for longer than its caller waits. */
 const MAX_FALLBACKS = 4;
 
 /** Refuses fallbacks that cannot help. */
-export function checkFallbacks(primary: Model, fallbacks: readonly Model[]): void {
+export function checkFallbacks(primary: ModelSpec, fallbacks: readonly ModelSpec[]): void {
   if (fallbacks.length > MAX_FALLBACKS) {
     throw laneError(
       undefined,
@@ -28,6 +28,6 @@ export function checkFallbacks(primary: Model, fallbacks: readonly Model[]): voi
 }
 
 /** A model in one place: the same model in another region or behind another endpoint may well answer. */
-function placeOf({ _settings: { provider, id, region, baseUrl } }: Model): string {
+function placeOf({ _settings: { provider, id, region, baseUrl } }: ModelSpec): string {
   return [provider, id, region, baseUrl].filter((part) => part !== undefined).join(' ');
 }

@@ -6,7 +6,7 @@ import { acknowledgeWildcard, stageFile } from '../common';
 import { RELEASE_COMPONENTS, sha256 } from '../contract';
 import type { Behavior } from './behavior';
 import { draftRelease } from './manifest';
-import type { Model } from './model';
+import type { ModelSpec } from './model-spec';
 import { READ_DOCUMENT_ACTIONS } from './perms';
 import { type Provenance, provenanceOf } from './provenance';
 import type { WorkerDescription } from './worker-description';
@@ -34,7 +34,7 @@ export class Release extends Construct {
   /** Key of the behavior document; named by its content. */
   readonly behaviorKey: string;
   /** The model and its fallbacks, in order. */
-  readonly models: Model[];
+  readonly models: ModelSpec[];
   /** Secrets (by their names) that the models need. */
   readonly modelSecretNames: string[];
   private readonly asset: s3assets.Asset;

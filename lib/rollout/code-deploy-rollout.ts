@@ -14,7 +14,7 @@ import type { RolloutContext } from './rollout';
 import type { TrafficShift } from './traffic-shift';
 
 /** How a rollout by CodeDeploy is to go, besides its traffic shift. */
-export interface CodeDeployRolloutProps {
+export interface CodeDeployRolloutOptions {
   /**
    * How long the preflight waits for its probe task to go through the candidate lane: whole seconds, the start of a worker
    * included.
@@ -49,11 +49,11 @@ export interface CodeDeployRolloutProps {
   readonly ignoreGates?: string;
 }
 
-export interface CodeDeployRolloutConstructProps extends CodeDeployRolloutProps, RolloutContext {
+export interface CodeDeployRolloutProps extends CodeDeployRolloutOptions, RolloutContext {
   readonly shift: TrafficShift;
 }
 
-/** Context value with the same meaning as `CodeDeployRolloutProps.ignoreGates`. */
+/** Context value with the same meaning as `CodeDeployRolloutOptions.ignoreGates`. */
 const IGNORE_GATES = 'cdk-agent-lanes:ignoreGates';
 
 /** For the probe task itself, once there is a worker. */
@@ -91,7 +91,7 @@ export class CodeDeployRollout extends Construct {
   /** Runs after the shift. */
   readonly evidence: LambdaFunction;
 
-  constructor(scope: Construct, id: string, props: CodeDeployRolloutConstructProps) {
+  constructor(scope: Construct, id: string, props: CodeDeployRolloutProps) {
     super(scope, id);
     const { release, worker, intake } = props;
     const shift = props.shift.bind(this);
@@ -226,7 +226,7 @@ export class CodeDeployRollout extends Construct {
     return total;
   }
 
-  private ignoreGates(props: CodeDeployRolloutConstructProps): boolean {
+  private ignoreGates(props: CodeDeployRolloutProps): boolean {
     const reason: unknown = props.ignoreGates ?? this.node.tryGetContext(IGNORE_GATES);
     if (reason === undefined) {
       return false;
@@ -272,7 +272,7 @@ export class CodeDeployRollout extends Construct {
     }
   }
 
-  private gateAlarms(props: CodeDeployRolloutConstructProps) {
+  private gateAlarms(props: CodeDeployRolloutProps) {
     const alarms = props.gates.critical;
     const limit = PlatformLimits.ROLLOUT_ALARMS;
     if (alarms.length > limit.value) {

@@ -1,6 +1,6 @@
 export {
   CodeDeployRollout,
-  type CodeDeployRolloutConstructProps,
+  type CodeDeployRolloutOptions,
   type CodeDeployRolloutProps,
 } from './code-deploy-rollout';
 export { Evidence, type EvidenceConfig, type EvidenceOptions } from './evidence';

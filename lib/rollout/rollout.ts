@@ -7,7 +7,7 @@ import type { Lane } from '../lanes/lane';
 import type { Release } from '../release';
 import type { AgentStore } from '../state';
 import type { AgentWorker } from '../worker';
-import { CodeDeployRollout, type CodeDeployRolloutProps } from './code-deploy-rollout';
+import { CodeDeployRollout, type CodeDeployRolloutOptions } from './code-deploy-rollout';
 import type { TrafficShift } from './traffic-shift';
 
 /** The parts of an agent that a rollout puts into order. */
@@ -40,7 +40,7 @@ export abstract class Rollout {
    *
    * The first deployment of a stack shifts nothing: there is nobody to protect yet, and CodeDeploy acts on updates only.
    */
-  static codeDeploy(shift: TrafficShift, props: CodeDeployRolloutProps = {}): Rollout {
+  static codeDeploy(shift: TrafficShift, props: CodeDeployRolloutOptions = {}): Rollout {
     return new CodeDeploy(shift, props);
   }
 
@@ -55,7 +55,7 @@ export abstract class Rollout {
 class CodeDeploy extends Rollout {
   constructor(
     private readonly shift: TrafficShift,
-    private readonly props: CodeDeployRolloutProps,
+    private readonly props: CodeDeployRolloutOptions,
   ) {
     super();
   }

@@ -11,29 +11,29 @@ export interface TrafficShiftConfig {
   readonly duration: Duration;
 }
 
-export interface CanaryShiftProps {
+export interface CanaryShiftOptions {
   /** Share of users that meet the candidate first, 1 to 99. */
-  readonly percent: number;
+  readonly percentage: number;
   /** Whole minutes until the others follow. */
-  readonly bake: Duration;
+  readonly bakeTime: Duration;
 }
 
-export interface LinearShiftProps {
+export interface LinearShiftOptions {
   /** Share of users that is added with each step, 1 to 99. */
-  readonly percent: number;
+  readonly percentage: number;
   /** Whole minutes between steps. */
-  readonly every: Duration;
+  readonly interval: Duration;
 }
 
 /** How users are moved from the stable lane to the candidate lane. */
 export abstract class TrafficShift {
   /** A share first, the others after a time. */
-  static canary(props: CanaryShiftProps): TrafficShift {
+  static canary(props: CanaryShiftOptions): TrafficShift {
     return new CanaryShift(props);
   }
 
   /** A further share after each interval. */
-  static linear(props: LinearShiftProps): TrafficShift {
+  static linear(props: LinearShiftOptions): TrafficShift {
     return new LinearShift(props);
   }
 
@@ -67,13 +67,13 @@ const LINEARS: { readonly [key: string]: ILambdaDeploymentConfig } = {
 };
 
 class CanaryShift extends TrafficShift {
-  constructor(private readonly props: CanaryShiftProps) {
+  constructor(private readonly props: CanaryShiftOptions) {
     super();
   }
 
   bind(scope: Construct): TrafficShiftConfig {
-    const percentage = percentOf(scope, 'canary', this.props.percent);
-    const interval = minutesOf(scope, 'canary: bake', this.props.bake);
+    const percentage = percentageOf(scope, 'canary', this.props.percentage);
+    const interval = minutesOf(scope, 'canary: bakeTime', this.props.bakeTime);
     return {
       deploymentConfig:
         CANARIES[`${percentage}/${interval.toMinutes()}`] ??
@@ -86,13 +86,13 @@ class CanaryShift extends TrafficShift {
 }
 
 class LinearShift extends TrafficShift {
-  constructor(private readonly props: LinearShiftProps) {
+  constructor(private readonly props: LinearShiftOptions) {
     super();
   }
 
   bind(scope: Construct): TrafficShiftConfig {
-    const percentage = percentOf(scope, 'linear', this.props.percent);
-    const interval = minutesOf(scope, 'linear: every', this.props.every);
+    const percentage = percentageOf(scope, 'linear', this.props.percentage);
+    const interval = minutesOf(scope, 'linear: interval', this.props.interval);
     const steps = Math.ceil(100 / percentage);
     return {
       deploymentConfig:
@@ -111,17 +111,17 @@ class AllAtOnceShift extends TrafficShift {
   }
 }
 
-function percentOf(scope: Construct, what: string, percent: number): number {
+function percentageOf(scope: Construct, what: string, percentage: number): number {
   const limit = PlatformLimits.SHIFT_PERCENT;
-  if (!Number.isInteger(percent) || percent < 1 || percent > limit.value) {
+  if (!Number.isInteger(percentage) || percentage < 1 || percentage > limit.value) {
     throw laneError(
       scope,
       'ShiftPercent',
-      `${what}: percent is ${percent}, expected a whole number of 1 to ${limit.value} ` +
+      `${what}: percentage must be an integer between 1 and ${limit.value}, got ${percentage} ` +
         `(CodeDeploy: at most ${limit.value} ${limit.unit}, ${limit.source}); for all users at once use TrafficShift.allAtOnce()`,
     );
   }
-  return percent;
+  return percentage;
 }
 
 function minutesOf(scope: Construct, what: string, duration: Duration): Duration {
@@ -130,7 +130,7 @@ function minutesOf(scope: Construct, what: string, duration: Duration): Duration
     throw laneError(
       scope,
       'ShiftInterval',
-      `${what} is ${seconds} s, expected whole minutes, at least 1 ` +
+      `${what} must be whole minutes, at least 1, got ${seconds} s ` +
         '(CodeDeploy counts in minutes, https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_TimeBasedCanary.html)',
     );
   }

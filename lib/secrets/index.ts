@@ -1,9 +1,9 @@
 export * from './api-key-check';
-export * from './rotating-secret';
 export {
+  ApiKeyRotation,
+  type ApiKeyRotationConfig,
+  type ApiKeyRotationContext,
   type KeyPoolOptions,
   type OpenAiServiceAccountOptions,
-  Rotation,
-  type RotationConfig,
-  type RotationContext,
-} from './rotation';
+} from './api-key-rotation';
+export * from './rotating-secret';

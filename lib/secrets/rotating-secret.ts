@@ -17,8 +17,8 @@ import { CfnRotationSchedule, type ISecret, Secret } from 'aws-cdk-lib/aws-secre
 import { Construct } from 'constructs';
 import { BundledFunction, laneError } from '../common';
 import { Dimension, Env, METRIC_NAMESPACE, ROTATION_WATCH, RotationMetric } from '../contract';
+import { type ApiKeyRotation, type ApiKeyRotationConfig, grantOnSecret, policyArn } from './api-key-rotation';
 import { ROTATE_SECRET_ACTIONS, WATCH_SECRET_ACTIONS } from './perms';
-import { grantOnSecret, policyArn, type Rotation, type RotationConfig } from './rotation';
 
 export interface RotatingSecretProps {
   /** Name of the agent that uses the secret: the dimension of the metrics. */
@@ -28,7 +28,7 @@ export interface RotatingSecretProps {
   readonly secretName: string;
 
   /** Where new keys come from. */
-  readonly rotation: Rotation;
+  readonly rotation: ApiKeyRotation;
 
   /**
    * The secret to rotate. Its text is the key and nothing else.
@@ -38,14 +38,14 @@ export interface RotatingSecretProps {
   readonly secret?: ISecret;
 
   /** How often it is rotated: whole hours, 4 hours to 1,000 days. @default Duration.days(30) */
-  readonly every?: Duration;
+  readonly interval?: Duration;
 
   /**
-   * How long the key before the current one stays valid, so that nobody who still holds it is cut off: less than `every`,
+   * How long the key before the current one stays valid, so that nobody who still holds it is cut off: less than `interval`,
    * and at least 10 minutes, in whole minutes. Workers ask for the key at every model call, and keep it for five minutes at
    * most; what else the agent reads with `ctx.secret` and holds on to should be done with it by then.
    *
-   * With `Rotation.keyPool` people revoke the old keys, and should wait as long.
+   * With `ApiKeyRotation.keyPool` people revoke the old keys, and should wait as long.
    *
    * @default Duration.hours(24)
    */
@@ -71,8 +71,8 @@ export interface RotatingSecretProps {
 }
 
 /** Bounds of Secrets Manager, https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html */
-const MIN_EVERY = Duration.hours(4);
-const MAX_EVERY = Duration.days(1000);
+const MIN_INTERVAL = Duration.hours(4);
+const MAX_INTERVAL = Duration.days(1000);
 
 const MIN_GRACE = Duration.minutes(10);
 
@@ -96,7 +96,7 @@ const ROTATOR = 'secretsmanager.amazonaws.com';
 /**
  * A secret that is rotated, watched and alarmed. Workers read it at run time, so that no rotation needs a deployment.
  *
- * No secret at all is better: Bedrock is called with the worker's role (`Model.bedrock`).
+ * No secret at all is better: Bedrock is called with the worker's role (`ModelSpec.bedrock`).
  *
  * That a rotation fails, the errors of its function say. That none happens at all, no error says, and an alarm can look
  * back no further than seven days (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html).
@@ -112,7 +112,7 @@ export class RotatingSecret extends Construct {
   readonly failureAlarm: Alarm;
   /** In ALARM when the current value is older than it should ever be. */
   readonly overdueAlarm: Alarm;
-  /** In ALARM when the pool has one unused key or none. Only with `Rotation.keyPool`. */
+  /** In ALARM when the pool has one unused key or none. Only with `ApiKeyRotation.keyPool`. */
   readonly poolAlarm?: Alarm;
   private readonly props: RotatingSecretProps;
 
@@ -125,8 +125,8 @@ export class RotatingSecret extends Construct {
         throw laneError(this, 'RotatingSecretName', `${name} is '${text}', expected a name that is not empty`);
       }
     }
-    const { every, gracePeriod } = this.checkTimes();
-    const config = props.rotation.bind(this, { every, gracePeriod });
+    const { interval, gracePeriod } = this.checkTimes();
+    const config = props.rotation.bind(this, { interval, gracePeriod });
     if (props.secret !== undefined && encryptionKey !== undefined) {
       throw laneError(
         this,
@@ -155,7 +155,7 @@ export class RotatingSecret extends Construct {
     for (const read of config.reads) {
       read.grantRead(this.function);
     }
-    this.schedule(config, every);
+    this.schedule(config, interval);
     new Rule(this, 'Watch', {
       description: `Measures the age of secret '${secretName}' of agent ${agentName}`,
       schedule: Schedule.rate(gracePeriod.toMinutes() < WATCH_EVERY.toMinutes() ? gracePeriod : WATCH_EVERY),
@@ -163,18 +163,18 @@ export class RotatingSecret extends Construct {
     });
 
     this.failureAlarm = this.makeFailureAlarm(config.handler ?? this.function);
-    this.overdueAlarm = this.makeOverdueAlarm(every);
+    this.overdueAlarm = this.makeOverdueAlarm(interval);
     if (config.runsDry) {
       this.poolAlarm = this.makePoolAlarm();
     }
   }
 
-  /** Rotations that came to their end. Count; sum by default. Not with `Rotation.custom`. */
+  /** Rotations that came to their end. Count; sum by default. Not with `ApiKeyRotation.custom`. */
   metricRotated(options: MetricOptions = {}): Metric {
     return this.metric(RotationMetric.ROTATED, { statistic: Stats.SUM, ...options });
   }
 
-  /** Steps that failed. Count; sum by default. Not with `Rotation.custom`. */
+  /** Steps that failed. Count; sum by default. Not with `ApiKeyRotation.custom`. */
   metricFailed(options: MetricOptions = {}): Metric {
     return this.metric(RotationMetric.FAILED, { statistic: Stats.SUM, ...options });
   }
@@ -184,7 +184,7 @@ export class RotatingSecret extends Construct {
     return this.metric(RotationMetric.AGE, { statistic: Stats.MINIMUM, ...options });
   }
 
-  /** Keys of the pool that were not used yet. Count; minimum by default. Only with `Rotation.keyPool`. */
+  /** Keys of the pool that were not used yet. Count; minimum by default. Only with `ApiKeyRotation.keyPool`. */
   metricPoolLeft(options: MetricOptions = {}): Metric {
     return this.metric(RotationMetric.POOL_LEFT, { statistic: Stats.MINIMUM, ...options });
   }
@@ -198,14 +198,14 @@ export class RotatingSecret extends Construct {
     });
   }
 
-  private checkTimes(): { readonly every: Duration; readonly gracePeriod: Duration } {
-    const { every = Duration.days(30), gracePeriod = Duration.hours(24) } = this.props;
-    const hours = every.isUnresolved() ? Number.NaN : every.toHours({ integral: false });
-    if (!(Number.isInteger(hours) && hours >= MIN_EVERY.toHours() && hours <= MAX_EVERY.toHours())) {
+  private checkTimes(): { readonly interval: Duration; readonly gracePeriod: Duration } {
+    const { interval = Duration.days(30), gracePeriod = Duration.hours(24) } = this.props;
+    const hours = interval.isUnresolved() ? Number.NaN : interval.toHours({ integral: false });
+    if (!(Number.isInteger(hours) && hours >= MIN_INTERVAL.toHours() && hours <= MAX_INTERVAL.toHours())) {
       throw laneError(
         this,
         'RotationEvery',
-        `every is ${every.isUnresolved() ? 'a token' : every.toHumanString()}, expected whole hours from ${MIN_EVERY.toHumanString()} to ${MAX_EVERY.toHumanString()}`,
+        `interval is ${interval.isUnresolved() ? 'a token' : interval.toHumanString()}, expected whole hours from ${MIN_INTERVAL.toHumanString()} to ${MAX_INTERVAL.toHumanString()}`,
       );
     }
     const grace = gracePeriod.isUnresolved() ? Number.NaN : gracePeriod.toMinutes({ integral: false });
@@ -213,14 +213,14 @@ export class RotatingSecret extends Construct {
       throw laneError(
         this,
         'RotationGracePeriod',
-        `gracePeriod is ${gracePeriod.isUnresolved() ? 'a token' : gracePeriod.toHumanString()}, expected whole minutes, at least ${MIN_GRACE.toHumanString()} and less than every (${every.toHumanString()}): a key must be gone before the next one takes its place`,
+        `gracePeriod is ${gracePeriod.isUnresolved() ? 'a token' : gracePeriod.toHumanString()}, expected whole minutes, at least ${MIN_GRACE.toHumanString()} and less than interval (${interval.toHumanString()}): a key must be gone before the next one takes its place`,
       );
     }
-    return { every, gracePeriod };
+    return { interval, gracePeriod };
   }
 
   /** Lets Secrets Manager call the function for this secret alone, and the function do its steps, before there is a schedule. */
-  private schedule({ handler }: RotationConfig, every: Duration): void {
+  private schedule({ handler }: ApiKeyRotationConfig, interval: Duration): void {
     const rotator: IFunction = handler ?? this.function;
     rotator.addPermission(`Rotate${this.node.addr}`, {
       principal: new ServicePrincipal(ROTATOR),
@@ -230,7 +230,7 @@ export class RotatingSecret extends Construct {
     const schedule = new CfnRotationSchedule(this, 'Schedule', {
       secretId: this.secret.secretArn,
       rotationLambdaArn: rotator.functionArn,
-      rotationRules: { scheduleExpression: Schedule.rate(every).expressionString },
+      rotationRules: { scheduleExpression: Schedule.rate(interval).expressionString },
       rotateImmediatelyOnUpdate: this.props.rotateImmediatelyOnUpdate ?? false,
     });
     const permission = rotator.permissionsNode.tryFindChild(`Rotate${this.node.addr}`) as CfnPermission | undefined;
@@ -255,15 +255,15 @@ export class RotatingSecret extends Construct {
     });
   }
 
-  private makeOverdueAlarm(every: Duration): Alarm {
-    const days = every.toDays({ integral: false });
+  private makeOverdueAlarm(interval: Duration): Alarm {
+    const days = interval.toDays({ integral: false });
     const margin = Math.min(MAX_MARGIN.toDays(), days / 2);
     const alarm = this.alarm('OverdueAlarm', {
       metric: this.metricAgeDays({ period: AGE_PERIOD }),
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       threshold: days + margin,
       missing: TreatMissingData.MISSING,
-      says: `it is to be rotated every ${every.toHumanString()} and was not; or, with insufficient data, its age was not measured for ${AGE_PERIOD.toHumanString()}. What to do: "aws secretsmanager describe-secret" says whether rotation is on, when it was last done, and whether a version is stuck with AWSPENDING; "aws secretsmanager rotate-secret" rotates now. See docs/secrets.md.`,
+      says: `it is to be rotated every ${interval.toHumanString()} and was not; or, with insufficient data, its age was not measured for ${AGE_PERIOD.toHumanString()}. What to do: "aws secretsmanager describe-secret" says whether rotation is on, when it was last done, and whether a version is stuck with AWSPENDING; "aws secretsmanager rotate-secret" rotates now. See docs/secrets.md.`,
     });
     if (this.props.alarmAction !== undefined) {
       alarm.addInsufficientDataAction(this.props.alarmAction);

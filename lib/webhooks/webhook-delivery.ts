@@ -147,7 +147,7 @@ export class WebhookDelivery extends Construct {
     return secret;
   }
 
-  private makeAlarm({ action, agentName, retryFor }: WebhookDeliveryProps): Alarm {
+  private makeAlarm({ alarmAction: action, agentName, retryFor }: WebhookDeliveryProps): Alarm {
     const alarm = new Alarm(this, 'DeadLetterAlarm', {
       metric: this.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
         period: Duration.minutes(1),

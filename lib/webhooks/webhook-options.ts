@@ -54,5 +54,5 @@ export interface WebhookContext {
   /** @default keys that AWS manages */
   readonly encryptionKey?: IKey;
   /** Told when a webhook was given up. @default nobody */
-  readonly action?: IAlarmAction;
+  readonly alarmAction?: IAlarmAction;
 }

@@ -3,7 +3,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { IConstruct } from 'constructs';
 import { laneError } from '../common';
 import { PlatformLimits, type Priority } from '../contract';
-import type { LambdaWorkerProps } from './lambda-worker-props';
+import type { LambdaWorkerOptions } from './lambda-worker-options';
 import { shareConcurrency } from './priority-shares';
 import { checkUserEnvironment, describeUserEnvironment } from './user-environment';
 
@@ -24,9 +24,9 @@ export interface LambdaSettings {
 }
 
 /** @throws LaneError for a value that Lambda would refuse, or that is not known at synth */
-export function checkLambdaSettings(scope: IConstruct, props: LambdaWorkerProps): LambdaSettings {
+export function checkLambdaSettings(scope: IConstruct, props: LambdaWorkerOptions): LambdaSettings {
   const settings: LambdaSettings = {
-    memory: props.memory ?? Size.mebibytes(1024),
+    memory: props.memorySize ?? Size.mebibytes(1024),
     timeout: props.timeout ?? Duration.minutes(5),
     concurrency: shareConcurrency(scope, props),
     runtime: props.runtime ?? lambda.Runtime.NODEJS_24_X,
@@ -61,7 +61,7 @@ export function checkLambdaSettings(scope: IConstruct, props: LambdaWorkerProps)
   return settings;
 }
 
-function checkSource(scope: IConstruct, props: LambdaWorkerProps, runtime: lambda.Runtime): void {
+function checkSource(scope: IConstruct, props: LambdaWorkerOptions, runtime: lambda.Runtime): void {
   if ((props.entry === undefined) === (props.code === undefined)) {
     throw laneError(
       scope,

@@ -13,7 +13,7 @@ import { bundleAgent } from './agent-bundle';
 import { AgentWorker } from './agent-worker';
 import { AttachedLanes } from './attached-lanes';
 import { checkLambdaSettings, describeSettings, type LambdaSettings, leastEnvironmentBytes } from './lambda-settings';
-import type { LambdaWorkerProps } from './lambda-worker-props';
+import type { LambdaWorkerOptions } from './lambda-worker-options';
 import type { LaneAttachment } from './lane-attachment';
 import { logRetentionOf } from './log-retention';
 import type { WorkerContext } from './worker-context';
@@ -34,13 +34,13 @@ const DEFAULT_HANDLER = 'index.handler';
  */
 const VISIBILITY_MARGIN_SECONDS = 60;
 
-export interface LambdaWorkerBinding {
-  readonly worker: LambdaWorkerProps;
+export interface LambdaWorkerProps {
+  readonly worker: LambdaWorkerOptions;
   readonly context: WorkerContext;
 }
 
 /** What of a Lambda worker goes into the release. */
-export function describeLambdaWorker(scope: Construct, props: LambdaWorkerProps): WorkerDescription {
+export function describeLambdaWorker(scope: Construct, props: LambdaWorkerOptions): WorkerDescription {
   const settings = checkLambdaSettings(scope, props);
   const { digest, sources } = codeOf(scope, props);
   return {
@@ -63,7 +63,7 @@ export class LambdaWorker extends AgentWorker {
   private readonly inVpc: boolean;
   private readonly lanes: AttachedLanes;
 
-  constructor(scope: Construct, id: string, props: LambdaWorkerBinding) {
+  constructor(scope: Construct, id: string, props: LambdaWorkerProps) {
     super(scope, id);
     const { worker, context } = props;
     const settings = checkLambdaSettings(this, worker);
@@ -86,7 +86,7 @@ export class LambdaWorker extends AgentWorker {
       throw laneError(
         this,
         'NoVpc',
-        'worker is in no VPC, so it has no connections: expected vpc in the props of Worker.lambda; set it, or leave the security groups out',
+        'worker is in no VPC, so it has no connections: expected vpc in the props of WorkerSpec.lambda; set it, or leave the security groups out',
       );
     }
     return this.function.connections;
@@ -115,9 +115,13 @@ export class LambdaWorker extends AgentWorker {
     return this.function.metricErrors(props);
   }
 
-  private createFunction(worker: LambdaWorkerProps, settings: LambdaSettings, context: WorkerContext): lambda.Function {
+  private createFunction(
+    worker: LambdaWorkerOptions,
+    settings: LambdaSettings,
+    context: WorkerContext,
+  ): lambda.Function {
     const logGroup = new logs.LogGroup(this, 'Logs', {
-      retention: logRetentionOf(this, 'Worker.lambda', worker.logRetention, context),
+      retention: logRetentionOf(this, 'WorkerSpec.lambda', worker.logRetention, context),
       removalPolicy: context.removalPolicy ?? RemovalPolicy.DESTROY,
     });
     const role = executionRole(this, 'Role', logGroup);
@@ -145,7 +149,7 @@ export class LambdaWorker extends AgentWorker {
     });
   }
 
-  private lambdaCode(worker: LambdaWorkerProps): lambda.Code {
+  private lambdaCode(worker: LambdaWorkerOptions): lambda.Code {
     if (worker.entry === undefined) {
       // checkLambdaSettings saw to it that there is one.
       return worker.code as lambda.Code;
@@ -172,7 +176,7 @@ export class LambdaWorker extends AgentWorker {
 }
 
 /** The code's digest, and the files behind it. */
-function codeOf(scope: Construct, props: LambdaWorkerProps): { digest: string; sources: string[] } {
+function codeOf(scope: Construct, props: LambdaWorkerOptions): { digest: string; sources: string[] } {
   if (props.entry !== undefined) {
     return bundleAgent(scope, props.entry);
   }

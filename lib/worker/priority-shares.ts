@@ -2,7 +2,7 @@ import { Token } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { laneError } from '../common';
 import { DEFAULT_PRIORITY_SHARES, PlatformLimits, PRIORITIES, type Priority } from '../contract';
-import type { LambdaWorkerProps, PriorityShares } from './lambda-worker-props';
+import type { LambdaWorkerOptions, PriorityShares } from './lambda-worker-options';
 
 /** Least that an event source mapping can be limited to (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html). */
 const MIN_CONCURRENCY = 2;
@@ -16,7 +16,7 @@ const DEFAULT_MAX_CONCURRENCY = 100;
  */
 export function shareConcurrency(
   scope: IConstruct,
-  { maxConcurrency = DEFAULT_MAX_CONCURRENCY, priorityShares = DEFAULT_PRIORITY_SHARES }: LambdaWorkerProps,
+  { maxConcurrency = DEFAULT_MAX_CONCURRENCY, priorityShares = DEFAULT_PRIORITY_SHARES }: LambdaWorkerOptions,
 ): Record<Priority, number> {
   const most = PlatformLimits.ESM_MAX_CONCURRENCY;
   const least = MIN_CONCURRENCY * PRIORITIES.length;

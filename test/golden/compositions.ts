@@ -10,25 +10,25 @@ import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { FargateAgentStack } from '../../examples/fargate-agent/fargate-agent-stack';
 import { SupportStack } from '../../examples/support-agent/support-stack';
 import {
+  AgentEnvironment,
   AgentImage,
   AgentService,
   AgentStore,
   Behavior,
-  Environment,
+  CapabilityFlag,
   Evidence,
   FargateCapacity,
   FargateNetwork,
-  Flag,
   GateSeverity,
   InFlightTaskPolicy,
   IntakeAuth,
-  Model,
+  ModelSpec,
   QualityGate,
   Rollout,
   TrafficShift,
   Transcripts,
   Webhooks,
-  Worker,
+  WorkerSpec,
 } from '../../lib';
 import { testModel } from '../support/agent-folder';
 import { AGENT_ENTRY, AGENT_FOLDER, leastProps } from '../support/agent-service';
@@ -46,9 +46,9 @@ export function importedVpcAndOwnKey(app: App): Stack {
   const securityGroup = SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-12345678');
   const agent = new AgentService(stack, 'Agent', {
     ...leastProps(stack),
-    worker: Worker.lambda({ entry: AGENT_ENTRY, vpc, securityGroups: [securityGroup] }),
+    worker: WorkerSpec.lambda({ entry: AGENT_ENTRY, vpc, securityGroups: [securityGroup] }),
     encryptionKey,
-    rollout: Rollout.codeDeploy(TrafficShift.linear({ percent: 20, every: Duration.minutes(15) }), {
+    rollout: Rollout.codeDeploy(TrafficShift.linear({ percentage: 20, interval: Duration.minutes(15) }), {
       onRollback: InFlightTaskPolicy.REQUEUE,
     }),
     webhooks: Webhooks.signed({ vpc, securityGroups: [securityGroup], privateHosts: ['hooks.example.internal'] }),
@@ -93,7 +93,7 @@ export function handedInParts(app: App): Stack {
       burstLimit: 50,
       backpressure: { low: Duration.minutes(1), high: Duration.hours(2) },
     },
-    rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 5, bake: Duration.minutes(20) }), {
+    rollout: Rollout.codeDeploy(TrafficShift.canary({ percentage: 5, bakeTime: Duration.minutes(20) }), {
       evidence: Evidence.atLeast(5, { wait: Duration.minutes(10) }),
       preflightTimeout: Duration.minutes(5),
     }),
@@ -135,18 +135,18 @@ export function fargateInImportedVpc(app: App): Stack {
   });
   const cluster = Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'platform', vpc });
   const repository = Repository.fromRepositoryName(stack, 'Images', 'agents/researcher');
-  const environment = Environment.production({ model: testModel() });
+  const environment = AgentEnvironment.production({ model: testModel() });
   new AgentService(stack, 'Agent', {
     ...leastProps(stack),
     environment,
     behavior: environment.behavior(AGENT_FOLDER),
     agentName: 'researcher',
-    worker: Worker.fargate({
+    worker: WorkerSpec.fargate({
       image: AgentImage.ecr(repository, `sha256:${'0123456789abcdef'.repeat(4)}`),
       port: 8000,
       command: ['python', '-m', 'researcher'],
       cpu: 1024,
-      memory: Size.gibibytes(4),
+      memorySize: Size.gibibytes(4),
       architecture: CpuArchitecture.ARM64,
       concurrency: 4,
       timeout: Duration.hours(3),
@@ -164,17 +164,17 @@ export function fargateInImportedVpc(app: App): Stack {
 /** A module in containers that reach nothing but AWS, and a model there. */
 export function fargateIsolated(app: App): Stack {
   const stack = new Stack(app, 'FargateIsolated');
-  const model = Model.bedrock('eu.anthropic.claude-sonnet-4-5-20250929-v1:0', {
+  const model = ModelSpec.bedrock('eu.anthropic.claude-sonnet-4-5-20250929-v1:0', {
     price: { inputPerMillion: 3, outputPerMillion: 15 },
   });
   new AgentService(stack, 'Agent', {
     behavior: Behavior.fromDirectory(AGENT_FOLDER, { model }),
-    worker: Worker.fargate({
+    worker: WorkerSpec.fargate({
       entry: AGENT_ENTRY,
       baseImage: `public.ecr.aws/docker/library/node@sha256:${'0123456789abcdef'.repeat(4)}`,
       network: FargateNetwork.isolated({ endpoints: [InterfaceVpcEndpointAwsService.LAMBDA] }),
     }),
-    flags: { terse: Flag.boolean() },
+    flags: { terse: CapabilityFlag.boolean() },
   });
   return stack;
 }

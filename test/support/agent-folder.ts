@@ -1,6 +1,6 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Behavior, Model, type TaskLimits } from '../../lib/release';
+import { Behavior, ModelSpec, type TaskLimits } from '../../lib/release';
 import { temporaryFolder } from './stack';
 
 /** Files of a small agent: path below the folder → content. */
@@ -24,8 +24,8 @@ export function agentFolder(files: Readonly<Record<string, string | Uint8Array>>
   return writeFiles(temporaryFolder(), files);
 }
 
-export function testModel(): Model {
-  return Model.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } });
+export function testModel(): ModelSpec {
+  return ModelSpec.anthropic('claude-haiku-4-5-20251001', { price: { inputPerMillion: 1, outputPerMillion: 5 } });
 }
 
 export function testBehavior(

@@ -2,7 +2,15 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duration, type Stack } from 'aws-cdk-lib';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { AgentService, type AgentServiceProps, Behavior, QualityGate, Rollout, TrafficShift, Worker } from '../../lib';
+import {
+  AgentService,
+  type AgentServiceProps,
+  Behavior,
+  QualityGate,
+  Rollout,
+  TrafficShift,
+  WorkerSpec,
+} from '../../lib';
 import { testModel } from './agent-folder';
 import { temporaryFolder } from './stack';
 
@@ -25,7 +33,7 @@ export function behaviorCopy(): string {
 export function leastProps(stack: Stack, behavior = AGENT_FOLDER): AgentServiceProps {
   return {
     behavior: Behavior.fromDirectory(behavior, { model: testModel() }),
-    worker: Worker.lambda({ entry: AGENT_ENTRY }),
+    worker: WorkerSpec.lambda({ entry: AGENT_ENTRY }),
     secrets: { anthropic: Secret.fromSecretCompleteArn(stack, 'ProviderKey', SECRET_ARN) },
   };
 }
@@ -38,7 +46,7 @@ export function supportAgent(
 ): AgentService {
   return new AgentService(stack, 'Support', {
     ...leastProps(stack, behavior),
-    rollout: Rollout.codeDeploy(TrafficShift.canary({ percent: 10, bake: Duration.minutes(10) })),
+    rollout: Rollout.codeDeploy(TrafficShift.canary({ percentage: 10, bakeTime: Duration.minutes(10) })),
     gates: {
       cost: QualityGate.cost(),
       latency: QualityGate.latency({ p99: Duration.seconds(30) }),

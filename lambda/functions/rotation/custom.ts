@@ -12,7 +12,7 @@ export const WATCH_ONLY: KeySource = {
 function refuse(): Promise<never> {
   return Promise.reject(
     new RotationError(
-      'this secret is rotated by a function of your own (Rotation.custom): this function only watches it',
+      'this secret is rotated by a function of your own (ApiKeyRotation.custom): this function only watches it',
     ),
   );
 }

@@ -11,12 +11,12 @@ import {
   PlatformLimits,
 } from '../../contract';
 import { checkedCount } from '../checked-count';
-import type { PriorityShares } from '../lambda-worker-props';
+import type { PriorityShares } from '../lambda-worker-options';
 import { checkPriorityShares } from '../priority-shares';
 import { checkUserEnvironment, describeUserEnvironment } from '../user-environment';
 import type { WorkerAvailability } from '../worker-context';
 import { FargateCapacity } from './capacity';
-import type { FargateScaling, FargateWorkerProps } from './fargate-worker-props';
+import type { FargateScaling, FargateWorkerOptions } from './fargate-worker-options';
 import { FargateNetwork } from './network';
 import { minRunningTasks, type ScalingPlan } from './scaling-plan';
 import { checkTaskSize, type TaskSize } from './task-size';
@@ -54,7 +54,7 @@ export interface FargateSettings {
 }
 
 /** @throws LaneError for a value that Fargate would refuse, or that is not known at synth */
-export function checkFargateSettings(scope: IConstruct, props: FargateWorkerProps): FargateSettings {
+export function checkFargateSettings(scope: IConstruct, props: FargateWorkerOptions): FargateSettings {
   checkSource(scope, props);
   const architecture = props.architecture ?? CpuArchitecture.X86_64;
   const environment = props.environment ?? {};
@@ -62,7 +62,7 @@ export function checkFargateSettings(scope: IConstruct, props: FargateWorkerProp
   checkPriorityShares(scope, priorityShares);
   checkUserEnvironment(scope, environment);
   return {
-    size: checkTaskSize(scope, props.cpu ?? 512, props.memory ?? Size.mebibytes(1024)),
+    size: checkTaskSize(scope, props.cpu ?? 512, props.memorySize ?? Size.mebibytes(1024)),
     architecture,
     platform: architecture === CpuArchitecture.ARM64 ? Platform.LINUX_ARM64 : Platform.LINUX_AMD64,
     concurrency: checkedCount(scope, 'concurrency', props.concurrency ?? 10, MAX_CONCURRENCY),
@@ -97,7 +97,7 @@ export function checkFargateSettings(scope: IConstruct, props: FargateWorkerProp
   };
 }
 
-function checkSource(scope: IConstruct, props: FargateWorkerProps): void {
+function checkSource(scope: IConstruct, props: FargateWorkerOptions): void {
   if ((props.entry === undefined) === (props.image === undefined)) {
     throw laneError(
       scope,
@@ -137,7 +137,7 @@ function checkSource(scope: IConstruct, props: FargateWorkerProps): void {
   }
 }
 
-function checkedPort(scope: IConstruct, { port = DEFAULT_AGENT_PORT }: FargateWorkerProps): number {
+function checkedPort(scope: IConstruct, { port = DEFAULT_AGENT_PORT }: FargateWorkerOptions): number {
   if (!Number.isInteger(port) || port < 1 || port > 65_535 || port === DEFAULT_WORKER_PORT) {
     throw laneError(
       scope,
@@ -229,7 +229,7 @@ export function checkScaling(
 }
 
 /** Settings as the release sees them. */
-export function describeSettings(settings: FargateSettings, props: FargateWorkerProps): { [name: string]: string } {
+export function describeSettings(settings: FargateSettings, props: FargateWorkerOptions): { [name: string]: string } {
   return {
     kind: 'fargate',
     architecture: settings.architecture === CpuArchitecture.ARM64 ? 'arm64' : 'x86_64',
@@ -248,7 +248,7 @@ export function describeSettings(settings: FargateSettings, props: FargateWorker
 /** How the worker is run, which is no part of the release: to be compared between environments. */
 export function describeOperation(
   settings: FargateSettings,
-  { scaling = {} }: FargateWorkerProps,
+  { scaling = {} }: FargateWorkerOptions,
 ): { [name: string]: string } {
   return {
     capacity: settings.capacity.description,

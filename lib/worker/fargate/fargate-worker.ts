@@ -33,7 +33,7 @@ import {
   type FargateSettings,
   type LanePlan,
 } from './fargate-settings';
-import type { FargateWorkerProps } from './fargate-worker-props';
+import type { FargateWorkerOptions } from './fargate-worker-options';
 import { LaneMetrics } from './lane-metrics';
 import { LaneScaling } from './lane-scaling';
 import { type AgentContainer, LaneService } from './lane-service';
@@ -48,13 +48,13 @@ import { type WorkerImage, workerImage } from './worker-image';
  */
 const VISIBILITY_MS = LEASE_MS + 30_000;
 
-export interface FargateWorkerBinding {
-  readonly worker: FargateWorkerProps;
+export interface FargateWorkerProps {
+  readonly worker: FargateWorkerOptions;
   readonly context: WorkerContext;
 }
 
 /** What of a Fargate worker goes into the release. */
-export function describeFargateWorker(scope: Construct, props: FargateWorkerProps): WorkerDescription {
+export function describeFargateWorker(scope: Construct, props: FargateWorkerOptions): WorkerDescription {
   const settings = checkFargateSettings(scope, props);
   const worker = workerImage(scope, props, settings);
   const agent = props.image?._describe(scope, settings.platform);
@@ -102,7 +102,7 @@ export class FargateWorker extends AgentWorker {
   constructor(
     scope: Construct,
     id: string,
-    private readonly props: FargateWorkerBinding,
+    private readonly props: FargateWorkerProps,
   ) {
     super(scope, id);
     const { worker, context } = props;
@@ -141,7 +141,7 @@ export class FargateWorker extends AgentWorker {
     this.cluster = worker.cluster ?? this.ownCluster();
 
     this.logGroup = new LogGroup(this, 'Logs', {
-      retention: logRetentionOf(this, 'Worker.fargate', worker.logRetention, context),
+      retention: logRetentionOf(this, 'WorkerSpec.fargate', worker.logRetention, context),
       removalPolicy: context.removalPolicy ?? RemovalPolicy.DESTROY,
     });
     this.executionRole = this.role('ExecutionRole');

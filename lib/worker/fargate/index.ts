@@ -4,6 +4,6 @@ export {
   type AgentImageDigestOptions,
 } from './agent-image';
 export * from './capacity';
-export { FargateWorker, type FargateWorkerBinding } from './fargate-worker';
-export * from './fargate-worker-props';
+export { FargateWorker, type FargateWorkerProps } from './fargate-worker';
+export * from './fargate-worker-options';
 export { FargateNetwork, type FargateVpcOptions, type IsolatedNetworkOptions } from './network';

@@ -8,7 +8,7 @@ import { digestOf, sha256 } from '../../contract';
 import { bundleAgent, CONTAINER_BUNDLE } from '../agent-bundle';
 import { imageAsset } from './agent-image';
 import type { FargateSettings } from './fargate-settings';
-import type { FargateWorkerProps } from './fargate-worker-props';
+import type { FargateWorkerOptions } from './fargate-worker-options';
 
 /** Argument of the Dockerfile that names the image to build upon. */
 const BASE_ARGUMENT = 'BASE_IMAGE';
@@ -28,7 +28,7 @@ export interface WorkerImage {
  * The worker with the agent's module in its process, or the one that stands beside the agent's container. Same answer under
  * the same scope.
  */
-export function workerImage(scope: Construct, props: FargateWorkerProps, settings: FargateSettings): WorkerImage {
+export function workerImage(scope: Construct, props: FargateWorkerOptions, settings: FargateSettings): WorkerImage {
   const { platform } = settings;
   if (props.workerImage !== undefined) {
     return {

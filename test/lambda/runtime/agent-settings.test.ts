@@ -22,7 +22,7 @@ test('fails with one line that names each one missing and each one malformed, an
     message:
       'settings of the agent: CRM_URL is missing: Invalid input: expected string, received undefined; ' +
       'CRM_MODE is malformed: Invalid option: expected one of "read"|"write" ' +
-      '(expected in the environment of the worker: see settings of defineAgent and environment of Worker.lambda)',
+      '(expected in the environment of the worker: see settings of defineAgent and environment of WorkerSpec.lambda)',
   });
 });
 

@@ -2,7 +2,7 @@ import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duration, Size, type Stack, Tags } from 'aws-cdk-lib';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
-import { type AgentServiceProps, Rollout, TrafficShift, Worker } from '../../../lib';
+import { type AgentServiceProps, Rollout, TrafficShift, WorkerSpec } from '../../../lib';
 import { AGENT_ENTRY, behaviorCopy, supportAgent } from '../../support/agent-service';
 import { testStack } from '../../support/stack';
 import { difference, type Resources, resourcesOf, shortName } from '../../support/template';
@@ -82,7 +82,7 @@ describe('a change of one word in a prompt', () => {
 
 describe('a change of the worker', () => {
   test('is another release and goes the same way', () => {
-    const after = synthesize({ worker: Worker.lambda({ entry: AGENT_ENTRY, memory: Size.mebibytes(2048) }) });
+    const after = synthesize({ worker: WorkerSpec.lambda({ entry: AGENT_ENTRY, memorySize: Size.mebibytes(2048) }) });
     expect(after.release).not.toBe(before.release);
     const { changed, added } = difference(before.resources, after.resources);
     expect(changed).toEqual([...CHANGED_BY_A_RELEASE].sort());
@@ -114,7 +114,7 @@ describe('what is no change of behavior', () => {
     symlinkSync(join(__dirname, '..', '..', '..', 'node_modules'), join(folder, 'node_modules'));
     const entry = join(folder, 'agent.ts');
     writeFileSync(entry, `// A comment.\n${readFileSync(AGENT_ENTRY, 'utf8')}`);
-    const after = synthesize({ worker: Worker.lambda({ entry }) }, folder);
+    const after = synthesize({ worker: WorkerSpec.lambda({ entry }) }, folder);
     expect(after.release).toBe(before.release);
     expect(difference(withoutProvenance(before.resources), withoutProvenance(after.resources))).toEqual({
       changed: [],
@@ -128,7 +128,7 @@ describe('what is no change of behavior', () => {
   });
 
   test('fewer gates and another bake time are no release', () => {
-    const rollout = Rollout.codeDeploy(TrafficShift.canary({ percent: 10, bake: Duration.minutes(15) }));
+    const rollout = Rollout.codeDeploy(TrafficShift.canary({ percentage: 10, bakeTime: Duration.minutes(15) }));
     const after = synthesize({ gates: {}, rollout });
     expect(after.release).toBe(before.release);
     expect(difference(before.resources, after.resources).removed.every((id) => id.startsWith('SupportGates'))).toBe(

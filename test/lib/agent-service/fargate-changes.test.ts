@@ -2,7 +2,13 @@ import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Size, type Stack, Tags } from 'aws-cdk-lib';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
-import { AgentImage, type AgentServiceProps, FargateCapacity, type FargateWorkerProps, Worker } from '../../../lib';
+import {
+  AgentImage,
+  type AgentServiceProps,
+  FargateCapacity,
+  type FargateWorkerOptions,
+  WorkerSpec,
+} from '../../../lib';
 import { Env } from '../../../lib/contract';
 import { AGENT_ENTRY, behaviorCopy, supportAgent } from '../../support/agent-service';
 import { testStack } from '../../support/stack';
@@ -16,14 +22,14 @@ interface Synthesized {
 }
 
 function synthesize(
-  worker: Partial<FargateWorkerProps> = {},
+  worker: Partial<FargateWorkerOptions> = {},
   props: Partial<AgentServiceProps> = {},
   behavior?: string,
   also?: (stack: Stack) => void,
 ): Synthesized {
   const stack = testStack();
   const source = worker.image === undefined ? { entry: AGENT_ENTRY } : {};
-  const agent = supportAgent(stack, { worker: Worker.fargate({ ...source, ...worker }), ...props }, behavior);
+  const agent = supportAgent(stack, { worker: WorkerSpec.fargate({ ...source, ...worker }), ...props }, behavior);
   also?.(stack);
   const resources = resourcesOf(stack);
   const router = resources[named(resources, 'SupportIntakeRouter')]?.Properties?.Environment as {
@@ -96,8 +102,8 @@ describe('a change of one word in a prompt', () => {
 });
 
 describe('a change of a task definition', () => {
-  test.each<[string, Partial<FargateWorkerProps>]>([
-    ['memory', { memory: Size.gibibytes(2) }],
+  test.each<[string, Partial<FargateWorkerOptions>]>([
+    ['memory', { memorySize: Size.gibibytes(2) }],
     ['cpu', { cpu: 256 }],
     ['an environment value', { environment: { TEAM: 'support' } }],
     ['concurrency', { concurrency: 3 }],

@@ -1,10 +1,10 @@
-import { Worker } from '../../../lib';
+import { WorkerSpec } from '../../../lib';
 import { AGENT_ENTRY, supportAgent } from '../../support/agent-service';
 import { testStack } from '../../support/stack';
 import { DependencyGraph, named, resourcesOf } from '../../support/template';
 
 const stack = testStack();
-supportAgent(stack, { worker: Worker.fargate({ entry: AGENT_ENTRY }) });
+supportAgent(stack, { worker: WorkerSpec.fargate({ entry: AGENT_ENTRY }) });
 const resources = resourcesOf(stack);
 const graph = new DependencyGraph(resources);
 const id = (name: string) => named(resources, name);

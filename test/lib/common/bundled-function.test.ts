@@ -34,7 +34,7 @@ describe('BundledFunction', () => {
 
   test('takes what it is told', () => {
     const template = synth({
-      memory: Size.mebibytes(256),
+      memorySize: Size.mebibytes(256),
       timeout: Duration.minutes(2),
       environment: { NAME: 'value' },
       logRetention: RetentionDays.ONE_WEEK,

@@ -1,6 +1,13 @@
 import { type App, Stack } from 'aws-cdk-lib';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { AgentService, Environment, FargateCapacity, type FargateWorkerProps, LogLevel, Worker } from '../../../lib';
+import {
+  AgentEnvironment,
+  AgentService,
+  FargateCapacity,
+  type FargateWorkerOptions,
+  LogLevel,
+  WorkerSpec,
+} from '../../../lib';
 import { testModel } from '../../support/agent-folder';
 import { AGENT_ENTRY, AGENT_FOLDER } from '../../support/agent-service';
 import { testApp } from '../../support/stack';
@@ -9,26 +16,26 @@ import { containersOf, environmentOf } from '../worker/fargate/support';
 
 const REASON = 'staging has a tenth of the users of production';
 const production = (standbyWorkers?: number) =>
-  Environment.production({
+  AgentEnvironment.production({
     model: testModel(),
     limits: { maxCost: 0.25 },
     standbyWorkers,
   });
-const development = () => Environment.development({ model: testModel(), limits: { maxCost: 0.01 } });
+const development = () => AgentEnvironment.development({ model: testModel(), limits: { maxCost: 0.01 } });
 
-function add(app: App, environment: Environment, worker: FargateWorkerProps = {}): Stack {
+function add(app: App, environment: AgentEnvironment, worker: FargateWorkerOptions = {}): Stack {
   const stack = new Stack(app, environment.name);
   const secret = `arn:aws:secretsmanager:us-east-1:123456789012:secret:${environment.name}-AbCdEf`;
   new AgentService(stack, 'Support', {
     environment,
     behavior: environment.behavior(AGENT_FOLDER),
-    worker: Worker.fargate({ entry: AGENT_ENTRY, ...worker }),
+    worker: WorkerSpec.fargate({ entry: AGENT_ENTRY, ...worker }),
     secrets: { anthropic: Secret.fromSecretCompleteArn(stack, 'Key', secret) },
   });
   return stack;
 }
 
-const service = (app: App, environment: Environment, worker?: FargateWorkerProps): Resources =>
+const service = (app: App, environment: AgentEnvironment, worker?: FargateWorkerOptions): Resources =>
   resourcesOf(add(app, environment, worker));
 
 const leastOf = (resources: Resources, lane: string) =>
@@ -77,14 +84,14 @@ test('the worker logs as the environment says', () => {
 
 describe('staging', () => {
   const both = (
-    inStaging: Partial<FargateWorkerProps>,
-    inProduction: Partial<FargateWorkerProps>,
+    inStaging: Partial<FargateWorkerOptions>,
+    inProduction: Partial<FargateWorkerOptions>,
     accept: Record<string, string> = {},
   ) => {
     const app = testApp();
     const live = production();
     add(app, live, inProduction);
-    add(app, Environment.staging(live, { accept }), inStaging);
+    add(app, AgentEnvironment.staging(live, { accept }), inStaging);
     return app;
   };
 
@@ -92,7 +99,7 @@ describe('staging', () => {
     expect(() => both({ scaling: { max: 20 } }, { scaling: { max: 20 } }).synth()).not.toThrow();
   });
 
-  test.each<[string, Partial<FargateWorkerProps>, Partial<FargateWorkerProps>]>([
+  test.each<[string, Partial<FargateWorkerOptions>, Partial<FargateWorkerOptions>]>([
     ['service.worker.scaling.max', { scaling: { max: 4 } }, { scaling: { max: 20 } }],
     ['service.worker.capacity', { capacity: FargateCapacity.spot() }, { capacity: FargateCapacity.mix() }],
     ['service.worker.concurrency', { concurrency: 2 }, { concurrency: 10 }],

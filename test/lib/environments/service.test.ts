@@ -3,17 +3,17 @@ import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import {
+  AgentEnvironment,
   AgentService,
   type AgentServiceProps,
   Behavior,
   Budgets,
-  Environment,
   IntakeAuth,
   LogLevel,
   QualityGate,
   Transcripts,
   Webhooks,
-  Worker,
+  WorkerSpec,
 } from '../../../lib';
 import { testModel } from '../../support/agent-folder';
 import { AGENT_ENTRY, AGENT_FOLDER } from '../../support/agent-service';
@@ -22,16 +22,16 @@ import { resourcesOf } from '../../support/template';
 
 const REASON = 'the partner has a test system of its own, with other data';
 const LIMITS = { maxCost: 0.25 };
-const production = () => Environment.production({ model: testModel(), limits: LIMITS });
+const production = () => AgentEnvironment.production({ model: testModel(), limits: LIMITS });
 
 /** The one definition of the agent, for whatever environment. */
-function service(app: App, environment: Environment, props: Partial<AgentServiceProps> = {}, id = 'Support') {
+function service(app: App, environment: AgentEnvironment, props: Partial<AgentServiceProps> = {}, id = 'Support') {
   const stack = new Stack(app, `${environment.name}${id}`);
   const secret = `arn:aws:secretsmanager:us-east-1:123456789012:secret:${environment.name}-AbCdEf`;
   return new AgentService(stack, id, {
     environment,
     behavior: environment.behavior(AGENT_FOLDER),
-    worker: Worker.lambda({ entry: AGENT_ENTRY }),
+    worker: WorkerSpec.lambda({ entry: AGENT_ENTRY }),
     secrets: { anthropic: Secret.fromSecretCompleteArn(stack, 'Key', secret) },
     ...props,
   });
@@ -82,7 +82,7 @@ describe('the template', () => {
   test('of staging is the same, but for what was accepted, which stands in it with its reason', () => {
     const accept = { removalPolicy: REASON, deletionProtection: REASON };
     const options = { removalPolicy: RemovalPolicy.DESTROY, deletionProtection: false, accept };
-    const staging = Environment.staging(production(), options);
+    const staging = AgentEnvironment.staging(production(), options);
     expect(decided(service(testApp(), staging, { agentName: 'support' }))).toEqual({
       logLevels: ['"INFO"'],
       logRetention: ['90'],
@@ -95,7 +95,7 @@ describe('the template', () => {
   });
 
   test('of development leaves nothing behind and says everything', () => {
-    const development = Environment.development({ model: testModel(), limits: { maxCost: 0.02 } });
+    const development = AgentEnvironment.development({ model: testModel(), limits: { maxCost: 0.02 } });
     expect(decided(service(testApp(), development, { agentName: 'support' }))).toEqual({
       logLevels: ['"DEBUG"'],
       logRetention: ['7'],
@@ -108,7 +108,7 @@ describe('the template', () => {
   });
 
   test('has the task retention of the environment', () => {
-    const environment = Environment.production({ model: testModel(), taskRetention: Duration.days(3) });
+    const environment = AgentEnvironment.production({ model: testModel(), taskRetention: Duration.days(3) });
     const { worker } = service(testApp(), environment);
     Template.fromStack(Stack.of(worker)).hasResourceProperties('AWS::Lambda::Function', {
       Description: 'Runs the tasks of an agent',
@@ -119,7 +119,7 @@ describe('the template', () => {
   test('has the budgets and the rate limits of the environment', () => {
     const budgets = Budgets.perDay({ agent: 50 });
     const rateLimits = { anthropic: { requestsPerMinute: 60 } };
-    const agent = service(testApp(), Environment.production({ model: testModel(), budgets, rateLimits }));
+    const agent = service(testApp(), AgentEnvironment.production({ model: testModel(), budgets, rateLimits }));
     Template.fromStack(Stack.of(agent)).hasResourceProperties('AWS::Lambda::Function', {
       Description: 'Runs the tasks of an agent',
       Environment: {
@@ -134,7 +134,7 @@ describe('the template', () => {
   test('an agent in a sandbox is another release, for its tools alone', () => {
     const app = testApp();
     const digests = [undefined, [] as string[]].map((liveTools, index) => {
-      const environment = Environment.development({
+      const environment = AgentEnvironment.development({
         model: testModel(),
         limits: LIMITS,
         ...(liveTools === undefined ? { liveTools: ['search'] } : { liveTools }),
@@ -147,8 +147,8 @@ describe('the template', () => {
 
   test('staging and production are the same release, at other levels of the log as well', () => {
     const app = testApp();
-    const loud = Environment.production({ model: testModel(), limits: LIMITS, logLevel: LogLevel.DEBUG });
-    const [first, second, third] = [production(), Environment.staging(production()), loud].map(
+    const loud = AgentEnvironment.production({ model: testModel(), limits: LIMITS, logLevel: LogLevel.DEBUG });
+    const [first, second, third] = [production(), AgentEnvironment.staging(production()), loud].map(
       (environment, index) => service(app, environment, {}, `Support${index}`).release.releaseId,
     );
     expect(second).toBe(first);
@@ -157,7 +157,7 @@ describe('the template', () => {
 });
 
 describe('a service that says other than its environment', () => {
-  const bounded = Environment.production({
+  const bounded = AgentEnvironment.production({
     model: testModel(),
     limits: LIMITS,
     budgets: Budgets.perDay({ agent: 50 }),
@@ -183,7 +183,7 @@ describe('a service that says other than its environment', () => {
     ],
     [
       'log retention of the worker',
-      { worker: Worker.lambda({ entry: AGENT_ENTRY, logRetention: RetentionDays.ONE_DAY }) },
+      { worker: WorkerSpec.lambda({ entry: AGENT_ENTRY, logRetention: RetentionDays.ONE_DAY }) },
       /logRetention is 1 days in the props of Worker\.lambda, and 90 days/,
     ],
     ['budget', { budgets: Budgets.perDay({ agent: 5 }) }, /budgets\.agent is 5 there, and 50 in environment/],
@@ -194,7 +194,7 @@ describe('a service that says other than its environment', () => {
     ],
     [
       'log level',
-      { worker: Worker.lambda({ entry: AGENT_ENTRY, environment: { POWERTOOLS_LOG_LEVEL: 'DEBUG' } }) },
+      { worker: WorkerSpec.lambda({ entry: AGENT_ENTRY, environment: { POWERTOOLS_LOG_LEVEL: 'DEBUG' } }) },
       /POWERTOOLS_LOG_LEVEL of the worker is DEBUG, and logLevel is INFO/,
     ],
     [
@@ -228,7 +228,7 @@ describe('the services of staging and production', () => {
     const app = testApp();
     const live = production();
     service(app, live, inProduction);
-    return service(app, Environment.staging(live, { accept }), props).node.validate().join('\n');
+    return service(app, AgentEnvironment.staging(live, { accept }), props).node.validate().join('\n');
   }
 
   test('may differ in data and users', () => {
@@ -261,12 +261,12 @@ describe('the services of staging and production', () => {
     ],
     [
       'service.worker.environment.CRM_URL',
-      { worker: Worker.lambda({ entry: AGENT_ENTRY, environment: { CRM_URL: 'https://crm.test' } }) },
+      { worker: WorkerSpec.lambda({ entry: AGENT_ENTRY, environment: { CRM_URL: 'https://crm.test' } }) },
       'service.worker.environment.CRM_URL is "https://crm.test" in staging and not set in production',
     ],
     [
       'service.worker.timeoutSeconds',
-      { worker: Worker.lambda({ entry: AGENT_ENTRY, timeout: Duration.minutes(1) }) },
+      { worker: WorkerSpec.lambda({ entry: AGENT_ENTRY, timeout: Duration.minutes(1) }) },
       'service.worker.timeoutSeconds is "60" in staging and "300" in production',
     ],
   ])('are refused for %s, unless it is accepted', (name, props, message) => {
@@ -285,7 +285,7 @@ describe('the services of staging and production', () => {
   test('are told from other agents by their ids', () => {
     const app = testApp();
     const live = production();
-    const staging = Environment.staging(live);
+    const staging = AgentEnvironment.staging(live);
     const problems = [live, staging].flatMap((environment) => [
       ...service(app, environment, { maxAttempts: 2 }, 'Billing').node.validate(),
       ...service(app, environment, { maxAttempts: 3 }, 'Support').node.validate(),
@@ -297,12 +297,12 @@ describe('the services of staging and production', () => {
     const app = testApp();
     const live = production();
     service(app, live);
-    service(app, Environment.staging(live), { maxAttempts: 2 });
+    service(app, AgentEnvironment.staging(live), { maxAttempts: 2 });
     expect(() => app.synth()).toThrow(/StagingDiffers: service\.maxAttempts is 2/);
   });
 
   test('a service of staging alone is compared with nothing, and says so', () => {
-    const agent = service(testApp(), Environment.staging(production()), { maxAttempts: 2 });
+    const agent = service(testApp(), AgentEnvironment.staging(production()), { maxAttempts: 2 });
     Annotations.fromStack(Stack.of(agent)).hasWarning(
       '*',
       Match.stringLikeRegexp('no service "Support" of environment'),

@@ -3,7 +3,7 @@ import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { flagSettingsSchema, flagsDocumentSchema } from '../../../lib/contract';
-import { Flag, FlagDeploymentStrategy, Flags, type FlagsProps } from '../../../lib/flags';
+import { CapabilityFlag, FlagDeploymentStrategy, Flags, type FlagsProps } from '../../../lib/flags';
 import { GateSeverity, QualityGate } from '../../../lib/gates';
 
 function bring(flags: FlagsProps['flags'], props: Partial<FlagsProps> = {}) {
@@ -20,9 +20,9 @@ function only(template: Template, type: string): Record<string, never> {
 }
 
 const FLAGS = {
-  newSearch: Flag.boolean({ percent: 20, users: ['ann'] }),
-  maxTurns: Flag.number({ default: 10, variant: 20 }),
-  prompt: Flag.text({ default: 'answer', variant: 'answer-short', percent: 0.5 }),
+  newSearch: CapabilityFlag.boolean({ percentage: 20, users: ['ann'] }),
+  maxTurns: CapabilityFlag.number({ default: 10, variant: 20 }),
+  prompt: CapabilityFlag.text({ default: 'answer', variant: 'answer-short', percentage: 0.5 }),
 };
 
 test('the configuration is a document of flags that passes its own validator', () => {
@@ -42,7 +42,7 @@ test('the configuration is a document of flags that passes its own validator', (
 });
 
 test('another share changes what is deployed and nothing that the worker is told', () => {
-  const [a, b] = [20, 40].map((percent) => bring({ newSearch: Flag.boolean({ percent }) }));
+  const [a, b] = [20, 40].map((percentage) => bring({ newSearch: CapabilityFlag.boolean({ percentage }) }));
   expect(a?.stack.resolve(a.construct._settings())).toEqual(b?.stack.resolve(b.construct._settings()));
   const before = a?.template().toJSON().Resources;
   const after = b?.template().toJSON().Resources;
@@ -76,8 +76,8 @@ test('a worker may read this configuration and no other', () => {
 
 test('gates watch the tasks that met the variant; the critical ones take a deployment back', () => {
   const template = bring({
-    newSearch: Flag.boolean({
-      percent: 20,
+    newSearch: CapabilityFlag.boolean({
+      percentage: 20,
       gates: {
         errors: QualityGate.errorRate({ max: 0.1 }),
         cost: QualityGate.cost({ severity: GateSeverity.WARNING }),
@@ -113,7 +113,11 @@ test('gates watch the tasks that met the variant; the critical ones take a deplo
 
 test('a change grows as it is told', () => {
   const grown = bring(FLAGS, {
-    growth: FlagDeploymentStrategy.linear({ percent: 25, over: Duration.hours(1), bake: Duration.minutes(30) }),
+    deploymentStrategy: FlagDeploymentStrategy.linear({
+      percentage: 25,
+      deploymentDuration: Duration.hours(1),
+      bakeTime: Duration.minutes(30),
+    }),
   });
   grown.template().hasResourceProperties('AWS::AppConfig::DeploymentStrategy', {
     DeploymentDurationInMinutes: 60,
@@ -121,7 +125,7 @@ test('a change grows as it is told', () => {
     GrowthFactor: 25,
     GrowthType: 'LINEAR',
   });
-  const atOnce = bring(FLAGS, { growth: FlagDeploymentStrategy.allAtOnce(Duration.minutes(10)) });
+  const atOnce = bring(FLAGS, { deploymentStrategy: FlagDeploymentStrategy.allAtOnce(Duration.minutes(10)) });
   atOnce.template().hasResourceProperties('AWS::AppConfig::DeploymentStrategy', {
     DeploymentDurationInMinutes: 0,
     FinalBakeTimeInMinutes: 10,
@@ -135,36 +139,48 @@ describe('misuse', () => {
 
   test.each<[string, () => unknown, string]>([
     ['no flag', () => bring({}), 'NoFlags'],
-    ['a name that is none', () => bring({ 'new search': Flag.boolean() }), 'flag "new search": expected a name'],
+    [
+      'a name that is none',
+      () => bring({ 'new search': CapabilityFlag.boolean() }),
+      'flag "new search": expected a name',
+    ],
     [
       'a share of 120',
-      () => bring({ f: Flag.boolean({ percent: 120 }) }),
-      'percent is 120, expected a number from 0 to 100',
+      () => bring({ f: CapabilityFlag.boolean({ percentage: 120 }) }),
+      'percentage must be a number between 0 and 100, known at synth, got 120',
     ],
-    ['equal values', () => bring({ f: Flag.number({ default: 3, variant: 3 }) }), 'default and variant are both 3'],
+    [
+      'equal values',
+      () => bring({ f: CapabilityFlag.number({ default: 3, variant: 3 }) }),
+      'default and variant are both 3',
+    ],
     [
       'a text that cannot be a dimension',
-      () => bring({ f: Flag.text({ default: 'a', variant: 'ü' }) }),
+      () => bring({ f: CapabilityFlag.text({ default: 'a', variant: 'ü' }) }),
       'variant is "ü"',
     ],
-    ['a nameless user', () => bring({ f: Flag.boolean({ users: [''] }) }), 'one of them empty'],
+    ['a nameless user', () => bring({ f: CapabilityFlag.boolean({ users: [''] }) }), 'one of them empty'],
     [
       'six critical gates',
-      () => bring({ f: Flag.boolean({ gates: gates(6) }) }),
+      () => bring({ f: CapabilityFlag.boolean({ gates: gates(6) }) }),
       '6 critical gates, expected at most 5',
     ],
     [
       'growth in seconds',
-      () => bring(FLAGS, { growth: FlagDeploymentStrategy.allAtOnce(Duration.seconds(90)) }),
-      'bake is 90 s, expected whole minutes',
+      () => bring(FLAGS, { deploymentStrategy: FlagDeploymentStrategy.allAtOnce(Duration.seconds(90)) }),
+      'bakeTime must be whole minutes, at most 1440, got 90 s',
     ],
     [
       'steps of nothing',
       () =>
         bring(FLAGS, {
-          growth: FlagDeploymentStrategy.linear({ percent: 0, over: Duration.minutes(1), bake: Duration.minutes(1) }),
+          deploymentStrategy: FlagDeploymentStrategy.linear({
+            percentage: 0,
+            deploymentDuration: Duration.minutes(1),
+            bakeTime: Duration.minutes(1),
+          }),
         }),
-      'percent is 0, expected a whole number from 1 to 100',
+      'percentage must be an integer between 1 and 100, got 0',
     ],
   ])('refuses %s', (_, attempt, message) => {
     expect(attempt).toThrow(message);

@@ -1,15 +1,15 @@
 import { readWorkerSettings } from '../../../lambda/worker/settings';
-import { AgentService, Flag, QualityGate } from '../../../lib';
+import { AgentService, CapabilityFlag, QualityGate } from '../../../lib';
 import { leastProps } from '../../support/agent-service';
 import { deployedEnvironment } from '../../support/deployed-environment';
 import { testStack } from '../../support/stack';
 import { named, resourcesOf } from '../../support/template';
 
-function serviceWith(percent: number) {
+function serviceWith(percentage: number) {
   const stack = testStack();
   const service = new AgentService(stack, 'Support', {
     ...leastProps(stack),
-    flags: { newSearch: Flag.boolean({ percent, gates: { errors: QualityGate.errorRate() } }) },
+    flags: { newSearch: CapabilityFlag.boolean({ percentage, gates: { errors: QualityGate.errorRate() } }) },
   });
   return { service, resources: resourcesOf(stack) };
 }

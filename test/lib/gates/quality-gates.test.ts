@@ -172,7 +172,7 @@ describe('custom gate', () => {
     const alarm = alarmOf(
       QualityGate.custom({
         metric,
-        comparison: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
         threshold: 3,
         description: 'refunds that the agent granted',
         runbook: 'https://wiki.example.com/refunds',

@@ -19,7 +19,7 @@ function lane(stack: Stack, props: Partial<LaneProps> = {}): Lane {
 
 describe('a lane', () => {
   const stack = testStack();
-  const made = lane(stack, { action: new SnsAction(new Topic(stack, 'Topic')) });
+  const made = lane(stack, { alarmAction: new SnsAction(new Topic(stack, 'Topic')) });
   const resources = resourcesOf(stack);
   const properties = (name: string) => resources[named(resources, name)]?.Properties;
 

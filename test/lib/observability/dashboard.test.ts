@@ -1,4 +1,4 @@
-import { Webhooks, Worker } from '../../../lib';
+import { Webhooks, WorkerSpec } from '../../../lib';
 import { IntakeMetric, METRIC_NAMESPACE, TaskMetric, WebhookMetric, WorkerMetric } from '../../../lib/contract';
 import { AGENT_ENTRY, supportAgent } from '../../support/agent-service';
 import { testStack } from '../../support/stack';
@@ -38,7 +38,7 @@ describe('dashboard', () => {
 
 describe('dashboard of a worker in containers', () => {
   const stack = testStack();
-  supportAgent(stack, { agentName: 'support', worker: Worker.fargate({ entry: AGENT_ENTRY }) });
+  supportAgent(stack, { agentName: 'support', worker: WorkerSpec.fargate({ entry: AGENT_ENTRY }) });
   const resources = resourcesOf(stack);
   const body = JSON.stringify(resources[named(resources, 'SupportDashboard')]?.Properties?.DashboardBody);
   const plain = body.replaceAll('\\\\\\"', '"').replaceAll('\\"', '"');

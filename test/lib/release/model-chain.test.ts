@@ -1,16 +1,16 @@
 import { Duration, Lazy } from 'aws-cdk-lib';
 import { DEFAULT_MODEL_POLICY } from '../../../lib/contract';
-import { Behavior, type BehaviorProps, Model } from '../../../lib/release';
+import { Behavior, type BehaviorOptions, ModelSpec } from '../../../lib/release';
 
 const price = { inputPerMillion: 3, outputPerMillion: 15 };
-const primary = Model.anthropic('claude-sonnet-4-6', { price });
-const read = (props: Partial<BehaviorProps>) =>
+const primary = ModelSpec.anthropic('claude-sonnet-4-6', { price });
+const read = (props: Partial<BehaviorOptions>) =>
   Behavior.fromDirectory('examples/drill-agent/behavior', { model: primary, ...props });
 
 test('keeps the chain in its order, and fills in the policy', () => {
   const fallbacks = [
-    Model.bedrock('amazon.nova-pro-v1:0', { price }),
-    Model.bedrock('amazon.nova-pro-v1:0', { price, region: 'us-west-2' }),
+    ModelSpec.bedrock('amazon.nova-pro-v1:0', { price }),
+    ModelSpec.bedrock('amazon.nova-pro-v1:0', { price, region: 'us-west-2' }),
   ];
   const behavior = read({ fallbacks, modelPolicy: { attempts: 1, breakerOpen: Duration.minutes(2) } });
   expect(behavior.fallbacks).toEqual(fallbacks);
@@ -18,13 +18,13 @@ test('keeps the chain in its order, and fills in the policy', () => {
 });
 
 test('refuses a model that comes earlier in the chain', () => {
-  expect(() => read({ fallbacks: [Model.anthropic('claude-sonnet-4-6', { price, maxTokens: 5 })] })).toThrow(
+  expect(() => read({ fallbacks: [ModelSpec.anthropic('claude-sonnet-4-6', { price, maxTokens: 5 })] })).toThrow(
     /^RepeatedModel: fallbacks name anthropic claude-sonnet-4-6 although it comes earlier in the chain/,
   );
 });
 
 test('refuses more than four fallbacks', () => {
-  const fallbacks = ['a', 'b', 'c', 'd', 'e'].map((name) => Model.bedrock(`amazon.${name}-v1:0`, { price }));
+  const fallbacks = ['a', 'b', 'c', 'd', 'e'].map((name) => ModelSpec.bedrock(`amazon.${name}-v1:0`, { price }));
   expect(() => read({ fallbacks })).toThrow(/^TooManyFallbacks: fallbacks are 5 models: expected at most 4/);
 });
 

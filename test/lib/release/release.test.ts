@@ -7,7 +7,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import fc from 'fast-check';
 import { behaviorDocumentSchema, releaseIdOf, sha256 } from '../../../lib/contract';
-import { Behavior, Model, Release, type WorkerDescription } from '../../../lib/release';
+import { Behavior, ModelSpec, Release, type WorkerDescription } from '../../../lib/release';
 import { agentFolder, SMALL_AGENT, testBehavior, testModel } from '../../support/agent-folder';
 import { testApp, testStack } from '../../support/stack';
 
@@ -147,7 +147,7 @@ describe('release id', () => {
   }
 
   function withModel(id: string, input = 1): Behavior {
-    const model = Model.anthropic(id, { price: { inputPerMillion: input, outputPerMillion: 5 } });
+    const model = ModelSpec.anthropic(id, { price: { inputPerMillion: input, outputPerMillion: 5 } });
     return Behavior.fromDirectory(agentFolder(), { model });
   }
 });

@@ -1,24 +1,24 @@
 import { Duration, type Stack } from 'aws-cdk-lib';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import {
-  type CodeDeployRolloutProps,
+  type CodeDeployRolloutOptions,
   Evidence,
-  type FargateWorkerProps,
+  type FargateWorkerOptions,
   GateSeverity,
   InFlightTaskPolicy,
   QualityGate,
   Rollout,
   TrafficShift,
-  Worker,
+  WorkerSpec,
 } from '../../../lib';
 import { CustomResourceType, Env, PlatformLimits, releaseRecordPropertiesSchema } from '../../../lib/contract';
 import { AGENT_ENTRY, supportAgent } from '../../support/agent-service';
 import { testStack } from '../../support/stack';
 import { named, type Resources, resourcesOf } from '../../support/template';
 
-const TEN_MINUTES = TrafficShift.canary({ percent: 10, bake: Duration.minutes(10) });
+const TEN_MINUTES = TrafficShift.canary({ percentage: 10, bakeTime: Duration.minutes(10) });
 
-function synthesize(props: CodeDeployRolloutProps = {}, shift = TEN_MINUTES, context: Record<string, unknown> = {}) {
+function synthesize(props: CodeDeployRolloutOptions = {}, shift = TEN_MINUTES, context: Record<string, unknown> = {}) {
   const stack = testStack(context);
   const agent = supportAgent(stack, { agentName: 'support', rollout: Rollout.codeDeploy(shift, props) });
   return { stack, agent, resources: resourcesOf(stack) };
@@ -30,14 +30,14 @@ const environment = (resources: Resources, name: string) =>
 
 describe('a worker that has to start', () => {
   const onFargate = (
-    worker: Partial<FargateWorkerProps> = {},
-    props: CodeDeployRolloutProps = {},
+    worker: Partial<FargateWorkerOptions> = {},
+    props: CodeDeployRolloutOptions = {},
     shift = TEN_MINUTES,
   ) => {
     const stack = testStack();
     const agent = supportAgent(stack, {
       rollout: Rollout.codeDeploy(shift, props),
-      worker: Worker.fargate({ entry: AGENT_ENTRY, ...worker }),
+      worker: WorkerSpec.fargate({ entry: AGENT_ENTRY, ...worker }),
     });
     return { stack, agent };
   };
@@ -66,7 +66,7 @@ describe('a worker that has to start', () => {
   });
 
   test('refuses a rollout that becomes too long by it', () => {
-    const shift = TrafficShift.linear({ percent: 10, every: Duration.minutes(10) });
+    const shift = TrafficShift.linear({ percentage: 10, interval: Duration.minutes(10) });
     expect(() => onFargate({}, {}, shift)).toThrow(
       /RolloutTooLong: the rollout takes up to 102 minutes \(preflight 7 minutes, shift 1 hour 30 minutes/,
     );
@@ -195,7 +195,7 @@ describe('evidence', () => {
 
 describe('limits of AWS', () => {
   test('refuses more than 100 minutes in all, and says what adds up', () => {
-    const shift = TrafficShift.linear({ percent: 10, every: Duration.minutes(10) });
+    const shift = TrafficShift.linear({ percentage: 10, interval: Duration.minutes(10) });
     expect(
       synthesize({ evidence: Evidence.notRequired('tested by hand') }, shift).agent.rollout.duration.toMinutes(),
     ).toBe(92);

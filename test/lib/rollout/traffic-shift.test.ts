@@ -12,8 +12,10 @@ function bind(shift: TrafficShift) {
   return { name: deploymentConfig.deploymentConfigName, minutes: duration.toMinutes(), made };
 }
 
-const canary = (percent: number, minutes: number) => TrafficShift.canary({ percent, bake: Duration.minutes(minutes) });
-const linear = (percent: number, minutes: number) => TrafficShift.linear({ percent, every: Duration.minutes(minutes) });
+const canary = (percent: number, minutes: number) =>
+  TrafficShift.canary({ percentage: percent, bakeTime: Duration.minutes(minutes) });
+const linear = (percent: number, minutes: number) =>
+  TrafficShift.linear({ percentage: percent, interval: Duration.minutes(minutes) });
 
 describe('predefined configurations', () => {
   test.each([
@@ -66,7 +68,7 @@ describe('what CodeDeploy would refuse', () => {
   test.each([0, 100, 12.5, -1, Number.NaN])('refuses %p percent, naming the limit and its source', (percent) => {
     for (const shift of [canary(percent, 10), linear(percent, 10)]) {
       expect(() => bind(shift)).toThrow(
-        /ShiftPercent: (canary|linear): percent is \S+, expected a whole number of 1 to 99 \(CodeDeploy: .*https:\/\/docs\.aws\.amazon\.com/,
+        /ShiftPercent: (canary|linear): percentage must be an integer between 1 and 99, got \S+ \(CodeDeploy: .*https:\/\/docs\.aws\.amazon\.com/,
       );
     }
   });
@@ -74,10 +76,12 @@ describe('what CodeDeploy would refuse', () => {
   test.each([Duration.seconds(90), Duration.seconds(0)])(
     'refuses intervals other than whole minutes (%#)',
     (interval) => {
-      expect(() => bind(TrafficShift.canary({ percent: 10, bake: interval }))).toThrow(
-        /canary: bake is \d+ s, expected whole minutes/,
+      expect(() => bind(TrafficShift.canary({ percentage: 10, bakeTime: interval }))).toThrow(
+        /canary: bakeTime must be whole minutes, at least 1, got \d+ s/,
       );
-      expect(() => bind(TrafficShift.linear({ percent: 10, every: interval }))).toThrow(/linear: every is \d+ s/);
+      expect(() => bind(TrafficShift.linear({ percentage: 10, interval }))).toThrow(
+        /linear: interval must be whole minutes, at least 1, got \d+ s/,
+      );
     },
   );
 });

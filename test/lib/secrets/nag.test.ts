@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Stack, Validations } from 'aws-cdk-lib';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { ApiKeyCheck, RotatingSecret, Rotation } from '../../../lib';
+import { ApiKeyCheck, ApiKeyRotation, RotatingSecret } from '../../../lib';
 import { testApp } from '../../support/stack';
 
 test('cdk-nag finds nothing in a secret that rotates', () => {
@@ -13,7 +13,7 @@ test('cdk-nag finds nothing in a secret that rotates', () => {
   new RotatingSecret(stack, 'Key', {
     agentName: 'support',
     secretName: 'anthropic',
-    rotation: Rotation.keyPool({ poolSecret, test: ApiKeyCheck.anthropic() }),
+    rotation: ApiKeyRotation.keyPool({ poolSecret, test: ApiKeyCheck.anthropic() }),
   });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   try {

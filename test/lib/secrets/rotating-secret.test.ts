@@ -10,14 +10,14 @@ import { rotationEventSchema } from '../../../lambda/functions/rotation/event';
 import { RotationMetrics } from '../../../lambda/functions/rotation/rotation-metrics';
 import { settingsSchema } from '../../../lambda/functions/rotation/settings';
 import { readSettings } from '../../../lambda/shared/settings';
-import { ApiKeyCheck, RotatingSecret, type RotatingSecretProps, Rotation } from '../../../lib';
+import { ApiKeyCheck, ApiKeyRotation, RotatingSecret, type RotatingSecretProps } from '../../../lib';
 import { Env, METRIC_NAMESPACE } from '../../../lib/contract';
 import { deployedEnvironment } from '../../support/deployed-environment';
 import { testStack } from '../../support/stack';
 import { named, resourcesOf } from '../../support/template';
 
 function build(
-  rotation: (stack: ReturnType<typeof testStack>) => Rotation,
+  rotation: (stack: ReturnType<typeof testStack>) => ApiKeyRotation,
   props: Partial<RotatingSecretProps> | ((stack: ReturnType<typeof testStack>) => Partial<RotatingSecretProps>) = {},
 ) {
   const stack = testStack();
@@ -31,11 +31,11 @@ function build(
 }
 
 const openAi = (stack: ReturnType<typeof testStack>) =>
-  Rotation.openAiServiceAccount({ adminSecret: new Secret(stack, 'Admin'), project: 'proj_1' });
+  ApiKeyRotation.openAiServiceAccount({ adminSecret: new Secret(stack, 'Admin'), project: 'proj_1' });
 const pool = (stack: ReturnType<typeof testStack>) =>
-  Rotation.keyPool({ poolSecret: new Secret(stack, 'Pool'), test: ApiKeyCheck.anthropic() });
+  ApiKeyRotation.keyPool({ poolSecret: new Secret(stack, 'Pool'), test: ApiKeyCheck.anthropic() });
 const custom = (stack: ReturnType<typeof testStack>) =>
-  Rotation.custom(
+  ApiKeyRotation.custom(
     new LambdaFunction(stack, 'Mine', {
       runtime: Runtime.NODEJS_24_X,
       handler: 'index.handler',
@@ -243,8 +243,8 @@ test.each([
   [Duration.hours(4), Duration.hours(1), 4 / 24 + 2 / 24],
   [Duration.days(2), Duration.hours(24), 3],
   [Duration.days(1000), Duration.days(7), 1002],
-])('every %s may be late by so much', (every, gracePeriod, threshold) => {
-  const { stack } = build(openAi, { every, gracePeriod });
+])('every %s may be late by so much', (interval, gracePeriod, threshold) => {
+  const { stack } = build(openAi, { interval, gracePeriod });
   const [alarm] = Object.values(
     Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm', { Properties: { MetricName: 'SecretAgeDays' } }),
   );
@@ -255,17 +255,21 @@ describe('refuses', () => {
   test.each<[string, Partial<RotatingSecretProps>, RegExp]>([
     [
       'to rotate too often',
-      { every: Duration.hours(3) },
-      /every is 3 hours, expected whole hours from 4 hours to 1000 days/,
+      { interval: Duration.hours(3) },
+      /interval is 3 hours, expected whole hours from 4 hours to 1000 days/,
     ],
-    ['parts of hours', { every: Duration.minutes(250) }, /expected whole hours/],
-    ['to rotate too seldom', { every: Duration.days(1001) }, /expected whole hours from 4 hours to 1000 days/],
+    ['parts of hours', { interval: Duration.minutes(250) }, /expected whole hours/],
+    ['to rotate too seldom', { interval: Duration.days(1001) }, /expected whole hours from 4 hours to 1000 days/],
     [
       'no grace',
       { gracePeriod: Duration.minutes(5) },
-      /gracePeriod is 5 minutes, expected whole minutes, at least 10 minutes and less than every/,
+      /gracePeriod is 5 minutes, expected whole minutes, at least 10 minutes and less than interval/,
     ],
-    ['a grace as long as a rotation', { every: Duration.days(1) }, /gracePeriod is 1 day.*less than every \(1 day\)/],
+    [
+      'a grace as long as a rotation',
+      { interval: Duration.days(1) },
+      /gracePeriod is 1 day.*less than interval \(1 day\)/,
+    ],
     ['a name that is empty', { secretName: ' ' }, /secretName is ' ', expected a name that is not empty/],
   ])('%s', (_, props, message) => {
     expect(() => build(openAi, props)).toThrow(message);
@@ -282,14 +286,14 @@ describe('refuses', () => {
 
   test('a project that is empty, and keys that expire before the next rotation', () => {
     const rotation = (options: { project?: string; keyExpiry?: Duration }) => (scope: ReturnType<typeof testStack>) =>
-      Rotation.openAiServiceAccount({
+      ApiKeyRotation.openAiServiceAccount({
         adminSecret: new Secret(scope, 'Admin'),
         project: 'proj_1',
         ...options,
       });
     expect(() => build(rotation({ project: '' }))).toThrow(/project is '', expected the id of an OpenAI project/);
     expect(() => build(rotation({ keyExpiry: Duration.days(31) }))).toThrow(
-      /keyExpiry is 31 days, expected more than every and gracePeriod together \(31 days\)/,
+      /keyExpiry is 31 days, expected more than interval and gracePeriod together \(31 days\)/,
     );
     expect(() => build(rotation({ keyExpiry: Duration.days(32) }))).not.toThrow();
   });

@@ -16,10 +16,10 @@ import { AgentStore } from '../../../lib/state';
 import {
   type AgentWorker,
   LambdaWorker,
-  type LambdaWorkerProps,
+  type LambdaWorkerOptions,
   Transcripts,
-  Worker,
   type WorkerContext,
+  WorkerSpec,
 } from '../../../lib/worker';
 import { agentFolder, codeFolder, SMALL_AGENT, testBehavior, writeFiles } from '../../support/agent-folder';
 import { testApp, testStack } from '../../support/stack';
@@ -53,9 +53,9 @@ function network(stack: Stack): IVpc {
 }
 
 /** A worker as an agent service builds it. */
-function build(props: LambdaWorkerProps = { entry }, options: Options = {}): Built {
+function build(props: LambdaWorkerOptions = { entry }, options: Options = {}): Built {
   const stack = options.stack ?? testStack();
-  const kind = Worker.lambda(props);
+  const kind = WorkerSpec.lambda(props);
   const release = new Release(stack, 'Release', {
     behavior: options.behavior ?? testBehavior(),
     worker: kind.describe(stack),
@@ -110,7 +110,7 @@ function single(template: Template, type: string): { readonly id: string; readon
   return { id, ...resource };
 }
 
-describe('Worker.lambda: function', () => {
+describe('WorkerSpec.lambda: function', () => {
   test('has the contract environment, traces, and keeps its log for a month', () => {
     const { stack, release } = build();
     const template = Template.fromStack(stack);
@@ -151,7 +151,7 @@ describe('Worker.lambda: function', () => {
     const { stack, worker } = build(
       {
         entry,
-        memory: Size.gibibytes(2),
+        memorySize: Size.gibibytes(2),
         timeout: Duration.minutes(15),
         architecture: Architecture.ARM_64,
         runtime: Runtime.NODEJS_22_X,
@@ -231,7 +231,7 @@ describe('Worker.lambda: function', () => {
   });
 });
 
-describe('Worker.lambda: code that was bundled elsewhere', () => {
+describe('WorkerSpec.lambda: code that was bundled elsewhere', () => {
   const handed = (content: string) => Code.fromAsset(agentFolder({ 'main.js': content }));
 
   test('is known by its content', () => {
@@ -266,12 +266,12 @@ describe('Worker.lambda: code that was bundled elsewhere', () => {
   });
 });
 
-describe('Worker.lambda: release', () => {
-  const idOf = (props: Partial<LambdaWorkerProps>, options: Options = {}) =>
+describe('WorkerSpec.lambda: release', () => {
+  const idOf = (props: Partial<LambdaWorkerOptions>, options: Options = {}) =>
     build({ entry, ...props }, options).release;
 
-  test.each<[string, () => Partial<LambdaWorkerProps>]>([
-    ['memory', () => ({ memory: Size.mebibytes(512) })],
+  test.each<[string, () => Partial<LambdaWorkerOptions>]>([
+    ['memory', () => ({ memorySize: Size.mebibytes(512) })],
     ['timeout', () => ({ timeout: Duration.minutes(6) })],
     ['architecture', () => ({ architecture: Architecture.ARM_64 })],
     ['runtime', () => ({ runtime: Runtime.NODEJS_22_X })],
@@ -302,7 +302,7 @@ describe('Worker.lambda: release', () => {
   });
 });
 
-describe('Worker.lambda: published version', () => {
+describe('WorkerSpec.lambda: published version', () => {
   const versionOf = (stack: Stack) => single(Template.fromStack(stack), 'AWS::Lambda::Version');
 
   test('outlives its successors, but not the roll back of the update that made it', () => {
@@ -335,7 +335,7 @@ describe('Worker.lambda: published version', () => {
     const plain = versionOf(build().stack).id;
     const prompt = testBehavior({ ...SMALL_AGENT, 'prompts/style.txt': 'Be curt.\n' });
     expect(versionOf(build({ entry }, { behavior: prompt }).stack).id).not.toBe(plain);
-    expect(versionOf(build({ entry, memory: Size.mebibytes(512) }).stack).id).not.toBe(plain);
+    expect(versionOf(build({ entry, memorySize: Size.mebibytes(512) }).stack).id).not.toBe(plain);
     const folder = codeFolder();
     writeFiles(folder, { 'shout.ts': 'export const shout = (text: string) => text;\n' });
     expect(versionOf(build({ entry: join(folder, 'agent.ts') }).stack).id).not.toBe(plain);
@@ -347,7 +347,7 @@ describe('Worker.lambda: published version', () => {
   });
 });
 
-describe('Worker.lambda: lanes', () => {
+describe('WorkerSpec.lambda: lanes', () => {
   test('gives each lane an alias, and each of its queues a mapping with partial batch responses', () => {
     const { stack, worker } = build({ entry, maxConcurrency: 20 });
     worker.attachLane(lane(stack, 'stable', worker.visibilityTimeout));
@@ -476,7 +476,7 @@ describe('Worker.lambda: lanes', () => {
   });
 });
 
-describe('Worker.lambda: network and grants', () => {
+describe('WorkerSpec.lambda: network and grants', () => {
   test('can be granted to and connected to in a VPC', () => {
     const stack = testStack();
     const vpc = network(stack);
@@ -523,9 +523,9 @@ describe('Worker.lambda: network and grants', () => {
   });
 });
 
-describe('Worker.lambda: refusals', () => {
+describe('WorkerSpec.lambda: refusals', () => {
   const number = () => Lazy.number({ produce: () => 1 });
-  test.each<[string, () => LambdaWorkerProps, RegExp]>([
+  test.each<[string, () => LambdaWorkerOptions, RegExp]>([
     ['neither entry nor code', () => ({}), /EntryOrCode: worker has neither entry nor code/],
     ['both', () => ({ entry, code: Code.fromInline('x') }), /EntryOrCode: worker has both entry and code/],
     ['a handler beside entry', () => ({ entry, handler: 'x.y' }), /HandlerWithEntry: handler is "x\.y" beside entry/],
@@ -537,10 +537,10 @@ describe('Worker.lambda: refusals', () => {
     ],
     [
       'too little memory',
-      () => ({ entry, memory: Size.mebibytes(64) }),
+      () => ({ entry, memorySize: Size.mebibytes(64) }),
       /InvalidMemory: memory of the worker is 64 MiB: expected 128 to 10240/,
     ],
-    ['too much memory', () => ({ entry, memory: Size.gibibytes(11) }), /InvalidMemory/],
+    ['too much memory', () => ({ entry, memorySize: Size.gibibytes(11) }), /InvalidMemory/],
     [
       'too long a timeout',
       () => ({ entry, timeout: Duration.minutes(16) }),
@@ -584,7 +584,7 @@ describe('Worker.lambda: refusals', () => {
   test('refuses a second agent in one store', () => {
     const { stack, release, store } = build();
     const bind = () =>
-      Worker.lambda({ entry }).bind(stack, 'Second', { agentName: 'sales', release, store, secrets: {} });
+      WorkerSpec.lambda({ entry }).bind(stack, 'Second', { agentName: 'sales', release, store, secrets: {} });
     expect(bind).toThrow(/StoreInUse: store Test\/Store already belongs to agent "support" and cannot serve "sales"/);
   });
 

@@ -1,6 +1,6 @@
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { AgentDefinition } from '../../../../lambda/runtime';
-import type { AgentEnvironment } from '../../../../lambda/runtime/context';
+import type { AttemptEnvironment } from '../../../../lambda/runtime/context';
 import { TaskJournal } from '../../../../lambda/runtime/journal/journal';
 import { ModelChain } from '../../../../lambda/runtime/model/model-chain';
 import { SecretReader } from '../../../../lambda/runtime/secrets';
@@ -128,7 +128,7 @@ export class Attempts {
     });
   }
 
-  environment({ limits, transcripts }: AttemptSetup, clock = systemClock()): AgentEnvironment {
+  environment({ limits, transcripts }: AttemptSetup, clock = systemClock()): AttemptEnvironment {
     const plain = behaviorDocument();
     const behavior = { ...plain, limits: { ...plain.limits, ...limits } };
     const secrets = new SecretReader({ anthropic: KEY_ARN }, clock, { fetch: async () => KEY });

@@ -11,7 +11,7 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Transcripts } from '../../../../lib';
 import { ContainerName, Env } from '../../../../lib/contract';
-import { AgentImage, FargateCapacity, FargateNetwork, type FargateWorkerProps } from '../../../../lib/worker';
+import { AgentImage, FargateCapacity, FargateNetwork, type FargateWorkerOptions } from '../../../../lib/worker';
 import { agentFolder, codeFolder, SMALL_AGENT, testBehavior } from '../../../support/agent-folder';
 import { testStack } from '../../../support/stack';
 import { resourcesOf } from '../../../support/template';
@@ -131,7 +131,7 @@ describe('the container of a module', () => {
       {
         entry,
         cpu: 2048,
-        memory: Size.gibibytes(5),
+        memorySize: Size.gibibytes(5),
         architecture: CpuArchitecture.ARM64,
         concurrency: 3,
         priorityShares: { high: 0.6, normal: 0.3, low: 0.1 },
@@ -355,12 +355,12 @@ describe('permissions', () => {
 });
 
 describe('release', () => {
-  const releaseOf = (props: Partial<FargateWorkerProps>) => build({ image: IMAGE, ...props }).release;
+  const releaseOf = (props: Partial<FargateWorkerOptions>) => build({ image: IMAGE, ...props }).release;
   const plain = releaseOf({});
 
-  test.each<[string, () => Partial<FargateWorkerProps>]>([
+  test.each<[string, () => Partial<FargateWorkerOptions>]>([
     ['cpu', () => ({ cpu: 256 })],
-    ['memory', () => ({ memory: Size.gibibytes(2) })],
+    ['memory', () => ({ memorySize: Size.gibibytes(2) })],
     ['architecture', () => ({ architecture: CpuArchitecture.ARM64 })],
     ['timeout', () => ({ timeout: Duration.minutes(30) })],
     ['stopTimeout', () => ({ stopTimeout: Duration.seconds(60) })],
@@ -412,7 +412,7 @@ describe('release', () => {
 });
 
 describe('version', () => {
-  const versionOf = (props: Partial<FargateWorkerProps> = {}, options: Parameters<typeof build>[1] = {}) => {
+  const versionOf = (props: Partial<FargateWorkerOptions> = {}, options: Parameters<typeof build>[1] = {}) => {
     const { stack, worker } = build({ image: IMAGE, ...props }, options);
     return stack.resolve(worker.version) as string;
   };
@@ -423,8 +423,8 @@ describe('version', () => {
     expect(versionOf()).toBe(plain);
   });
 
-  test.each<[string, () => Partial<FargateWorkerProps>]>([
-    ['memory', () => ({ memory: Size.gibibytes(2) })],
+  test.each<[string, () => Partial<FargateWorkerOptions>]>([
+    ['memory', () => ({ memorySize: Size.gibibytes(2) })],
     ['an environment value', () => ({ environment: { TEAM: 'a' } })],
     ['the sidecar', () => ({ workerImage: AgentImage.digest(`registry.example.com/worker@${DIGEST}`) })],
     [
@@ -619,7 +619,7 @@ describe('images', () => {
 
 describe('refusals', () => {
   const number = () => Lazy.number({ produce: () => 1 });
-  test.each<[string, () => FargateWorkerProps, RegExp]>([
+  test.each<[string, () => FargateWorkerOptions, RegExp]>([
     ['neither entry nor image', () => ({}), /EntryOrImage: worker has neither entry nor image/],
     ['both', () => ({ entry, image: IMAGE }), /EntryOrImage: worker has both entry and image/],
     ['an entry that is a token', () => ({ entry: Aws.STACK_NAME }), /UnresolvedWorker: worker entry is a token/],
@@ -675,7 +675,7 @@ describe('refusals', () => {
       () => ({ entry, scaling: { scaleInAfter: Duration.seconds(30) } }),
       /InvalidScaleInAfter: scaleInAfter is 30 seconds/,
     ],
-    ['an odd size', () => ({ entry, cpu: 1024, memory: Size.gibibytes(1) }), /InvalidTaskSize/],
+    ['an odd size', () => ({ entry, cpu: 1024, memorySize: Size.gibibytes(1) }), /InvalidTaskSize/],
   ])('refuses %s', (_, make, message) => {
     expect(() => build(make())).toThrow(message);
   });

@@ -4,7 +4,13 @@ import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { type ILaneQueues, LaneName } from '../../../../lib/lanes';
 import { type Behavior, Release } from '../../../../lib/release';
 import { AgentStore } from '../../../../lib/state';
-import { AgentImage, FargateWorker, type FargateWorkerProps, Worker, type WorkerContext } from '../../../../lib/worker';
+import {
+  AgentImage,
+  FargateWorker,
+  type FargateWorkerOptions,
+  type WorkerContext,
+  WorkerSpec,
+} from '../../../../lib/worker';
 import { testBehavior } from '../../../support/agent-folder';
 import { testStack } from '../../../support/stack';
 import { type Resources, resourcesOf, type TemplateResource } from '../../../support/template';
@@ -28,9 +34,9 @@ export interface Built {
 }
 
 /** A worker with its lanes, as an agent service builds it. */
-export function build(props: FargateWorkerProps = { image: IMAGE }, options: Options = {}): Built {
+export function build(props: FargateWorkerOptions = { image: IMAGE }, options: Options = {}): Built {
   const stack = options.stack ?? testStack();
-  const kind = Worker.fargate(props);
+  const kind = WorkerSpec.fargate(props);
   const release = new Release(stack, 'Release', {
     behavior: options.behavior ?? testBehavior(),
     worker: kind.describe(stack),
@@ -45,7 +51,7 @@ export function build(props: FargateWorkerProps = { image: IMAGE }, options: Opt
     ...options.context,
   });
   if (!(worker instanceof FargateWorker)) {
-    throw new Error('Worker.fargate made another worker');
+    throw new Error('WorkerSpec.fargate made another worker');
   }
   for (const name of options.lanes ?? [LaneName.STABLE, LaneName.CANDIDATE]) {
     worker.attachLane(lane(stack, name, worker.visibilityTimeout));

@@ -12,7 +12,7 @@ export interface FlagOptions {
    *
    * @default 0
    */
-  readonly percent?: number;
+  readonly percentage?: number;
 
   /**
    * Users who get the variant whatever the share: a group, at most 1000. They are written as the tasks name them, and
@@ -31,18 +31,18 @@ export interface FlagOptions {
   readonly gates?: { readonly [name: string]: QualityGate };
 }
 
-export interface BooleanFlagProps extends FlagOptions {
+export interface BooleanFlagOptions extends FlagOptions {
   /** For everybody else; the variant is the opposite. Part of the worker's settings. @default false */
   readonly default?: boolean;
 }
 
-export interface NumberFlagProps extends FlagOptions {
+export interface NumberFlagOptions extends FlagOptions {
   /** For everybody else. Part of the worker's settings. */
   readonly default: number;
   readonly variant: number;
 }
 
-export interface TextFlagProps extends FlagOptions {
+export interface TextFlagOptions extends FlagOptions {
   /** For everybody else: 1 to 64 printable ASCII characters. Part of the worker's settings. */
   readonly default: string;
   /** 1 to 64 printable ASCII characters. */
@@ -58,20 +58,20 @@ export interface FlagDescription {
 }
 
 /** Something that is on for some users and not for others, changed without a new release. */
-export abstract class Flag {
+export abstract class CapabilityFlag {
   /** On or off: a tool, a way of working. Read by `ctx.flags.bool(name)`. */
-  static boolean(props: BooleanFlagProps = {}): Flag {
+  static boolean(props: BooleanFlagOptions = {}): CapabilityFlag {
     const fallback = props.default ?? false;
     return new Declared(props, fallback, !fallback);
   }
 
   /** One of two numbers: a limit of steps, say. Read by `ctx.flags.number(name)`. */
-  static number(props: NumberFlagProps): Flag {
+  static number(props: NumberFlagOptions): CapabilityFlag {
     return new Declared(props, props.default, props.variant);
   }
 
   /** One of two texts: the name of a prompt, say. Read by `ctx.flags.string(name)`. */
-  static text(props: TextFlagProps): Flag {
+  static text(props: TextFlagOptions): CapabilityFlag {
     return new Declared(props, props.default, props.variant);
   }
 
@@ -82,7 +82,7 @@ export abstract class Flag {
   abstract _describe(scope: IConstruct, name: string): FlagDescription;
 }
 
-class Declared extends Flag {
+class Declared extends CapabilityFlag {
   constructor(
     private readonly options: FlagOptions,
     private readonly fallback: FlagValue,
@@ -102,7 +102,7 @@ class Declared extends Flag {
     if (!FLAG_NAME_PATTERN.test(name)) {
       throw fail('FlagName', "expected a name of 1 to 64 letters, digits, '-' or '_', a letter first; rename it");
     }
-    const { percent = 0, users } = this.options;
+    const { percentage = 0, users } = this.options;
     for (const [what, value] of Object.entries({ default: this.fallback, variant: this.variant })) {
       if (Token.isUnresolved(value) || !flagSchema.shape.default.safeParse(value).success) {
         throw fail(
@@ -117,15 +117,18 @@ class Declared extends Flag {
         `default and variant are both ${JSON.stringify(this.fallback)}, expected two values; write a constant instead, or give another variant`,
       );
     }
-    if (Token.isUnresolved(percent) || !flagSchema.shape.percent.safeParse(percent).success) {
-      throw fail('FlagPercent', `percent is ${percent}, expected a number from 0 to 100, known at synth`);
+    if (Token.isUnresolved(percentage) || !flagSchema.shape.percent.safeParse(percentage).success) {
+      throw fail(
+        'FlagPercent',
+        `percentage must be a number between 0 and 100, known at synth, got ${Token.isUnresolved(percentage) ? 'a token' : percentage}`,
+      );
     }
     if (users !== undefined && !flagSchema.shape.users.safeParse(users).success) {
       throw fail(
         'FlagUsers',
-        `users has ${users.length} entries${users.includes('') ? ', one of them empty' : ''}: expected at most ${MAX_FLAG_USERS} names; for more take percent`,
+        `users has ${users.length} entries${users.includes('') ? ', one of them empty' : ''}: expected at most ${MAX_FLAG_USERS} names; for more users set percentage`,
       );
     }
-    return { default: this.fallback, variant: this.variant, percent, users };
+    return { default: this.fallback, variant: this.variant, percent: percentage, users };
   }
 }

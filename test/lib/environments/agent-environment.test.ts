@@ -1,15 +1,22 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import * as fc from 'fast-check';
-import { Budgets, Environment, LogLevel, Model, type ProductionProps, type StagingProps } from '../../../lib';
+import {
+  AgentEnvironment,
+  Budgets,
+  LogLevel,
+  ModelSpec,
+  type ProductionEnvironmentOptions,
+  type StagingEnvironmentOptions,
+} from '../../../lib';
 import { agentFolder } from '../../support/agent-folder';
 
 const PRICE = { inputPerMillion: 1, outputPerMillion: 5 };
-const haiku = (maxTokens = 4096) => Model.anthropic('claude-haiku-4-5-20251001', { price: PRICE, maxTokens });
-const sonnet = Model.anthropic('claude-sonnet-4-6', { price: { inputPerMillion: 3, outputPerMillion: 15 } });
-const nova = Model.openAi('gpt-4.1-2025-04-14', { price: PRICE });
+const haiku = (maxTokens = 4096) => ModelSpec.anthropic('claude-haiku-4-5-20251001', { price: PRICE, maxTokens });
+const sonnet = ModelSpec.anthropic('claude-sonnet-4-6', { price: { inputPerMillion: 3, outputPerMillion: 15 } });
+const nova = ModelSpec.openAi('gpt-4.1-2025-04-14', { price: PRICE });
 
-const PRODUCTION: ProductionProps = {
+const PRODUCTION: ProductionEnvironmentOptions = {
   model: sonnet,
   fallbacks: [nova],
   modelPolicy: { attempts: 3, breakerOpen: Duration.seconds(20) },
@@ -18,7 +25,7 @@ const PRODUCTION: ProductionProps = {
   taskRetention: Duration.days(14),
   budgets: Budgets.perDay({ agent: 50 }),
 };
-const production = () => Environment.production(PRODUCTION);
+const production = () => AgentEnvironment.production(PRODUCTION);
 const REASON = 'staging runs on sanitized copies that nobody misses';
 
 describe('production', () => {
@@ -37,13 +44,13 @@ describe('production', () => {
 describe('workers that are kept ready', () => {
   test('are two where users are, and none where the agent is built', () => {
     expect(production().standbyWorkers).toBe(2);
-    expect(Environment.staging(production()).standbyWorkers).toBe(2);
-    expect(Environment.development({ model: haiku(), limits: { maxCost: 0.02 } }).standbyWorkers).toBe(0);
-    expect(Environment.production({ ...PRODUCTION, standbyWorkers: 0 }).standbyWorkers).toBe(0);
+    expect(AgentEnvironment.staging(production()).standbyWorkers).toBe(2);
+    expect(AgentEnvironment.development({ model: haiku(), limits: { maxCost: 0.02 } }).standbyWorkers).toBe(0);
+    expect(AgentEnvironment.production({ ...PRODUCTION, standbyWorkers: 0 }).standbyWorkers).toBe(0);
   });
 
   test.each([1, -1, 2.5])('are refused to be %p in production', (standbyWorkers) => {
-    expect(() => Environment.production({ ...PRODUCTION, standbyWorkers })).toThrow(
+    expect(() => AgentEnvironment.production({ ...PRODUCTION, standbyWorkers })).toThrow(
       /StandbyWorkers: standbyWorkers of production is .*: expected 0, or a whole number of 2 or more/,
     );
   });
@@ -51,7 +58,7 @@ describe('workers that are kept ready', () => {
 
 describe('development', () => {
   test('has a model and limits of its own, leaves nothing behind, and runs no tool for real', () => {
-    expect(Environment.development({ model: haiku(), limits: { maxCost: 0.02 } })).toMatchObject({
+    expect(AgentEnvironment.development({ model: haiku(), limits: { maxCost: 0.02 } })).toMatchObject({
       name: 'development',
       limits: { maxCost: 0.02 },
       removalPolicy: RemovalPolicy.DESTROY,
@@ -63,7 +70,7 @@ describe('development', () => {
   });
 
   test('refuses to be without a most that a task may cost', () => {
-    expect(() => Environment.development({ model: haiku(), limits: { maxToolCalls: 5 } })).toThrow(
+    expect(() => AgentEnvironment.development({ model: haiku(), limits: { maxToolCalls: 5 } })).toThrow(
       /DevelopmentUnbounded: limits of development do not hold maxCost/,
     );
   });
@@ -85,7 +92,7 @@ describe('the behavior of an environment', () => {
     expect(inProduction.model).toBe(sonnet);
     expect(inProduction.fallbacks).toEqual([nova]);
     expect(inProduction.limits).toEqual(PRODUCTION.limits);
-    const inDevelopment = Environment.development({
+    const inDevelopment = AgentEnvironment.development({
       model: haiku(),
       limits: { maxCost: 0.02 },
       liveTools: ['search'],
@@ -103,27 +110,27 @@ describe('the behavior of an environment', () => {
 
 describe('staging', () => {
   test('is production, when nothing is said', () => {
-    const staging = Environment.staging(production());
+    const staging = AgentEnvironment.staging(production());
     expect(staging).toMatchObject({ name: 'staging', deletionProtection: true, accepted: {} });
     expect(staging.behavior(agentFolder()).limits).toEqual(PRODUCTION.limits);
   });
 
   test('may say again what production says', () => {
     const again = { fallbacks: [nova], limits: { maxDuration: Duration.seconds(120) }, tools: ['search', 'search'] };
-    const { limits, tools } = Environment.staging(production(), again);
+    const { limits, tools } = AgentEnvironment.staging(production(), again);
     expect(limits.maxDuration?.toSeconds()).toBe(120);
     expect(tools).toEqual(['search']);
   });
 
   test('refuses what differs, with both values', () => {
-    expect(() => Environment.staging(production(), { limits: { maxCost: 0.1 } })).toThrow(
+    expect(() => AgentEnvironment.staging(production(), { limits: { maxCost: 0.1 } })).toThrow(
       /^StagingDiffers: limits\.maxCost is 0\.1 in staging and 0\.25 in production: expected staging to be what production is/,
     );
   });
 
   test('takes what is accepted with a reason, and remembers it', () => {
     const accept = { removalPolicy: REASON, deletionProtection: REASON, limits: REASON };
-    const staging = Environment.staging(production(), {
+    const staging = AgentEnvironment.staging(production(), {
       removalPolicy: RemovalPolicy.DESTROY,
       deletionProtection: false,
       limits: { maxCost: 0.1 },
@@ -134,28 +141,28 @@ describe('staging', () => {
   });
 
   test('refuses an acceptance of what does not differ', () => {
-    expect(() => Environment.staging(production(), { accept: { logLevel: REASON } })).toThrow(
+    expect(() => AgentEnvironment.staging(production(), { accept: { logLevel: REASON } })).toThrow(
       /StaleAcceptance: accept of staging names "logLevel", which does not differ/,
     );
   });
 
   test('refuses an acceptance of a setting by half of its name', () => {
     const props = { limits: { maxCost: 0.1 }, accept: { 'limits.max': REASON } };
-    expect(() => Environment.staging(production(), props)).toThrow(/StagingDiffers: limits\.maxCost/);
+    expect(() => AgentEnvironment.staging(production(), props)).toThrow(/StagingDiffers: limits\.maxCost/);
   });
 
   test('refuses a reason that gives none', () => {
     const props = { limits: { maxCost: 0.1 }, accept: { 'limits.maxCost': 'because      ' } };
-    expect(() => Environment.staging(production(), props)).toThrow(/AcceptanceReason: .*limits\.maxCost/);
+    expect(() => AgentEnvironment.staging(production(), props)).toThrow(/AcceptanceReason: .*limits\.maxCost/);
   });
 
   test('refuses to stand for anything but production', () => {
-    const development = Environment.development({ model: haiku(), limits: { maxCost: 0.02 } });
-    expect(() => Environment.staging(development)).toThrow(/InvalidStagingBase: .*"development"/);
+    const development = AgentEnvironment.development({ model: haiku(), limits: { maxCost: 0.02 } });
+    expect(() => AgentEnvironment.staging(development)).toThrow(/InvalidStagingBase: .*"development"/);
   });
 
   /** Each way to differ: what to say, and the settings by which the difference is called. */
-  const WAYS: readonly { readonly props: StagingProps; readonly names: readonly string[] }[] = [
+  const WAYS: readonly { readonly props: StagingEnvironmentOptions; readonly names: readonly string[] }[] = [
     { props: { model: haiku() }, names: ['model.id', 'model.price.inputPerMillion', 'model.price.outputPerMillion'] },
     { props: { fallbacks: [haiku()] }, names: ['fallbacks.0.id', 'fallbacks.0.provider', 'fallbacks.0.secret'] },
     { props: { modelPolicy: { attempts: 1 } }, names: ['modelPolicy.attempts'] },
@@ -188,12 +195,12 @@ describe('staging', () => {
       ...Object.assign({}, ...ways.map(({ props }) => props)),
       limits: Object.assign({}, ...ways.map(({ props }) => props.limits)),
       modelPolicy: Object.assign({}, ...ways.map(({ props }) => props.modelPolicy)),
-    } as StagingProps,
+    } as StagingEnvironmentOptions,
   }));
 
-  const refusal = (props: StagingProps): string => {
+  const refusal = (props: StagingEnvironmentOptions): string => {
     try {
-      Environment.staging(production(), props);
+      AgentEnvironment.staging(production(), props);
     } catch (error) {
       return String(error);
     }
@@ -202,7 +209,7 @@ describe('staging', () => {
 
   test('there is a way to differ in every setting that it can be given', () => {
     const settings = new Set(WAYS.flatMap(({ props }) => Object.keys(props)));
-    const all: Record<keyof Omit<StagingProps, 'accept'>, true> = {
+    const all: Record<keyof Omit<StagingEnvironmentOptions, 'accept'>, true> = {
       model: true,
       fallbacks: true,
       modelPolicy: true,
@@ -236,7 +243,7 @@ describe('staging', () => {
     fc.assert(
       fc.property(several, fc.nat(), ({ props, names }, pick) => {
         const accept = Object.fromEntries(names.map((name) => [name, REASON]));
-        expect(Environment.staging(production(), { ...props, accept }).accepted).toEqual(accept);
+        expect(AgentEnvironment.staging(production(), { ...props, accept }).accepted).toEqual(accept);
         const forgotten = names[pick % names.length] as string;
         const { [forgotten]: _, ...rest } = accept;
         expect(refusal({ ...props, accept: rest })).toContain(`StagingDiffers: ${forgotten} is `);

@@ -20,7 +20,7 @@ export interface OpenAiServiceAccountOptions {
   readonly project: string;
 
   /**
-   * Lets each key expire by itself, for organizations that ask for it: longer than `every` and `gracePeriod` together, or
+   * Lets each key expire by itself, for organizations that ask for it: longer than `interval` and `gracePeriod` together, or
    * a late rotation leaves the workers without a key. At most 365 days.
    *
    * @default - keys do not expire; they are deleted when their grace period is over
@@ -40,13 +40,13 @@ export interface KeyPoolOptions {
 }
 
 /** What a strategy is built into. */
-export interface RotationContext {
-  readonly every: Duration;
+export interface ApiKeyRotationContext {
+  readonly interval: Duration;
   readonly gracePeriod: Duration;
 }
 
 /** What a strategy comes to. */
-export interface RotationConfig {
+export interface ApiKeyRotationConfig {
   /** JSON for the rotation function. */
   readonly settings: string;
   /** Secrets that the rotation function reads. */
@@ -58,12 +58,12 @@ export interface RotationConfig {
 }
 
 /** Where the new keys of a secret come from. */
-export abstract class Rotation {
+export abstract class ApiKeyRotation {
   /**
    * A new service account in an OpenAI project for each rotation. Its key is tried and becomes current; the service
    * account before it is deleted when the grace period is over.
    */
-  static openAiServiceAccount(options: OpenAiServiceAccountOptions): Rotation {
+  static openAiServiceAccount(options: OpenAiServiceAccountOptions): ApiKeyRotation {
     return new OpenAiServiceAccount(options);
   }
 
@@ -71,7 +71,7 @@ export abstract class Rotation {
    * Keys that people made in advance, for providers that let no program make any (Anthropic: keys are made in the
    * console). Each rotation takes the next one of the list; people revoke the old ones and add new ones at the end.
    */
-  static keyPool(options: KeyPoolOptions): Rotation {
+  static keyPool(options: KeyPoolOptions): ApiKeyRotation {
     return new KeyPool(options);
   }
 
@@ -80,22 +80,22 @@ export abstract class Rotation {
    * (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html). It gets the
    * permission for them; alarms and the watch over the secret's age are made as for the others.
    */
-  static custom(handler: IFunction): Rotation {
+  static custom(handler: IFunction): ApiKeyRotation {
     return new CustomRotation(handler);
   }
 
   /** Checks the options. */
-  abstract bind(scope: Construct, context: RotationContext): RotationConfig;
+  abstract bind(scope: Construct, context: ApiKeyRotationContext): ApiKeyRotationConfig;
 }
 
 const MAX_EXPIRY = Duration.days(365);
 
-class OpenAiServiceAccount extends Rotation {
+class OpenAiServiceAccount extends ApiKeyRotation {
   constructor(private readonly options: OpenAiServiceAccountOptions) {
     super();
   }
 
-  bind(scope: Construct, { every, gracePeriod }: RotationContext): RotationConfig {
+  bind(scope: Construct, { interval, gracePeriod }: ApiKeyRotationContext): ApiKeyRotationConfig {
     const { adminSecret, baseUrl, keyExpiry, project } = this.options;
     if (project.trim() === '') {
       throw laneError(
@@ -105,13 +105,13 @@ class OpenAiServiceAccount extends Rotation {
       );
     }
     if (keyExpiry !== undefined) {
-      const least = every.toSeconds() + gracePeriod.toSeconds();
+      const least = interval.toSeconds() + gracePeriod.toSeconds();
       const seconds = keyExpiry.toSeconds();
       if (!(seconds > least && seconds <= MAX_EXPIRY.toSeconds())) {
         throw laneError(
           scope,
           'RotationKeyExpiry',
-          `rotation: keyExpiry is ${keyExpiry.toHumanString()}, expected more than every and gracePeriod together (${Duration.seconds(least).toHumanString()}) and at most ${MAX_EXPIRY.toHumanString()}; rotate more often, or leave it out`,
+          `rotation: keyExpiry is ${keyExpiry.toHumanString()}, expected more than interval and gracePeriod together (${Duration.seconds(least).toHumanString()}) and at most ${MAX_EXPIRY.toHumanString()}; rotate more often, or leave it out`,
         );
       }
     }
@@ -127,12 +127,12 @@ class OpenAiServiceAccount extends Rotation {
   }
 }
 
-class KeyPool extends Rotation {
+class KeyPool extends ApiKeyRotation {
   constructor(private readonly options: KeyPoolOptions) {
     super();
   }
 
-  bind(): RotationConfig {
+  bind(): ApiKeyRotationConfig {
     const { poolSecret, test } = this.options;
     const settings: RotationSettings = {
       strategy: 'key_pool',
@@ -143,12 +143,12 @@ class KeyPool extends Rotation {
   }
 }
 
-class CustomRotation extends Rotation {
+class CustomRotation extends ApiKeyRotation {
   constructor(private readonly handler: IFunction) {
     super();
   }
 
-  bind(): RotationConfig {
+  bind(): ApiKeyRotationConfig {
     const settings: RotationSettings = { strategy: 'custom' };
     return { settings: JSON.stringify(settings), reads: [], runsDry: false, handler: this.handler };
   }

@@ -5,12 +5,12 @@ import { acknowledgeWildcard, laneError } from '../common';
 import { type ModelSettings, modelSchema } from '../contract';
 import { checkAnthropicId, checkBedrockId, checkCompatibleId, checkOpenAiId, profiledModel } from './model-ids';
 import type {
-  AnthropicModelProps,
-  BedrockModelProps,
-  ModelProps,
-  OpenAiCompatibleModelProps,
-  OpenAiModelProps,
-} from './model-props';
+  AnthropicModelOptions,
+  BedrockModelOptions,
+  ModelOptions,
+  OpenAiCompatibleModelOptions,
+  OpenAiModelOptions,
+} from './model-options';
 import { INVOKE_MODEL_ACTIONS } from './perms';
 
 /** What is a provider's own, and the name of the factory for messages. */
@@ -19,7 +19,7 @@ interface Kind extends Pick<ModelSettings, 'provider' | 'secret' | 'baseUrl' | '
 }
 
 /** A model pinned to one snapshot: the same id means the same model for as long as the release exists. */
-export class Model {
+export class ModelSpec {
   /**
    * A model of Amazon Bedrock. It needs no secret: the worker's role is allowed to call it.
    *
@@ -27,11 +27,11 @@ export class Model {
    * (`eu.anthropic.claude-sonnet-4-5-20250929-v1:0`), with its version. ARNs are refused: they name an account, and the
    * release must be the same in each.
    */
-  static bedrock(pinnedId: string, props: BedrockModelProps): Model {
+  static bedrock(pinnedId: string, props: BedrockModelOptions): ModelSpec {
     checkBedrockId(pinnedId);
     refuseTokens(pinnedId, { region: props.region });
-    return new Model(pinnedId, props, {
-      factory: 'Model.bedrock',
+    return new ModelSpec(pinnedId, props, {
+      factory: 'ModelSpec.bedrock',
       provider: 'bedrock',
       region: props.region,
     });
@@ -43,11 +43,11 @@ export class Model {
    * @param pinnedId an id with a date (`…-YYYYMMDD`), or one without from the 4.6 generation on, which Anthropic
    * documents as pinned. Aliases that move (`…-latest`, and dateless ids of earlier generations) are refused.
    */
-  static anthropic(pinnedId: string, props: AnthropicModelProps): Model {
+  static anthropic(pinnedId: string, props: AnthropicModelOptions): ModelSpec {
     checkAnthropicId(pinnedId);
     refuseTokens(pinnedId, { secretName: props.secretName });
-    return new Model(pinnedId, props, {
-      factory: 'Model.anthropic',
+    return new ModelSpec(pinnedId, props, {
+      factory: 'ModelSpec.anthropic',
       provider: 'anthropic',
       secret: props.secretName ?? 'anthropic',
     });
@@ -58,11 +58,11 @@ export class Model {
    *
    * @param pinnedId an id with a date (`…-YYYY-MM-DD`), or a model tuned on one (`ft:…`). Aliases that move are refused.
    */
-  static openAi(pinnedId: string, props: OpenAiModelProps): Model {
+  static openAi(pinnedId: string, props: OpenAiModelOptions): ModelSpec {
     checkOpenAiId(pinnedId);
     refuseTokens(pinnedId, { secretName: props.secretName });
-    return new Model(pinnedId, props, {
-      factory: 'Model.openAi',
+    return new ModelSpec(pinnedId, props, {
+      factory: 'ModelSpec.openAi',
       provider: 'openai',
       secret: props.secretName ?? 'openai',
     });
@@ -73,7 +73,7 @@ export class Model {
    *
    * @param pinnedId as the endpoint knows it. Whether it always means the same model is up to whoever runs the endpoint.
    */
-  static openAiCompatible(pinnedId: string, props: OpenAiCompatibleModelProps): Model {
+  static openAiCompatible(pinnedId: string, props: OpenAiCompatibleModelOptions): ModelSpec {
     checkCompatibleId(pinnedId);
     refuseTokens(pinnedId, { baseUrl: props.baseUrl, secretName: props.secretName });
     if (props.secretName !== undefined && !/^https:/i.test(props.baseUrl)) {
@@ -83,8 +83,8 @@ export class Model {
         `baseUrl of model "${pinnedId}" is ${props.baseUrl}, and its key is in the secret "${props.secretName}": expected https, for the key would travel in the clear; use https, or leave secretName out if the endpoint takes no key`,
       );
     }
-    return new Model(pinnedId, props, {
-      factory: 'Model.openAiCompatible',
+    return new ModelSpec(pinnedId, props, {
+      factory: 'ModelSpec.openAiCompatible',
       provider: 'openai_compatible',
       baseUrl: props.baseUrl,
       secret: props.secretName,
@@ -98,7 +98,7 @@ export class Model {
   /** @internal */
   readonly _settings: ModelSettings;
 
-  private constructor(id: string, props: ModelProps, { factory, ...kind }: Kind) {
+  private constructor(id: string, props: ModelOptions, { factory, ...kind }: Kind) {
     const timeout = props.timeout ?? Duration.seconds(60);
     refuseTokens(id, {
       'price.inputPerMillion': props.price.inputPerMillion,

@@ -11,7 +11,7 @@ export interface PriorityShares {
 }
 
 /** A worker on Lambda. Give either `entry` or `code`. */
-export interface LambdaWorkerProps {
+export interface LambdaWorkerOptions {
   /**
    * Module whose default export is the agent (`export default defineAgent({ … })`), relative to the directory that the
    * app is run in. Bundled at synth with the library's worker and all it imports, the AWS SDK included.
@@ -32,7 +32,7 @@ export interface LambdaWorkerProps {
   readonly handler?: string;
 
   /** @default 1024 MiB */
-  readonly memory?: Size;
+  readonly memorySize?: Size;
 
   /**
    * Longest that one invocation may work on a task, at most 15 minutes. A task that takes longer, within the limits of its

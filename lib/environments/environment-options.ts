@@ -1,13 +1,13 @@
 import type { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Budgets, RateLimit } from '../limits';
-import type { Model, ModelPolicy, TaskLimits } from '../release';
+import type { ModelPolicy, ModelSpec, TaskLimits } from '../release';
 import type { LogLevel } from './log-level';
 
 /** What any environment may say. */
-export interface EnvironmentOptions {
+export interface AgentEnvironmentOptions {
   /** Asked in this order when the model does not answer; at most 4. @default the task waits for its model */
-  readonly fallbacks?: Model[];
+  readonly fallbacks?: ModelSpec[];
   /** When to try again, when to turn to the next model, and when to leave one out. @default see {@link ModelPolicy} */
   readonly modelPolicy?: ModelPolicy;
   /**
@@ -36,17 +36,17 @@ export interface EnvironmentOptions {
   readonly budgets?: Budgets;
 }
 
-export interface ProductionProps extends EnvironmentOptions {
+export interface ProductionEnvironmentOptions extends AgentEnvironmentOptions {
   /** Pinned model. */
-  readonly model: Model;
+  readonly model: ModelSpec;
   /** Budget of one task. @default see {@link TaskLimits} */
   readonly limits?: TaskLimits;
 }
 
 /** Where staging differs from production. Each difference must be accepted; what is left out is as in production. */
-export interface StagingProps extends EnvironmentOptions {
+export interface StagingEnvironmentOptions extends AgentEnvironmentOptions {
   /** @default production's */
-  readonly model?: Model;
+  readonly model?: ModelSpec;
   /** Each limit that is left out is production's. @default production's */
   readonly limits?: TaskLimits;
   /** Tools that run for real; in place of each other one its sandbox runs. @default production's: all */
@@ -65,9 +65,9 @@ export interface StagingProps extends EnvironmentOptions {
   readonly accept?: { readonly [setting: string]: string };
 }
 
-export interface DevelopmentProps extends EnvironmentOptions {
+export interface DevelopmentEnvironmentOptions extends AgentEnvironmentOptions {
   /** Pinned model: a cheap one. */
-  readonly model: Model;
+  readonly model: ModelSpec;
   /** Budget of one task; `maxCost` must be among them. Development is where agents run away. */
   readonly limits: TaskLimits;
   /**

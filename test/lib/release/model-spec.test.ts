@@ -1,11 +1,11 @@
 import { App, Aws, Duration, Lazy, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Model } from '../../../lib/release';
+import { ModelSpec } from '../../../lib/release';
 
 const price = { inputPerMillion: 3, outputPerMillion: 15 };
 
-describe('Model.anthropic', () => {
+describe('ModelSpec.anthropic', () => {
   test.each([
     'claude-sonnet-4-5-20250929',
     'claude-haiku-4-5-20251001',
@@ -17,7 +17,7 @@ describe('Model.anthropic', () => {
     'claude-sonnet-5',
     'claude-opus-5-1',
   ])('takes the pinned id %s', (id) => {
-    expect(Model.anthropic(id, { price })._settings).toEqual({
+    expect(ModelSpec.anthropic(id, { price })._settings).toEqual({
       provider: 'anthropic',
       id,
       secret: 'anthropic',
@@ -46,13 +46,13 @@ describe('Model.anthropic', () => {
     'Claude-Sonnet-4-6',
     '',
   ])('refuses %j, which is not pinned', (id) => {
-    expect(() => Model.anthropic(id, { price })).toThrow(
+    expect(() => ModelSpec.anthropic(id, { price })).toThrow(
       new RegExp(`^FloatingModel: model id "${id}" is not pinned: expected an id with a date`),
     );
   });
 
   test('keeps what it is told', () => {
-    const model = Model.anthropic('claude-sonnet-4-6', {
+    const model = ModelSpec.anthropic('claude-sonnet-4-6', {
       price,
       maxTokens: 200,
       temperature: 0,
@@ -72,49 +72,49 @@ describe('Model.anthropic', () => {
     [{ price: { inputPerMillion: -1, outputPerMillion: 1 } }, 'price.inputPerMillion'],
     [{ price: { inputPerMillion: 1, outputPerMillion: Number.NaN } }, 'price.outputPerMillion'],
   ])('refuses %j', (props, path) => {
-    expect(() => Model.anthropic('claude-sonnet-4-6', { price, ...props })).toThrow(
+    expect(() => ModelSpec.anthropic('claude-sonnet-4-6', { price, ...props })).toThrow(
       new RegExp(`InvalidModel: settings of model "claude-sonnet-4-6" are not valid: ${path}: `),
     );
   });
 
   test('refuses tokens wherever they stand', () => {
     const number = Lazy.number({ produce: () => 1 });
-    expect(() => Model.anthropic(Aws.STACK_NAME, { price })).toThrow(/UnresolvedModel: model id is a token/);
-    expect(() => Model.anthropic('claude-sonnet-4-6', { price, secretName: Aws.STACK_NAME })).toThrow(
+    expect(() => ModelSpec.anthropic(Aws.STACK_NAME, { price })).toThrow(/UnresolvedModel: model id is a token/);
+    expect(() => ModelSpec.anthropic('claude-sonnet-4-6', { price, secretName: Aws.STACK_NAME })).toThrow(
       /UnresolvedModel: secretName of model "claude-sonnet-4-6" is a token/,
     );
-    expect(() => Model.anthropic('claude-sonnet-4-6', { price: { ...price, inputPerMillion: number } })).toThrow(
+    expect(() => ModelSpec.anthropic('claude-sonnet-4-6', { price: { ...price, inputPerMillion: number } })).toThrow(
       /UnresolvedModel: price\.inputPerMillion of/,
     );
-    expect(() => Model.anthropic('claude-sonnet-4-6', { price, maxTokens: number })).toThrow(
+    expect(() => ModelSpec.anthropic('claude-sonnet-4-6', { price, maxTokens: number })).toThrow(
       /UnresolvedModel: maxTokens of/,
     );
-    expect(() => Model.anthropic('claude-sonnet-4-6', { price, temperature: number })).toThrow(
+    expect(() => ModelSpec.anthropic('claude-sonnet-4-6', { price, temperature: number })).toThrow(
       /UnresolvedModel: temperature of/,
     );
-    expect(() => Model.anthropic('claude-sonnet-4-6', { price, timeout: Duration.seconds(number) })).toThrow(
+    expect(() => ModelSpec.anthropic('claude-sonnet-4-6', { price, timeout: Duration.seconds(number) })).toThrow(
       /UnresolvedModel: timeout of/,
     );
   });
 });
 
-describe('Model.openAi', () => {
+describe('ModelSpec.openAi', () => {
   test.each(['gpt-5-mini-2025-08-07', 'gpt-4.1-2025-04-14', 'o3-2025-04-16', 'ft:gpt-4o-2024-08-06:org::a1b2'])(
     'takes the pinned id %s',
     (id) => {
-      expect(Model.openAi(id, { price })._settings).toMatchObject({ provider: 'openai', id, secret: 'openai' });
+      expect(ModelSpec.openAi(id, { price })._settings).toMatchObject({ provider: 'openai', id, secret: 'openai' });
     },
   );
 
   test.each(['gpt-5', 'gpt-4o', 'chatgpt-4o-latest', 'gpt-5-2025-13-07', 'gpt-5-20250807', 'ft:gpt-4o:org::a1b2', ''])(
     'refuses %j, which is not pinned',
     (id) => {
-      expect(() => Model.openAi(id, { price })).toThrow(`FloatingModel: model id "${id}" is not pinned`);
+      expect(() => ModelSpec.openAi(id, { price })).toThrow(`FloatingModel: model id "${id}" is not pinned`);
     },
   );
 });
 
-describe('Model.bedrock', () => {
+describe('ModelSpec.bedrock', () => {
   test.each([
     'amazon.nova-pro-v1:0',
     'anthropic.claude-opus-4-6-v1',
@@ -123,7 +123,7 @@ describe('Model.bedrock', () => {
     'us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0',
     'global.anthropic.claude-opus-4-6-v1',
   ])('takes the pinned id %s, and needs no secret', (id) => {
-    const model = Model.bedrock(id, { price });
+    const model = ModelSpec.bedrock(id, { price });
     expect(model._settings).toMatchObject({ provider: 'bedrock', id });
     expect(model.secretName).toBeUndefined();
   });
@@ -134,10 +134,10 @@ describe('Model.bedrock', () => {
     'claude-sonnet-4-6',
     'arn:aws:bedrock:eu-west-1::foundation-model/a.b-v1:0',
   ])('refuses %j, which has no version', (id) => {
-    expect(() => Model.bedrock(id, { price })).toThrow(`FloatingModel: model id "${id}" is not pinned`);
+    expect(() => ModelSpec.bedrock(id, { price })).toThrow(`FloatingModel: model id "${id}" is not pinned`);
   });
 
-  function policyFor(model: Model): unknown[] {
+  function policyFor(model: ModelSpec): unknown[] {
     const stack = new Stack(new App(), 'Stack', { env: { account: '123456789012', region: 'eu-west-1' } });
     model.grantInvoke(stack, new Role(stack, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') }));
     const policies = Object.values(Template.fromStack(stack).findResources('AWS::IAM::Policy'));
@@ -147,7 +147,7 @@ describe('Model.bedrock', () => {
   const arn = (rest: string) => ({ 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, `:bedrock:${rest}`]] });
 
   test('lets the role call this model, in its region, and nothing else', () => {
-    expect(policyFor(Model.bedrock('amazon.nova-pro-v1:0', { price, region: 'eu-north-1' }))).toEqual([
+    expect(policyFor(ModelSpec.bedrock('amazon.nova-pro-v1:0', { price, region: 'eu-north-1' }))).toEqual([
       {
         Action: 'bedrock:InvokeModel',
         Effect: 'Allow',
@@ -158,7 +158,7 @@ describe('Model.bedrock', () => {
 
   test('lets the role call the model behind an inference profile through that profile alone', () => {
     const profile = arn('eu-west-1:123456789012:inference-profile/eu.amazon.nova-pro-v1:0');
-    expect(policyFor(Model.bedrock('eu.amazon.nova-pro-v1:0', { price }))).toEqual([
+    expect(policyFor(ModelSpec.bedrock('eu.amazon.nova-pro-v1:0', { price }))).toEqual([
       { Action: 'bedrock:InvokeModel', Effect: 'Allow', Resource: profile },
       {
         Action: 'bedrock:InvokeModel',
@@ -170,34 +170,36 @@ describe('Model.bedrock', () => {
   });
 
   test('grants nothing for a model that is called by a key', () => {
-    expect(policyFor(Model.anthropic('claude-sonnet-4-6', { price }))).toEqual([]);
+    expect(policyFor(ModelSpec.anthropic('claude-sonnet-4-6', { price }))).toEqual([]);
   });
 });
 
-describe('Model.openAiCompatible', () => {
+describe('ModelSpec.openAiCompatible', () => {
   const baseUrl = 'https://models.example.com/v1';
 
   test('takes whatever the endpoint calls its model, with a key or without', () => {
-    expect(Model.openAiCompatible('qwen3-32b', { price, baseUrl })._settings).toMatchObject({
+    expect(ModelSpec.openAiCompatible('qwen3-32b', { price, baseUrl })._settings).toMatchObject({
       provider: 'openai_compatible',
       baseUrl,
     });
-    expect(Model.openAiCompatible('qwen3-32b', { price, baseUrl, secretName: 'own' }).secretName).toBe('own');
-    expect(Model.openAiCompatible('qwen3-32b', { price, baseUrl: 'http://10.0.0.7/v1' }).secretName).toBeUndefined();
+    expect(ModelSpec.openAiCompatible('qwen3-32b', { price, baseUrl, secretName: 'own' }).secretName).toBe('own');
+    expect(
+      ModelSpec.openAiCompatible('qwen3-32b', { price, baseUrl: 'http://10.0.0.7/v1' }).secretName,
+    ).toBeUndefined();
   });
 
   test('refuses to send a key in the clear', () => {
     expect(() =>
-      Model.openAiCompatible('qwen3-32b', { price, baseUrl: 'http://models.example.com/v1', secretName: 'own' }),
+      ModelSpec.openAiCompatible('qwen3-32b', { price, baseUrl: 'http://models.example.com/v1', secretName: 'own' }),
     ).toThrow(/^InsecureModel: baseUrl of model "qwen3-32b" is http:/);
   });
 
   test.each(['', 'latest', 'qwen:latest'])('refuses the id %j', (id) => {
-    expect(() => Model.openAiCompatible(id, { price, baseUrl })).toThrow(/FloatingModel/);
+    expect(() => ModelSpec.openAiCompatible(id, { price, baseUrl })).toThrow(/FloatingModel/);
   });
 
   test('refuses a baseUrl that is none', () => {
-    expect(() => Model.openAiCompatible('qwen3-32b', { price, baseUrl: 'models' })).toThrow(
+    expect(() => ModelSpec.openAiCompatible('qwen3-32b', { price, baseUrl: 'models' })).toThrow(
       /InvalidModel: settings of model "qwen3-32b" are not valid: baseUrl: /,
     );
   });

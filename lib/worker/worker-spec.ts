@@ -2,15 +2,15 @@ import type { Construct } from 'constructs';
 import type { WorkerDescription } from '../release';
 import type { AgentWorker } from './agent-worker';
 import { describeFargateWorker, FargateWorker } from './fargate/fargate-worker';
-import type { FargateWorkerProps } from './fargate/fargate-worker-props';
+import type { FargateWorkerOptions } from './fargate/fargate-worker-options';
 import { describeLambdaWorker, LambdaWorker } from './lambda-worker';
-import type { LambdaWorkerProps } from './lambda-worker-props';
+import type { LambdaWorkerOptions } from './lambda-worker-options';
 import type { WorkerContext } from './worker-context';
 
 /** What runs an agent's tasks. Described first, for the release; bound into the stack afterwards. */
-export abstract class Worker {
+export abstract class WorkerSpec {
   /** A Lambda function: steps of up to 15 minutes, tasks of up to 12 hours, nothing to pay when idle. */
-  static lambda(props: LambdaWorkerProps): Worker {
+  static lambda(props: LambdaWorkerOptions): WorkerSpec {
     return new LambdaKind(props);
   }
 
@@ -18,7 +18,7 @@ export abstract class Worker {
    * Containers on Fargate, scaled by what waits and what is in work, from none and to none: steps of up to 12 hours, agents in
    * any language, and many tasks at once in each container.
    */
-  static fargate(props: FargateWorkerProps): Worker {
+  static fargate(props: FargateWorkerOptions): WorkerSpec {
     return new FargateKind(props);
   }
 
@@ -29,8 +29,8 @@ export abstract class Worker {
   abstract bind(scope: Construct, id: string, context: WorkerContext): AgentWorker;
 }
 
-class LambdaKind extends Worker {
-  constructor(private readonly props: LambdaWorkerProps) {
+class LambdaKind extends WorkerSpec {
+  constructor(private readonly props: LambdaWorkerOptions) {
     super();
   }
 
@@ -43,8 +43,8 @@ class LambdaKind extends Worker {
   }
 }
 
-class FargateKind extends Worker {
-  constructor(private readonly props: FargateWorkerProps) {
+class FargateKind extends WorkerSpec {
+  constructor(private readonly props: FargateWorkerOptions) {
     super();
   }
 

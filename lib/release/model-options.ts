@@ -9,7 +9,7 @@ export interface ModelPrice {
 }
 
 /** What every model is told. */
-export interface ModelProps {
+export interface ModelOptions {
   readonly price: ModelPrice;
   /** Longest answer, in tokens. @default 4096 */
   readonly maxTokens?: number;
@@ -19,23 +19,23 @@ export interface ModelProps {
   readonly timeout?: Duration;
 }
 
-export interface AnthropicModelProps extends ModelProps {
+export interface AnthropicModelOptions extends ModelOptions {
   /** Name, as handed to the service, of the secret that holds the API key. @default anthropic */
   readonly secretName?: string;
 }
 
-export interface OpenAiModelProps extends ModelProps {
+export interface OpenAiModelOptions extends ModelOptions {
   /** Name, as handed to the service, of the secret that holds the API key. @default openai */
   readonly secretName?: string;
 }
 
 /** There is no secret: the worker's role may call the model. */
-export interface BedrockModelProps extends ModelProps {
+export interface BedrockModelOptions extends ModelOptions {
   /** Region whose endpoint is asked. @default the stack's */
   readonly region?: string;
 }
 
-export interface OpenAiCompatibleModelProps extends ModelProps {
+export interface OpenAiCompatibleModelOptions extends ModelOptions {
   /** Where the API begins, for example `https://models.example.com/v1`. Plain http is for endpoints that take no key. */
   readonly baseUrl: string;
   /** Name, as handed to the service, of the secret that holds the key. @default no key is sent */

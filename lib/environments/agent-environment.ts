@@ -2,7 +2,7 @@ import { Duration, RemovalPolicy, Token } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { laneError } from '../common';
 import type { Budgets, RateLimit } from '../limits';
-import { Behavior, type Model, type ModelPolicy, type TaskLimits } from '../release';
+import { Behavior, type ModelPolicy, type ModelSpec, type TaskLimits } from '../release';
 import {
   type Accepted,
   checkReasons,
@@ -12,7 +12,11 @@ import {
   staleAcceptance,
   unaccepted,
 } from './acceptance';
-import type { DevelopmentProps, ProductionProps, StagingProps } from './environment-props';
+import type {
+  DevelopmentEnvironmentOptions,
+  ProductionEnvironmentOptions,
+  StagingEnvironmentOptions,
+} from './environment-options';
 import { LogLevel } from './log-level';
 import { differencesOf, type Profile, profileOf } from './profile';
 import type { StagedService } from './staged-service';
@@ -28,8 +32,8 @@ export interface EnvironmentBehaviorOptions {
 
 /** What an environment says, every default filled in but those that depend on the agent. */
 interface ResolvedEnvironment {
-  readonly model: Model;
-  readonly fallbacks: Model[];
+  readonly model: ModelSpec;
+  readonly fallbacks: ModelSpec[];
   readonly modelPolicy: ModelPolicy;
   readonly limits: TaskLimits;
   /** Undefined: all. */
@@ -58,10 +62,10 @@ interface ResolvedEnvironment {
  *
  * An environment is the truth about what it says: a service in it that says otherwise is refused.
  */
-export class Environment {
+export class AgentEnvironment {
   /** What users meet. */
-  static production(props: ProductionProps): Environment {
-    return new Environment('production', {
+  static production(props: ProductionEnvironmentOptions): AgentEnvironment {
+    return new AgentEnvironment('production', {
       model: props.model,
       fallbacks: [...(props.fallbacks ?? [])],
       modelPolicy: props.modelPolicy ?? {},
@@ -86,20 +90,20 @@ export class Environment {
    * @throws LaneError for a setting that differs from production's and is not accepted, and for an acceptance of one that
    * does not differ. Settings of the services (`service.…`) are compared when the app is synthesized, if both are in it.
    */
-  static staging(production: Environment, props: StagingProps = {}): Environment {
+  static staging(production: AgentEnvironment, props: StagingEnvironmentOptions = {}): AgentEnvironment {
     if (production.name !== 'production') {
       throw laneError(
         undefined,
         'InvalidStagingBase',
-        `staging was made of environment "${production.name}": expected that of Environment.production, which it stands for`,
+        `staging was made of environment "${production.name}": expected that of AgentEnvironment.production, which it stands for`,
       );
     }
     const { accept = {}, limits, modelPolicy, fallbacks, ...others } = props;
     checkReasons(accept);
-    const staging = new Environment(
+    const staging = new AgentEnvironment(
       'staging',
       {
-        ...production.says,
+        ...production.settings,
         ...given(others),
         ...(fallbacks === undefined ? {} : { fallbacks: [...fallbacks] }),
         limits: { ...production.limits, ...given(limits ?? {}) },
@@ -121,7 +125,7 @@ export class Environment {
   }
 
   /** For those who build the agent: cheap, bounded, and without effect on what is real. */
-  static development(props: DevelopmentProps): Environment {
+  static development(props: DevelopmentEnvironmentOptions): AgentEnvironment {
     if (props.limits.maxCost === undefined) {
       throw laneError(
         undefined,
@@ -129,7 +133,7 @@ export class Environment {
         'limits of development do not hold maxCost: expected the most that one task may cost there, in US dollars, for an agent under work is one that runs away; add it, like 0.05',
       );
     }
-    return new Environment(DEVELOPMENT, {
+    return new AgentEnvironment(DEVELOPMENT, {
       model: props.model,
       fallbacks: [...(props.fallbacks ?? [])],
       modelPolicy: props.modelPolicy ?? {},
@@ -150,9 +154,9 @@ export class Environment {
   /** `production`, `staging` or `development`. */
   readonly name: string;
   /** Pinned model of all agents in the environment. */
-  readonly model: Model;
+  readonly model: ModelSpec;
   /** Asked in this order when the model does not answer. */
-  readonly fallbacks: Model[];
+  readonly fallbacks: ModelSpec[];
   readonly modelPolicy: ModelPolicy;
   /** Budget of one task. */
   readonly limits: TaskLimits;
@@ -176,20 +180,20 @@ export class Environment {
   /** Reasons by the names of the settings in which staging may differ from production. */
   readonly accepted: { readonly [setting: string]: string };
   /** @internal */
-  readonly _production: Environment | undefined;
+  readonly _production: AgentEnvironment | undefined;
   /** Agents that were built into the environment so far. @internal */
   readonly _services: StagedService[] = [];
-  private readonly says: ResolvedEnvironment;
+  private readonly settings: ResolvedEnvironment;
 
-  private constructor(name: string, says: ResolvedEnvironment, accepted: Accepted = {}, production?: Environment) {
+  private constructor(name: string, says: ResolvedEnvironment, accepted: Accepted = {}, production?: AgentEnvironment) {
     this.name = name;
-    this.says = { ...says, tools: sorted(says.tools), liveTools: sorted(says.liveTools) };
+    this.settings = { ...says, tools: sorted(says.tools), liveTools: sorted(says.liveTools) };
     this.model = says.model;
     this.fallbacks = says.fallbacks;
     this.modelPolicy = says.modelPolicy;
     this.limits = says.limits;
-    this.tools = this.says.tools;
-    this.liveTools = this.says.liveTools;
+    this.tools = this.settings.tools;
+    this.liveTools = this.settings.liveTools;
     this.logLevel = says.logLevel;
     this.logRetention = says.logRetention;
     this.taskRetention = says.taskRetention;
@@ -227,7 +231,7 @@ export class Environment {
 
   /** All that the environment says, by dotted names. @internal */
   _profile(): Profile {
-    const { model, fallbacks, budgets, ...others } = this.says;
+    const { model, fallbacks, budgets, ...others } = this.settings;
     return new Map([
       ...profileOf('model', model._settings),
       ...(fallbacks.length === 0

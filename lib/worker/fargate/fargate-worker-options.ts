@@ -2,7 +2,7 @@ import type { Duration, Size } from 'aws-cdk-lib';
 import type { ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import type { CpuArchitecture, ICluster } from 'aws-cdk-lib/aws-ecs';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { PriorityShares } from '../lambda-worker-props';
+import type { PriorityShares } from '../lambda-worker-options';
 import type { AgentImage } from './agent-image';
 import type { FargateCapacity } from './capacity';
 import type { FargateNetwork } from './network';
@@ -49,7 +49,7 @@ export interface FargateScaling {
  * A worker in containers on Fargate. Give either `image`, for an agent in a container of its own, in any language, or `entry`,
  * for a module that runs in the worker's own process.
  */
-export interface FargateWorkerProps {
+export interface FargateWorkerOptions {
   /**
    * Image of the agent: answers the HTTP protocol of docs/agent-protocol.openapi.json on localhost. The library's worker
    * runs in a container beside it: polls, holds leases, keeps the journal, limits, measures, drains.
@@ -81,7 +81,7 @@ export interface FargateWorkerProps {
   readonly cpu?: number;
 
   /** Of a worker; must be one that Fargate has with `cpu`. @default 1024 MiB */
-  readonly memory?: Size;
+  readonly memorySize?: Size;
 
   /** @default x86_64 */
   readonly architecture?: CpuArchitecture;
