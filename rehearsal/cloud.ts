@@ -129,6 +129,8 @@ export class RehearsalCloud {
     return new RehearsalCloud(options, clock, faults, front, await XRayDaemon.start(traces), iam, iamHandlers);
   }
 
+  readonly #front: ApiServer;
+  readonly #xray: XRayDaemon;
   readonly frontUrl: string;
   /** With these a caller may do everything. */
   readonly operatorCredentials: Credentials = OPERATOR_CREDENTIALS;
@@ -148,40 +150,42 @@ export class RehearsalCloud {
     /** Deletes every object in the buckets of the stack that are to go with it. */
     empty(stackName?: string): void;
   };
-  private readonly cloudWatch: CloudWatchService;
-  private readonly appConfig: ReturnType<typeof createAppConfig>;
-  private readonly codeDeploy: CodeDeployService;
-  private readonly cloudFormation: CloudFormation;
-  private readonly sqs: ReturnType<typeof createSqs>;
-  private readonly s3: ReturnType<typeof createS3>;
-  private readonly logs: ReturnType<typeof createLogs>;
-  private readonly lambdaService: ReturnType<typeof createLambda>;
-  private readonly ecs: ReturnType<typeof createEcs>;
-  private readonly scaling: ReturnType<typeof createApplicationAutoScaling>;
+  readonly #cloudWatch: CloudWatchService;
+  readonly #appConfig: ReturnType<typeof createAppConfig>;
+  readonly #codeDeploy: CodeDeployService;
+  readonly #cloudFormation: CloudFormation;
+  readonly #sqs: ReturnType<typeof createSqs>;
+  readonly #s3: ReturnType<typeof createS3>;
+  readonly #logs: ReturnType<typeof createLogs>;
+  readonly #lambdaService: ReturnType<typeof createLambda>;
+  readonly #ecs: ReturnType<typeof createEcs>;
+  readonly #scaling: ReturnType<typeof createApplicationAutoScaling>;
   /** In the order in which they stop. */
-  private readonly parts: readonly { stop(): Promise<void> | void }[];
-  private stopped: Promise<void> | undefined;
+  readonly #parts: readonly { stop(): Promise<void> | void }[];
+  #stopped: Promise<void> | undefined;
 
   private constructor(
     options: RehearsalCloudOptions,
     readonly clock: RehearsalClock,
     /** What goes wrong on purpose: nothing before it is told to begin. */
     readonly faults: FaultPlan,
-    private readonly front: ApiServer,
-    private readonly xray: XRayDaemon,
+    front: ApiServer,
+    xray: XRayDaemon,
     readonly iam: IamPort & ReturnType<typeof createIam>['iam'],
     iamHandlers: ReturnType<typeof createIam>['handlers'],
   ) {
+    this.#front = front;
+    this.#xray = xray;
     this.frontUrl = front.url;
     const frontUrl = () => front.url;
     const emit = options.onEvent ?? (() => undefined);
     const sns = createSns({ clock, iam });
-    this.cloudWatch = new CloudWatchService({
+    this.#cloudWatch = new CloudWatchService({
       clock,
       sns,
       scaling: {
-        owns: (actionArn) => this.scaling.port.owns(actionArn),
-        invoke: (policyArn, value) => this.scaling.port.invoke(policyArn, value),
+        owns: (actionArn) => this.#scaling.port.owns(actionArn),
+        invoke: (policyArn, value) => this.#scaling.port.invoke(policyArn, value),
       },
       onAlarm: ({ at, name, from, to, reason, value }) => emit({ kind: 'alarm', at, name, from, to, reason, value }),
       onAction: ({ topicArn, subject, message, failure }) =>
@@ -194,39 +198,39 @@ export class RehearsalCloud {
           failure,
         }),
     });
-    this.metrics = this.cloudWatch;
-    const metrics = this.cloudWatch;
-    this.logs = createLogs({
+    this.metrics = this.#cloudWatch;
+    const metrics = this.#cloudWatch;
+    this.#logs = createLogs({
       clock,
       directory: options.logDirectory,
     });
     const dynamoDb = createDynamoDb({ clock });
-    this.s3 = createS3({ clock, iam });
+    this.#s3 = createS3({ clock, iam });
     const ssm = createSsm();
     const sts = createSts();
     const kms = createKms();
-    this.sqs = createSqs({ clock, metrics, iam, frontUrl });
-    this.lambdaService = createLambda({
+    this.#sqs = createSqs({ clock, metrics, iam, frontUrl });
+    this.#lambdaService = createLambda({
       clock,
       iam,
-      logs: this.logs,
+      logs: this.#logs,
       metrics,
-      sqs: this.sqs.port,
+      sqs: this.#sqs.port,
       frontUrl,
       xrayAddress: xray.address,
-      assetPath: (bucket, key) => this.s3.fileOf(bucket, key),
+      assetPath: (bucket, key) => this.#s3.fileOf(bucket, key),
       extraEnvironment: () => options.extraEnvironment ?? {},
       random: seededRandom(`alias ${options.seed}`),
       faults,
     });
-    const lambda = this.lambdaService;
+    const lambda = this.#lambdaService;
     this.lambda = lambda.port;
     const ec2 = createEc2({ iam });
     const ecr = createEcr({ iam });
-    this.ecs = createEcs({
+    this.#ecs = createEcs({
       clock,
       iam,
-      logs: this.logs,
+      logs: this.#logs,
       metrics,
       frontUrl,
       mount: front.mount.bind(front),
@@ -238,9 +242,9 @@ export class RehearsalCloud {
       faults,
       onEvent: (event) => emit({ kind: 'ecs', ...event }),
     });
-    this.scaling = createApplicationAutoScaling({
+    this.#scaling = createApplicationAutoScaling({
       clock,
-      services: this.ecs.scalable,
+      services: this.#ecs.scalable,
       onActivity: (activity) => emit({ kind: 'scaling', ...activity }),
     });
     const secrets = createSecretsManager({ clock, iam, lambda: lambda.port });
@@ -248,39 +252,39 @@ export class RehearsalCloud {
     const httpApi = createHttpApi({
       clock,
       iam,
-      logs: this.logs,
+      logs: this.#logs,
       metrics,
       lambda: lambda.port,
       frontUrl,
       mount: front.mount.bind(front),
     });
-    this.codeDeploy = new CodeDeployService({
+    this.#codeDeploy = new CodeDeployService({
       clock,
       lambda: lambda.port,
       metrics,
       iam,
       onEvent: (event) => emit({ kind: 'codedeploy', ...event }),
     });
-    this.appConfig = createAppConfig({ clock, metrics, iam, random: seededRandom(`appconfig ${options.seed}`) });
-    front.guard((principal, service) => this.ecs.unreachable(principal, service));
-    front.observe((service, call, output) => this.ecs.observe(service, call, output));
+    this.#appConfig = createAppConfig({ clock, metrics, iam, random: seededRandom(`appconfig ${options.seed}`) });
+    front.guard((principal, service) => this.#ecs.unreachable(principal, service));
+    front.observe((service, call, output) => this.#ecs.observe(service, call, output));
     const replies = new ReplyBox(frontUrl);
     front.mount(REPLY_PREFIX, (request, response) => replies.handle(request, response));
     front.add(
-      this.cloudWatch,
-      this.codeDeploy,
-      this.appConfig.service,
+      this.#cloudWatch,
+      this.#codeDeploy,
+      this.#appConfig.service,
       dynamoDb.service,
       lambda.service,
-      this.logs.service,
-      this.s3.service,
+      this.#logs.service,
+      this.#s3.service,
       secrets.service,
       sns.service,
-      this.sqs.service,
+      this.#sqs.service,
       ssm.service,
       sts.service,
     );
-    this.cloudFormation = new CloudFormation({
+    this.#cloudFormation = new CloudFormation({
       clock,
       lambda: lambda.port,
       replies,
@@ -289,62 +293,62 @@ export class RehearsalCloud {
       onProgress: (event) => emit({ kind: 'progress', ...event }),
       rollbackOrder: options.rollbackOrder,
       handlers: [
-        alarmHandler(this.cloudWatch),
+        alarmHandler(this.#cloudWatch),
         dashboardHandler(),
-        applicationHandler(this.codeDeploy),
-        deploymentGroupHandler(this.codeDeploy),
-        deploymentConfigHandler(this.codeDeploy),
-        aliasHandler(lambda.port, this.codeDeploy),
+        applicationHandler(this.#codeDeploy),
+        deploymentGroupHandler(this.#codeDeploy),
+        deploymentConfigHandler(this.#codeDeploy),
+        aliasHandler(lambda.port, this.#codeDeploy),
         ...iamHandlers,
-        ...this.appConfig.handlers,
+        ...this.#appConfig.handlers,
         ...dynamoDb.handlers,
         ...ec2.handlers,
         ...ecr.handlers,
-        ...this.ecs.handlers,
-        ...this.scaling.handlers,
+        ...this.#ecs.handlers,
+        ...this.#scaling.handlers,
         ...httpApi.handlers,
         ...kms.handlers,
         ...lambda.handlers,
-        ...this.logs.handlers,
-        ...this.s3.handlers,
+        ...this.#logs.handlers,
+        ...this.#s3.handlers,
         ...secrets.handlers,
         ...eventRules.handlers,
         ...sns.handlers,
-        ...this.sqs.handlers,
+        ...this.#sqs.handlers,
         ...ssm.handlers,
         ...sts.handlers,
       ],
     });
     this.tables = {
-      names: () => this.physicalIds('AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable'),
+      names: () => this.#physicalIds('AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable'),
       scan: (tableName) => dynamoDb.scan(tableName),
       observe: (tableName, observer) => dynamoDb.observe(tableName, observer),
     };
     this.buckets = {
-      names: () => this.s3.bucketNames(),
-      keys: (bucket) => this.s3.keys(bucket),
+      names: () => this.#s3.bucketNames(),
+      keys: (bucket) => this.#s3.keys(bucket),
       empty: (stackName) => {
         for (const { type, physicalId, kept } of this.resources(stackName)) {
           if (type === 'AWS::S3::Bucket' && !kept) {
-            this.s3.empty(physicalId);
+            this.#s3.empty(physicalId);
           }
         }
       },
     };
-    this.parts = [
+    this.#parts = [
       eventRules,
-      this.codeDeploy,
-      this.appConfig,
-      this.cloudWatch,
+      this.#codeDeploy,
+      this.#appConfig,
+      this.#cloudWatch,
       httpApi,
-      this.ecs,
+      this.#ecs,
       lambda,
-      this.sqs,
+      this.#sqs,
       dynamoDb,
-      this.s3,
+      this.#s3,
       secrets,
       sns,
-      this.logs,
+      this.#logs,
       ssm,
       sts,
       kms,
@@ -363,13 +367,13 @@ export class RehearsalCloud {
     const stack = chooseStack(readAssembly(assemblyDirectory), stackName);
     for (const asset of stack.assets) {
       for (const { bucket, key } of asset.destinations) {
-        this.s3.registerObject(bucket, key, asset.path);
+        this.#s3.registerObject(bucket, key, asset.path);
       }
     }
     for (const image of stack.images) {
-      this.ecs.registerImage(image);
+      this.#ecs.registerImage(image);
     }
-    return this.cloudFormation.deploy({
+    return this.#cloudFormation.deploy({
       stackName: stack.name,
       template: stack.template,
       assemblyDirectory: stack.directory,
@@ -379,30 +383,30 @@ export class RehearsalCloud {
 
   /** Deletes the stack but for what its deletion policies keep. */
   destroy(stackName?: string): Promise<DestroyResult> {
-    return this.cloudFormation.destroy(this.stackName(stackName));
+    return this.#cloudFormation.destroy(this.#stackName(stackName));
   }
 
   /** Ends functions, containers, timers and servers. Nothing can be asked of the cloud afterwards. */
   stop(): Promise<void> {
-    this.stopped ??= (async () => {
-      for (const part of this.parts) {
+    this.#stopped ??= (async () => {
+      for (const part of this.#parts) {
         await part.stop();
       }
     })();
-    return this.stopped;
+    return this.#stopped;
   }
 
   stackOutputs(stackName?: string): Readonly<Record<string, string>> {
-    return this.cloudFormation.outputs(this.stackName(stackName));
+    return this.#cloudFormation.outputs(this.#stackName(stackName));
   }
 
   /** Empty when there is no such stack. */
   resources(stackName?: string): readonly StackResourceView[] {
-    const names = this.cloudFormation.stackNames();
+    const names = this.#cloudFormation.stackNames();
     if (stackName === undefined ? names.length === 0 : !names.includes(stackName)) {
       return [];
     }
-    return this.cloudFormation.resources(this.stackName(stackName));
+    return this.#cloudFormation.resources(this.#stackName(stackName));
   }
 
   /**
@@ -428,20 +432,20 @@ export class RehearsalCloud {
    * @returns takes the order back
    */
   failResource(pattern: string, reason: string, when: 'create' | 'update'): () => void {
-    return this.cloudFormation.failResource(pattern, reason, when);
+    return this.#cloudFormation.failResource(pattern, reason, when);
   }
 
   queues(): readonly QueueView[] {
-    return this.sqs.queues().map(({ notVisible, ...queue }) => ({ ...queue, inFlight: notVisible }));
+    return this.#sqs.queues().map(({ notVisible, ...queue }) => ({ ...queue, inFlight: notVisible }));
   }
 
   /** Bodies of all messages in a queue, be they visible or not. */
   messagesIn(queueName: string): readonly string[] {
-    return this.sqs.bodies(queueName);
+    return this.#sqs.bodies(queueName);
   }
 
   alarms(): readonly AlarmView[] {
-    return this.cloudWatch.alarms();
+    return this.#cloudWatch.alarms();
   }
 
   alias(functionName: string, alias: string): AliasView | undefined {
@@ -450,98 +454,98 @@ export class RehearsalCloud {
 
   /** Oldest first. */
   deployments(): readonly DeploymentView[] {
-    return this.codeDeploy.deployments();
+    return this.#codeDeploy.deployments();
   }
 
   /** Deployments of configurations in AppConfig, oldest first. */
   configurationDeployments(): readonly ConfigurationDeploymentView[] {
-    return this.appConfig.deployments();
+    return this.#appConfig.deployments();
   }
 
   /** Log lines that meant to be metrics and were not. */
   malformedMetricLines(): { readonly count: number; readonly examples: readonly string[] } {
-    return this.cloudWatch.malformedLines();
+    return this.#cloudWatch.malformedLines();
   }
 
   /** Calls over the wire so far by `service.Operation`, whatever came of them. */
   calls(): Readonly<Record<string, number>> {
-    return this.front.counts();
+    return this.#front.counts();
   }
 
   /** Segment documents that functions and containers sent, by trace, oldest first. */
   traces(): readonly TraceView[] {
-    return this.xray.traces();
+    return this.#xray.traces();
   }
 
   /** Calls that named what the rehearsal does not have, with how often. */
   refusedCalls(): Readonly<Record<string, number>> {
-    return this.front.refusals();
+    return this.#front.refusals();
   }
 
   logGroups(): readonly string[] {
-    return this.logs.groups();
+    return this.#logs.groups();
   }
 
   /** The newest lines of a group, oldest first. */
   logLines(logGroup: string): ReturnType<ReturnType<typeof createLogs>['lines']> {
-    return this.logs.lines(logGroup);
+    return this.#logs.lines(logGroup);
   }
 
   /** Execution environments of functions that are alive. */
   environments(): ReturnType<ReturnType<typeof createLambda>['environments']> {
-    return this.lambdaService.environments();
+    return this.#lambdaService.environments();
   }
 
   /** Ends an execution environment as a crash would. False when there is none of that id. */
   killEnvironment(id: string): boolean {
-    return this.lambdaService.kill(id);
+    return this.#lambdaService.kill(id);
   }
 
   /** Services of ECS. */
   services(): readonly ServiceView[] {
-    return this.ecs.services();
+    return this.#ecs.services();
   }
 
   /** Tasks of the services, those of deleted ones first; in the order of their creation, the newest stopped ones among them. */
   serviceTasks(): readonly TaskView[] {
-    return this.ecs.tasks();
+    return this.#ecs.tasks();
   }
 
   /** Changes of the desired counts of services by their scaling, oldest first. */
   scalingActivities(): readonly ScalingActivity[] {
-    return this.scaling.activities();
+    return this.#scaling.activities();
   }
 
   /** Ends every process of a task at once, as in a crash. False when no such task lives. */
   killTask(id: string): boolean {
-    return this.ecs.kill(id);
+    return this.#ecs.kill(id);
   }
 
   /** Stops a task as StopTask does: SIGTERM, then SIGKILL when its stop timeouts are over. False when no such task lives. */
   stopTask(id: string): boolean {
-    return this.ecs.stopTask(id);
+    return this.#ecs.stopTask(id);
   }
 
   /** Takes a task's Spot capacity back: SIGTERM, and two minutes later at most it is gone. False unless it is on Spot. */
   reclaimTask(id: string): boolean {
-    return this.ecs.reclaim(id);
+    return this.#ecs.reclaim(id);
   }
 
   /** Lets a task's containers stand still for so many real milliseconds. False when no such task lives. */
   freezeTask(id: string, realMs: number): boolean {
-    return this.ecs.freeze(id, realMs);
+    return this.#ecs.freeze(id, realMs);
   }
 
-  private physicalIds(...types: readonly string[]): readonly string[] {
-    return this.cloudFormation
+  #physicalIds(...types: readonly string[]): readonly string[] {
+    return this.#cloudFormation
       .stackNames()
-      .flatMap((name) => this.cloudFormation.resources(name))
+      .flatMap((name) => this.#cloudFormation.resources(name))
       .filter(({ type }) => types.includes(type))
       .map(({ physicalId }) => physicalId);
   }
 
-  private stackName(given: string | undefined): string {
-    const names = this.cloudFormation.stackNames();
+  #stackName(given: string | undefined): string {
+    const names = this.#cloudFormation.stackNames();
     const [only] = names;
     if (given !== undefined) {
       return given;

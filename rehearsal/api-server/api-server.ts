@@ -59,44 +59,46 @@ export class ApiServer {
   static async start(props: ApiServerProps): Promise<ApiServer> {
     const front = new ApiServer(props);
     await new Promise<void>((resolve, reject) => {
-      front.server.once('error', reject);
-      front.server.listen(props.port ?? 0, '127.0.0.1', () => {
-        front.server.off('error', reject);
+      front.#server.once('error', reject);
+      front.#server.listen(props.port ?? 0, '127.0.0.1', () => {
+        front.#server.off('error', reject);
         resolve();
       });
     });
     return front;
   }
 
-  private readonly server: Server;
-  private readonly services = new Map<string, RehearsalService>();
-  private readonly operations = new Map<string, ReadonlySet<string>>();
-  private readonly mounts = new Map<string, HttpHandler>();
-  private readonly counted = new Map<string, number>();
-  private readonly refused = new Map<string, number>();
-  private readonly observers: CallObserver[] = [];
-  private readonly barriers: Barrier[] = [];
+  readonly #props: ApiServerProps;
+  readonly #server: Server;
+  readonly #services = new Map<string, RehearsalService>();
+  readonly #operations = new Map<string, ReadonlySet<string>>();
+  readonly #mounts = new Map<string, HttpHandler>();
+  readonly #counted = new Map<string, number>();
+  readonly #refused = new Map<string, number>();
+  readonly #observers: CallObserver[] = [];
+  readonly #barriers: Barrier[] = [];
 
-  private constructor(private readonly props: ApiServerProps) {
-    this.server = createServer((request, response) => {
-      this.serve(request, response).catch((error: unknown) => this.fault(error, request, response));
+  private constructor(props: ApiServerProps) {
+    this.#props = props;
+    this.#server = createServer((request, response) => {
+      this.#serve(request, response).catch((error: unknown) => this.#fault(error, request, response));
     });
     // Clients keep their connections: one closed just as a client writes to it would look like a lost call.
-    this.server.keepAliveTimeout = 0;
+    this.#server.keepAliveTimeout = 0;
   }
 
   /** `http://127.0.0.1:PORT`: what goes into `AWS_ENDPOINT_URL`. */
   get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   add(...services: readonly RehearsalService[]): void {
     for (const service of services) {
-      if (this.services.has(service.signingName)) {
+      if (this.#services.has(service.signingName)) {
         throw new Error(`service ${service.signingName} is already served`);
       }
-      this.services.set(service.signingName, service);
-      this.operations.set(service.signingName, new Set(service.operations));
+      this.#services.set(service.signingName, service);
+      this.#operations.set(service.signingName, new Set(service.operations));
     }
   }
 
@@ -107,43 +109,43 @@ export class ApiServer {
    */
   mount(prefix: string, handler: HttpHandler): () => void {
     if (!prefix.startsWith('/_')) throw new Error(`mounted prefix: got "${prefix}", expected it to start with /_`);
-    if (this.mounts.has(prefix)) throw new Error(`prefix ${prefix} is already mounted`);
-    this.mounts.set(prefix, handler);
-    return () => this.mounts.delete(prefix);
+    if (this.#mounts.has(prefix)) throw new Error(`prefix ${prefix} is already mounted`);
+    this.#mounts.set(prefix, handler);
+    return () => this.#mounts.delete(prefix);
   }
 
   /** Tells of every call that is answered well from now on, before its answer is sent. */
   observe(observer: CallObserver): void {
-    this.observers.push(observer);
+    this.#observers.push(observer);
   }
 
   /** Asks of every call whether its caller gets through: one that does not is cut off, and counted as refused. */
   guard(barrier: Barrier): void {
-    this.barriers.push(barrier);
+    this.#barriers.push(barrier);
   }
 
   /** Calls so far by `service.Operation`, whatever came of them. */
   counts(): Record<string, number> {
-    return Object.fromEntries([...this.counted].sort(([a], [b]) => a.localeCompare(b)));
+    return Object.fromEntries([...this.#counted].sort(([a], [b]) => a.localeCompare(b)));
   }
 
   /** What callers asked for and the rehearsal does not have, with how often. */
   refusals(): Record<string, number> {
-    return Object.fromEntries(this.refused);
+    return Object.fromEntries(this.#refused);
   }
 
   /** Stops to listen and drops every connection, long polls included. */
   async stop(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    this.server.closeAllConnections();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
     await closed;
   }
 
-  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = request.url ?? '/';
     const path = target.split('?', 1)[0] ?? '/';
     if (path.startsWith('/_')) {
-      const handler = this.mounted(path);
+      const handler = this.#mounted(path);
       if (handler === undefined) {
         response.writeHead(404, { 'content-type': 'application/json' }).end('{"message":"Not Found"}');
         return;
@@ -157,10 +159,10 @@ export class ApiServer {
       response.writeHead(413, { connection: 'close' }).end();
       return;
     }
-    send(request, response, await this.answer(request, response, target, path, body, requestId));
+    send(request, response, await this.#answer(request, response, target, path, body, requestId));
   }
 
-  private async answer(
+  async #answer(
     request: IncomingMessage,
     response: ServerResponse,
     target: string,
@@ -169,33 +171,33 @@ export class ApiServer {
     requestId: string,
   ): Promise<Answer> {
     const scope = credentialScope(request.headers);
-    const service = scope === undefined ? undefined : this.services.get(scope.signingName);
+    const service = scope === undefined ? undefined : this.#services.get(scope.signingName);
     if (scope === undefined || service === undefined) {
       const speaker = { protocol: guessProtocol(request) };
-      return errorAnswer(speaker, this.refuseService(request, scope?.signingName), requestId);
+      return errorAnswer(speaker, this.#refuseService(request, scope?.signingName), requestId);
     }
     try {
-      const principal = this.props.iam.principalOf(scope.accessKeyId);
+      const principal = this.#props.iam.principalOf(scope.accessKeyId);
       if (principal === undefined) throw unknownAccessKey(service);
-      this.passBarriers(principal, service.signingName);
+      this.#passBarriers(principal, service.signingName);
       const decoded = decode(service, request, target, path, body);
-      const known = decoded !== undefined && this.operations.get(service.signingName)?.has(decoded.operation) === true;
+      const known = decoded !== undefined && this.#operations.get(service.signingName)?.has(decoded.operation) === true;
       if (!known) {
         const name = decoded?.operation ?? `${request.method ?? ''} ${path}`;
-        throw this.refuse(`${service.signingName}.${name}`);
+        throw this.#refuse(`${service.signingName}.${name}`);
       }
       const counter = `${service.signingName}.${decoded.operation}`;
-      this.counted.set(counter, (this.counted.get(counter) ?? 0) + 1);
+      this.#counted.set(counter, (this.#counted.get(counter) ?? 0) + 1);
       const call: Call = {
         ...decoded,
         principal,
         signal: gone(response),
         headers: request.headers as Readonly<Record<string, string | undefined>>,
       };
-      this.authorize(service, call, principal);
-      const faults = this.props.faults ?? NO_FAULTS;
+      this.#authorize(service, call, principal);
+      const faults = this.#props.faults ?? NO_FAULTS;
       const output = await faults.around(service.signingName, call, () => service.handle(call));
-      for (const observer of this.observers) {
+      for (const observer of this.#observers) {
         observer(service.signingName, call, output);
       }
       return successAnswer(service, decoded.operation, output, requestId);
@@ -206,7 +208,7 @@ export class ApiServer {
       }
       if (error instanceof ServiceError) return errorAnswer(service, error, requestId);
       if (response.destroyed) return NO_ANSWER;
-      this.report(error, `${service.signingName} ${request.headers['x-amz-target'] ?? path}`);
+      this.#report(error, `${service.signingName} ${request.headers['x-amz-target'] ?? path}`);
       return errorAnswer(
         service,
         new ServiceError('InternalFailure', `fault of the rehearsal: ${error}`, 500),
@@ -216,55 +218,55 @@ export class ApiServer {
   }
 
   /** @throws AnswerLost: on AWS a call that leads nowhere gets no answer */
-  private passBarriers(principal: Principal, service: string): void {
-    for (const barrier of this.barriers) {
+  #passBarriers(principal: Principal, service: string): void {
+    for (const barrier of this.#barriers) {
       const reason = barrier(principal, service);
       if (reason !== undefined) {
-        this.refuse(`${service} by ${principal.label}: ${reason}`);
+        this.#refuse(`${service} by ${principal.label}: ${reason}`);
         throw new AnswerLost(reason);
       }
     }
   }
 
-  private authorize(service: RehearsalService, call: Call, principal: Principal): void {
+  #authorize(service: RehearsalService, call: Call, principal: Principal): void {
     for (const permission of service.authorize(call)) {
-      const decision = this.props.iam.decide(principal, permission);
+      const decision = this.#props.iam.decide(principal, permission);
       if (!decision.allowed) throw accessDenied(service, decision.reason);
     }
   }
 
-  private mounted(path: string): HttpHandler | undefined {
+  #mounted(path: string): HttpHandler | undefined {
     for (let prefix = path; prefix.length > 1; prefix = prefix.slice(0, prefix.lastIndexOf('/'))) {
-      const handler = this.mounts.get(prefix);
+      const handler = this.#mounts.get(prefix);
       if (handler !== undefined) return handler;
     }
     return undefined;
   }
 
-  private refuseService(request: IncomingMessage, signingName: string | undefined): ServiceError {
+  #refuseService(request: IncomingMessage, signingName: string | undefined): ServiceError {
     if (signingName === undefined) {
       return new ServiceError('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
     }
     const operation = String(request.headers['x-amz-target'] ?? '')
       .split('.')
       .at(-1);
-    return this.refuse(operation ? `${signingName}.${operation}` : signingName);
+    return this.#refuse(operation ? `${signingName}.${operation}` : signingName);
   }
 
-  private refuse(what: string): ServiceError {
-    this.refused.set(what, (this.refused.get(what) ?? 0) + 1);
+  #refuse(what: string): ServiceError {
+    this.#refused.set(what, (this.#refused.get(what) ?? 0) + 1);
     return new ServiceError('NotRehearsable', `not rehearsable: ${what}`, 501);
   }
 
-  private fault(error: unknown, request: IncomingMessage, response: ServerResponse): void {
+  #fault(error: unknown, request: IncomingMessage, response: ServerResponse): void {
     if (response.destroyed) return;
-    this.report(error, `${request.method} ${request.url}`);
+    this.#report(error, `${request.method} ${request.url}`);
     if (!response.headersSent) response.writeHead(500, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ message: 'Internal Server Error' }));
   }
 
-  private report(error: unknown, where: string): void {
-    if (this.props.onFault !== undefined) this.props.onFault(error, where);
+  #report(error: unknown, where: string): void {
+    if (this.#props.onFault !== undefined) this.#props.onFault(error, where);
     else console.error(`rehearsal: fault while serving ${where}:`, error);
   }
 }

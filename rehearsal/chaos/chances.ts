@@ -5,16 +5,19 @@ import { type Random, seededRandom } from '../core/random';
  * What meets the n-th draw is the machine's business, so two runs of one seed have the same plan and not the same course.
  */
 export class Chances {
-  private readonly streams = new Map<string, Random>();
+  readonly #seed: number;
+  readonly #streams = new Map<string, Random>();
 
-  constructor(private readonly seed: number) {}
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
 
   /** 0 inclusive to 1 exclusive. */
   draw(place: string): number {
-    let stream = this.streams.get(place);
+    let stream = this.#streams.get(place);
     if (stream === undefined) {
-      stream = seededRandom(`chaos/${this.seed}/${place}`);
-      this.streams.set(place, stream);
+      stream = seededRandom(`chaos/${this.#seed}/${place}`);
+      this.#streams.set(place, stream);
     }
     return stream();
   }

@@ -57,41 +57,40 @@ const WITHIN_MS = 2_000;
  * {@link end}.
  */
 export class FaultPlan implements FaultsPort {
-  private readonly chances: Chances;
-  private readonly counted = new Map<FaultKind, Map<string, number>>();
+  readonly #clock: RehearsalClock;
+  readonly #chances: Chances;
+  readonly #counted = new Map<FaultKind, Map<string, number>>();
   /** Place → calls that will be throttled there because one was. */
-  private readonly stillThrottled = new Map<string, number>();
-  private readonly frozen: Standstill[] = [];
-  private settings: FaultSettings | undefined;
+  readonly #stillThrottled = new Map<string, number>();
+  readonly #frozen: Standstill[] = [];
+  #settings: FaultSettings | undefined;
 
-  constructor(
-    private readonly clock: RehearsalClock,
-    seed: number,
-  ) {
-    this.chances = new Chances(seed);
+  constructor(clock: RehearsalClock, seed: number) {
+    this.#clock = clock;
+    this.#chances = new Chances(seed);
   }
 
   begin(settings: FaultSettings): void {
-    this.settings = settings;
+    this.#settings = settings;
   }
 
   end(): void {
-    this.settings = undefined;
-    this.stillThrottled.clear();
+    this.#settings = undefined;
+    this.#stillThrottled.clear();
   }
 
   report(): FaultReport {
     const byTarget = Object.fromEntries(
-      [...this.counted].map(([kind, targets]) => [kind, Object.fromEntries([...targets].sort((a, b) => b[1] - a[1]))]),
+      [...this.#counted].map(([kind, targets]) => [kind, Object.fromEntries([...targets].sort((a, b) => b[1] - a[1]))]),
     );
     const byKind = Object.fromEntries(
-      [...this.counted].map(([kind, targets]) => [kind, [...targets.values()].reduce((sum, count) => sum + count, 0)]),
+      [...this.#counted].map(([kind, targets]) => [kind, [...targets.values()].reduce((sum, count) => sum + count, 0)]),
     );
     return { injected: Object.values(byKind).reduce((sum, count) => sum + count, 0), byKind, byTarget };
   }
 
   async around<T>(service: string, call: Call, run: () => Promise<T>): Promise<T> {
-    const { settings } = this;
+    const settings = this.#settings;
     const { label, kind } = call.principal;
     if (settings === undefined || kind !== 'role' || !settings.functions.has(label)) {
       return run();
@@ -100,37 +99,37 @@ export class FaultPlan implements FaultsPort {
     const target = `${service}.${call.operation}`;
     const place = `${heartbeat ? 'heartbeat' : target} by ${stableName(label)}`;
     // All are drawn for every call, so that the n-th call at a place has the same lot whatever the ones before met.
-    const held = this.strikes('heartbeatsHeld', place);
-    const throttling = this.throttles(place);
-    const delayed = this.strikes('delayed', place);
-    const failing = this.strikes('failed', place);
-    const answerLost = this.strikes('answersLost', place);
-    const unanswered = this.strikes('unanswered', place);
+    const held = this.#strikes('heartbeatsHeld', place);
+    const throttling = this.#throttles(place);
+    const delayed = this.#strikes('delayed', place);
+    const failing = this.#strikes('failed', place);
+    const answerLost = this.#strikes('answersLost', place);
+    const unanswered = this.#strikes('unanswered', place);
     if (heartbeat && held) {
-      this.count('heartbeatsHeld', target);
-      await this.clock.sleep(
-        settings.leaseMs * this.chances.between(`held ${place}`, BEYOND_LEASE.from, BEYOND_LEASE.to),
+      this.#count('heartbeatsHeld', target);
+      await this.#clock.sleep(
+        settings.leaseMs * this.#chances.between(`held ${place}`, BEYOND_LEASE.from, BEYOND_LEASE.to),
       );
       return run();
     }
     if (throttling) {
-      this.count('throttled', target);
-      throw throttled(service, this.chances.draw(`code ${place}`));
+      this.#count('throttled', target);
+      throw throttled(service, this.#chances.draw(`code ${place}`));
     }
     if (delayed) {
-      this.count('delayed', target);
-      await this.clock.sleep(this.chances.between(`delay ${place}`, 0, MAX_DELAY_MS));
+      this.#count('delayed', target);
+      await this.#clock.sleep(this.#chances.between(`delay ${place}`, 0, MAX_DELAY_MS));
     }
     if (failing) {
-      this.count('failed', target);
-      if (this.chances.draw(`applied ${place}`) < 0.5) {
+      this.#count('failed', target);
+      if (this.#chances.draw(`applied ${place}`) < 0.5) {
         await run();
       }
       throw failed(service);
     }
     if (unanswered) {
-      this.count('unanswered', target);
-      if (this.chances.draw(`unanswered, applied ${place}`) < 0.5) {
+      this.#count('unanswered', target);
+      if (this.#chances.draw(`unanswered, applied ${place}`) < 0.5) {
         await run();
       }
       await silence(call.signal);
@@ -138,59 +137,59 @@ export class FaultPlan implements FaultsPort {
     }
     const result = await run();
     if (answerLost) {
-      this.count('answersLost', target);
+      this.#count('answersLost', target);
       throw new AnswerLost(`rehearsed fault: the answer to ${target} got lost`);
     }
     return result;
   }
 
   delivery(functionName: string): DeliveryFault | undefined {
-    if (!this.settings?.functions.has(functionName)) {
+    if (!this.#settings?.functions.has(functionName)) {
       return undefined;
     }
     const name = stableName(functionName);
-    const dropped = this.strikes('deliveriesDropped', name);
-    const duplicated = this.strikes('deliveriesDuplicated', name);
+    const dropped = this.#strikes('deliveriesDropped', name);
+    const duplicated = this.#strikes('deliveriesDuplicated', name);
     if (dropped) {
-      this.count('deliveriesDropped', name);
+      this.#count('deliveriesDropped', name);
       return 'dropped';
     }
     if (duplicated) {
-      this.count('deliveriesDuplicated', name);
+      this.#count('deliveriesDuplicated', name);
       return 'duplicated';
     }
     return undefined;
   }
 
   process(functionName: string, event: string): ProcessFault | undefined {
-    const { settings } = this;
+    const settings = this.#settings;
     if (!settings?.workers.has(functionName) || this.spares(event)) {
       return undefined;
     }
-    return this.processFault(stableName(functionName), settings);
+    return this.#processFault(stableName(functionName), settings);
   }
 
   task(service: string, message: string): TaskFault | undefined {
-    const { settings } = this;
+    const settings = this.#settings;
     if (!settings?.workers.has(service) || this.spares(message)) {
       return undefined;
     }
     const name = stableName(service);
-    const stopped = this.strikes('workersStopped', name);
-    const afterMs = WITHIN_MS * this.chances.draw(`${name} stopped after`) ** 3;
-    return this.processFault(name, settings) ?? (stopped ? { kind: 'stopped', afterMs } : undefined);
+    const stopped = this.#strikes('workersStopped', name);
+    const afterMs = WITHIN_MS * this.#chances.draw(`${name} stopped after`) ** 3;
+    return this.#processFault(name, settings) ?? (stopped ? { kind: 'stopped', afterMs } : undefined);
   }
 
   spares(event: string): boolean {
-    return this.settings?.isSpared?.(event) === true;
+    return this.#settings?.isSpared?.(event) === true;
   }
 
-  private processFault(name: string, { leaseMs }: FaultSettings): ProcessFault | undefined {
-    const { clock } = this;
-    const killed = this.strikes('workersKilled', name);
-    const frozen = this.strikes('workersFrozen', name);
-    const afterMs = WITHIN_MS * this.chances.draw(`${name} after`) ** 3;
-    const beyond = this.chances.between(`${name} for`, BEYOND_LEASE.from, BEYOND_LEASE.to);
+  #processFault(name: string, { leaseMs }: FaultSettings): ProcessFault | undefined {
+    const clock = this.#clock;
+    const killed = this.#strikes('workersKilled', name);
+    const frozen = this.#strikes('workersFrozen', name);
+    const afterMs = WITHIN_MS * this.#chances.draw(`${name} after`) ** 3;
+    const beyond = this.#chances.between(`${name} for`, BEYOND_LEASE.from, BEYOND_LEASE.to);
     if (killed) {
       return { kind: 'killed', afterMs };
     }
@@ -199,34 +198,34 @@ export class FaultPlan implements FaultsPort {
 
   happened(fault: TaskFault, name: string, event: string): void {
     if (fault.kind !== 'frozen') {
-      this.count(fault.kind === 'killed' ? 'workersKilled' : 'workersStopped', stableName(name));
+      this.#count(fault.kind === 'killed' ? 'workersKilled' : 'workersStopped', stableName(name));
       return;
     }
-    this.count('workersFrozen', stableName(name));
+    this.#count('workersFrozen', stableName(name));
     const from = Date.now();
-    this.frozen.push({ event, from, to: from + fault.forMs });
+    this.#frozen.push({ event, from, to: from + fault.forMs });
   }
 
   /** When which invocations stood still. */
   get standstills(): readonly Standstill[] {
-    return this.frozen;
+    return this.#frozen;
   }
 
-  private throttles(place: string): boolean {
-    const begins = this.strikes('throttled', place);
-    const length = Math.floor(this.chances.between(`row ${place}`, 0, MAX_THROTTLING));
-    const still = this.stillThrottled.get(place) ?? 0;
-    this.stillThrottled.set(place, still > 0 ? still - 1 : begins ? length : 0);
+  #throttles(place: string): boolean {
+    const begins = this.#strikes('throttled', place);
+    const length = Math.floor(this.#chances.between(`row ${place}`, 0, MAX_THROTTLING));
+    const still = this.#stillThrottled.get(place) ?? 0;
+    this.#stillThrottled.set(place, still > 0 ? still - 1 : begins ? length : 0);
     return still > 0 || begins;
   }
 
-  private strikes(kind: FaultKind, place: string): boolean {
-    return this.chances.draw(`${kind} ${place}`) < (this.settings?.rates[kind] ?? 0);
+  #strikes(kind: FaultKind, place: string): boolean {
+    return this.#chances.draw(`${kind} ${place}`) < (this.#settings?.rates[kind] ?? 0);
   }
 
-  private count(kind: FaultKind, target: string): void {
-    const targets = this.counted.get(kind) ?? new Map<string, number>();
-    this.counted.set(kind, targets.set(target, (targets.get(target) ?? 0) + 1));
+  #count(kind: FaultKind, target: string): void {
+    const targets = this.#counted.get(kind) ?? new Map<string, number>();
+    this.#counted.set(kind, targets.set(target, (targets.get(target) ?? 0) + 1));
   }
 }
 

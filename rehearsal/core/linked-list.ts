@@ -1,31 +1,31 @@
 /** Doubly linked list: add at the end, take from the front, remove anywhere, each in constant time. */
 export class LinkedList<T> {
-  private head: ListNode<T> | undefined;
-  private tail: ListNode<T> | undefined;
-  private count = 0;
+  #head: ListNode<T> | undefined;
+  #tail: ListNode<T> | undefined;
+  #count = 0;
 
   get size(): number {
-    return this.count;
+    return this.#count;
   }
 
   get first(): T | undefined {
-    return this.head?.value;
+    return this.#head?.value;
   }
 
   push(value: T): ListNode<T> {
-    const node: ListNode<T> = { value, previous: this.tail, next: undefined, list: this };
-    if (this.tail === undefined) {
-      this.head = node;
+    const node: ListNode<T> = { value, previous: this.#tail, next: undefined, list: this };
+    if (this.#tail === undefined) {
+      this.#head = node;
     } else {
-      this.tail.next = node;
+      this.#tail.next = node;
     }
-    this.tail = node;
-    this.count += 1;
+    this.#tail = node;
+    this.#count += 1;
     return node;
   }
 
   shift(): T | undefined {
-    const node = this.head;
+    const node = this.#head;
     if (node === undefined) {
       return undefined;
     }
@@ -39,17 +39,17 @@ export class LinkedList<T> {
       return;
     }
     if (node.previous === undefined) {
-      this.head = node.next;
+      this.#head = node.next;
     } else {
       node.previous.next = node.next;
     }
     if (node.next === undefined) {
-      this.tail = node.previous;
+      this.#tail = node.previous;
     } else {
       node.next.previous = node.previous;
     }
     node.list = undefined;
-    this.count -= 1;
+    this.#count -= 1;
   }
 }
 

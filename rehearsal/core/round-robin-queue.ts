@@ -6,40 +6,40 @@ import { LinkedList, type ListNode } from './linked-list';
  */
 export class RoundRobinQueue<T> {
   /** Groups with values, next to be served first. */
-  private readonly turns = new LinkedList<GroupLine<T>>();
-  private readonly groups = new Map<string, GroupLine<T>>();
-  private count = 0;
+  readonly #turns = new LinkedList<GroupLine<T>>();
+  readonly #groups = new Map<string, GroupLine<T>>();
+  #count = 0;
 
   get size(): number {
-    return this.count;
+    return this.#count;
   }
 
   /** @param groupId values without one share a group */
   add(groupId: string | undefined, value: T): QueuePlace<T> {
     const id = groupId ?? '';
-    let group = this.groups.get(id);
+    let group = this.#groups.get(id);
     if (group === undefined) {
       group = { id, members: new LinkedList<T>(), turn: undefined };
-      group.turn = this.turns.push(group);
-      this.groups.set(id, group);
+      group.turn = this.#turns.push(group);
+      this.#groups.set(id, group);
     }
-    this.count += 1;
+    this.#count += 1;
     return { group, node: group.members.push(value) };
   }
 
   /** Takes the next value; its group goes to the end of the turns. */
   take(): T | undefined {
-    const group = this.turns.first;
+    const group = this.#turns.first;
     const value = group?.members.shift();
     if (group === undefined || value === undefined) {
       return undefined;
     }
-    this.count -= 1;
-    this.endTurn(group);
+    this.#count -= 1;
+    this.#endTurn(group);
     if (group.members.size > 0) {
-      group.turn = this.turns.push(group);
+      group.turn = this.#turns.push(group);
     } else {
-      this.groups.delete(group.id);
+      this.#groups.delete(group.id);
     }
     return value;
   }
@@ -51,16 +51,16 @@ export class RoundRobinQueue<T> {
       return;
     }
     group.members.remove(node);
-    this.count -= 1;
+    this.#count -= 1;
     if (group.members.size === 0) {
-      this.endTurn(group);
-      this.groups.delete(group.id);
+      this.#endTurn(group);
+      this.#groups.delete(group.id);
     }
   }
 
-  private endTurn(group: GroupLine<T>): void {
+  #endTurn(group: GroupLine<T>): void {
     if (group.turn !== undefined) {
-      this.turns.remove(group.turn);
+      this.#turns.remove(group.turn);
       group.turn = undefined;
     }
   }

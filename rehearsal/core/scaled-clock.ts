@@ -22,8 +22,8 @@ export interface ScaledClockProps {
  */
 export class ScaledClock implements RehearsalClock {
   readonly speed: number;
-  private readonly realEpochMs = Date.now();
-  private readonly cloudEpochMs: number;
+  readonly #realEpochMs = Date.now();
+  readonly #cloudEpochMs: number;
 
   constructor(props: ScaledClockProps = {}) {
     const speed = props.speed ?? 1;
@@ -31,11 +31,11 @@ export class ScaledClock implements RehearsalClock {
       throw new RangeError(`speed of the rehearsal's clock: got ${speed}, expected a number above 0`);
     }
     this.speed = speed;
-    this.cloudEpochMs = props.startAt ?? this.realEpochMs;
+    this.#cloudEpochMs = props.startAt ?? this.#realEpochMs;
   }
 
   now(): number {
-    return Math.floor(this.cloudEpochMs + (Date.now() - this.realEpochMs) * this.speed);
+    return Math.floor(this.#cloudEpochMs + (Date.now() - this.#realEpochMs) * this.speed);
   }
 
   after(milliseconds: number, task: () => void): Timer {
@@ -57,7 +57,7 @@ export class ScaledClock implements RehearsalClock {
   }
 
   settings(): { readonly realEpochMs: number; readonly cloudEpochMs: number; readonly speed: number } {
-    return { realEpochMs: this.realEpochMs, cloudEpochMs: this.cloudEpochMs, speed: this.speed };
+    return { realEpochMs: this.#realEpochMs, cloudEpochMs: this.#cloudEpochMs, speed: this.speed };
   }
 }
 

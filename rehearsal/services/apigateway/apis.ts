@@ -12,9 +12,12 @@ export interface ApisDependencies extends GatewayDependencies {
 
 /** The HTTP APIs of the account, each mounted on the front. */
 export class Apis {
-  private readonly mounted = new Map<string, { readonly api: Api; readonly unmount: () => void }>();
+  readonly #deps: ApisDependencies;
+  readonly #mounted = new Map<string, { readonly api: Api; readonly unmount: () => void }>();
 
-  constructor(private readonly deps: ApisDependencies) {}
+  constructor(deps: ApisDependencies) {
+    this.#deps = deps;
+  }
 
   create(): Api {
     const api: Api = {
@@ -25,14 +28,14 @@ export class Apis {
       authorizers: new Map(),
     };
     const prefix = prefixOf(api.id);
-    const gateway = new Gateway(api, prefix, this.deps);
-    const unmount = this.deps.mount(prefix, (request, response) => gateway.serve(request, response));
-    this.mounted.set(api.id, { api, unmount });
+    const gateway = new Gateway(api, prefix, this.#deps);
+    const unmount = this.#deps.mount(prefix, (request, response) => gateway.serve(request, response));
+    this.#mounted.set(api.id, { api, unmount });
     return api;
   }
 
   find(id: string): Api | undefined {
-    return this.mounted.get(id)?.api;
+    return this.#mounted.get(id)?.api;
   }
 
   /** @throws ResourceFailure when there is none of that id */
@@ -45,18 +48,18 @@ export class Apis {
   }
 
   delete(id: string): void {
-    this.mounted.get(id)?.unmount();
-    this.mounted.delete(id);
+    this.#mounted.get(id)?.unmount();
+    this.#mounted.delete(id);
   }
 
   deleteAll(): void {
-    for (const id of [...this.mounted.keys()]) {
+    for (const id of [...this.#mounted.keys()]) {
       this.delete(id);
     }
   }
 
   endpointOf(id: string): string {
-    return `${this.deps.frontUrl()}${prefixOf(id)}`;
+    return `${this.#deps.frontUrl()}${prefixOf(id)}`;
   }
 }
 

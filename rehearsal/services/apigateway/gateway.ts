@@ -50,33 +50,36 @@ type Authorized =
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api.html
  */
 export class Gateway {
-  private readonly throttles = new WeakMap<Stage, Throttle>();
+  readonly #api: Api;
+  /** Path below which the API is mounted. */
+  readonly #prefix: string;
+  readonly #deps: GatewayDependencies;
+  readonly #throttles = new WeakMap<Stage, Throttle>();
 
-  constructor(
-    private readonly api: Api,
-    /** Path below which the API is mounted. */
-    private readonly prefix: string,
-    private readonly deps: GatewayDependencies,
-  ) {}
+  constructor(api: Api, prefix: string, deps: GatewayDependencies) {
+    this.#api = api;
+    this.#prefix = prefix;
+    this.#deps = deps;
+  }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const started = performance.now();
-    const exchange = this.open(request);
+    const exchange = this.#open(request);
     if (exchange === undefined) {
       send(response, gatewayAnswer(404, 'Not Found'), randomUUID());
       return;
     }
-    const answer = await this.answer(exchange);
+    const answer = await this.#answer(exchange);
     send(response, answer, exchange.requestId);
-    this.record(exchange, answer, performance.now() - started);
+    this.#record(exchange, answer, performance.now() - started);
   }
 
-  private open(request: IncomingMessage): Exchange | undefined {
+  #open(request: IncomingMessage): Exchange | undefined {
     const [fullPath = '', rawQuery = ''] = split(request.url ?? '', '?');
-    const rawPath = fullPath.slice(this.prefix.length) || '/';
+    const rawPath = fullPath.slice(this.#prefix.length) || '/';
     const [, first = ''] = rawPath.split('/');
-    const named = this.api.stages.get(first);
-    const stage = named ?? this.api.stages.get(DEFAULT_STAGE);
+    const named = this.#api.stages.get(first);
+    const stage = named ?? this.#api.stages.get(DEFAULT_STAGE);
     if (stage === undefined) {
       return undefined;
     }
@@ -88,21 +91,21 @@ export class Gateway {
       path: named === undefined ? rawPath : rawPath.slice(first.length + 1) || '/',
       rawPath,
       rawQuery,
-      time: this.deps.clock.now(),
+      time: this.#deps.clock.now(),
       log: {},
     };
   }
 
-  private async answer(exchange: Exchange): Promise<HttpAnswer> {
-    const match = matchRoute(this.api.routes.values(), exchange.method, exchange.path);
+  async #answer(exchange: Exchange): Promise<HttpAnswer> {
+    const match = matchRoute(this.#api.routes.values(), exchange.method, exchange.path);
     if (match === undefined) {
       return gatewayAnswer(404, 'Not Found');
     }
     exchange.log.routeKey = match.route.key;
-    if (!this.throttleOf(exchange.stage).admit()) {
+    if (!this.#throttleOf(exchange.stage).admit()) {
       return gatewayAnswer(429, 'Too Many Requests');
     }
-    const authorized = this.authorize(exchange, match);
+    const authorized = this.#authorize(exchange, match);
     if (authorized.kind === 'refused') {
       return authorized.answer;
     }
@@ -110,31 +113,31 @@ export class Gateway {
     if (body === undefined) {
       return gatewayAnswer(413, 'Request Entity Too Large');
     }
-    return this.invoke(exchange, match, authorized.authorizer, body);
+    return this.#invoke(exchange, match, authorized.authorizer, body);
   }
 
-  private throttleOf(stage: Stage): Throttle {
-    let throttle = this.throttles.get(stage);
+  #throttleOf(stage: Stage): Throttle {
+    let throttle = this.#throttles.get(stage);
     if (throttle === undefined) {
-      throttle = new Throttle(this.deps.clock, stage.throttle);
-      this.throttles.set(stage, throttle);
+      throttle = new Throttle(this.#deps.clock, stage.throttle);
+      this.#throttles.set(stage, throttle);
     }
     return throttle;
   }
 
-  private authorize(exchange: Exchange, { route }: RouteMatch): Authorized {
+  #authorize(exchange: Exchange, { route }: RouteMatch): Authorized {
     if (route.authorization === 'NONE') {
       return { kind: 'allowed', authorizer: undefined };
     }
     if (route.authorization === 'AWS_IAM') {
-      return this.authorizeIam(exchange);
+      return this.#authorizeIam(exchange);
     }
-    const authorizer = this.api.authorizers.get(route.authorizerId ?? '');
+    const authorizer = this.#api.authorizers.get(route.authorizerId ?? '');
     if (authorizer === undefined) {
-      throw new Error(`API ${this.api.id}, route ${route.key}: no authorizer ${route.authorizerId}`);
+      throw new Error(`API ${this.#api.id}, route ${route.key}: no authorizer ${route.authorizerId}`);
     }
     const token = tokenOf(exchange, authorizer);
-    const result = checkJwt(token, authorizer, route.scopes, this.deps.clock.now());
+    const result = checkJwt(token, authorizer, route.scopes, this.#deps.clock.now());
     if ('claims' in result) {
       for (const [name, value] of Object.entries(result.claims)) {
         exchange.log[`authorizer.claims.${name}`] = value;
@@ -152,16 +155,16 @@ export class Gateway {
   }
 
   /** @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html */
-  private authorizeIam(exchange: Exchange): Authorized {
+  #authorizeIam(exchange: Exchange): Authorized {
     const refused: Authorized = { kind: 'refused', answer: gatewayAnswer(403, 'Forbidden') };
     const scope = credentialScope(exchange.request.headers);
-    const principal = scope === undefined ? undefined : this.deps.iam.principalOf(scope.accessKeyId);
+    const principal = scope === undefined ? undefined : this.#deps.iam.principalOf(scope.accessKeyId);
     if (scope?.signingName !== 'execute-api' || principal === undefined) {
       exchange.log['error.message'] = 'not signed for execute-api by a principal that is known';
       return refused;
     }
-    const resource = this.executeApiArn(exchange, exchange.path);
-    const decision = this.deps.iam.decide(principal, { action: 'execute-api:Invoke', resource });
+    const resource = this.#executeApiArn(exchange, exchange.path);
+    const decision = this.#deps.iam.decide(principal, { action: 'execute-api:Invoke', resource });
     if (!decision.allowed) {
       exchange.log['error.message'] = decision.reason;
       return refused;
@@ -186,21 +189,21 @@ export class Gateway {
     };
   }
 
-  private async invoke(
+  async #invoke(
     exchange: Exchange,
     { route, pathParameters }: RouteMatch,
     authorizer: Readonly<Record<string, unknown>> | undefined,
     body: Buffer,
   ): Promise<HttpAnswer> {
-    const integration = this.api.integrations.get(route.integrationId);
+    const integration = this.#api.integrations.get(route.integrationId);
     if (integration === undefined) {
-      throw new Error(`API ${this.api.id}, route ${route.key}: no integration ${route.integrationId}`);
+      throw new Error(`API ${this.#api.id}, route ${route.key}: no integration ${route.integrationId}`);
     }
     const { request, stage } = exchange;
     const traceHeader = traceHeaderOf(request);
     const event = proxyEvent({
       accountId: REHEARSAL_ACCOUNT,
-      apiId: this.api.id,
+      apiId: this.#api.id,
       domainName: request.headers.host ?? '127.0.0.1',
       stage: stage.name,
       stageVariables: stage.variables,
@@ -219,11 +222,11 @@ export class Gateway {
     const started = performance.now();
     // The source ARN names the route's path, not the caller's.
     const templatePath = route.key === '$default' ? '/$default' : route.key.slice(route.key.indexOf(' ') + 1);
-    const invocation = this.deps.lambda.invoke({
+    const invocation = this.#deps.lambda.invoke({
       function: integration.functionArn,
       payload: JSON.stringify(event),
       type: 'RequestResponse',
-      invoker: { service: 'apigateway.amazonaws.com', sourceArn: this.executeApiArn(exchange, templatePath) },
+      invoker: { service: 'apigateway.amazonaws.com', sourceArn: this.#executeApiArn(exchange, templatePath) },
       traceHeader,
     });
     try {
@@ -252,16 +255,16 @@ export class Gateway {
     }
   }
 
-  private executeApiArn(exchange: Exchange, path: string): string {
-    return `arn:aws:execute-api:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:${this.api.id}/${exchange.stage.name}/${exchange.method}${path}`;
+  #executeApiArn(exchange: Exchange, path: string): string {
+    return `arn:aws:execute-api:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:${this.#api.id}/${exchange.stage.name}/${exchange.method}${path}`;
   }
 
-  private record(exchange: Exchange, answer: HttpAnswer, latencyMs: number): void {
+  #record(exchange: Exchange, answer: HttpAnswer, latencyMs: number): void {
     const { stage, log } = exchange;
-    const sets: Record<string, string>[] = [{ ApiId: this.api.id }, { ApiId: this.api.id, Stage: stage.name }];
+    const sets: Record<string, string>[] = [{ ApiId: this.#api.id }, { ApiId: this.#api.id, Stage: stage.name }];
     const put = (name: string, value: number, unit: string) => {
       for (const dimensions of sets) {
-        this.deps.metrics.put('AWS/ApiGateway', name, dimensions, [value], unit);
+        this.#deps.metrics.put('AWS/ApiGateway', name, dimensions, [value], unit);
       }
     };
     put('Count', 1, 'Count');
@@ -277,7 +280,7 @@ export class Gateway {
     const { request } = exchange;
     const context: LogContext = {
       accountId: REHEARSAL_ACCOUNT,
-      apiId: this.api.id,
+      apiId: this.#api.id,
       stage: stage.name,
       requestId: exchange.requestId,
       extendedRequestId: exchange.requestId,
@@ -298,8 +301,8 @@ export class Gateway {
       'integration.error': log.integrationErrorMessage,
       ...log,
     };
-    const stream = `${this.api.id}/${stage.name}`;
-    this.deps.logs.write(stage.accessLog.group, stream, accessLogLine(stage.accessLog.format, context));
+    const stream = `${this.#api.id}/${stage.name}`;
+    this.#deps.logs.write(stage.accessLog.group, stream, accessLogLine(stage.accessLog.format, context));
   }
 }
 

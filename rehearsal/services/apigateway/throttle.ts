@@ -6,28 +6,29 @@ import type { RehearsalClock } from '../../core/clock';
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html
  */
 export class Throttle {
-  private tokens: number;
-  private filledAt: number;
+  readonly #clock: RehearsalClock;
+  /** Requests a second, and how many may come at once. */
+  readonly #limits: { readonly rate: number; readonly burst: number };
+  #tokens: number;
+  #filledAt: number;
 
-  constructor(
-    private readonly clock: RehearsalClock,
-    /** Requests a second, and how many may come at once. */
-    private readonly limits: { readonly rate: number; readonly burst: number },
-  ) {
-    this.tokens = limits.burst;
-    this.filledAt = clock.now();
+  constructor(clock: RehearsalClock, limits: { readonly rate: number; readonly burst: number }) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#tokens = limits.burst;
+    this.#filledAt = clock.now();
   }
 
   /** Whether one more request may pass. */
   admit(): boolean {
-    const now = this.clock.now();
-    const { rate, burst } = this.limits;
-    this.tokens = Math.min(burst, this.tokens + ((now - this.filledAt) / 1000) * rate);
-    this.filledAt = now;
-    if (this.tokens < 1) {
+    const now = this.#clock.now();
+    const { rate, burst } = this.#limits;
+    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1000) * rate);
+    this.#filledAt = now;
+    if (this.#tokens < 1) {
       return false;
     }
-    this.tokens -= 1;
+    this.#tokens -= 1;
     return true;
   }
 }

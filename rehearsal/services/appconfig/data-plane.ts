@@ -44,16 +44,19 @@ interface Session {
  * https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_Operations_AWS_AppConfig_Data.html
  */
 export class AppConfigData implements RehearsalService {
+  readonly #store: AppConfigStore;
+  readonly #clock: RehearsalClock;
+  readonly #random: () => number;
   readonly signingName = 'appconfig';
   readonly protocol = 'restJson1';
   readonly operations = ['StartConfigurationSession', 'GetLatestConfiguration'];
-  private readonly sessions = new Map<string, { readonly session: Session; readonly issuedAt: number }>();
+  readonly #sessions = new Map<string, { readonly session: Session; readonly issuedAt: number }>();
 
-  constructor(
-    private readonly store: AppConfigStore,
-    private readonly clock: RehearsalClock,
-    private readonly random: () => number,
-  ) {}
+  constructor(store: AppConfigStore, clock: RehearsalClock, random: () => number) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#random = random;
+  }
 
   route({
     method,
@@ -73,7 +76,7 @@ export class AppConfigData implements RehearsalService {
     const of =
       operation === 'StartConfigurationSession'
         ? [input.ApplicationIdentifier, input.EnvironmentIdentifier, input.ConfigurationProfileIdentifier]
-        : this.placeOf(String(input.ConfigurationToken));
+        : this.#placeOf(String(input.ConfigurationToken));
     if (of === undefined) {
       // A spent token, as a client sends it that repeats a call whose answer it did not get: it is told so, and not denied.
       return [];
@@ -85,11 +88,11 @@ export class AppConfigData implements RehearsalService {
 
   async handle({ operation, input }: Call): Promise<unknown> {
     return operation === 'StartConfigurationSession'
-      ? this.start(input)
-      : this.latest(String(input.ConfigurationToken));
+      ? this.#start(input)
+      : this.#latest(String(input.ConfigurationToken));
   }
 
-  private start(input: unknown): RestResponse {
+  #start(input: unknown): RestResponse {
     const parsed = startSchema.safeParse(input);
     if (!parsed.success) {
       throw new ServiceError('BadRequestException', z.prettifyError(parsed.error));
@@ -101,17 +104,17 @@ export class AppConfigData implements RehearsalService {
       RequiredMinimumPollIntervalInSeconds: pollSeconds = DEFAULT_POLL_SECONDS,
     } = parsed.data;
     if (
-      this.store.environments.get(environment)?.application !== application ||
-      this.store.profiles.get(profile)?.application !== application
+      this.#store.environments.get(environment)?.application !== application ||
+      this.#store.profiles.get(profile)?.application !== application
     ) {
       throw new ServiceError('ResourceNotFoundException', `no configuration ${profile} in ${environment}`, 404);
     }
-    const token = this.issue({
+    const token = this.#issue({
       application,
       environment,
       profile,
       pollSeconds,
-      draw: this.random() * 100,
+      draw: this.#random() * 100,
       content: undefined,
       notBefore: 0,
     });
@@ -122,10 +125,10 @@ export class AppConfigData implements RehearsalService {
     );
   }
 
-  private latest(token: string): RestResponse {
-    const known = this.sessions.get(token);
-    this.sessions.delete(token);
-    const now = this.clock.now();
+  #latest(token: string): RestResponse {
+    const known = this.#sessions.get(token);
+    this.#sessions.delete(token);
+    const now = this.#clock.now();
     if (known === undefined || now - known.issuedAt > TOKEN_LASTS_MS) {
       throw new ServiceError('BadRequestException', 'the token is unknown, spent or expired', 400, {
         Reason: 'InvalidParameters',
@@ -137,7 +140,7 @@ export class AppConfigData implements RehearsalService {
         Reason: 'InvalidParameters',
       });
     }
-    const served = this.store.served(session.environment, session.profile);
+    const served = this.#store.served(session.environment, session.profile);
     const { growing } = served;
     const content = growing !== undefined && session.draw < growing.percent ? growing.content : served.complete;
     if (content === undefined) {
@@ -150,21 +153,21 @@ export class AppConfigData implements RehearsalService {
       200,
       {
         'content-type': 'application/json',
-        'next-poll-configuration-token': this.issue(session),
+        'next-poll-configuration-token': this.#issue(session),
         'next-poll-interval-in-seconds': String(session.pollSeconds),
       },
       changed ? content : '',
     );
   }
 
-  private issue(session: Session): string {
+  #issue(session: Session): string {
     const token = randomUUID();
-    this.sessions.set(token, { session, issuedAt: this.clock.now() });
+    this.#sessions.set(token, { session, issuedAt: this.#clock.now() });
     return token;
   }
 
-  private placeOf(token: string): readonly string[] | undefined {
-    const session = this.sessions.get(token)?.session;
+  #placeOf(token: string): readonly string[] | undefined {
+    const session = this.#sessions.get(token)?.session;
     return session === undefined ? undefined : [session.application, session.environment, session.profile];
   }
 }

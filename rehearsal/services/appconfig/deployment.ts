@@ -36,23 +36,24 @@ export class RolledBack extends Error {}
  * https://docs.aws.amazon.com/appconfig/latest/userguide/monitoring-deployments.html
  */
 export class ConfigurationDeployment {
-  private state: DeploymentState = 'DEPLOYING';
-  private readonly startedAt: number;
-  private endedAt: number | undefined;
-  private reason: string | undefined;
-  private readonly shares: { at: number; percent: number }[] = [];
-  private readonly abort = new AbortController();
-  private polling: Timer | undefined;
+  readonly #request: DeploymentRequest;
+  readonly #ports: DeploymentPorts;
+  #state: DeploymentState = 'DEPLOYING';
+  readonly #startedAt: number;
+  #endedAt: number | undefined;
+  #reason: string | undefined;
+  readonly #shares: { at: number; percent: number }[] = [];
+  readonly #abort = new AbortController();
+  #polling: Timer | undefined;
 
-  constructor(
-    private readonly request: DeploymentRequest,
-    private readonly ports: DeploymentPorts,
-  ) {
-    this.startedAt = ports.clock.now();
+  constructor(request: DeploymentRequest, ports: DeploymentPorts) {
+    this.#request = request;
+    this.#ports = ports;
+    this.#startedAt = ports.clock.now();
   }
 
   get view(): ConfigurationDeploymentView {
-    const { application, environment, profile, number, version, content } = this.request;
+    const { application, environment, profile, number, version, content } = this.#request;
     return {
       application,
       environment,
@@ -60,66 +61,67 @@ export class ConfigurationDeployment {
       number,
       version,
       content,
-      state: this.state,
-      startedAt: this.startedAt,
-      shares: [...this.shares],
-      endedAt: this.endedAt,
-      reason: this.reason,
+      state: this.#state,
+      startedAt: this.#startedAt,
+      shares: [...this.#shares],
+      endedAt: this.#endedAt,
+      reason: this.#reason,
     };
   }
 
   /** Resolves when the deployment is complete. @throws RolledBack */
   async run(): Promise<void> {
-    const { request, ports } = this;
+    const request = this.#request;
+    const ports = this.#ports;
     const { strategy, served, content } = request;
-    const { signal } = this.abort;
+    const { signal } = this.#abort;
     try {
-      this.look();
+      this.#look();
       for (const { percent, lastsMs } of stepsOf(strategy)) {
         signal.throwIfAborted();
         served.growing = { content, percent };
-        this.shares.push({ at: ports.clock.now(), percent });
+        this.#shares.push({ at: ports.clock.now(), percent });
         request.report(`${percent} % of the callers get version ${request.version}`);
         await ports.clock.sleep(lastsMs, signal);
       }
-      this.state = 'BAKING';
+      this.#state = 'BAKING';
       request.report('baking');
       await ports.clock.sleep(strategy.bakeMs, signal);
       signal.throwIfAborted();
       served.complete = content;
       served.growing = undefined;
-      this.end('COMPLETE');
+      this.#end('COMPLETE');
     } catch (error) {
       served.growing = undefined;
-      this.shares.push({ at: ports.clock.now(), percent: 0 });
-      this.reason = error instanceof Error ? error.message : String(error);
-      this.end('ROLLED_BACK');
-      request.report(`rolled back: ${this.reason}`);
-      throw new RolledBack(this.reason);
+      this.#shares.push({ at: ports.clock.now(), percent: 0 });
+      this.#reason = error instanceof Error ? error.message : String(error);
+      this.#end('ROLLED_BACK');
+      request.report(`rolled back: ${this.#reason}`);
+      throw new RolledBack(this.#reason);
     }
   }
 
   /** Takes the deployment back, unless it is complete: then nothing happens. */
   stop(reason: string): void {
-    this.abort.abort(new Error(reason));
+    this.#abort.abort(new Error(reason));
   }
 
   /** Looks at the alarms now, and again and again until the deployment has ended. */
-  private look(): void {
-    const alarm = this.request.monitors.map((monitor) => this.problem(monitor)).find((one) => one !== undefined);
+  #look(): void {
+    const alarm = this.#request.monitors.map((monitor) => this.#problem(monitor)).find((one) => one !== undefined);
     if (alarm !== undefined) {
       this.stop(alarm);
       return;
     }
-    this.polling = this.ports.clock.after(ALARM_POLL_MS, () => {
-      if (this.endedAt === undefined) {
-        this.look();
+    this.#polling = this.#ports.clock.after(ALARM_POLL_MS, () => {
+      if (this.#endedAt === undefined) {
+        this.#look();
       }
     });
   }
 
-  private problem({ alarmArn, roleArn }: Monitor): string | undefined {
-    const { iam, metrics } = this.ports;
+  #problem({ alarmArn, roleArn }: Monitor): string | undefined {
+    const { iam, metrics } = this.#ports;
     if (roleArn === undefined) {
       return `monitor ${alarmArn} has no role with which AppConfig could look at it`;
     }
@@ -140,9 +142,9 @@ export class ConfigurationDeployment {
     return alarm.state === 'ALARM' ? `in ALARM: ${alarm.name} (${alarm.reason})` : undefined;
   }
 
-  private end(state: DeploymentState): void {
-    this.state = state;
-    this.endedAt = this.ports.clock.now();
-    this.polling?.cancel();
+  #end(state: DeploymentState): void {
+    this.#state = state;
+    this.#endedAt = this.#ports.clock.now();
+    this.#polling?.cancel();
   }
 }

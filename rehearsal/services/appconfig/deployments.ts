@@ -14,15 +14,17 @@ export interface StartRequest {
 
 /** The deployments of all environments; one at a time in each. */
 export class Deployments {
-  private readonly all: ConfigurationDeployment[] = [];
+  readonly #store: AppConfigStore;
+  readonly #ports: DeploymentPorts;
+  readonly #all: ConfigurationDeployment[] = [];
 
-  constructor(
-    private readonly store: AppConfigStore,
-    private readonly ports: DeploymentPorts,
-  ) {}
+  constructor(store: AppConfigStore, ports: DeploymentPorts) {
+    this.#store = store;
+    this.#ports = ports;
+  }
 
   views(): readonly ConfigurationDeploymentView[] {
-    return this.all.map(({ view }) => view);
+    return this.#all.map(({ view }) => view);
   }
 
   /**
@@ -32,15 +34,15 @@ export class Deployments {
    */
   async run(given: StartRequest, request: ResourceRequest): Promise<number> {
     const { application, environment, profile, version } = given;
-    const strategy = this.store.strategies.get(given.strategy);
-    const monitors = this.store.environments.get(environment)?.monitors;
-    const content = this.store.profiles.get(profile)?.versions.get(version);
+    const strategy = this.#store.strategies.get(given.strategy);
+    const monitors = this.#store.environments.get(environment)?.monitors;
+    const content = this.#store.profiles.get(profile)?.versions.get(version);
     if (strategy === undefined || monitors === undefined || content === undefined) {
       throw new ResourceFailure(
         `deployment at ${request.path}: there is no environment ${environment}, strategy ${given.strategy}, or version ${version} of profile ${profile}`,
       );
     }
-    this.validate(profile, content);
+    this.#validate(profile, content);
     const own = this.views().filter((view) => view.environment === environment);
     if (own.some(({ endedAt }) => endedAt === undefined)) {
       throw new ResourceFailure(`a deployment of environment ${environment} is under way already`);
@@ -56,12 +58,12 @@ export class Deployments {
         content,
         strategy,
         monitors,
-        served: this.store.served(environment, profile),
+        served: this.#store.served(environment, profile),
         report: (message) => request.report(message),
       },
-      this.ports,
+      this.#ports,
     );
-    this.all.push(deployment);
+    this.#all.push(deployment);
     try {
       await deployment.run();
       return number;
@@ -73,14 +75,14 @@ export class Deployments {
   }
 
   stop(): void {
-    for (const deployment of this.all) {
+    for (const deployment of this.#all) {
       deployment.stop('the rehearsal ends');
     }
   }
 
   /** https://docs.aws.amazon.com/appconfig/latest/userguide/appconfig-creating-configuration-and-profile-validators.html */
-  private validate(profile: string, content: string): void {
-    for (const schema of this.store.profiles.get(profile)?.validators ?? []) {
+  #validate(profile: string, content: string): void {
+    for (const schema of this.#store.profiles.get(profile)?.validators ?? []) {
       const ajv = new Ajv({ strict: false, allErrors: true });
       const check = ajv.compile(JSON.parse(schema));
       if (!check(JSON.parse(content))) {

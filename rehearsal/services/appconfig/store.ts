@@ -27,20 +27,20 @@ export class AppConfigStore {
   readonly environments = new Map<string, Environment>();
   readonly profiles = new Map<string, Profile>();
   readonly strategies = new Map<string, Strategy>();
-  private readonly serving = new Map<string, Served>();
+  readonly #serving = new Map<string, Served>();
 
   served(environment: string, profile: string): Served {
     const key = `${environment}/${profile}`;
-    const known = this.serving.get(key) ?? { complete: undefined, growing: undefined };
-    this.serving.set(key, known);
+    const known = this.#serving.get(key) ?? { complete: undefined, growing: undefined };
+    this.#serving.set(key, known);
     return known;
   }
 
   forget(environment: string): void {
     this.environments.delete(environment);
-    for (const key of this.serving.keys()) {
+    for (const key of this.#serving.keys()) {
       if (key.startsWith(`${environment}/`)) {
-        this.serving.delete(key);
+        this.#serving.delete(key);
       }
     }
   }

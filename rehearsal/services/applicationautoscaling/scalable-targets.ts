@@ -56,23 +56,26 @@ const ACTIVITIES_KEPT = 10_000;
  * @see https://docs.aws.amazon.com/autoscaling/application/userguide/step-scaling-policy-overview.html
  */
 export class ScalableTargets {
-  private readonly targets = new Map<string, Target>();
-  private readonly policies = new Map<string, Policy>();
-  private readonly happened: ScalingActivity[] = [];
+  readonly #clock: RehearsalClock;
+  readonly #services: ScalableServices;
+  readonly #onActivity: (activity: ScalingActivity) => void;
+  readonly #targets = new Map<string, Target>();
+  readonly #policies = new Map<string, Policy>();
+  readonly #happened: ScalingActivity[] = [];
 
-  constructor(
-    private readonly clock: RehearsalClock,
-    private readonly services: ScalableServices,
-    private readonly onActivity: (activity: ScalingActivity) => void,
-  ) {}
+  constructor(clock: RehearsalClock, services: ScalableServices, onActivity: (activity: ScalingActivity) => void) {
+    this.#clock = clock;
+    this.#services = services;
+    this.#onActivity = onActivity;
+  }
 
   /** Oldest first. */
   get activities(): readonly ScalingActivity[] {
-    return [...this.happened];
+    return [...this.#happened];
   }
 
   has(resourceId: string): boolean {
-    return this.targets.has(resourceId);
+    return this.#targets.has(resourceId);
   }
 
   /**
@@ -80,45 +83,45 @@ export class ScalableTargets {
    * https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html
    */
   register(target: Target): void {
-    this.targets.set(target.resourceId, target);
-    const now = this.services.desiredCount(target.resourceId) ?? 0;
+    this.#targets.set(target.resourceId, target);
+    const now = this.#services.desiredCount(target.resourceId) ?? 0;
     const within = Math.min(target.max, Math.max(target.min, now));
     const limit = within > now ? `minimum capacity ${target.min}` : `maximum capacity ${target.max}`;
-    this.set(target.resourceId, now, within, `the scalable target was registered with a ${limit}`);
+    this.#set(target.resourceId, now, within, `the scalable target was registered with a ${limit}`);
   }
 
   /** Its policies go with it. */
   deregister(resourceId: string): void {
-    this.targets.delete(resourceId);
-    for (const [arn, policy] of this.policies) {
+    this.#targets.delete(resourceId);
+    for (const [arn, policy] of this.#policies) {
       if (policy.resourceId === resourceId) {
-        this.policies.delete(arn);
+        this.#policies.delete(arn);
       }
     }
   }
 
   putPolicy(arn: string, name: string, resourceId: string, steps: StepPolicy): void {
-    const known = this.policies.get(arn);
+    const known = this.#policies.get(arn);
     if (known === undefined) {
-      this.policies.set(arn, { arn, name, resourceId, steps, last: undefined });
+      this.#policies.set(arn, { arn, name, resourceId, steps, last: undefined });
     } else {
       known.steps = steps;
     }
   }
 
   deletePolicy(arn: string): void {
-    this.policies.delete(arn);
+    this.#policies.delete(arn);
   }
 
   /** An alarm invokes the policy. @throws Error when there is no such policy */
   invoke(arn: string, { alarm, value, threshold }: AlarmValue): void {
-    const policy = this.policies.get(arn);
-    const target = policy === undefined ? undefined : this.targets.get(policy.resourceId);
+    const policy = this.#policies.get(arn);
+    const target = policy === undefined ? undefined : this.#targets.get(policy.resourceId);
     if (policy === undefined || target === undefined) {
       throw new Error(`there is no scaling policy ${arn}`);
     }
-    const now = this.clock.now();
-    const current = this.services.desiredCount(target.resourceId);
+    const now = this.#clock.now();
+    const current = this.#services.desiredCount(target.resourceId);
     if (current === undefined) {
       throw new Error(`there is no service ${target.resourceId}`);
     }
@@ -134,37 +137,37 @@ export class ScalableTargets {
       to === current ||
       target.suspended[direction] ||
       // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-auto-scaling.html
-      (direction === 'in' && (waiting !== undefined || this.services.deploying(target.resourceId)));
+      (direction === 'in' && (waiting !== undefined || this.#services.deploying(target.resourceId)));
     if (held) {
       return;
     }
     if (direction === 'out') {
-      this.endWaits(target.resourceId);
+      this.#endWaits(target.resourceId);
     }
     policy.last = { until: now + policy.steps.Cooldown * 1000, direction, base };
     const at = Number(value.toPrecision(6));
-    this.set(target.resourceId, current, to, `policy ${policy.name}, alarm ${alarm} at ${at}`);
+    this.#set(target.resourceId, current, to, `policy ${policy.name}, alarm ${alarm} at ${at}`);
   }
 
   /** A scale-out ends every wait after a scale-in. */
-  private endWaits(resourceId: string): void {
-    for (const policy of this.policies.values()) {
+  #endWaits(resourceId: string): void {
+    for (const policy of this.#policies.values()) {
       if (policy.resourceId === resourceId && policy.last?.direction === 'in') {
         policy.last = undefined;
       }
     }
   }
 
-  private set(resourceId: string, from: number, to: number, cause: string): void {
+  #set(resourceId: string, from: number, to: number, cause: string): void {
     if (from === to) {
       return;
     }
-    this.services.scaleTo(resourceId, to);
-    const activity = { at: this.clock.now(), resourceId, from, to, cause };
-    this.happened.push(activity);
-    if (this.happened.length > ACTIVITIES_KEPT) {
-      this.happened.shift();
+    this.#services.scaleTo(resourceId, to);
+    const activity = { at: this.#clock.now(), resourceId, from, to, cause };
+    this.#happened.push(activity);
+    if (this.#happened.length > ACTIVITIES_KEPT) {
+      this.#happened.shift();
     }
-    this.onActivity(activity);
+    this.#onActivity(activity);
   }
 }

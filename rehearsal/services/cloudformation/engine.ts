@@ -58,13 +58,15 @@ const METADATA_HANDLER: ResourceHandler = {
 
 /** CloudFormation: stacks, deployed and destroyed one operation at a time each. */
 export class CloudFormation {
-  private readonly stacks = new Map<string, Stack>();
-  private readonly handlers: ReadonlyMap<string, ResourceHandler>;
-  private readonly faults = new FaultPlan();
-  private readonly parallelism: number;
-  private generation = 0;
+  readonly #options: EngineOptions;
+  readonly #stacks = new Map<string, Stack>();
+  readonly #handlers: ReadonlyMap<string, ResourceHandler>;
+  readonly #faults = new FaultPlan();
+  readonly #parallelism: number;
+  #generation = 0;
 
-  constructor(private readonly options: EngineOptions) {
+  constructor(options: EngineOptions) {
+    this.#options = options;
     const handlers = new Map<string, ResourceHandler>();
     for (const handler of [METADATA_HANDLER, ...options.handlers]) {
       if (handlers.has(handler.type)) {
@@ -72,8 +74,8 @@ export class CloudFormation {
       }
       handlers.set(handler.type, handler);
     }
-    this.handlers = handlers;
-    this.parallelism = options.parallelism ?? 10;
+    this.#handlers = handlers;
+    this.#parallelism = options.parallelism ?? 10;
   }
 
   /**
@@ -85,18 +87,18 @@ export class CloudFormation {
    */
   async deploy(request: DeployRequest): Promise<DeployResult> {
     const { stackName } = request;
-    const known = this.stacks.get(stackName);
+    const known = this.#stacks.get(stackName);
     if (known?.busy) {
       throw new Error(`stack ${stackName}: an operation is under way (${known.status})`);
     }
     if (known?.status.endsWith('_FAILED')) {
       throw new Error(`stack ${stackName} is in ${known.status} and can only be destroyed`);
     }
-    const stackId = known?.id ?? this.newStackId(stackName);
+    const stackId = known?.id ?? this.#newStackId(stackName);
     const pseudo = pseudoParameters(stackName, stackId);
-    const plan = this.planFor(request, pseudo);
+    const plan = this.#planFor(request, pseudo);
     const fingerprint = canonicalText({ template: request.template, parameters: plan.parameters });
-    const startedAt = this.options.clock.now();
+    const startedAt = this.#options.clock.now();
     const events: StackEvent[] = [];
     if (known !== undefined && known.status !== 'ROLLBACK_COMPLETE' && known.fingerprint === fingerprint) {
       known.assemblyDirectory = request.assemblyDirectory;
@@ -124,17 +126,17 @@ export class CloudFormation {
       outputs: {},
       retained: [],
     };
-    this.stacks.set(stackName, stack);
+    this.#stacks.set(stackName, stack);
     stack.busy = true;
     const verb = existing === undefined ? 'CREATE' : 'UPDATE';
     const setStatus = (status: string, reason?: string) => {
       stack.status = status;
-      this.tellStack(stack, events, status, reason);
+      this.#tellStack(stack, events, status, reason);
     };
     const operation = new Operation(
       stack.resources,
       plan,
-      this.ports(stack, request.assemblyDirectory, pseudo, (event) => this.tell(events, event)),
+      this.#ports(stack, request.assemblyDirectory, pseudo, (event) => this.#tell(events, event)),
     );
     const result = (
       status: DeployResult['status'],
@@ -152,7 +154,7 @@ export class CloudFormation {
         events,
         changes: operation.changes,
         startedAt,
-        durationMs: this.options.clock.now() - startedAt,
+        durationMs: this.#options.clock.now() - startedAt,
       };
     };
     try {
@@ -209,23 +211,23 @@ export class CloudFormation {
 
   /** Deletes everything but what its deletion policy keeps. Deletion protection is switched off first, and told. */
   async destroy(stackName: string): Promise<DestroyResult> {
-    const stack = this.require(stackName);
+    const stack = this.#require(stackName);
     if (stack.busy) {
       throw new Error(`stack ${stackName}: an operation is under way (${stack.status})`);
     }
     stack.busy = true;
-    const startedAt = this.options.clock.now();
+    const startedAt = this.#options.clock.now();
     const events: StackEvent[] = [];
     const overridden: string[] = [];
     const failures: { path: string; reason: string }[] = [];
     const pseudo = pseudoParameters(stack.name, stack.id);
-    const tell = (event: StackEvent) => this.tell(events, event);
-    const { context } = this.ports(stack, stack.assemblyDirectory, pseudo, tell);
+    const tell = (event: StackEvent) => this.#tell(events, event);
+    const { context } = this.#ports(stack, stack.assemblyDirectory, pseudo, tell);
     try {
-      this.tellStack(stack, events, 'DELETE_IN_PROGRESS');
+      this.#tellStack(stack, events, 'DELETE_IN_PROGRESS');
       const failed = await walk(
         deletionOrder(stack.resources, stack.resources.keys()),
-        this.parallelism,
+        this.#parallelism,
         async (logicalId) => {
           const resource = stack.resources.get(logicalId);
           if (resource === undefined) {
@@ -239,7 +241,7 @@ export class CloudFormation {
             tell({ ...event, at: context.clock.now(), status: 'DELETE_SKIPPED' });
             return;
           }
-          const handler = this.handlerFor(type);
+          const handler = this.#handlerFor(type);
           tell({ ...event, at: context.clock.now(), status: 'DELETE_IN_PROGRESS' });
           let { properties } = resource;
           try {
@@ -272,10 +274,10 @@ export class CloudFormation {
         failures.push({ path: stack.resources.get(node)?.path ?? node, reason: messageOf(error) });
       }
       const status = failures.length === 0 ? 'DELETE_COMPLETE' : 'DELETE_FAILED';
-      this.tellStack(stack, events, status);
+      this.#tellStack(stack, events, status);
       stack.status = status;
       if (status === 'DELETE_COMPLETE') {
-        this.stacks.delete(stackName);
+        this.#stacks.delete(stackName);
       }
       return {
         status,
@@ -283,7 +285,7 @@ export class CloudFormation {
         deletionProtectionOverridden: overridden,
         failures,
         events,
-        durationMs: this.options.clock.now() - startedAt,
+        durationMs: this.#options.clock.now() - startedAt,
       };
     } finally {
       stack.busy = false;
@@ -292,19 +294,19 @@ export class CloudFormation {
 
   /** See {@link FaultPlan.add}. */
   failResource(pattern: string, reason: string, when: 'create' | 'update'): () => void {
-    return this.faults.add(pattern, reason, when);
+    return this.#faults.add(pattern, reason, when);
   }
 
   stackNames(): readonly string[] {
-    return [...this.stacks.keys()];
+    return [...this.#stacks.keys()];
   }
 
   outputs(stackName: string): Readonly<Record<string, string>> {
-    return this.require(stackName).outputs;
+    return this.#require(stackName).outputs;
   }
 
   resources(stackName: string): readonly StackResourceView[] {
-    return [...this.require(stackName).resources.values()].map(
+    return [...this.#require(stackName).resources.values()].map(
       ({ logicalId, path, type, physicalId, ref, attributes, properties, deletionPolicy }) => ({
         logicalId,
         path,
@@ -318,21 +320,21 @@ export class CloudFormation {
     );
   }
 
-  private planFor(request: DeployRequest, pseudo: OperationPorts['pseudo']): Plan {
+  #planFor(request: DeployRequest, pseudo: OperationPorts['pseudo']): Plan {
     try {
       return makePlan(readTemplate(request.template, request.pathOf), {
         stackName: request.stackName,
         given: request.parameters ?? {},
         pseudo,
-        handlerOf: (type) => this.handlers.get(type),
-        ssmParameter: this.options.ssmParameter ?? (() => undefined),
+        handlerOf: (type) => this.#handlers.get(type),
+        ssmParameter: this.#options.ssmParameter ?? (() => undefined),
       });
     } catch (error) {
       throw error instanceof NotRehearsable ? error : new NotRehearsable(request.stackName, [messageOf(error)]);
     }
   }
 
-  private ports(
+  #ports(
     stack: Stack,
     assemblyDirectory: string,
     pseudo: OperationPorts['pseudo'],
@@ -345,42 +347,42 @@ export class CloudFormation {
       account: REHEARSAL_ACCOUNT,
       partition: 'aws',
       assemblyDirectory,
-      clock: this.options.clock,
+      clock: this.#options.clock,
     };
     return {
       context,
       pseudo,
-      handlerFor: (type) => this.handlerFor(type),
-      faults: this.faults,
-      parallelism: this.parallelism,
-      rollbackOrder: this.options.rollbackOrder ?? 'reverse',
+      handlerFor: (type) => this.#handlerFor(type),
+      faults: this.#faults,
+      parallelism: this.#parallelism,
+      rollbackOrder: this.#options.rollbackOrder ?? 'reverse',
       onEvent,
-      onProgress: this.options.onProgress ?? (() => undefined),
+      onProgress: this.#options.onProgress ?? (() => undefined),
     };
   }
 
-  private handlerFor(type: string): ResourceHandler {
+  #handlerFor(type: string): ResourceHandler {
     if (isCustomResource(type)) {
-      return customResourceHandler(type, this.options.lambda, this.options.replies);
+      return customResourceHandler(type, this.#options.lambda, this.#options.replies);
     }
-    const handler = this.handlers.get(type);
+    const handler = this.#handlers.get(type);
     if (handler === undefined) {
       throw new Error(`not rehearsable: ${type}`);
     }
     return handler;
   }
 
-  private require(stackName: string): Stack {
-    const stack = this.stacks.get(stackName);
+  #require(stackName: string): Stack {
+    const stack = this.#stacks.get(stackName);
     if (stack === undefined) {
-      throw new Error(`no stack ${stackName}; there is: ${[...this.stacks.keys()].join(', ') || 'none'}`);
+      throw new Error(`no stack ${stackName}; there is: ${[...this.#stacks.keys()].join(', ') || 'none'}`);
     }
     return stack;
   }
 
-  private newStackId(stackName: string): string {
-    this.generation++;
-    const digest = createHash('sha256').update(`${stackName}#${this.generation}`).digest('hex');
+  #newStackId(stackName: string): string {
+    this.#generation++;
+    const digest = createHash('sha256').update(`${stackName}#${this.#generation}`).digest('hex');
     const uuid = [
       digest.slice(0, 8),
       digest.slice(8, 12),
@@ -391,9 +393,9 @@ export class CloudFormation {
     return `arn:aws:cloudformation:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:stack/${stackName}/${uuid.join('-')}`;
   }
 
-  private tellStack(stack: Stack, events: StackEvent[], status: string, reason?: string): void {
-    this.tell(events, {
-      at: this.options.clock.now(),
+  #tellStack(stack: Stack, events: StackEvent[], status: string, reason?: string): void {
+    this.#tell(events, {
+      at: this.#options.clock.now(),
       stackName: stack.name,
       logicalId: stack.name,
       path: stack.name,
@@ -404,9 +406,9 @@ export class CloudFormation {
     });
   }
 
-  private tell(events: StackEvent[], event: StackEvent): void {
+  #tell(events: StackEvent[], event: StackEvent): void {
     events.push(event);
-    this.options.onEvent?.(event);
+    this.#options.onEvent?.(event);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Failures that a drill orders: the next matching operation on the way forward fails, once. */
 export class FaultPlan {
-  private readonly planned = new Set<{
+  readonly #planned = new Set<{
     readonly pattern: RegExp;
     readonly reason: string;
     readonly when: 'create' | 'update';
@@ -16,15 +16,15 @@ export class FaultPlan {
       .map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
       .join('.*');
     const fault = { pattern: new RegExp(`^${text}$`), reason, when };
-    this.planned.add(fault);
-    return () => this.planned.delete(fault);
+    this.#planned.add(fault);
+    return () => this.#planned.delete(fault);
   }
 
   /** Reason for which this operation must fail, if any. */
   take(logicalId: string, path: string, when: 'create' | 'update'): string | undefined {
-    for (const fault of this.planned) {
+    for (const fault of this.#planned) {
       if (fault.when === when && (fault.pattern.test(logicalId) || fault.pattern.test(path))) {
-        this.planned.delete(fault);
+        this.#planned.delete(fault);
         return fault.reason;
       }
     }

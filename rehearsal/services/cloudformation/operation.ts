@@ -41,35 +41,35 @@ export interface Failure {
  * Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
  */
 export class Operation {
+  readonly #before: ReadonlyMap<string, Deployed>;
+  readonly #plan: Plan;
   /** Resources as they are now. */
   readonly current: Map<string, Deployed>;
   readonly changes: ResourceChange[] = [];
   readonly retained: RetainedResource[] = [];
-  private readonly done = new Map<string, Done>();
-  private readonly ports: OperationPorts;
+  readonly #done = new Map<string, Done>();
+  readonly #ports: OperationPorts;
 
-  constructor(
-    private readonly before: ReadonlyMap<string, Deployed>,
-    private readonly plan: Plan,
-    ports: OperationPorts,
-  ) {
+  constructor(before: ReadonlyMap<string, Deployed>, plan: Plan, ports: OperationPorts) {
+    this.#before = before;
+    this.#plan = plan;
     this.current = new Map(before);
-    this.ports = ports;
+    this.#ports = ports;
   }
 
   /** @returns the first failure, if any */
   async forward(): Promise<Failure | undefined> {
-    const failures = await walk(this.plan.graph, this.ports.parallelism, async (logicalId) => {
-      const resource = this.plan.resources.get(logicalId);
+    const failures = await walk(this.#plan.graph, this.#ports.parallelism, async (logicalId) => {
+      const resource = this.#plan.resources.get(logicalId);
       if (resource !== undefined) {
-        await this.bring(resource);
+        await this.#bring(resource);
       }
     });
     const [first] = failures;
     if (first === undefined) {
       return undefined;
     }
-    const resource = this.plan.resources.get(first.node);
+    const resource = this.#plan.resources.get(first.node);
     return {
       resource: { logicalId: first.node, path: resource?.path ?? first.node, type: resource?.type ?? '' },
       reason: messageOf(first.error),
@@ -78,9 +78,9 @@ export class Operation {
 
   outputs(): Readonly<Record<string, string>> {
     const outputs: Record<string, string> = {};
-    for (const [name, output] of Object.entries(this.plan.template.outputs)) {
-      if (output.condition === undefined || this.plan.conditions[output.condition] === true) {
-        const value = resolve(output.value, this.scope());
+    for (const [name, output] of Object.entries(this.#plan.template.outputs)) {
+      if (output.condition === undefined || this.#plan.conditions[output.condition] === true) {
+        const value = resolve(output.value, this.#scope());
         outputs[name] = typeof value === 'string' ? value : JSON.stringify(value);
       }
     }
@@ -90,20 +90,20 @@ export class Operation {
   /** Deletes what was replaced and what the template no longer has. A failure here does not fail the stack. */
   async cleanUp(): Promise<void> {
     const doomed = new Map<string, { readonly resource: Deployed; readonly removed: boolean }>();
-    for (const [logicalId, done] of this.done) {
+    for (const [logicalId, done] of this.#done) {
       if (done.kind === 'replaced' || (done.kind === 'updated' && done.before.physicalId !== done.after.physicalId)) {
         doomed.set(logicalId, { resource: done.before, removed: false });
       }
     }
-    for (const [logicalId, resource] of this.before) {
-      if (!this.plan.resources.has(logicalId)) {
+    for (const [logicalId, resource] of this.#before) {
+      if (!this.#plan.resources.has(logicalId)) {
         doomed.set(logicalId, { resource, removed: true });
         this.current.delete(logicalId);
       }
     }
     await walk(
-      deletionOrder(this.before, doomed.keys()),
-      this.ports.parallelism,
+      deletionOrder(this.#before, doomed.keys()),
+      this.#ports.parallelism,
       async (logicalId) => {
         const entry = doomed.get(logicalId);
         if (entry === undefined) {
@@ -115,12 +115,12 @@ export class Operation {
           : (this.current.get(logicalId)?.updateReplacePolicy ?? resource.updateReplacePolicy);
         const retained = policy !== 'Delete';
         if (removed) {
-          this.note(resource, retained ? 'retain' : 'remove', false, []);
+          this.#note(resource, retained ? 'retain' : 'remove', false, []);
         }
         if (retained) {
-          this.retain(resource);
+          this.#retain(resource);
         } else {
-          await this.remove(resource);
+          await this.#remove(resource);
         }
       },
       true,
@@ -129,26 +129,26 @@ export class Operation {
 
   /** @returns the first failure of putting back, if any */
   async back(): Promise<Failure | undefined> {
-    const updated = new Set([...this.done].filter(([, done]) => done.kind === 'updated').map(([id]) => id));
-    const among = restrictedTo(this.plan.graph, updated);
+    const updated = new Set([...this.#done].filter(([, done]) => done.kind === 'updated').map(([id]) => id));
+    const among = restrictedTo(this.#plan.graph, updated);
     const superseded: Deployed[] = [];
     const failures = await walk(
-      this.ports.rollbackOrder === 'reverse' ? reversed(among) : among,
-      this.ports.parallelism,
+      this.#ports.rollbackOrder === 'reverse' ? reversed(among) : among,
+      this.#ports.parallelism,
       async (logicalId) => {
-        const done = this.done.get(logicalId);
+        const done = this.#done.get(logicalId);
         if (done?.kind === 'updated') {
-          superseded.push(...(await this.rollBack(done.before, done.after)));
+          superseded.push(...(await this.#rollBack(done.before, done.after)));
         }
       },
     );
     const [first] = failures;
     if (first !== undefined) {
-      const { path = first.node, type = '' } = this.plan.resources.get(first.node) ?? {};
+      const { path = first.node, type = '' } = this.#plan.resources.get(first.node) ?? {};
       return { resource: { logicalId: first.node, path, type }, reason: messageOf(first.error) };
     }
     const doomed = new Map<string, Deployed[]>();
-    for (const [logicalId, done] of this.done) {
+    for (const [logicalId, done] of this.#done) {
       if (done.kind === 'replaced') {
         this.current.set(logicalId, done.before);
         doomed.set(logicalId, [done.after]);
@@ -160,31 +160,31 @@ export class Operation {
     for (const resource of superseded) {
       doomed.set(resource.logicalId, [...(doomed.get(resource.logicalId) ?? []), resource]);
     }
-    await this.removeCreated(doomed);
+    await this.#removeCreated(doomed);
     return undefined;
   }
 
   /** Deletes everything that a failed creation of the stack made. @returns the first failure */
   async undoCreate(): Promise<Failure | undefined> {
     const doomed = new Map<string, Deployed[]>();
-    for (const [logicalId, done] of this.done) {
+    for (const [logicalId, done] of this.#done) {
       doomed.set(logicalId, [done.after]);
       this.current.delete(logicalId);
     }
-    return this.removeCreated(doomed);
+    return this.#removeCreated(doomed);
   }
 
-  private async removeCreated(doomed: ReadonlyMap<string, readonly Deployed[]>): Promise<Failure | undefined> {
+  async #removeCreated(doomed: ReadonlyMap<string, readonly Deployed[]>): Promise<Failure | undefined> {
     const failures = await walk(
-      reversed(restrictedTo(this.plan.graph, new Set(doomed.keys()))),
-      this.ports.parallelism,
+      reversed(restrictedTo(this.#plan.graph, new Set(doomed.keys()))),
+      this.#ports.parallelism,
       async (logicalId) => {
         for (const resource of doomed.get(logicalId) ?? []) {
           // RetainExceptOnCreate says exactly this: what the failed operation created goes.
           if (resource.deletionPolicy === 'Retain') {
-            this.retain(resource);
+            this.#retain(resource);
           } else {
-            await this.remove(resource);
+            await this.#remove(resource);
           }
         }
       },
@@ -194,39 +194,39 @@ export class Operation {
     if (first === undefined) {
       return undefined;
     }
-    const { path = first.node, type = '' } = this.plan.resources.get(first.node) ?? {};
+    const { path = first.node, type = '' } = this.#plan.resources.get(first.node) ?? {};
     return { resource: { logicalId: first.node, path, type }, reason: messageOf(first.error) };
   }
 
-  private async bring(resource: TemplateResource): Promise<void> {
+  async #bring(resource: TemplateResource): Promise<void> {
     const { logicalId } = resource;
-    const old = this.before.get(logicalId);
-    const needs = this.plan.graph.get(logicalId) ?? new Set<string>();
+    const old = this.#before.get(logicalId);
+    const needs = this.#plan.graph.get(logicalId) ?? new Set<string>();
     const verb = old === undefined ? 'CREATE' : 'UPDATE';
     try {
-      const properties = asMembers(resolve(resource.properties, this.scope()));
+      const properties = asMembers(resolve(resource.properties, this.#scope()));
       const updatePolicy =
-        resource.updatePolicy === undefined ? undefined : asMembers(resolve(resource.updatePolicy, this.scope()));
-      const handler = this.ports.handlerFor(resource.type);
+        resource.updatePolicy === undefined ? undefined : asMembers(resolve(resource.updatePolicy, this.#scope()));
+      const handler = this.#ports.handlerFor(resource.type);
       const request = {
-        stack: this.ports.context,
+        stack: this.#ports.context,
         logicalId,
         path: resource.path,
         properties,
         updatePolicy,
-        report: (message: string) => this.progress(resource, message),
+        report: (message: string) => this.#progress(resource, message),
       };
       if (old === undefined) {
-        this.tell(resource, 'CREATE_IN_PROGRESS');
-        this.failIfOrdered(resource, 'create');
-        const after = await this.create(
+        this.#tell(resource, 'CREATE_IN_PROGRESS');
+        this.#failIfOrdered(resource, 'create');
+        const after = await this.#create(
           resource,
           old,
           () => handler.create(request),
           (outcome) => deployed(resource, needs, properties, updatePolicy, outcome),
         );
-        this.note(resource, 'create', false, Object.keys(properties));
-        this.tell(resource, 'CREATE_COMPLETE', undefined, after.physicalId);
+        this.#note(resource, 'create', false, Object.keys(properties));
+        this.#tell(resource, 'CREATE_COMPLETE', undefined, after.physicalId);
         return;
       }
       if (old.type !== resource.type) {
@@ -245,7 +245,7 @@ export class Operation {
         return;
       }
       const replaces = changed.some((property) => handler.replaceOn.includes(property));
-      this.tell(
+      this.#tell(
         resource,
         'UPDATE_IN_PROGRESS',
         replaces ? 'requested update requires the creation of a new physical resource' : undefined,
@@ -254,18 +254,18 @@ export class Operation {
       // Until the handler answers, what was wanted counts as begun: a failure has to put it back.
       const wanted = deployed(resource, needs, properties, updatePolicy, old);
       if (!replaces) {
-        this.done.set(logicalId, { kind: 'updated', before: old, after: wanted });
+        this.#done.set(logicalId, { kind: 'updated', before: old, after: wanted });
       }
-      this.failIfOrdered(resource, 'update');
+      this.#failIfOrdered(resource, 'update');
       if (replaces) {
-        const after = await this.create(
+        const after = await this.#create(
           resource,
           old,
           () => handler.create(request),
           (outcome) => deployed(resource, needs, properties, updatePolicy, outcome),
         );
-        this.note(resource, 'replace', true, changed);
-        this.tell(resource, 'UPDATE_COMPLETE', undefined, after.physicalId);
+        this.#note(resource, 'replace', true, changed);
+        this.#tell(resource, 'UPDATE_COMPLETE', undefined, after.physicalId);
         return;
       }
       const outcome = await handler.update({
@@ -275,25 +275,25 @@ export class Operation {
         rollback: false,
       });
       const after = deployed(resource, needs, properties, updatePolicy, outcome);
-      this.done.set(logicalId, { kind: 'updated', before: old, after });
+      this.#done.set(logicalId, { kind: 'updated', before: old, after });
       this.current.set(logicalId, after);
       const replaced = after.physicalId !== old.physicalId;
-      this.note(resource, replaced ? 'replace' : 'update', replaced, changed);
-      this.tell(resource, 'UPDATE_COMPLETE', undefined, after.physicalId);
+      this.#note(resource, replaced ? 'replace' : 'update', replaced, changed);
+      this.#tell(resource, 'UPDATE_COMPLETE', undefined, after.physicalId);
     } catch (error) {
-      this.tell(resource, `${verb}_FAILED`, messageOf(error), old?.physicalId);
+      this.#tell(resource, `${verb}_FAILED`, messageOf(error), old?.physicalId);
       throw error;
     }
   }
 
-  private async create(
+  async #create(
     resource: TemplateResource,
     old: Deployed | undefined,
     make: () => Promise<Parameters<typeof deployed>[4]>,
     build: (outcome: Parameters<typeof deployed>[4]) => Deployed,
   ): Promise<Deployed> {
     const record = (after: Deployed) =>
-      this.done.set(
+      this.#done.set(
         resource.logicalId,
         old === undefined ? { kind: 'created', after } : { kind: 'replaced', before: old, after },
       );
@@ -310,24 +310,24 @@ export class Operation {
     }
   }
 
-  private failIfOrdered(resource: TemplateResource, when: 'create' | 'update'): void {
-    const reason = this.ports.faults.take(resource.logicalId, resource.path, when);
+  #failIfOrdered(resource: TemplateResource, when: 'create' | 'update'): void {
+    const reason = this.#ports.faults.take(resource.logicalId, resource.path, when);
     if (reason !== undefined) {
       throw new ResourceFailure(reason);
     }
   }
 
   /** @returns physical resources that the way back superseded */
-  private async rollBack(before: Deployed, after: Deployed): Promise<readonly Deployed[]> {
-    this.tell(before, 'UPDATE_IN_PROGRESS', 'rollback', after.physicalId);
+  async #rollBack(before: Deployed, after: Deployed): Promise<readonly Deployed[]> {
+    this.#tell(before, 'UPDATE_IN_PROGRESS', 'rollback', after.physicalId);
     try {
-      const outcome = await this.ports.handlerFor(before.type).update({
-        stack: this.ports.context,
+      const outcome = await this.#ports.handlerFor(before.type).update({
+        stack: this.#ports.context,
         logicalId: before.logicalId,
         path: before.path,
         properties: before.properties,
         updatePolicy: before.updatePolicy,
-        report: (message) => this.progress(before, message),
+        report: (message) => this.#progress(before, message),
         physicalId: after.physicalId,
         previous: after.properties,
         rollback: true,
@@ -339,53 +339,53 @@ export class Operation {
         attributes: outcome.attributes,
       };
       this.current.set(before.logicalId, now);
-      this.tell(before, 'UPDATE_COMPLETE', undefined, now.physicalId);
+      this.#tell(before, 'UPDATE_COMPLETE', undefined, now.physicalId);
       return [before, after].filter(
         (resource, index, both) =>
           resource.physicalId !== now.physicalId &&
           both.findIndex((other) => other.physicalId === resource.physicalId) === index,
       );
     } catch (error) {
-      this.tell(before, 'UPDATE_FAILED', messageOf(error), after.physicalId);
+      this.#tell(before, 'UPDATE_FAILED', messageOf(error), after.physicalId);
       throw error;
     }
   }
 
-  private async remove(resource: Deployed): Promise<void> {
-    this.tell(resource, 'DELETE_IN_PROGRESS', undefined, resource.physicalId);
+  async #remove(resource: Deployed): Promise<void> {
+    this.#tell(resource, 'DELETE_IN_PROGRESS', undefined, resource.physicalId);
     try {
-      await this.ports.handlerFor(resource.type).delete({
-        stack: this.ports.context,
+      await this.#ports.handlerFor(resource.type).delete({
+        stack: this.#ports.context,
         logicalId: resource.logicalId,
         physicalId: resource.physicalId,
         properties: resource.properties,
       });
-      this.tell(resource, 'DELETE_COMPLETE', undefined, resource.physicalId);
+      this.#tell(resource, 'DELETE_COMPLETE', undefined, resource.physicalId);
     } catch (error) {
-      this.tell(resource, 'DELETE_FAILED', messageOf(error), resource.physicalId);
+      this.#tell(resource, 'DELETE_FAILED', messageOf(error), resource.physicalId);
       throw error;
     }
   }
 
-  private retain(resource: Deployed): void {
+  #retain(resource: Deployed): void {
     const { logicalId, path, type, physicalId } = resource;
     this.retained.push({ logicalId, path, type, physicalId });
-    this.tell(resource, 'DELETE_SKIPPED', undefined, physicalId);
+    this.#tell(resource, 'DELETE_SKIPPED', undefined, physicalId);
   }
 
-  private scope(): Scope {
+  #scope(): Scope {
     return {
-      parameters: this.plan.parameters,
-      pseudo: this.ports.pseudo,
-      mappings: this.plan.template.mappings,
-      conditions: this.plan.conditions,
-      ref: (logicalId) => (this.plan.resources.has(logicalId) ? this.current.get(logicalId)?.ref : undefined),
+      parameters: this.#plan.parameters,
+      pseudo: this.#ports.pseudo,
+      mappings: this.#plan.template.mappings,
+      conditions: this.#plan.conditions,
+      ref: (logicalId) => (this.#plan.resources.has(logicalId) ? this.current.get(logicalId)?.ref : undefined),
       attribute: (logicalId, name) =>
-        this.plan.resources.has(logicalId) ? this.current.get(logicalId)?.attributes[name] : undefined,
+        this.#plan.resources.has(logicalId) ? this.current.get(logicalId)?.attributes[name] : undefined,
     };
   }
 
-  private note(
+  #note(
     { logicalId, path, type }: ResourceName,
     action: ResourceChange['action'],
     replaced: boolean,
@@ -394,11 +394,11 @@ export class Operation {
     this.changes.push({ logicalId, path, type, action, replaced, properties });
   }
 
-  private tell(resource: ResourceName, status: string, reason?: string, physicalId?: string): void {
+  #tell(resource: ResourceName, status: string, reason?: string, physicalId?: string): void {
     const { logicalId, path, type } = resource;
-    this.ports.onEvent({
-      at: this.ports.context.clock.now(),
-      stackName: this.ports.context.stackName,
+    this.#ports.onEvent({
+      at: this.#ports.context.clock.now(),
+      stackName: this.#ports.context.stackName,
       logicalId,
       path,
       type,
@@ -408,9 +408,9 @@ export class Operation {
     });
   }
 
-  private progress({ logicalId, path }: ResourceName, message: string): void {
-    const { clock, stackName } = this.ports.context;
-    this.ports.onProgress({ at: clock.now(), stackName, logicalId, path, message });
+  #progress({ logicalId, path }: ResourceName, message: string): void {
+    const { clock, stackName } = this.#ports.context;
+    this.#ports.onProgress({ at: clock.now(), stackName, logicalId, path, message });
   }
 }
 

@@ -11,18 +11,21 @@ export type Reply = { readonly body: string } | { readonly refused: string };
 
 /** The place where custom resources report: one address per request, good for one PUT. */
 export class ReplyBox {
-  private readonly waiting = new Map<string, (reply: Reply) => void>();
+  readonly #baseUrl: () => string;
+  readonly #waiting = new Map<string, (reply: Reply) => void>();
 
   /** @param baseUrl address under which {@link handle} is reachable, without the prefix */
-  constructor(private readonly baseUrl: () => string) {}
+  constructor(baseUrl: () => string) {
+    this.#baseUrl = baseUrl;
+  }
 
   /** Opens an address. Close it when nobody waits any more. */
   open(): { readonly url: string; readonly reply: Promise<Reply>; close(): void } {
     const token = randomUUID();
     const reply = new Promise<Reply>((resolve) => {
-      this.waiting.set(token, resolve);
+      this.#waiting.set(token, resolve);
     });
-    return { url: `${this.baseUrl()}${REPLY_PREFIX}/${token}`, reply, close: () => this.waiting.delete(token) };
+    return { url: `${this.#baseUrl()}${REPLY_PREFIX}/${token}`, reply, close: () => this.#waiting.delete(token) };
   }
 
   /** Takes a PUT. A second one to the same address is answered like a signed URL that has expired. */
@@ -37,12 +40,12 @@ export class ReplyBox {
       }
     });
     request.on('end', () => {
-      const settle = this.waiting.get(token);
+      const settle = this.#waiting.get(token);
       if (request.method !== 'PUT' || settle === undefined) {
         response.writeHead(403).end();
         return;
       }
-      this.waiting.delete(token);
+      this.#waiting.delete(token);
       response.writeHead(200).end();
       settle(
         size > MAX_REPLY_BYTES

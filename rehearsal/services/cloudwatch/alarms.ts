@@ -67,21 +67,24 @@ export interface AlarmBookOptions {
 
 /** All alarms, judged every ten seconds of the cloud's time. */
 export class AlarmBook {
-  private readonly alarms = new Map<string, Alarm>();
-  private timer: Timer | undefined;
+  readonly #options: AlarmBookOptions;
+  readonly #alarms = new Map<string, Alarm>();
+  #timer: Timer | undefined;
 
-  constructor(private readonly options: AlarmBookOptions) {}
+  constructor(options: AlarmBookOptions) {
+    this.#options = options;
+  }
 
   /** A new alarm starts with INSUFFICIENT_DATA; one that exists keeps its state until it is judged next. */
   put(definition: AlarmDefinition, arn: string): void {
-    const known = this.alarms.get(definition.name);
+    const known = this.#alarms.get(definition.name);
     if (known === undefined) {
-      this.alarms.set(definition.name, {
+      this.#alarms.set(definition.name, {
         definition,
         arn,
         state: 'INSUFFICIENT_DATA',
         reason: 'Unchecked: Initial alarm creation',
-        stateChangedAt: this.options.clock.now(),
+        stateChangedAt: this.#options.clock.now(),
         value: undefined,
         repeatedAt: Number.NEGATIVE_INFINITY,
       });
@@ -91,81 +94,81 @@ export class AlarmBook {
       }
       known.definition = definition;
     }
-    this.schedule();
+    this.#schedule();
   }
 
   has(name: string): boolean {
-    return this.alarms.has(name);
+    return this.#alarms.has(name);
   }
 
   remove(name: string): void {
-    this.alarms.delete(name);
+    this.#alarms.delete(name);
   }
 
   views(): readonly AlarmView[] {
-    return [...this.alarms.values()].map((alarm) => this.viewOf(alarm));
+    return [...this.#alarms.values()].map((alarm) => this.#viewOf(alarm));
   }
 
   view(nameOrArn: string): AlarmView | undefined {
     const alarm =
-      this.alarms.get(nameOrArn) ?? [...this.alarms.values()].find((candidate) => candidate.arn === nameOrArn);
-    return alarm === undefined ? undefined : this.viewOf(alarm);
+      this.#alarms.get(nameOrArn) ?? [...this.#alarms.values()].find((candidate) => candidate.arn === nameOrArn);
+    return alarm === undefined ? undefined : this.#viewOf(alarm);
   }
 
   definition(name: string): AlarmDefinition | undefined {
-    return this.alarms.get(name)?.definition;
+    return this.#alarms.get(name)?.definition;
   }
 
   stateChangedAt(name: string): number | undefined {
-    return this.alarms.get(name)?.stateChangedAt;
+    return this.#alarms.get(name)?.stateChangedAt;
   }
 
   /** Judges every alarm now. */
   evaluate(): void {
-    for (const alarm of this.alarms.values()) {
-      this.judgeAlarm(alarm);
+    for (const alarm of this.#alarms.values()) {
+      this.#judgeAlarm(alarm);
     }
   }
 
   stop(): void {
-    this.timer?.cancel();
-    this.timer = undefined;
-    this.alarms.clear();
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#alarms.clear();
   }
 
-  private schedule(): void {
-    if (this.timer !== undefined || this.alarms.size === 0) {
+  #schedule(): void {
+    if (this.#timer !== undefined || this.#alarms.size === 0) {
       return;
     }
-    const now = this.options.clock.now();
+    const now = this.#options.clock.now();
     const next = (Math.floor(now / EVALUATION_INTERVAL_MS) + 1) * EVALUATION_INTERVAL_MS;
-    this.timer = this.options.clock.after(next - now, () => {
-      this.timer = undefined;
+    this.#timer = this.#options.clock.after(next - now, () => {
+      this.#timer = undefined;
       this.evaluate();
-      this.schedule();
+      this.#schedule();
     });
   }
 
-  private judgeAlarm(alarm: Alarm): void {
+  #judgeAlarm(alarm: Alarm): void {
     const { definition } = alarm;
-    const now = this.options.clock.now();
+    const now = this.#options.clock.now();
     const alignment = Math.min(definition.periodMs, ALIGNMENT_MS);
     const slots = evaluationRange(definition.evaluationPeriods);
     const end = Math.floor(now / alignment) * alignment;
     const grid: Grid = { start: end - slots * definition.periodMs, periodMs: definition.periodMs, slots };
     let series: Series;
     try {
-      series = evaluateQuery(this.options.store, definition.queries, definition.watched, grid);
+      series = evaluateQuery(this.#options.store, definition.queries, definition.watched, grid);
     } catch (error) {
       if (error instanceof MathError) {
-        this.change(alarm, 'INSUFFICIENT_DATA', error.message);
+        this.#change(alarm, 'INSUFFICIENT_DATA', error.message);
         return;
       }
       throw error;
     }
     const points = series.filter((value) => value !== undefined);
     alarm.value = points.at(-1) ?? alarm.value;
-    if (definition.ignoreLowSamples && this.tooFewSamples(definition, grid)) {
+    if (definition.ignoreLowSamples && this.#tooFewSamples(definition, grid)) {
       return;
     }
     const verdict = judge(
@@ -175,17 +178,17 @@ export class AlarmBook {
       ),
     );
     if (verdict !== 'retain') {
-      this.change(alarm, verdict, reasonOf(definition, series));
+      this.#change(alarm, verdict, reasonOf(definition, series));
     }
-    this.repeat(alarm, points.at(-1));
+    this.#repeat(alarm, points.at(-1));
   }
 
   /**
    * Scaling policies are invoked at the change of the state and then every minute. With which of the data points is not
    * documented; here it is the newest one.
    */
-  private repeat(alarm: Alarm, value: number | undefined): void {
-    const { clock, isRepeated = () => false, onRepeat } = this.options;
+  #repeat(alarm: Alarm, value: number | undefined): void {
+    const { clock, isRepeated = () => false, onRepeat } = this.#options;
     const { definition, state, arn } = alarm;
     const now = clock.now();
     const actions = definition.actionsEnabled ? definition.actions[state].filter(isRepeated) : [];
@@ -199,17 +202,17 @@ export class AlarmBook {
   }
 
   /** AWS leaves the state as it is while a percentile has too few samples and the alarm says `ignore`. */
-  private tooFewSamples(definition: AlarmDefinition, grid: Grid): boolean {
+  #tooFewSamples(definition: AlarmDefinition, grid: Grid): boolean {
     return definition.queries.some(
       (query) =>
         query.kind === 'metric' &&
         query.statistic.kind === 'percentile' &&
-        this.options.store.values(query.metric, grid.start, grid.start + grid.slots * grid.periodMs, query.unit)
+        this.#options.store.values(query.metric, grid.start, grid.start + grid.slots * grid.periodMs, query.unit)
           .length < samplesForPercentile(query.statistic.percent),
     );
   }
 
-  private change(alarm: Alarm, to: AlarmState, reason: string): void {
+  #change(alarm: Alarm, to: AlarmState, reason: string): void {
     const from = alarm.state;
     if (from === to) {
       return;
@@ -217,9 +220,9 @@ export class AlarmBook {
     alarm.state = to;
     alarm.repeatedAt = Number.NEGATIVE_INFINITY;
     alarm.reason = reason;
-    alarm.stateChangedAt = this.options.clock.now();
+    alarm.stateChangedAt = this.#options.clock.now();
     const { definition } = alarm;
-    this.options.onChange({
+    this.#options.onChange({
       name: definition.name,
       arn: alarm.arn,
       description: definition.description,
@@ -230,15 +233,15 @@ export class AlarmBook {
       threshold: definition.threshold,
       at: alarm.stateChangedAt,
       actions: definition.actionsEnabled
-        ? definition.actions[to].filter((action) => this.options.isRepeated?.(action) !== true)
+        ? definition.actions[to].filter((action) => this.#options.isRepeated?.(action) !== true)
         : [],
     });
   }
 
-  private viewOf(alarm: Alarm): AlarmView {
+  #viewOf(alarm: Alarm): AlarmView {
     const { definition } = alarm;
     const silent = metricsBehind(definition.queries, definition.watched)
-      .filter((query) => !this.options.store.everHad(query.metric))
+      .filter((query) => !this.#options.store.everHad(query.metric))
       .map(({ metric }) => metric.dimensions);
     return {
       name: definition.name,

@@ -78,57 +78,59 @@ export function idsOf(node: MathNode): readonly string[] {
 }
 
 class Parser {
-  private readonly tokens: readonly Token[];
-  private position = 0;
+  readonly #expression: string;
+  readonly #tokens: readonly Token[];
+  #position = 0;
 
-  constructor(private readonly expression: string) {
-    this.tokens = tokenize(expression);
+  constructor(expression: string) {
+    this.#expression = expression;
+    this.#tokens = tokenize(expression);
   }
 
   parse(): MathNode {
-    const node = this.level(0);
-    const rest = this.peek();
+    const node = this.#level(0);
+    const rest = this.#peek();
     if (rest.kind !== 'end') {
-      throw this.unexpected(rest, 'an operator or the end');
+      throw this.#unexpected(rest, 'an operator or the end');
     }
     return node;
   }
 
-  private level(depth: number): MathNode {
+  #level(depth: number): MathNode {
     const operators = PRECEDENCE[depth];
     if (operators === undefined) {
-      return this.unary();
+      return this.#unary();
     }
-    let left = this.level(depth + 1);
+    let left = this.#level(depth + 1);
     for (;;) {
-      const token = this.peek();
+      const token = this.#peek();
       const operator = operators.find((candidate) => candidate === token.text);
       if (token.kind !== 'operator' || operator === undefined) {
         return left;
       }
-      this.position++;
-      left = { kind: 'binary', operator, left, right: this.level(depth + 1) };
+      this.#position++;
+      left = { kind: 'binary', operator, left, right: this.#level(depth + 1) };
     }
   }
 
-  private unary(): MathNode {
-    if (this.accept('-')) {
-      return { kind: 'negate', operand: this.unary() };
+  #unary(): MathNode {
+    if (this.#accept('-')) {
+      return { kind: 'negate', operand: this.#unary() };
     }
-    return this.power();
+    return this.#power();
   }
 
-  private power(): MathNode {
-    const base = this.primary();
-    if (this.accept('^')) {
-      return { kind: 'binary', operator: '^', left: base, right: this.unary() };
+  #power(): MathNode {
+    const base = this.#primary();
+    if (this.#accept('^')) {
+      return { kind: 'binary', operator: '^', left: base, right: this.#unary() };
     }
     return base;
   }
 
-  private primary(): MathNode {
-    const token = this.peek();
-    this.position++;
+  #primary(): MathNode {
+    const token = this.#peek();
+    this.#position++;
     if (token.kind === 'number') {
       return { kind: 'number', value: Number(token.text) };
     }
@@ -136,99 +138,99 @@ class Parser {
       return { kind: 'id', id: token.text };
     }
     if (token.kind === 'function') {
-      return this.call(token);
+      return this.#call(token);
     }
     if (token.text === '(') {
-      const inner = this.level(0);
-      this.expect(')');
+      const inner = this.#level(0);
+      this.#expect(')');
       return inner;
     }
-    throw this.unexpected(token, 'a number, an id, a function or "("');
+    throw this.#unexpected(token, 'a number, an id, a function or "("');
   }
 
-  private call(token: Token): MathNode {
+  #call(token: Token): MathNode {
     if (token.text === 'IF') {
-      this.expect('(');
-      const condition = this.level(0);
-      this.expect(',');
-      const then = this.level(0);
-      if (this.accept(',')) {
-        const otherwise = this.level(0);
-        this.expect(')');
+      this.#expect('(');
+      const condition = this.#level(0);
+      this.#expect(',');
+      const then = this.#level(0);
+      if (this.#accept(',')) {
+        const otherwise = this.#level(0);
+        this.#expect(')');
         return { kind: 'if', condition, then, otherwise };
       }
-      this.expect(')');
+      this.#expect(')');
       return { kind: 'if', condition, then };
     }
     if (token.text === 'FILL') {
-      this.expect('(');
-      const series = this.level(0);
-      this.expect(',');
-      const next = this.peek();
+      this.#expect('(');
+      const series = this.#level(0);
+      this.#expect(',');
+      const next = this.#peek();
       if (next.text === 'REPEAT' || next.text === 'LINEAR') {
-        this.position++;
-        this.expect(')');
+        this.#position++;
+        this.#expect(')');
         return { kind: 'fill', series, filler: next.text };
       }
-      const filler = this.level(0);
-      this.expect(')');
+      const filler = this.#level(0);
+      this.#expect(')');
       return { kind: 'fill', series, filler };
     }
     const each = EACH.find((name) => name === token.text);
     if (each !== undefined) {
-      this.expect('(');
-      const operand = this.level(0);
-      this.expect(')');
+      this.#expect('(');
+      const operand = this.#level(0);
+      this.#expect(')');
       return { kind: 'each', name: each, operand };
     }
     const over = OVER.find((name) => name === token.text);
     if (over !== undefined) {
-      this.expect('(');
-      const node = this.over(over);
-      this.expect(')');
+      this.#expect('(');
+      const node = this.#over(over);
+      this.#expect(')');
       return node;
     }
     throw new MathError(
-      `not rehearsable: function ${token.text} at ${token.at + 1} of metric math "${this.expression}"; the rehearsal knows IF, FILL, ${[...OVER, ...EACH].join(', ')}`,
+      `not rehearsable: function ${token.text} at ${token.at + 1} of metric math "${this.#expression}"; the rehearsal knows IF, FILL, ${[...OVER, ...EACH].join(', ')}`,
     );
   }
 
   /** One series, or `[a, b]`. */
-  private over(name: OverFunction): MathNode {
-    if (!this.accept('[')) {
-      return { kind: 'over', name, operands: [this.level(0)], list: false };
+  #over(name: OverFunction): MathNode {
+    if (!this.#accept('[')) {
+      return { kind: 'over', name, operands: [this.#level(0)], list: false };
     }
-    const operands = [this.level(0)];
-    while (this.accept(',')) {
-      operands.push(this.level(0));
+    const operands = [this.#level(0)];
+    while (this.#accept(',')) {
+      operands.push(this.#level(0));
     }
-    this.expect(']');
+    this.#expect(']');
     return { kind: 'over', name, operands, list: true };
   }
 
-  private peek(): Token {
-    return this.tokens[this.position] ?? { kind: 'end', text: '', at: this.expression.length };
+  #peek(): Token {
+    return this.#tokens[this.#position] ?? { kind: 'end', text: '', at: this.#expression.length };
   }
 
-  private accept(text: string): boolean {
-    const token = this.peek();
+  #accept(text: string): boolean {
+    const token = this.#peek();
     if (token.kind === 'operator' && token.text === text) {
-      this.position++;
+      this.#position++;
       return true;
     }
     return false;
   }
 
-  private expect(text: string): void {
-    const token = this.peek();
-    if (!this.accept(text)) {
-      throw this.unexpected(token, `"${text}"`);
+  #expect(text: string): void {
+    const token = this.#peek();
+    if (!this.#accept(text)) {
+      throw this.#unexpected(token, `"${text}"`);
     }
   }
 
-  private unexpected(token: Token, expected: string): MathError {
+  #unexpected(token: Token, expected: string): MathError {
     const found = token.kind === 'end' ? 'the end' : `"${token.text}"`;
-    return new MathError(`metric math "${this.expression}": expected ${expected} at ${token.at + 1}, found ${found}`);
+    return new MathError(`metric math "${this.#expression}": expected ${expected} at ${token.at + 1}, found ${found}`);
   }
 }
 

@@ -21,24 +21,24 @@ const NO_UNIT = 'None';
 
 /** Raw values of every metric, in slots of ten seconds of the cloud's time. */
 export class MetricStore {
-  private readonly series = new Map<string, Map<string, Map<number, number[]>>>();
-  private readonly retentionMs: number;
-  private readonly maxValues: number;
-  private held = 0;
-  private newestSlot = Number.NEGATIVE_INFINITY;
-  private oldestSlot = Number.POSITIVE_INFINITY;
+  readonly #series = new Map<string, Map<string, Map<number, number[]>>>();
+  readonly #retentionMs: number;
+  readonly #maxValues: number;
+  #held = 0;
+  #newestSlot = Number.NEGATIVE_INFINITY;
+  #oldestSlot = Number.POSITIVE_INFINITY;
 
   constructor(options: MetricStoreOptions = {}) {
-    this.retentionMs = options.retentionMs ?? 26 * 3_600_000;
-    this.maxValues = options.maxValues ?? 2_000_000;
+    this.#retentionMs = options.retentionMs ?? 26 * 3_600_000;
+    this.#maxValues = options.maxValues ?? 2_000_000;
   }
 
   put(metric: MetricIdentity, at: number, values: readonly number[], unit = NO_UNIT): void {
     const key = keyOf(metric);
-    let units = this.series.get(key);
+    let units = this.#series.get(key);
     if (units === undefined) {
       units = new Map();
-      this.series.set(key, units);
+      this.#series.set(key, units);
     }
     let slots = units.get(unit);
     if (slots === undefined) {
@@ -54,21 +54,21 @@ export class MetricStore {
         held.push(value);
       }
     }
-    this.held += values.length;
-    this.oldestSlot = Math.min(this.oldestSlot, slot);
-    if (slot > this.newestSlot) {
-      this.newestSlot = slot;
-      this.dropBefore(slot - Math.ceil(this.retentionMs / SLOT_MS));
+    this.#held += values.length;
+    this.#oldestSlot = Math.min(this.#oldestSlot, slot);
+    if (slot > this.#newestSlot) {
+      this.#newestSlot = slot;
+      this.#dropBefore(slot - Math.ceil(this.#retentionMs / SLOT_MS));
     }
-    while (this.held > this.maxValues && this.oldestSlot < this.newestSlot) {
+    while (this.#held > this.#maxValues && this.#oldestSlot < this.#newestSlot) {
       // A tenth of the time span at once: dropping walks every series.
-      this.dropBefore(this.oldestSlot + Math.max(1, Math.ceil((this.newestSlot - this.oldestSlot) / 10)));
+      this.#dropBefore(this.#oldestSlot + Math.max(1, Math.ceil((this.#newestSlot - this.#oldestSlot) / 10)));
     }
   }
 
   /** Values from `start` (inclusive) to `end` (exclusive), both multiples of {@link SLOT_MS}. Without unit: of any unit. */
   values(metric: MetricIdentity, start: number, end: number, unit?: string): readonly number[] {
-    const units = this.series.get(keyOf(metric));
+    const units = this.#series.get(keyOf(metric));
     if (units === undefined) {
       return [];
     }
@@ -88,24 +88,24 @@ export class MetricStore {
 
   /** Whether the metric ever had a value, dropped ones included. */
   everHad(metric: MetricIdentity): boolean {
-    return this.series.has(keyOf(metric));
+    return this.#series.has(keyOf(metric));
   }
 
   /** Values held now. */
   size(): number {
-    return this.held;
+    return this.#held;
   }
 
-  private dropBefore(firstKept: number): void {
-    if (firstKept <= this.oldestSlot) {
+  #dropBefore(firstKept: number): void {
+    if (firstKept <= this.#oldestSlot) {
       return;
     }
     let oldest = Number.POSITIVE_INFINITY;
-    for (const units of this.series.values()) {
+    for (const units of this.#series.values()) {
       for (const slots of units.values()) {
         for (const [slot, values] of slots) {
           if (slot < firstKept) {
-            this.held -= values.length;
+            this.#held -= values.length;
             slots.delete(slot);
           } else {
             oldest = Math.min(oldest, slot);
@@ -113,7 +113,7 @@ export class MetricStore {
         }
       }
     }
-    this.oldestSlot = oldest;
+    this.#oldestSlot = oldest;
   }
 }
 

@@ -40,16 +40,16 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
   readonly queryErrorCodes = { InvalidParameterValueException: 'InvalidParameterValue' };
   readonly operations = ['GetMetricData', 'DescribeAlarms', 'PutMetricData'] as const;
   readonly book: AlarmBook;
-  private readonly store: MetricStore;
-  private readonly clock: RehearsalClock;
-  private readonly malformed: { count: number; examples: string[] } = { count: 0, examples: [] };
+  readonly #store: MetricStore;
+  readonly #clock: RehearsalClock;
+  readonly #malformed: { count: number; examples: string[] } = { count: 0, examples: [] };
 
   constructor(options: CloudWatchOptions) {
-    this.clock = options.clock;
-    this.store = options.store ?? new MetricStore();
+    this.#clock = options.clock;
+    this.#store = options.store ?? new MetricStore();
     this.book = new AlarmBook({
       clock: options.clock,
-      store: this.store,
+      store: this.#store,
       onChange: (change) => {
         options.onAlarm?.(change);
         for (const topicArn of change.actions) {
@@ -71,7 +71,7 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
   }
 
   put(namespace: string, name: string, dimensions: MetricDimensions, values: readonly number[], unit?: string): void {
-    this.store.put({ namespace, name, dimensions }, this.clock.now(), values, unit);
+    this.#store.put({ namespace, name, dimensions }, this.#clock.now(), values, unit);
   }
 
   ingestLogLine(line: string): void {
@@ -80,20 +80,20 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
       return;
     }
     if (read.kind === 'malformed') {
-      this.countMalformed(line, read.reason);
+      this.#countMalformed(line, read.reason);
       return;
     }
-    const now = this.clock.now();
+    const now = this.#clock.now();
     const at = read.timestamp ?? now;
     if (at < now - OLDEST_MS || at > now + AHEAD_MS) {
-      this.countMalformed(
+      this.#countMalformed(
         line,
         `Timestamp ${at} is not within two weeks before and two hours after the cloud's time ${Math.round(now)} (milliseconds since 1970)`,
       );
       return;
     }
     for (const metric of read.metrics) {
-      this.store.put(metric, at, metric.values, metric.unit);
+      this.#store.put(metric, at, metric.values, metric.unit);
     }
   }
 
@@ -107,7 +107,7 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
 
   /** Log lines that meant to be metrics and were not. */
   malformedLines(): { readonly count: number; readonly examples: readonly string[] } {
-    return { count: this.malformed.count, examples: [...this.malformed.examples] };
+    return { count: this.#malformed.count, examples: [...this.#malformed.examples] };
   }
 
   stop(): void {
@@ -127,24 +127,24 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
   async handle(call: Call): Promise<unknown> {
     switch (call.operation) {
       case 'GetMetricData':
-        return this.getMetricData(call.input);
+        return this.#getMetricData(call.input);
       case 'DescribeAlarms':
-        return this.describeAlarms(call.input);
+        return this.#describeAlarms(call.input);
       case 'PutMetricData':
-        return this.putMetricData(call.input);
+        return this.#putMetricData(call.input);
       default:
         throw new ServiceError('InvalidAction', `not rehearsable: cloudwatch ${call.operation}`);
     }
   }
 
-  private countMalformed(line: string, reason: string): void {
-    this.malformed.count++;
-    if (this.malformed.examples.length < 10) {
-      this.malformed.examples.push(`${reason}: ${line.slice(0, 300)}`);
+  #countMalformed(line: string, reason: string): void {
+    this.#malformed.count++;
+    if (this.#malformed.examples.length < 10) {
+      this.#malformed.examples.push(`${reason}: ${line.slice(0, 300)}`);
     }
   }
 
-  private getMetricData(input: unknown): unknown {
+  #getMetricData(input: unknown): unknown {
     const request = parse(getMetricDataSchema, input);
     const queries = request.MetricDataQueries.map((entry): MetricQuery => {
       if (entry.MetricStat !== undefined) {
@@ -195,7 +195,7 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
       MetricDataResults: queries
         .filter((query) => query.returnData)
         .map((query) => {
-          const series = compute(() => evaluateQuery(this.store, queries, query.id, grid));
+          const series = compute(() => evaluateQuery(this.#store, queries, query.id, grid));
           const points = series
             .map((value, slot) => ({ value, seconds: (start + slot * periodMs) / 1000 }))
             .filter((point) => point.value !== undefined);
@@ -215,7 +215,7 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
     };
   }
 
-  private describeAlarms(input: unknown): unknown {
+  #describeAlarms(input: unknown): unknown {
     const request = parse(describeAlarmsSchema, input);
     const names = request.AlarmNames;
     return {
@@ -251,18 +251,18 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
     };
   }
 
-  private putMetricData(input: unknown): unknown {
+  #putMetricData(input: unknown): unknown {
     const request = parse(putMetricDataSchema, input);
     for (const datum of request.MetricData) {
       const values = datum.Values ?? (datum.Value === undefined ? [] : [datum.Value]);
       const counts = datum.Counts;
-      this.store.put(
+      this.#store.put(
         {
           namespace: request.Namespace,
           name: datum.MetricName,
           dimensions: Object.fromEntries(datum.Dimensions.map(({ Name, Value }) => [Name, Value])),
         },
-        datum.Timestamp === undefined ? this.clock.now() : milliseconds(datum.Timestamp),
+        datum.Timestamp === undefined ? this.#clock.now() : milliseconds(datum.Timestamp),
         values.flatMap((value, index) => Array.from({ length: counts?.[index] ?? 1 }, () => value)),
         datum.Unit,
       );

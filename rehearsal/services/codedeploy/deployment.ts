@@ -51,83 +51,89 @@ interface Lifecycle {
  * https://docs.aws.amazon.com/codedeploy/latest/userguide/deployments-rollback-and-redeploy.html
  */
 export class Deployment {
-  private status: DeploymentStatus = 'Created';
-  private readonly createdAt: number;
-  private endedAt: number | undefined;
-  private failure: DeploymentFailure | undefined;
-  private rolledBackAt: number | undefined;
-  private readonly shifts: { at: number; weight: number }[] = [];
-  private readonly lifecycle: Lifecycle[];
-  private readonly abort = new AbortController();
-  private readonly principal: Principal;
+  readonly #request: DeploymentRequest;
+  readonly #shift: TrafficShift;
+  readonly #ports: DeploymentPorts;
+  #status: DeploymentStatus = 'Created';
+  readonly #createdAt: number;
+  #endedAt: number | undefined;
+  #failure: DeploymentFailure | undefined;
+  #rolledBackAt: number | undefined;
+  readonly #shifts: { at: number; weight: number }[] = [];
+  readonly #lifecycle: Lifecycle[];
+  readonly #abort = new AbortController();
+  readonly #principal: Principal;
 
   constructor(
     readonly id: string,
     readonly group: DeploymentGroup,
-    private readonly request: DeploymentRequest,
-    private readonly shift: TrafficShift,
-    private readonly ports: DeploymentPorts,
+    request: DeploymentRequest,
+    shift: TrafficShift,
+    ports: DeploymentPorts,
   ) {
-    this.createdAt = ports.clock.now();
-    this.lifecycle = [
+    this.#request = request;
+    this.#shift = shift;
+    this.#ports = ports;
+    this.#createdAt = ports.clock.now();
+    this.#lifecycle = [
       { name: 'BeforeAllowTraffic', hook: request.beforeHook, status: 'Pending' },
       { name: 'AllowTraffic', hook: undefined, status: 'Pending' },
       { name: 'AfterAllowTraffic', hook: request.afterHook, status: 'Pending' },
     ];
-    this.principal = { kind: 'role', arn: group.serviceRoleArn, label: `codedeploy ${group.name}` };
+    this.#principal = { kind: 'role', arn: group.serviceRoleArn, label: `codedeploy ${group.name}` };
   }
 
   /** Resolves when the deployment has succeeded. @throws DeploymentFailure after the way back, if there is one */
   async run(): Promise<void> {
-    this.tell('created', `deployment ${this.id}: version ${this.request.fromVersion} → ${this.request.toVersion}`);
-    this.status = 'InProgress';
+    this.#tell('created', `deployment ${this.id}: version ${this.#request.fromVersion} → ${this.#request.toVersion}`);
+    this.#status = 'InProgress';
     let polling: Timer | undefined;
-    const { timeoutMs } = this.request;
+    const { timeoutMs } = this.#request;
     const timeout =
       timeoutMs === undefined
         ? undefined
-        : this.ports.clock.after(timeoutMs, () =>
-            this.abort.abort(new DeploymentFailure('TIMEOUT', `not over after ${timeoutMs / 60_000} minutes`)),
+        : this.#ports.clock.after(timeoutMs, () =>
+            this.#abort.abort(new DeploymentFailure('TIMEOUT', `not over after ${timeoutMs / 60_000} minutes`)),
           );
     const poll = () => {
-      polling = this.ports.clock.after(ALARM_POLL_MS, () => {
+      polling = this.#ports.clock.after(ALARM_POLL_MS, () => {
         try {
-          this.checkAlarms();
+          this.#checkAlarms();
         } catch (error) {
-          this.abort.abort(asFailure(error));
+          this.#abort.abort(asFailure(error));
           return;
         }
-        if (this.status === 'InProgress') {
+        if (this.#status === 'InProgress') {
           poll();
         }
       });
     };
     try {
-      this.assumeRole();
-      this.checkAlarms();
+      this.#assumeRole();
+      this.#checkAlarms();
       poll();
-      await this.runHook('BeforeAllowTraffic');
-      await this.shiftTraffic();
-      await this.runHook('AfterAllowTraffic');
-      this.checkAlarms();
-      this.end('Succeeded');
-      this.tell('ended', `deployment ${this.id} succeeded`);
+      await this.#runHook('BeforeAllowTraffic');
+      await this.#shiftTraffic();
+      await this.#runHook('AfterAllowTraffic');
+      this.#checkAlarms();
+      this.#end('Succeeded');
+      this.#tell('ended', `deployment ${this.id} succeeded`);
     } catch (error) {
       const failure = asFailure(error);
-      this.failure = failure;
-      for (const step of this.lifecycle) {
+      this.#failure = failure;
+      for (const step of this.#lifecycle) {
         if (step.status === 'InProgress') {
-          this.finish(step, 'Failed', failure.message);
+          this.#finish(step, 'Failed', failure.message);
         } else if (step.status === 'Pending') {
           step.status = 'Skipped';
         }
       }
       if (failure.alarms.length > 0) {
-        this.tell('alarm', failure.message);
+        this.#tell('alarm', failure.message);
       }
-      this.rollBack(failure);
-      this.end(failure.code === 'MANUAL_STOP' ? 'Stopped' : 'Failed');
-      this.tell('ended', `deployment ${this.id} failed: ${failure.message}`);
+      this.#rollBack(failure);
+      this.#end(failure.code === 'MANUAL_STOP' ? 'Stopped' : 'Failed');
+      this.#tell('ended', `deployment ${this.id} failed: ${failure.message}`);
       throw failure;
     } finally {
       polling?.cancel();
@@ -137,12 +143,12 @@ export class Deployment {
 
   /** Ends the deployment as if by the API. Nothing happens when it is over. */
   stop(reason: DeploymentFailure): void {
-    this.abort.abort(reason);
+    this.#abort.abort(reason);
   }
 
   /** What a hook reported. @returns false when no hook waits under this id */
   report(executionId: string, status: 'Succeeded' | 'Failed'): 'accepted' | 'completed' | 'unknown' {
-    const step = this.lifecycle.find((candidate) => candidate.executionId === executionId);
+    const step = this.#lifecycle.find((candidate) => candidate.executionId === executionId);
     if (step === undefined) {
       return 'unknown';
     }
@@ -156,57 +162,57 @@ export class Deployment {
   view(): DeploymentView {
     return {
       id: this.id,
-      application: this.request.application,
-      group: this.request.group,
-      functionName: this.request.functionName,
-      alias: this.request.alias,
-      fromVersion: this.request.fromVersion,
-      toVersion: this.request.toVersion,
-      status: this.status,
-      createdAt: this.createdAt,
-      endedAt: this.endedAt,
-      ...(this.failure === undefined ? {} : { reason: this.failure.message }),
-      alarms: this.failure?.alarms ?? [],
-      lifecycle: this.lifecycle.map(({ name, status, startedAt, endedAt, message }) => ({
+      application: this.#request.application,
+      group: this.#request.group,
+      functionName: this.#request.functionName,
+      alias: this.#request.alias,
+      fromVersion: this.#request.fromVersion,
+      toVersion: this.#request.toVersion,
+      status: this.#status,
+      createdAt: this.#createdAt,
+      endedAt: this.#endedAt,
+      ...(this.#failure === undefined ? {} : { reason: this.#failure.message }),
+      alarms: this.#failure?.alarms ?? [],
+      lifecycle: this.#lifecycle.map(({ name, status, startedAt, endedAt, message }) => ({
         name,
         status,
         startedAt,
         endedAt,
         message,
       })),
-      shifts: [...this.shifts],
-      rolledBackAt: this.rolledBackAt,
+      shifts: [...this.#shifts],
+      rolledBackAt: this.#rolledBackAt,
     };
   }
 
   failureCode(): DeploymentFailure['code'] | undefined {
-    return this.failure?.code;
+    return this.#failure?.code;
   }
 
-  private async runHook(name: LifecycleName): Promise<void> {
-    const step = this.step(name);
+  async #runHook(name: LifecycleName): Promise<void> {
+    const step = this.#step(name);
     const { hook } = step;
-    this.abort.signal.throwIfAborted();
+    this.#abort.signal.throwIfAborted();
     if (hook === undefined) {
       step.status = 'Succeeded';
       return;
     }
-    this.begin(step, `${name}: ${hook}`);
-    this.require('lambda:InvokeFunction', this.functionArn(hook));
+    this.#begin(step, `${name}: ${hook}`);
+    this.#require('lambda:InvokeFunction', this.#functionArn(hook));
     const executionId = `${this.id}:${name}`;
     step.executionId = Buffer.from(executionId).toString('base64url');
     const reported = new Promise<'Succeeded' | 'Failed'>((resolve) => {
       step.settle = resolve;
     });
     const done = new AbortController();
-    const signal = AbortSignal.any([this.abort.signal, done.signal]);
-    const timeout = this.ports.clock
-      .sleep(scaledTimeout(this.ports.clock, HOOK_TIMEOUT_MS), signal)
+    const signal = AbortSignal.any([this.#abort.signal, done.signal]);
+    const timeout = this.#ports.clock
+      .sleep(scaledTimeout(this.#ports.clock, HOOK_TIMEOUT_MS), signal)
       .then(() =>
         Promise.reject(new DeploymentFailure('TIMEOUT', `hook ${hook} of ${name} did not report within 1 h`)),
       );
     try {
-      const invoked = this.ports.lambda
+      const invoked = this.#ports.lambda
         .invoke({
           function: hook,
           payload: JSON.stringify({ DeploymentId: this.id, LifecycleEventHookExecutionId: step.executionId }),
@@ -225,74 +231,74 @@ export class Deployment {
       if (status === 'Failed') {
         throw new DeploymentFailure('HOOK_FAILED', `hook ${hook} of ${name} reported Failed`);
       }
-      this.finish(step, 'Succeeded');
+      this.#finish(step, 'Succeeded');
     } finally {
       done.abort(new Error('hook is over'));
       timeout.catch(() => undefined);
     }
   }
 
-  private async shiftTraffic(): Promise<void> {
-    const step = this.step('AllowTraffic');
-    this.abort.signal.throwIfAborted();
-    this.begin(step, `AllowTraffic: ${this.shift.kind}`);
-    for (const { weight, bakeMs } of stepsOf(this.shift)) {
-      this.moveTo(weight);
+  async #shiftTraffic(): Promise<void> {
+    const step = this.#step('AllowTraffic');
+    this.#abort.signal.throwIfAborted();
+    this.#begin(step, `AllowTraffic: ${this.#shift.kind}`);
+    for (const { weight, bakeMs } of stepsOf(this.#shift)) {
+      this.#moveTo(weight);
       if (bakeMs > 0) {
-        await this.ports.clock.sleep(bakeMs, this.abort.signal);
+        await this.#ports.clock.sleep(bakeMs, this.#abort.signal);
       }
     }
-    this.finish(step, 'Succeeded');
+    this.#finish(step, 'Succeeded');
   }
 
-  private moveTo(weight: number): void {
-    const { functionName, alias, fromVersion, toVersion } = this.request;
-    this.require('lambda:GetAlias', this.functionArn(functionName));
-    this.require('lambda:UpdateAlias', this.functionArn(functionName));
-    this.ports.lambda.putAlias(
+  #moveTo(weight: number): void {
+    const { functionName, alias, fromVersion, toVersion } = this.#request;
+    this.#require('lambda:GetAlias', this.#functionArn(functionName));
+    this.#require('lambda:UpdateAlias', this.#functionArn(functionName));
+    this.#ports.lambda.putAlias(
       weight === 1
         ? { functionName, name: alias, version: toVersion, weights: {} }
         : { functionName, name: alias, version: fromVersion, weights: { [toVersion]: weight } },
     );
-    this.shifts.push({ at: this.ports.clock.now(), weight });
-    this.tell('shift', `${percentText(weight)} of ${functionName}:${alias} on version ${toVersion}`, weight);
+    this.#shifts.push({ at: this.#ports.clock.now(), weight });
+    this.#tell('shift', `${percentText(weight)} of ${functionName}:${alias} on version ${toVersion}`, weight);
   }
 
-  private rollBack(failure: DeploymentFailure): void {
+  #rollBack(failure: DeploymentFailure): void {
     const event =
       failure.code === 'ALARM_ACTIVE'
         ? 'DEPLOYMENT_STOP_ON_ALARM'
         : failure.code === 'MANUAL_STOP'
           ? 'DEPLOYMENT_STOP_ON_REQUEST'
           : 'DEPLOYMENT_FAILURE';
-    if (this.shifts.length === 0 || !this.group.autoRollback.includes(event)) {
+    if (this.#shifts.length === 0 || !this.group.autoRollback.includes(event)) {
       return;
     }
-    const { functionName, alias, fromVersion } = this.request;
-    this.ports.lambda.putAlias({ functionName, name: alias, version: fromVersion, weights: {} });
-    this.rolledBackAt = this.ports.clock.now();
-    this.shifts.push({ at: this.rolledBackAt, weight: 0 });
-    this.tell('rollback', `${functionName}:${alias} back on version ${fromVersion}`, 0);
+    const { functionName, alias, fromVersion } = this.#request;
+    this.#ports.lambda.putAlias({ functionName, name: alias, version: fromVersion, weights: {} });
+    this.#rolledBackAt = this.#ports.clock.now();
+    this.#shifts.push({ at: this.#rolledBackAt, weight: 0 });
+    this.#tell('rollback', `${functionName}:${alias} back on version ${fromVersion}`, 0);
   }
 
   /** The role's trust policy must let CodeDeploy in. */
-  private assumeRole(): void {
+  #assumeRole(): void {
     try {
-      this.ports.iam.sessionFor(this.group.serviceRoleArn, this.principal.label, 'codedeploy.amazonaws.com');
+      this.#ports.iam.sessionFor(this.group.serviceRoleArn, this.#principal.label, 'codedeploy.amazonaws.com');
     } catch (error) {
       throw new DeploymentFailure('PERMISSION_DENIED', error instanceof Error ? error.message : String(error));
     }
   }
 
-  private checkAlarms(): void {
+  #checkAlarms(): void {
     if (this.group.alarms.length === 0) {
       return;
     }
     try {
-      this.require('cloudwatch:DescribeAlarms', '*');
+      this.#require('cloudwatch:DescribeAlarms', '*');
       const active: string[] = [];
       for (const name of this.group.alarms) {
-        const alarm = this.ports.metrics.alarm(name);
+        const alarm = this.#ports.metrics.alarm(name);
         if (alarm === undefined) {
           throw new DeploymentFailure(
             'INTERNAL_ERROR',
@@ -304,7 +310,7 @@ export class Deployment {
         }
       }
       if (active.length > 0) {
-        const reasons = active.map((name) => `${name} (${this.ports.metrics.alarm(name)?.reason ?? ''})`);
+        const reasons = active.map((name) => `${name} (${this.#ports.metrics.alarm(name)?.reason ?? ''})`);
         throw new DeploymentFailure('ALARM_ACTIVE', `in ALARM: ${reasons.join('; ')}`, active);
       }
     } catch (error) {
@@ -318,8 +324,8 @@ export class Deployment {
     }
   }
 
-  private require(action: string, resource: string): void {
-    const decision = this.ports.iam.decide(this.principal, { action, resource });
+  #require(action: string, resource: string): void {
+    const decision = this.#ports.iam.decide(this.#principal, { action, resource });
     if (!decision.allowed) {
       throw new DeploymentFailure(
         'PERMISSION_DENIED',
@@ -328,44 +334,44 @@ export class Deployment {
     }
   }
 
-  private functionArn(nameOrArn: string): string {
+  #functionArn(nameOrArn: string): string {
     return nameOrArn.startsWith('arn:')
       ? nameOrArn
       : this.group.arn.replace(/:codedeploy:([^:]*):([^:]*):.*$/, `:lambda:$1:$2:function:${nameOrArn}`);
   }
 
-  private step(name: LifecycleName): Lifecycle {
-    const step = this.lifecycle.find((candidate) => candidate.name === name);
+  #step(name: LifecycleName): Lifecycle {
+    const step = this.#lifecycle.find((candidate) => candidate.name === name);
     if (step === undefined) {
       throw new Error(`deployment ${this.id} has no lifecycle event ${name}`);
     }
     return step;
   }
 
-  private begin(step: Lifecycle, message: string): void {
+  #begin(step: Lifecycle, message: string): void {
     step.status = 'InProgress';
-    step.startedAt = this.ports.clock.now();
-    this.tell('lifecycle', `${message} began`);
+    step.startedAt = this.#ports.clock.now();
+    this.#tell('lifecycle', `${message} began`);
   }
 
-  private finish(step: Lifecycle, status: 'Succeeded' | 'Failed', message?: string): void {
+  #finish(step: Lifecycle, status: 'Succeeded' | 'Failed', message?: string): void {
     step.status = status;
-    step.endedAt = this.ports.clock.now();
+    step.endedAt = this.#ports.clock.now();
     if (message !== undefined) {
       step.message = message;
     }
-    this.tell('lifecycle', `${step.name}: ${status}${message === undefined ? '' : ` (${message})`}`);
+    this.#tell('lifecycle', `${step.name}: ${status}${message === undefined ? '' : ` (${message})`}`);
   }
 
-  private end(status: DeploymentStatus): void {
-    this.status = status;
-    this.endedAt = this.ports.clock.now();
+  #end(status: DeploymentStatus): void {
+    this.#status = status;
+    this.#endedAt = this.#ports.clock.now();
   }
 
-  private tell(event: DeploymentEvent['event'], message: string, weight?: number): void {
-    this.request.report(message);
-    this.ports.onEvent({
-      at: this.ports.clock.now(),
+  #tell(event: DeploymentEvent['event'], message: string, weight?: number): void {
+    this.#request.report(message);
+    this.#ports.onEvent({
+      at: this.#ports.clock.now(),
       deploymentId: this.id,
       group: this.group.name,
       event,

@@ -23,34 +23,37 @@ export interface CodeDeployOptions {
 
 /** CodeDeploy for Lambda. Source: https://docs.aws.amazon.com/codedeploy/latest/APIReference/Welcome.html */
 export class CodeDeployService implements RehearsalService {
+  readonly #options: CodeDeployOptions;
   readonly signingName = 'codedeploy';
   readonly protocol = 'awsJson1.1';
   readonly operations = ['PutLifecycleEventHookExecutionStatus', 'GetDeployment', 'StopDeployment'] as const;
   readonly applications = new Set<string>();
   readonly configs = new Map<string, TrafficShift>();
-  private readonly groupsByKey = new Map<string, DeploymentGroup>();
-  private readonly all: Deployment[] = [];
+  readonly #groupsByKey = new Map<string, DeploymentGroup>();
+  readonly #all: Deployment[] = [];
 
-  constructor(private readonly options: CodeDeployOptions) {}
+  constructor(options: CodeDeployOptions) {
+    this.#options = options;
+  }
 
   group(application: string, name: string): DeploymentGroup | undefined {
-    return this.groupsByKey.get(groupKey(application, name));
+    return this.#groupsByKey.get(groupKey(application, name));
   }
 
   putGroup(group: DeploymentGroup): void {
-    this.groupsByKey.set(groupKey(group.application, group.name), group);
+    this.#groupsByKey.set(groupKey(group.application, group.name), group);
   }
 
   removeGroup(application: string, name: string): void {
-    this.groupsByKey.delete(groupKey(application, name));
+    this.#groupsByKey.delete(groupKey(application, name));
   }
 
   hasGroups(application: string): boolean {
-    return [...this.groupsByKey.values()].some((group) => group.application === application);
+    return [...this.#groupsByKey.values()].some((group) => group.application === application);
   }
 
   usesConfig(name: string): boolean {
-    return [...this.groupsByKey.values()].some((group) => group.configName === name);
+    return [...this.#groupsByKey.values()].some((group) => group.configName === name);
   }
 
   /**
@@ -70,7 +73,7 @@ export class CodeDeployService implements RehearsalService {
     if (shift === undefined) {
       throw new DeploymentFailure('INTERNAL_ERROR', `no deployment configuration ${group.configName}`);
     }
-    const running = this.all.find(
+    const running = this.#all.find(
       (deployment) =>
         deployment.group.application === group.application &&
         deployment.group.name === group.name &&
@@ -83,48 +86,48 @@ export class CodeDeployService implements RehearsalService {
       );
     }
     const deployment = new Deployment(`d-${randomSuffix(9)}`, group, request, shift, {
-      clock: this.options.clock,
-      lambda: this.options.lambda,
-      metrics: this.options.metrics,
-      iam: this.options.iam,
-      onEvent: this.options.onEvent ?? (() => undefined),
+      clock: this.#options.clock,
+      lambda: this.#options.lambda,
+      metrics: this.#options.metrics,
+      iam: this.#options.iam,
+      onEvent: this.#options.onEvent ?? (() => undefined),
     });
-    this.all.push(deployment);
+    this.#all.push(deployment);
     await deployment.run();
     return deployment.view();
   }
 
   deployments(): readonly DeploymentView[] {
-    return this.all.map((deployment) => deployment.view());
+    return this.#all.map((deployment) => deployment.view());
   }
 
   /** Ends what runs, as a stop by hand would. */
   stop(): void {
-    for (const deployment of this.all) {
+    for (const deployment of this.#all) {
       deployment.stop(new DeploymentFailure('MANUAL_STOP', 'the rehearsal ended'));
     }
   }
 
   authorize(call: Call): readonly RequiredPermission[] {
     const id = call.input.deploymentId;
-    const deployment = this.all.find((candidate) => candidate.id === id);
+    const deployment = this.#all.find((candidate) => candidate.id === id);
     return [{ action: `codedeploy:${call.operation}`, resource: deployment?.group.arn ?? '*' }];
   }
 
   async handle(call: Call): Promise<unknown> {
     switch (call.operation) {
       case 'PutLifecycleEventHookExecutionStatus':
-        return this.putHookStatus(call.input);
+        return this.#putHookStatus(call.input);
       case 'GetDeployment':
-        return this.getDeployment(call.input);
+        return this.#getDeployment(call.input);
       case 'StopDeployment':
-        return this.stopDeployment(call.input);
+        return this.#stopDeployment(call.input);
       default:
         throw new ServiceError('InvalidOperationException', `not rehearsable: codedeploy ${call.operation}`);
     }
   }
 
-  private putHookStatus(input: unknown): unknown {
+  #putHookStatus(input: unknown): unknown {
     const request = hookStatusSchema.safeParse(input);
     if (!request.success) {
       const path = request.error.issues[0]?.path.join('.') ?? '';
@@ -136,7 +139,7 @@ export class CodeDeployService implements RehearsalService {
         : new ServiceError('DeploymentIdRequiredException', `${path} is missing`);
     }
     const { deploymentId, lifecycleEventHookExecutionId, status } = request.data;
-    const outcome = this.find(deploymentId).report(lifecycleEventHookExecutionId, status);
+    const outcome = this.#find(deploymentId).report(lifecycleEventHookExecutionId, status);
     if (outcome === 'unknown') {
       throw new ServiceError(
         'InvalidLifecycleEventHookExecutionIdException',
@@ -152,8 +155,8 @@ export class CodeDeployService implements RehearsalService {
     return { lifecycleEventHookExecutionId };
   }
 
-  private getDeployment(input: unknown): unknown {
-    const deployment = this.find(idSchema.parse(input).deploymentId);
+  #getDeployment(input: unknown): unknown {
+    const deployment = this.#find(idSchema.parse(input).deploymentId);
     const view = deployment.view();
     const code = deployment.failureCode();
     return {
@@ -172,8 +175,8 @@ export class CodeDeployService implements RehearsalService {
     };
   }
 
-  private stopDeployment(input: unknown): unknown {
-    const deployment = this.find(idSchema.parse(input).deploymentId);
+  #stopDeployment(input: unknown): unknown {
+    const deployment = this.#find(idSchema.parse(input).deploymentId);
     if (!isRunning(deployment.view())) {
       throw new ServiceError('DeploymentAlreadyCompletedException', `deployment ${deployment.id} is over`);
     }
@@ -181,8 +184,8 @@ export class CodeDeployService implements RehearsalService {
     return { status: 'Pending' };
   }
 
-  private find(id: string): Deployment {
-    const deployment = this.all.find((candidate) => candidate.id === id);
+  #find(id: string): Deployment {
+    const deployment = this.#all.find((candidate) => candidate.id === id);
     if (deployment === undefined) {
       throw new ServiceError('DeploymentDoesNotExistException', `no deployment ${id}`);
     }

@@ -75,39 +75,39 @@ export type WriteObserver = (write: ObservedWrite) => void;
  * silently ignore or judge wrongly is emulated here or refused by name.
  */
 export class Engine {
-  private readonly store = db.create({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
+  readonly #store = db.create({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
   /** Table → names of its key attributes. */
-  private readonly keyNames = new Map<string, readonly string[]>();
+  readonly #keyNames = new Map<string, readonly string[]>();
   /** Last write of each item that is being written. */
-  private readonly writes = new Map<string, Promise<unknown>>();
-  private readonly observers = new Map<string, Set<WriteObserver>>();
+  readonly #writes = new Map<string, Promise<unknown>>();
+  readonly #observers = new Map<string, Set<WriteObserver>>();
 
   constructor() {
-    this.store.tableDb.awsAccountId = REHEARSAL_ACCOUNT;
-    this.store.tableDb.awsRegion = REHEARSAL_REGION;
+    this.#store.tableDb.awsAccountId = REHEARSAL_ACCOUNT;
+    this.#store.tableDb.awsRegion = REHEARSAL_REGION;
   }
 
   /** @throws ServiceError as DynamoDB would answer. */
   async call(name: EngineOperation, input: Input): Promise<Output> {
     switch (name) {
       case 'PutItem':
-        return this.write(name, input, this.keyOf(String(input.TableName), input.Item));
+        return this.#write(name, input, this.keyOf(String(input.TableName), input.Item));
       case 'UpdateItem':
       case 'DeleteItem':
-        return this.write(name, input, input.Key);
+        return this.#write(name, input, input.Key);
       default:
-        return this.run(name, input);
+        return this.#run(name, input);
     }
   }
 
   /** Creates a table and waits until it can be used. */
   async createTable(input: Input & { readonly TableName: string }, keyNames: readonly string[]): Promise<Output> {
-    await this.run('CreateTable', input);
+    await this.#run('CreateTable', input);
     for (;;) {
-      const { Table } = await this.run('DescribeTable', { TableName: input.TableName });
+      const { Table } = await this.#run('DescribeTable', { TableName: input.TableName });
       const table = Table as Output;
       if (table.TableStatus === 'ACTIVE') {
-        this.keyNames.set(input.TableName, keyNames);
+        this.#keyNames.set(input.TableName, keyNames);
         return table;
       }
       await new Promise((resolve) => setImmediate(resolve));
@@ -115,24 +115,24 @@ export class Engine {
   }
 
   async deleteTable(name: string): Promise<void> {
-    await this.run('DeleteTable', { TableName: name });
-    this.keyNames.delete(name);
+    await this.#run('DeleteTable', { TableName: name });
+    this.#keyNames.delete(name);
   }
 
   /** Names of the key attributes, the partition key first; undefined if there is no such table. */
   keyAttributes(table: string): readonly string[] | undefined {
-    return this.keyNames.get(table);
+    return this.#keyNames.get(table);
   }
 
   /** The key of an item; undefined if there is no such table. */
   keyOf(table: string, item: unknown): Record<string, unknown> | undefined {
     const attributes = (item ?? {}) as Record<string, unknown>;
-    const names = this.keyNames.get(table);
+    const names = this.#keyNames.get(table);
     return names && Object.fromEntries(names.map((name) => [name, attributes[name]]));
   }
 
   async close(): Promise<void> {
-    await this.store.db.close();
+    await this.#store.db.close();
   }
 
   /**
@@ -141,8 +141,8 @@ export class Engine {
    * @returns ends it
    */
   observe(table: string, observer: WriteObserver): () => void {
-    const observers = this.observers.get(table) ?? new Set();
-    this.observers.set(table, observers.add(observer));
+    const observers = this.#observers.get(table) ?? new Set();
+    this.#observers.set(table, observers.add(observer));
     return () => observers.delete(observer);
   }
 
@@ -150,22 +150,22 @@ export class Engine {
    * Writes of one item run one after the other, so that a failed condition can be answered with the item that it was
    * judged on: dynalite does not know `ReturnValuesOnConditionCheckFailure`. Batch writes are not kept apart.
    */
-  private write(name: EngineOperation, input: Input, key: unknown): Promise<Output> {
+  #write(name: EngineOperation, input: Input, key: unknown): Promise<Output> {
     const item = JSON.stringify([input.TableName, key]);
-    const before = this.writes.get(item) ?? Promise.resolve();
+    const before = this.#writes.get(item) ?? Promise.resolve();
     const own = before.then(
-      () => this.writeNow(name, input, key),
-      () => this.writeNow(name, input, key),
+      () => this.#writeNow(name, input, key),
+      () => this.#writeNow(name, input, key),
     );
-    this.writes.set(item, own);
+    this.#writes.set(item, own);
     const done = () => {
-      if (this.writes.get(item) === own) this.writes.delete(item);
+      if (this.#writes.get(item) === own) this.#writes.delete(item);
     };
     own.then(done, done);
     return own;
   }
 
-  private async writeNow(name: EngineOperation, input: Input, key: unknown): Promise<Output> {
+  async #writeNow(name: EngineOperation, input: Input, key: unknown): Promise<Output> {
     const { ReturnValuesOnConditionCheckFailure: returned = 'NONE', ...rest } = input;
     if (returned !== 'ALL_OLD' && returned !== 'NONE') {
       throw new ServiceError(
@@ -174,29 +174,29 @@ export class Engine {
       );
     }
     try {
-      return await this.observed(name, rest, key);
+      return await this.#observed(name, rest, key);
     } catch (error) {
       const failed = error instanceof ServiceError && error.code === 'ConditionalCheckFailedException';
       if (!failed || returned === 'NONE') throw error;
-      const { Item } = await this.run('GetItem', { TableName: input.TableName, Key: key, ConsistentRead: true });
+      const { Item } = await this.#run('GetItem', { TableName: input.TableName, Key: key, ConsistentRead: true });
       throw Item === undefined ? error : new ServiceError(error.code, error.message, error.status, { Item });
     }
   }
 
-  private async observed(name: EngineOperation, input: Input, key: unknown): Promise<Output> {
+  async #observed(name: EngineOperation, input: Input, key: unknown): Promise<Output> {
     const table = String(input.TableName);
-    const observers = this.observers.get(table);
-    if (observers === undefined || observers.size === 0) return this.run(name, input);
+    const observers = this.#observers.get(table);
+    if (observers === undefined || observers.size === 0) return this.#run(name, input);
     const item = async () =>
-      (await this.run('GetItem', { TableName: table, Key: key, ConsistentRead: true })).Item as Output | undefined;
+      (await this.#run('GetItem', { TableName: table, Key: key, ConsistentRead: true })).Item as Output | undefined;
     const before = await item();
-    const output = await this.run(name, input);
+    const output = await this.#run(name, input);
     const after = await item();
     for (const observer of observers) observer({ table, before, after });
     return output;
   }
 
-  private run(name: EngineOperation, input: Input): Promise<Output> {
+  #run(name: EngineOperation, input: Input): Promise<Output> {
     const { run, rules }: Operation = OPERATIONS[name];
     for (const parameter of Object.keys(input)) {
       if (!(parameter in rules.types)) {
@@ -206,11 +206,11 @@ export class Engine {
     return new Promise((resolve, reject) => {
       try {
         const data = checkTypes({ ...input }, rules.types);
-        checkValidations(data, rules.types, rules.custom, this.store);
+        checkValidations(data, rules.types, rules.custom, this.#store);
         for (const parsed of [data._condition, data._filter]) {
           refuseDeepComparison(name, (parsed as { expression?: unknown } | undefined)?.expression);
         }
-        run(this.store, data, (error, output) => {
+        run(this.#store, data, (error, output) => {
           if (error) reject(serviceError(error));
           else resolve(output ?? {});
         });

@@ -17,32 +17,34 @@ export interface TableSettings {
 
 /** Settings of tables that dynalite does not know: expiry and deletion protection. */
 export class Tables {
-  private readonly settings = new Map<string, TableSettings>();
-  private timer: Timer | undefined;
-  private stopped = false;
+  readonly #engine: Engine;
+  readonly #clock: RehearsalClock;
+  readonly #settings = new Map<string, TableSettings>();
+  #timer: Timer | undefined;
+  #stopped = false;
 
-  constructor(
-    private readonly engine: Engine,
-    private readonly clock: RehearsalClock,
-  ) {}
+  constructor(engine: Engine, clock: RehearsalClock) {
+    this.#engine = engine;
+    this.#clock = clock;
+  }
 
   configure(table: string, settings: TableSettings): void {
-    this.settings.set(table, settings);
-    if (settings.ttlAttribute !== undefined && this.timer === undefined) this.schedule();
+    this.#settings.set(table, settings);
+    if (settings.ttlAttribute !== undefined && this.#timer === undefined) this.#schedule();
   }
 
   isProtected(table: string): boolean {
-    return this.settings.get(table)?.deletionProtection === true;
+    return this.#settings.get(table)?.deletionProtection === true;
   }
 
   forget(table: string): void {
-    this.settings.delete(table);
+    this.#settings.delete(table);
   }
 
   stop(): void {
-    this.stopped = true;
-    this.timer?.cancel();
-    this.settings.clear();
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#settings.clear();
   }
 
   /**
@@ -50,23 +52,23 @@ export class Tables {
    * within an hour. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
    */
   async sweep(): Promise<void> {
-    for (const [table, { ttlAttribute }] of this.settings) {
-      if (ttlAttribute !== undefined) await this.sweepTable(table, ttlAttribute);
+    for (const [table, { ttlAttribute }] of this.#settings) {
+      if (ttlAttribute !== undefined) await this.#sweepTable(table, ttlAttribute);
     }
   }
 
-  private async sweepTable(table: string, attribute: string): Promise<void> {
-    const now = Math.floor(this.clock.now() / 1000);
+  async #sweepTable(table: string, attribute: string): Promise<void> {
+    const now = Math.floor(this.#clock.now() / 1000);
     const expired = {
       ExpressionAttributeNames: { '#expiry': attribute },
       ExpressionAttributeValues: { ':now': { N: String(now) }, ':oldest': { N: String(now - OLDEST_EXPIRY) } },
     };
     const condition = '#expiry < :now AND #expiry > :oldest';
-    for await (const item of scanPages(this.engine, table, { ...expired, FilterExpression: condition })) {
+    for await (const item of scanPages(this.#engine, table, { ...expired, FilterExpression: condition })) {
       try {
-        await this.engine.call('DeleteItem', {
+        await this.#engine.call('DeleteItem', {
           TableName: table,
-          Key: this.engine.keyOf(table, item),
+          Key: this.#engine.keyOf(table, item),
           ConditionExpression: condition,
           ...expired,
         });
@@ -77,15 +79,15 @@ export class Tables {
     }
   }
 
-  private schedule(): void {
-    const interval = Math.max(SWEEP_INTERVAL, MIN_REAL_SWEEP_INTERVAL * this.clock.speed);
-    this.timer = this.clock.after(interval, () => {
+  #schedule(): void {
+    const interval = Math.max(SWEEP_INTERVAL, MIN_REAL_SWEEP_INTERVAL * this.#clock.speed);
+    this.#timer = this.#clock.after(interval, () => {
       const again = () => {
-        if (!this.stopped) this.schedule();
+        if (!this.#stopped) this.#schedule();
       };
       this.sweep().then(again, (error: unknown) => {
         // The table or the whole store may have gone while it was read; the next look will do without it.
-        if (!(error instanceof ServiceError) && !this.stopped) throw error;
+        if (!(error instanceof ServiceError) && !this.#stopped) throw error;
         again();
       });
     });

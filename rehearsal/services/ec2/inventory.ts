@@ -14,29 +14,29 @@ export interface Item {
 
 /** Everything of EC2 that exists, by id. */
 export class Inventory {
-  private readonly items = new Map<string, Item>();
+  readonly #items = new Map<string, Item>();
 
   put(item: Item): void {
-    this.items.set(item.id, item);
+    this.#items.set(item.id, item);
   }
 
   get(id: string): Item | undefined {
-    return this.items.get(id);
+    return this.#items.get(id);
   }
 
   ofType(type: string): readonly Item[] {
-    return [...this.items.values()].filter((item) => item.type === type);
+    return [...this.#items.values()].filter((item) => item.type === type);
   }
 
   /** @throws ResourceFailure while something needs it */
   remove(id: string): void {
-    const user = [...this.items.values()].find(({ needs }) => needs.includes(id));
+    const user = [...this.#items.values()].find(({ needs }) => needs.includes(id));
     if (user !== undefined) {
       throw new ResourceFailure(
         `DependencyViolation: ${id} has dependencies and cannot be deleted: ${user.type} ${user.id}`,
       );
     }
-    this.items.delete(id);
+    this.#items.delete(id);
   }
 }
 

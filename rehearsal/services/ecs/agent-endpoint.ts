@@ -51,18 +51,21 @@ interface Resident {
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
  */
 export class AgentEndpoint {
+  readonly #props: AgentEndpointProps;
   /** By the id in a container's addresses. */
-  private readonly residents = new Map<string, Resident>();
+  readonly #residents = new Map<string, Resident>();
 
-  constructor(private readonly props: AgentEndpointProps) {}
+  constructor(props: AgentEndpointProps) {
+    this.#props = props;
+  }
 
   /** Begins to serve the task. Gives the addresses for each of its containers. */
   open(task: Task, identity: Identity | undefined): (container: string) => ContainerEndpoints {
     return (container) => {
       const id = `${task.id}-${randomUUID().slice(0, 8)}`;
       const token = newToken();
-      this.residents.set(id, { task, container, identity, token });
-      const base = `${this.props.frontUrl()}${AGENT_PREFIX}`;
+      this.#residents.set(id, { task, container, identity, token });
+      const base = `${this.#props.frontUrl()}${AGENT_PREFIX}`;
       return {
         agentUri: `${base}/api/${id}`,
         metadataUri: `${base}/v4/${id}`,
@@ -72,9 +75,9 @@ export class AgentEndpoint {
   }
 
   close(task: Task): void {
-    for (const [id, resident] of this.residents) {
+    for (const [id, resident] of this.#residents) {
       if (resident.task === task) {
-        this.residents.delete(id);
+        this.#residents.delete(id);
       }
     }
   }
@@ -83,12 +86,12 @@ export class AgentEndpoint {
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '').split('?', 1)[0]?.slice(AGENT_PREFIX.length) ?? '';
     const [, kind, id = '', rest = ''] = /^\/(api|v4|v2\/credentials)\/([^/]+)(\/.*)?$/.exec(path) ?? [];
-    const resident = this.residents.get(id);
+    const resident = this.#residents.get(id);
     const answer = (status: number, body: unknown) => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
     if (kind === 'api' && rest === '/task-protection/v1/state') {
-      await this.protection(resident, request, gone(response), answer);
+      await this.#protection(resident, request, gone(response), answer);
     } else if (resident === undefined) {
       answer(404, { error: 'no task of these addresses' });
     } else if (kind === 'v4' && rest === '') {
@@ -96,13 +99,13 @@ export class AgentEndpoint {
     } else if (kind === 'v4' && rest === '/task') {
       answer(200, taskMetadata(resident.task));
     } else if (kind === 'v2/credentials' && rest === '') {
-      this.credentials(resident, request, answer);
+      this.#credentials(resident, request, answer);
     } else {
       answer(404, { error: `not rehearsable: ${request.method} ${kind ?? ''}${rest} of the ECS agent` });
     }
   }
 
-  private credentials({ identity, token, task }: Resident, request: IncomingMessage, answer: Answer): void {
+  #credentials({ identity, token, task }: Resident, request: IncomingMessage, answer: Answer): void {
     if (identity === undefined || request.headers.authorization !== token) {
       answer(400, { code: 'InvalidIdInRequest', message: 'CredentialsV2Request: Credentials not found' });
       return;
@@ -117,7 +120,7 @@ export class AgentEndpoint {
     });
   }
 
-  private async protection(
+  async #protection(
     resident: Resident | undefined,
     request: IncomingMessage,
     signal: AbortSignal,
@@ -153,7 +156,7 @@ export class AgentEndpoint {
       return;
     }
     try {
-      answer(200, shapeOf(task, await this.call(task, principal, minutes, signal)));
+      answer(200, shapeOf(task, await this.#call(task, principal, minutes, signal)));
     } catch (error) {
       if (error instanceof AnswerLost) {
         request.socket.destroy();
@@ -166,13 +169,8 @@ export class AgentEndpoint {
   }
 
   /** The call that the agent makes with the task's credentials. */
-  private call(
-    task: Task,
-    principal: Principal,
-    minutes: number | undefined,
-    signal: AbortSignal,
-  ): Promise<ProtectionAnswer> {
-    const { iam, faults = NO_FAULTS, protect } = this.props;
+  #call(task: Task, principal: Principal, minutes: number | undefined, signal: AbortSignal): Promise<ProtectionAnswer> {
+    const { iam, faults = NO_FAULTS, protect } = this.#props;
     const { cluster } = task.props;
     const operation = minutes === undefined ? 'GetTaskProtection' : 'UpdateTaskProtection';
     const call: Call = {

@@ -27,19 +27,22 @@ export const strategySchema = z
 
 /** Clusters, with the capacity that their services may have. */
 export class Clusters {
-  private readonly byName = new Map<string, Cluster>();
+  readonly #isUsed: (cluster: string, provider?: CapacityProvider) => boolean;
+  readonly #byName = new Map<string, Cluster>();
 
   /** @param isUsed whether services of the cluster use the provider; without one: whether there are services at all */
-  constructor(private readonly isUsed: (cluster: string, provider?: CapacityProvider) => boolean) {}
+  constructor(isUsed: (cluster: string, provider?: CapacityProvider) => boolean) {
+    this.#isUsed = isUsed;
+  }
 
   put(name: string, cluster: Cluster): void {
-    this.byName.set(name, cluster);
+    this.#byName.set(name, cluster);
   }
 
   /** @throws ResourceFailure */
   get(reference: string): Cluster & { readonly name: string } {
     const name = nameOf(reference);
-    const cluster = this.byName.get(name);
+    const cluster = this.#byName.get(name);
     if (cluster === undefined) {
       throw new ResourceFailure(`ClusterNotFoundException: Cluster not found: ${reference}`);
     }
@@ -47,29 +50,29 @@ export class Clusters {
   }
 
   has(name: string): boolean {
-    return this.byName.has(name);
+    return this.#byName.has(name);
   }
 
   /** @throws ResourceFailure while it has services */
   delete(name: string): void {
-    if (this.isUsed(name)) {
+    if (this.#isUsed(name)) {
       throw new ResourceFailure(
         'ClusterContainsServicesException: The Cluster cannot be deleted while Services are active.',
       );
     }
-    this.byName.delete(name);
+    this.#byName.delete(name);
   }
 
   /** @throws ResourceFailure when a provider is taken away that a service uses */
   associate(reference: string, providers: readonly CapacityProvider[], strategy: readonly StrategyItem[]): void {
     const { name, providers: before } = this.get(reference);
-    const missed = before.find((provider) => !providers.includes(provider) && this.isUsed(name, provider));
+    const missed = before.find((provider) => !providers.includes(provider) && this.#isUsed(name, provider));
     if (missed !== undefined) {
       throw new ResourceFailure(
         `ResourceInUseException: The specified capacity provider ${missed} is in use and cannot be removed.`,
       );
     }
-    this.byName.set(name, { providers, defaultStrategy: strategy });
+    this.#byName.set(name, { providers, defaultStrategy: strategy });
   }
 }
 

@@ -35,69 +35,71 @@ const GUARD = '(trap "" HUP INT TERM; read -r _ <&3; kill -9 0) </dev/null >/dev
  * Needs a POSIX shell.
  */
 export class ContainerProcess {
-  private readonly child: ChildProcess;
-  private gone = false;
+  readonly #props: ContainerProcessProps;
+  readonly #child: ChildProcess;
+  #gone = false;
 
-  constructor(private readonly props: ContainerProcessProps) {
-    this.child = spawn('/bin/sh', ['-c', GUARD, 'container', ...props.launch.argv], {
+  constructor(props: ContainerProcessProps) {
+    this.#props = props;
+    this.#child = spawn('/bin/sh', ['-c', GUARD, 'container', ...props.launch.argv], {
       cwd: props.launch.cwd,
       env: props.environment,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });
-    const { stdout, stderr } = this.child;
-    const lines = [stdout, stderr].map((stream) => (stream === null ? undefined : this.read(stream)));
+    const { stdout, stderr } = this.#child;
+    const lines = [stdout, stderr].map((stream) => (stream === null ? undefined : this.#read(stream)));
     // Closed by the group's end while nothing was written: no fault of anybody's.
-    this.child.stdio[3]?.on('error', () => undefined);
-    this.child.once('error', (error) => this.finish({ code: 127, error: error.message }));
-    this.child.once('exit', (code, signal) => {
-      this.endGroup();
+    this.#child.stdio[3]?.on('error', () => undefined);
+    this.#child.once('error', (error) => this.#finish({ code: 127, error: error.message }));
+    this.#child.once('exit', (code, signal) => {
+      this.#endGroup();
       const exit = { code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) };
-      const timer = setTimeout(() => this.finish(exit), DRAIN_MS);
+      const timer = setTimeout(() => this.#finish(exit), DRAIN_MS);
       void Promise.all(lines).then(() => {
         clearTimeout(timer);
-        this.finish(exit);
+        this.#finish(exit);
       });
     });
   }
 
   get processId(): number | undefined {
-    return this.child.pid;
+    return this.#child.pid;
   }
 
   get alive(): boolean {
-    return !this.gone;
+    return !this.#gone;
   }
 
   /** Asks the process to end. */
   terminate(): void {
-    this.child.kill('SIGTERM');
+    this.#child.kill('SIGTERM');
   }
 
   /** Ends the whole group at once. */
   kill(): void {
-    this.endGroup();
+    this.#endGroup();
   }
 
   /** Lets the process stand still; what it has started goes on. */
   suspend(): void {
-    this.child.kill('SIGSTOP');
+    this.#child.kill('SIGSTOP');
   }
 
   resume(): void {
-    this.child.kill('SIGCONT');
+    this.#child.kill('SIGCONT');
   }
 
-  private finish(exit: Exit): void {
-    if (!this.gone) {
-      this.gone = true;
-      this.props.onExit(exit);
+  #finish(exit: Exit): void {
+    if (!this.#gone) {
+      this.#gone = true;
+      this.#props.onExit(exit);
     }
   }
 
-  private endGroup(): void {
-    const { pid } = this.child;
-    if (pid === undefined || this.gone) {
+  #endGroup(): void {
+    const { pid } = this.#child;
+    if (pid === undefined || this.#gone) {
       return;
     }
     try {
@@ -108,7 +110,7 @@ export class ContainerProcess {
   }
 
   /** Resolves when the stream has ended. */
-  private read(stream: Readable): Promise<void> {
+  #read(stream: Readable): Promise<void> {
     let rest = '';
     stream.setEncoding('utf8');
     stream.on('data', (chunk: string) => {
@@ -116,14 +118,14 @@ export class ContainerProcess {
       rest = lines.pop() ?? '';
       for (const line of lines) {
         if (line !== '') {
-          this.props.onLine(line);
+          this.#props.onLine(line);
         }
       }
     });
     return new Promise((resolve) => {
       stream.once('close', () => {
         if (rest !== '') {
-          this.props.onLine(rest);
+          this.#props.onLine(rest);
           rest = '';
         }
         resolve();

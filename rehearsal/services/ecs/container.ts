@@ -17,6 +17,7 @@ export interface ContainerProps {
 
 /** One container of a task, from before its process starts until it is gone. */
 export class Container {
+  readonly #props: ContainerProps;
   readonly name: string;
   readonly definition: ContainerDefinition;
   /** Why it could not be started. */
@@ -24,30 +25,31 @@ export class Container {
   /** Cloud milliseconds since 1970. */
   startedAt: number | undefined;
   finishedAt: number | undefined;
-  private process: ContainerProcess | undefined;
-  private monitor: HealthMonitor | undefined;
-  private exitCode: number | undefined;
-  private ended = false;
-  private resolveEnd: () => void = () => undefined;
+  #process: ContainerProcess | undefined;
+  #monitor: HealthMonitor | undefined;
+  #exitCode: number | undefined;
+  #ended = false;
+  #resolveEnd: () => void = () => undefined;
   /** Resolves when its process is gone, or will never be. */
-  private readonly end = new Promise<void>((resolve) => {
-    this.resolveEnd = resolve;
+  readonly #end = new Promise<void>((resolve) => {
+    this.#resolveEnd = resolve;
   });
 
-  constructor(private readonly props: ContainerProps) {
+  constructor(props: ContainerProps) {
+    this.#props = props;
     this.definition = props.definition;
     this.name = props.definition.name;
   }
 
   get state(): ContainerView['state'] {
-    if (this.ended) {
+    if (this.#ended) {
       return 'STOPPED';
     }
-    return this.process === undefined ? 'PENDING' : 'RUNNING';
+    return this.#process === undefined ? 'PENDING' : 'RUNNING';
   }
 
   get health(): HealthStatus {
-    return this.monitor?.status ?? 'UNKNOWN';
+    return this.#monitor?.status ?? 'UNKNOWN';
   }
 
   /** Whether it has been running, be it only for a moment. */
@@ -60,39 +62,39 @@ export class Container {
       name: this.name,
       state: this.state,
       health: this.health,
-      processId: this.process?.processId,
-      exitCode: this.exitCode,
+      processId: this.#process?.processId,
+      exitCode: this.#exitCode,
     };
   }
 
   start(launch: Launch, environment: Readonly<Record<string, string>>, healthArgv: readonly string[]): void {
-    if (this.ended || this.process !== undefined) {
+    if (this.#ended || this.#process !== undefined) {
       return;
     }
-    const { clock } = this.props;
+    const { clock } = this.#props;
     this.startedAt = clock.now();
-    this.process = new ContainerProcess({
+    this.#process = new ContainerProcess({
       launch,
       environment,
-      onLine: this.props.onLine,
+      onLine: this.#props.onLine,
       onExit: ({ code, error }) => {
-        this.exitCode = code;
+        this.#exitCode = code;
         this.startError = error;
-        this.over();
+        this.#over();
       },
     });
     const { healthCheck } = this.definition;
     if (healthCheck !== undefined) {
-      this.monitor = new HealthMonitor({
+      this.#monitor = new HealthMonitor({
         check: healthCheck,
         clock,
         argv: healthArgv,
         cwd: launch.cwd,
         environment,
-        onChange: this.props.onChange,
+        onChange: this.#props.onChange,
       });
     }
-    this.props.onChange();
+    this.#props.onChange();
   }
 
   /**
@@ -101,52 +103,52 @@ export class Container {
    * @param mostMs cloud milliseconds after which it is killed at the latest. @default the stop timeout
    */
   async stop(mostMs = Number.POSITIVE_INFINITY): Promise<void> {
-    const { process: running } = this;
+    const running = this.#process;
     if (running === undefined) {
-      this.over();
+      this.#over();
       return;
     }
-    this.monitor?.stop();
+    this.#monitor?.stop();
     running.terminate();
-    const timer = this.props.clock.after(Math.min(mostMs, this.stopMs()), () => running.kill());
-    await this.end;
+    const timer = this.#props.clock.after(Math.min(mostMs, this.#stopMs()), () => running.kill());
+    await this.#end;
     timer.cancel();
   }
 
   /** Ends it at once. */
   kill(): void {
-    if (this.process === undefined) {
-      this.over();
+    if (this.#process === undefined) {
+      this.#over();
     } else {
-      this.process.kill();
+      this.#process.kill();
     }
   }
 
   suspend(): void {
-    this.process?.suspend();
+    this.#process?.suspend();
   }
 
   resume(): void {
-    this.process?.resume();
+    this.#process?.resume();
   }
 
   /** Resolves when its process is gone. */
   get gone(): Promise<void> {
-    return this.end;
+    return this.#end;
   }
 
-  private stopMs(): number {
-    const settings = { [Env.CLOCK]: JSON.stringify(this.props.clock.settings()) };
+  #stopMs(): number {
+    const settings = { [Env.CLOCK]: JSON.stringify(this.#props.clock.settings()) };
     return scaleTimeout(this.definition.stopTimeoutSeconds * 1000, MIN_REAL_STOP_MS, settings);
   }
 
-  private over(): void {
-    if (!this.ended) {
-      this.ended = true;
-      this.finishedAt = this.props.clock.now();
-      this.monitor?.stop();
-      this.resolveEnd();
-      this.props.onChange();
+  #over(): void {
+    if (!this.#ended) {
+      this.#ended = true;
+      this.finishedAt = this.#props.clock.now();
+      this.#monitor?.stop();
+      this.#resolveEnd();
+      this.#props.onChange();
     }
   }
 }

@@ -14,7 +14,7 @@ export class Deployment {
   reason = `ECS deployment ${this.id} in progress.`;
   /** Since the last task that became healthy. */
   failedTasks = 0;
-  private resolve: (outcome: Outcome) => void = () => undefined;
+  #resolve: (outcome: Outcome) => void = () => undefined;
   /** Resolves when it has completed, has failed, or was overtaken by a newer one. */
   settled: Promise<Outcome>;
 
@@ -23,19 +23,19 @@ export class Deployment {
     /** Cloud milliseconds since 1970. */
     readonly createdAt: number,
   ) {
-    this.settled = this.outcome();
+    this.settled = this.#outcome();
   }
 
   complete(): void {
     this.state = 'COMPLETED';
     this.reason = `ECS deployment ${this.id} completed.`;
-    this.resolve({ completed: true });
+    this.#resolve({ completed: true });
   }
 
   fail(reason: string): void {
     this.state = 'FAILED';
     this.reason = reason;
-    this.resolve({ completed: false, reason });
+    this.#resolve({ completed: false, reason });
   }
 
   /** It is the service's present one again: a later one has failed. */
@@ -43,17 +43,17 @@ export class Deployment {
     this.state = 'IN_PROGRESS';
     this.reason = reason;
     this.failedTasks = 0;
-    this.settled = this.outcome();
+    this.settled = this.#outcome();
   }
 
   /** A newer one has begun. */
   overtake(): void {
-    this.resolve({ completed: false, reason: `deployment ${this.id} was replaced by a newer one` });
+    this.#resolve({ completed: false, reason: `deployment ${this.id} was replaced by a newer one` });
   }
 
-  private outcome(): Promise<Outcome> {
+  #outcome(): Promise<Outcome> {
     return new Promise((resolve) => {
-      this.resolve = resolve;
+      this.#resolve = resolve;
     });
   }
 }

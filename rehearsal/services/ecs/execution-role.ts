@@ -16,23 +16,23 @@ export const TASKS_SERVICE = 'ecs-tasks.amazonaws.com';
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_cannot_pull_image.html
  */
 export class ExecutionRole {
-  private readonly principal: Principal | undefined;
+  readonly #iam: IamPort;
+  readonly #definition: TaskDefinition;
+  readonly #principal: Principal | undefined;
 
   /** @throws StartFailure for a role that is not there or lets ECS not in */
-  constructor(
-    private readonly iam: IamPort,
-    private readonly definition: TaskDefinition,
-    label: string,
-  ) {
+  constructor(iam: IamPort, definition: TaskDefinition, label: string) {
+    this.#iam = iam;
+    this.#definition = definition;
     const { executionRoleArn } = definition;
-    this.principal =
+    this.#principal =
       executionRoleArn === undefined ? undefined : assumed(iam, executionRoleArn, `${label}-execution`).principal;
   }
 
   /** @throws StartFailure for an image of ECR, or of a private registry, that the role may not pull */
   pull({ image, registrySecret }: ContainerDefinition): void {
     const secret =
-      registrySecret === undefined ? undefined : this.denial('secretsmanager:GetSecretValue', registrySecret);
+      registrySecret === undefined ? undefined : this.#denial('secretsmanager:GetSecretValue', registrySecret);
     if (secret !== undefined) {
       throw new StartFailure(
         `ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret ${registrySecret} from secrets manager: AccessDeniedException: ${secret}`,
@@ -42,7 +42,7 @@ export class ExecutionRole {
     if (registry === undefined || repository === undefined) {
       return;
     }
-    const login = this.denial('ecr:GetAuthorizationToken', '*');
+    const login = this.#denial('ecr:GetAuthorizationToken', '*');
     if (login !== undefined) {
       throw new StartFailure(
         `ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 1 time(s): AccessDeniedException: ${login}`,
@@ -50,7 +50,7 @@ export class ExecutionRole {
     }
     const arn = `arn:aws:ecr:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:repository/${repository}`;
     for (const action of ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchCheckLayerAvailability']) {
-      const denied = this.denial(action, arn);
+      const denied = this.#denial(action, arn);
       if (denied !== undefined) {
         throw new StartFailure(
           `CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref ${image}: pulling from host ${registry} failed with status code [manifests]: 403 Forbidden (${denied})`,
@@ -64,7 +64,7 @@ export class ExecutionRole {
     const group = `arn:aws:logs:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:log-group:${log.group}`;
     const actions = log.createGroup && !groupExists ? ['logs:CreateLogGroup'] : [];
     for (const action of [...actions, 'logs:CreateLogStream', 'logs:PutLogEvents']) {
-      const denied = this.denial(action, action === 'logs:CreateLogGroup' ? group : `${group}:log-stream:${stream}`);
+      const denied = this.#denial(action, action === 'logs:CreateLogGroup' ? group : `${group}:log-stream:${stream}`);
       if (denied !== undefined) {
         throw notLogged(`AccessDeniedException: ${denied}`);
       }
@@ -74,11 +74,11 @@ export class ExecutionRole {
     }
   }
 
-  private denial(action: string, resource: string): string | undefined {
-    if (this.principal === undefined) {
-      return `the task definition ${this.definition.arn} has no execution role`;
+  #denial(action: string, resource: string): string | undefined {
+    if (this.#principal === undefined) {
+      return `the task definition ${this.#definition.arn} has no execution role`;
     }
-    const decision = this.iam.decide(this.principal, { action, resource });
+    const decision = this.#iam.decide(this.#principal, { action, resource });
     return decision.allowed ? undefined : decision.reason;
   }
 }

@@ -14,19 +14,19 @@ const MIN_REAL_TIMEOUT_MS = 5_000;
 
 /** Checks of all containers that run at the same time: a program for each. */
 class Turns {
-  private running = 0;
-  private readonly waiting: (() => void)[] = [];
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
 
   async take(): Promise<void> {
-    if (this.running >= availableParallelism()) {
-      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    if (this.#running >= availableParallelism()) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    this.running += 1;
+    this.#running += 1;
   }
 
   give(): void {
-    this.running -= 1;
-    this.waiting.shift()?.();
+    this.#running -= 1;
+    this.#waiting.shift()?.();
   }
 }
 
@@ -51,72 +51,74 @@ export interface HealthMonitorProps {
  * @see https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html
  */
 export class HealthMonitor {
-  private current: HealthStatus = 'UNKNOWN';
-  private failures = 0;
-  private timer: Timer | undefined;
-  private stopped = false;
-  private endCheck: (() => void) | undefined;
-  private readonly startedAt: number;
+  readonly #props: HealthMonitorProps;
+  #current: HealthStatus = 'UNKNOWN';
+  #failures = 0;
+  #timer: Timer | undefined;
+  #stopped = false;
+  #endCheck: (() => void) | undefined;
+  readonly #startedAt: number;
 
-  constructor(private readonly props: HealthMonitorProps) {
-    this.startedAt = props.clock.now();
-    this.schedule();
+  constructor(props: HealthMonitorProps) {
+    this.#props = props;
+    this.#startedAt = props.clock.now();
+    this.#schedule();
   }
 
   get status(): HealthStatus {
-    return this.current;
+    return this.#current;
   }
 
   stop(): void {
-    this.stopped = true;
-    this.timer?.cancel();
-    this.endCheck?.();
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#endCheck?.();
   }
 
-  private schedule(): void {
-    const { check, clock } = this.props;
-    const least = MIN_REAL_INTERVAL_MS[this.current === 'HEALTHY' ? 'healthy' : 'starting'] * clock.speed;
-    this.timer = clock.after(Math.max(check.intervalSeconds * 1000, least), () => void this.look());
+  #schedule(): void {
+    const { check, clock } = this.#props;
+    const least = MIN_REAL_INTERVAL_MS[this.#current === 'HEALTHY' ? 'healthy' : 'starting'] * clock.speed;
+    this.#timer = clock.after(Math.max(check.intervalSeconds * 1000, least), () => void this.#look());
   }
 
-  private async look(): Promise<void> {
+  async #look(): Promise<void> {
     await TURNS.take();
     let passed = false;
     try {
-      passed = !this.stopped && (await this.run());
+      passed = !this.#stopped && (await this.#run());
     } finally {
       TURNS.give();
     }
-    if (!this.stopped) {
-      this.judge(passed);
-      this.schedule();
+    if (!this.#stopped) {
+      this.#judge(passed);
+      this.#schedule();
     }
   }
 
-  private judge(passed: boolean): void {
-    const { check, clock } = this.props;
+  #judge(passed: boolean): void {
+    const { check, clock } = this.#props;
     if (passed) {
-      this.failures = 0;
-      this.set('HEALTHY');
+      this.#failures = 0;
+      this.#set('HEALTHY');
       return;
     }
-    const starting = this.current !== 'HEALTHY' && clock.now() - this.startedAt < check.startPeriodSeconds * 1000;
-    this.failures += starting ? 0 : 1;
-    if (this.failures >= check.retries) {
-      this.set('UNHEALTHY');
+    const starting = this.#current !== 'HEALTHY' && clock.now() - this.#startedAt < check.startPeriodSeconds * 1000;
+    this.#failures += starting ? 0 : 1;
+    if (this.#failures >= check.retries) {
+      this.#set('UNHEALTHY');
     }
   }
 
-  private set(status: HealthStatus): void {
-    if (this.current !== status) {
-      this.current = status;
-      this.props.onChange(status);
+  #set(status: HealthStatus): void {
+    if (this.#current !== status) {
+      this.#current = status;
+      this.#props.onChange(status);
     }
   }
 
   /** Runs the command once; true when it exits with 0 in time. */
-  private run(): Promise<boolean> {
-    const { check, clock, argv, cwd, environment } = this.props;
+  #run(): Promise<boolean> {
+    const { check, clock, argv, cwd, environment } = this.#props;
     return new Promise((resolve) => {
       const timeoutMs = Math.max((check.timeoutSeconds * 1000) / clock.speed, MIN_REAL_TIMEOUT_MS);
       const program = new ContainerProcess({
@@ -125,12 +127,12 @@ export class HealthMonitor {
         onLine: () => undefined,
         onExit: ({ code }) => {
           clearTimeout(timer);
-          this.endCheck = undefined;
+          this.#endCheck = undefined;
           resolve(code === 0);
         },
       });
       const timer = setTimeout(() => program.kill(), timeoutMs);
-      this.endCheck = () => program.kill();
+      this.#endCheck = () => program.kill();
     });
   }
 }

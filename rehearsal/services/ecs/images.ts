@@ -36,31 +36,33 @@ export interface Override {
  * of the assembly is run by the `ENTRYPOINT` and `CMD` of its Dockerfile, in its folder.
  */
 export class Images {
-  private readonly assets = new Map<string, ImageAsset>();
+  readonly #given: readonly ImageCommand[];
+  readonly #appDirectory: string;
+  readonly #assets = new Map<string, ImageAsset>();
 
   /** @param appDirectory where commands run whose image is no asset */
-  constructor(
-    private readonly given: readonly ImageCommand[],
-    private readonly appDirectory: string = process.cwd(),
-  ) {}
+  constructor(given: readonly ImageCommand[], appDirectory: string = process.cwd()) {
+    this.#given = given;
+    this.#appDirectory = appDirectory;
+  }
 
   register(asset: ImageAsset): void {
     for (const { repository, tag } of asset.destinations) {
-      this.assets.set(`${registryHost()}/${repository}:${tag}`, asset);
+      this.#assets.set(`${registryHost()}/${repository}:${tag}`, asset);
     }
   }
 
   /** @throws ImageError */
   launchOf(image: string, override: Override): Launch {
-    const asset = this.assets.get(image);
-    const given = this.given.find((one) => matches(one.image, image));
+    const asset = this.#assets.get(image);
+    const given = this.#given.find((one) => matches(one.image, image));
     if (given !== undefined) {
       if (override.entryPoint !== undefined || override.command !== undefined) {
         throw new ImageError(
           `image ${image} with a Command or EntryPoint in its container definition: its command is given for the whole image; leave one of the two away`,
         );
       }
-      const cwd = given.cwd ?? asset?.directory ?? this.appDirectory;
+      const cwd = given.cwd ?? asset?.directory ?? this.#appDirectory;
       return { argv: runnable(given.command), cwd, environment: {} };
     }
     if (asset === undefined) {

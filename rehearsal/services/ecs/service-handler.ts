@@ -97,28 +97,31 @@ export interface ServiceHandlerProps extends Omit<ServiceProps, 'name' | 'cluste
  * Not documented, and read so: deletion stops protected tasks as well, and waits until all are gone.
  */
 export class ServiceHandler implements ResourceHandler {
+  readonly #props: ServiceHandlerProps;
   readonly type = 'AWS::ECS::Service';
   readonly source =
     'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html';
   readonly properties = Object.keys(serviceSchema.shape);
   readonly replaceOn = ['Cluster', 'LaunchType', 'SchedulingStrategy', 'ServiceName'];
 
-  constructor(private readonly props: ServiceHandlerProps) {}
+  constructor(props: ServiceHandlerProps) {
+    this.#props = props;
+  }
 
   async create(request: ResourceRequest): Promise<ResourceOutcome> {
     const properties = readProperties(this.type, serviceSchema, request);
-    const { clock, host, onEvent, services } = this.props;
-    const cluster = this.props.clusters.get(properties.Cluster).name;
+    const { clock, host, onEvent, services } = this.#props;
+    const cluster = this.#props.clusters.get(properties.Cluster).name;
     const name = properties.ServiceName ?? physicalName(request.stack, request.logicalId, { maxLength: 255 });
     const arn = serviceArn(cluster, name);
     if (services.has(arn)) {
       throw new ResourceFailure(`InvalidParameterException: Creation of service was not idempotent: ${name} exists.`);
     }
-    const settings = this.settings(properties);
+    const settings = this.#settings(properties);
     const service = new Service({ name, cluster, clock, host, onEvent }, settings);
     services.set(arn, service);
     try {
-      await this.stabilize(service, request);
+      await this.#stabilize(service, request);
     } catch (error) {
       throw error instanceof ResourceFailure ? new FailedCreate(error.message, arn) : error;
     }
@@ -127,31 +130,31 @@ export class ServiceHandler implements ResourceHandler {
 
   async update(request: ResourceUpdateRequest): Promise<ResourceOutcome> {
     const properties = readProperties(this.type, serviceSchema, request);
-    const service = this.service(request.physicalId);
-    service.update(this.settings(properties));
-    await this.stabilize(service, request);
+    const service = this.#service(request.physicalId);
+    service.update(this.#settings(properties));
+    await this.#stabilize(service, request);
     return outcomeOf(service);
   }
 
   async delete({ physicalId }: ResourceDeleteRequest): Promise<void> {
-    const service = this.props.services.get(physicalId);
+    const service = this.#props.services.get(physicalId);
     if (service !== undefined) {
       await service.drain();
-      this.props.services.delete(physicalId);
-      this.props.onDeleted(service);
+      this.#props.services.delete(physicalId);
+      this.#props.onDeleted(service);
     }
   }
 
-  private service(arn: string): Service {
-    const service = this.props.services.get(arn);
+  #service(arn: string): Service {
+    const service = this.#props.services.get(arn);
     if (service === undefined) {
       throw new ResourceFailure(`ServiceNotFoundException: Service not found: ${arn}`);
     }
     return service;
   }
 
-  private async stabilize(service: Service, request: ResourceRequest): Promise<void> {
-    const { clock } = this.props;
+  async #stabilize(service: Service, request: ResourceRequest): Promise<void> {
+    const { clock } = this.#props;
     const over = new AbortController();
     const limit = clock.sleep(scaledTimeout(clock, STABILIZATION_MS), over.signal).then(
       () => 'late' as const,
@@ -173,16 +176,16 @@ export class ServiceHandler implements ResourceHandler {
     request.report(`steady: ${service.view.running} of ${service.desiredCount} tasks running`);
   }
 
-  private settings(properties: ServiceProperties): ServiceSettings {
+  #settings(properties: ServiceProperties): ServiceSettings {
     return {
-      revision: this.revision(properties),
+      revision: this.#revision(properties),
       rules: rulesOf(properties),
       desired: properties.DesiredCount,
     };
   }
 
-  private revision(properties: ServiceProperties): ServiceRevision {
-    const definition = this.props.definitions.find(properties.TaskDefinition);
+  #revision(properties: ServiceProperties): ServiceRevision {
+    const definition = this.#props.definitions.find(properties.TaskDefinition);
     if (definition === undefined) {
       throw new ResourceFailure(
         `ClientException: TaskDefinition is inactive or not there: ${properties.TaskDefinition}`,
@@ -191,23 +194,23 @@ export class ServiceHandler implements ResourceHandler {
     const { AssignPublicIp, SecurityGroups = [], Subnets } = properties.NetworkConfiguration.AwsvpcConfiguration;
     return {
       definition,
-      zones: this.zones(Subnets),
+      zones: this.#zones(Subnets),
       publicIp: AssignPublicIp === 'ENABLED',
       securityGroups: SecurityGroups,
-      strategy: this.strategy(properties),
+      strategy: this.#strategy(properties),
     };
   }
 
   /** Of a subnet that is not of this cloud nobody knows the zone: each is taken for another one. */
-  private zones(subnets: readonly string[]): readonly Zone[] {
+  #zones(subnets: readonly string[]): readonly Zone[] {
     return subnets.map((subnet, index) => ({
       subnet,
-      zone: this.props.zoneOf(subnet) ?? `us-east-1${'abcdef'[index % 6]}`,
+      zone: this.#props.zoneOf(subnet) ?? `us-east-1${'abcdef'[index % 6]}`,
     }));
   }
 
-  private strategy({ Cluster, CapacityProviderStrategy, LaunchType }: ServiceProperties): readonly StrategyItem[] {
-    const { name, providers, defaultStrategy } = this.props.clusters.get(Cluster);
+  #strategy({ Cluster, CapacityProviderStrategy, LaunchType }: ServiceProperties): readonly StrategyItem[] {
+    const { name, providers, defaultStrategy } = this.#props.clusters.get(Cluster);
     if (LaunchType !== undefined) {
       if (CapacityProviderStrategy !== undefined && CapacityProviderStrategy.length > 0) {
         throw new ResourceFailure(

@@ -26,49 +26,51 @@ interface Measure {
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service_utilization.html
  */
 export class ServiceMetrics {
-  private timer: Timer | undefined;
-  private readonly before = new WeakMap<Task, Measure>();
+  readonly #clock: RehearsalClock;
+  readonly #services: () => Iterable<Service>;
+  readonly #metrics: MetricsPort;
+  #timer: Timer | undefined;
+  readonly #before = new WeakMap<Task, Measure>();
 
-  constructor(
-    private readonly clock: RehearsalClock,
-    private readonly services: () => Iterable<Service>,
-    private readonly metrics: MetricsPort,
-  ) {
-    this.plan();
+  constructor(clock: RehearsalClock, services: () => Iterable<Service>, metrics: MetricsPort) {
+    this.#clock = clock;
+    this.#services = services;
+    this.#metrics = metrics;
+    this.#plan();
   }
 
   stop(): void {
-    this.timer?.cancel();
+    this.#timer?.cancel();
   }
 
-  private plan(): void {
-    const intoMinute = this.clock.now() % MINUTE_MS;
+  #plan(): void {
+    const intoMinute = this.#clock.now() % MINUTE_MS;
     const wait = intoMinute < REPORT_AT_MS ? REPORT_AT_MS - intoMinute : REPORT_AT_MS + MINUTE_MS - intoMinute;
-    this.timer = this.clock.after(wait, () => {
-      for (const service of this.services()) {
+    this.#timer = this.#clock.after(wait, () => {
+      for (const service of this.#services()) {
         for (const task of service.livingTasks()) {
           if (task.lastStatus === 'RUNNING') {
-            this.report(service, task);
+            this.#report(service, task);
           }
         }
       }
-      this.plan();
+      this.#plan();
     });
   }
 
-  private report(service: Service, task: Task): void {
+  #report(service: Service, task: Task): void {
     const { cpu, memoryMiB } = task.props.definition;
     const usages = task.containers.flatMap(({ view }) => usageOf(view.processId) ?? []);
     const cpuSeconds = usages.reduce((sum, usage) => sum + usage.cpuSeconds, 0);
     const memory = usages.reduce((sum, usage) => sum + usage.memoryBytes, 0);
     const now = { at: performance.now(), cpuSeconds };
-    const last = this.before.get(task) ?? { at: now.at - 1000, cpuSeconds };
-    this.before.set(task, now);
+    const last = this.#before.get(task) ?? { at: now.at - 1000, cpuSeconds };
+    this.#before.set(task, now);
     const share = ((cpuSeconds - last.cpuSeconds) * 1000) / Math.max(1, now.at - last.at) / (cpu / 1024);
     const cluster = { ClusterName: service.clusterName };
     for (const dimensions of [cluster, { ...cluster, ServiceName: service.name }]) {
-      this.metrics.put('AWS/ECS', 'CPUUtilization', dimensions, [share * 100], 'Percent');
-      this.metrics.put('AWS/ECS', 'MemoryUtilization', dimensions, [(memory / MIB / memoryMiB) * 100], 'Percent');
+      this.#metrics.put('AWS/ECS', 'CPUUtilization', dimensions, [share * 100], 'Percent');
+      this.#metrics.put('AWS/ECS', 'MemoryUtilization', dimensions, [(memory / MIB / memoryMiB) * 100], 'Percent');
     }
   }
 }

@@ -43,73 +43,72 @@ const MAX_PAUSE_MS = 27 * 60_000;
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection.html
  */
 export class Service {
+  readonly #props: ServiceProps;
   readonly name: string;
   readonly arn: string;
-  private desired: number;
-  private rules: DeploymentRules;
+  #desired: number;
+  #rules: DeploymentRules;
   /** The present one first. */
-  private deployments: Deployment[];
+  #deployments: Deployment[];
   /** In the order of their creation; stopped ones among them. */
-  private readonly tasks = new Map<string, Task>();
-  private readonly deploymentOf = new Map<Task, Deployment>();
+  readonly #tasks = new Map<string, Task>();
+  readonly #deploymentOf = new Map<Task, Deployment>();
   /** Tasks that have become healthy. */
-  private readonly healthyOnce = new WeakSet<Task>();
+  readonly #healthyOnce = new WeakSet<Task>();
   /** Tasks that are stopping or have stopped. */
-  private readonly lostOnce = new WeakSet<Task>();
-  private lastCompleted: Deployment | undefined;
-  private failedStarts = 0;
-  private pausedUntil = 0;
-  private pause: Timer | undefined;
-  private ending = false;
-  private scheduling = false;
-  private again = false;
+  readonly #lostOnce = new WeakSet<Task>();
+  #lastCompleted: Deployment | undefined;
+  #failedStarts = 0;
+  #pausedUntil = 0;
+  #pause: Timer | undefined;
+  #ending = false;
+  #scheduling = false;
+  #again = false;
 
-  constructor(
-    private readonly props: ServiceProps,
-    settings: ServiceSettings,
-  ) {
+  constructor(props: ServiceProps, settings: ServiceSettings) {
+    this.#props = props;
     this.name = props.name;
     this.arn = serviceArn(props.cluster, props.name);
     // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html
-    this.desired = settings.desired ?? 1;
-    this.rules = settings.rules;
+    this.#desired = settings.desired ?? 1;
+    this.#rules = settings.rules;
     const first = new Deployment(settings.revision, props.clock.now());
-    this.deployments = [first];
-    this.say(`deployment ${first.id} of ${settings.revision.definition.arn} begins`);
-    this.schedule();
+    this.#deployments = [first];
+    this.#say(`deployment ${first.id} of ${settings.revision.definition.arn} begins`);
+    this.#schedule();
   }
 
   get desiredCount(): number {
-    return this.desired;
+    return this.#desired;
   }
 
   get clusterName(): string {
-    return this.props.cluster;
+    return this.#props.cluster;
   }
 
   /** Whether a deployment is in progress. */
   get deploying(): boolean {
-    return this.deployments[0]?.state === 'IN_PROGRESS';
+    return this.#deployments[0]?.state === 'IN_PROGRESS';
   }
 
   get revision(): ServiceRevision | undefined {
-    return this.deployments[0]?.revision;
+    return this.#deployments[0]?.revision;
   }
 
   get view(): ServiceView {
-    const active = this.active();
+    const active = this.#active();
     const count = (tasks: readonly Task[], running: boolean) =>
       tasks.filter(({ lastStatus }) => (lastStatus === 'RUNNING') === running).length;
     return {
       name: this.name,
       arn: this.arn,
-      cluster: this.props.cluster,
+      cluster: this.#props.cluster,
       lane: this.revision === undefined ? undefined : laneOf(this.revision.definition),
-      desired: this.desired,
+      desired: this.#desired,
       running: count(active, true),
       pending: count(active, false),
-      deployments: this.deployments.map((deployment, index) => {
-        const own = active.filter((task) => this.deploymentOf.get(task) === deployment);
+      deployments: this.#deployments.map((deployment, index) => {
+        const own = active.filter((task) => this.#deploymentOf.get(task) === deployment);
         return {
           id: deployment.id,
           status: index === 0 ? 'PRIMARY' : 'ACTIVE',
@@ -127,54 +126,54 @@ export class Service {
 
   /** In the order of their creation, stopped ones included. */
   taskViews(): readonly TaskView[] {
-    return [...this.tasks.values()].map(({ view }) => view);
+    return [...this.#tasks.values()].map(({ view }) => view);
   }
 
   /** Tasks that are not stopped. */
   livingTasks(): readonly Task[] {
-    return [...this.tasks.values()].filter(({ lastStatus }) => lastStatus !== 'STOPPED');
+    return [...this.#tasks.values()].filter(({ lastStatus }) => lastStatus !== 'STOPPED');
   }
 
   livingTask(id: string): Task | undefined {
-    const task = this.tasks.get(id);
+    const task = this.#tasks.get(id);
     return task?.lastStatus === 'STOPPED' ? undefined : task;
   }
 
   /** Resolves when the present deployment has completed or failed. */
   steady(): Promise<Outcome> {
-    return this.deployments[0]?.settled ?? Promise.resolve({ completed: true });
+    return this.#deployments[0]?.settled ?? Promise.resolve({ completed: true });
   }
 
   /** A change of the revision begins a deployment; one of the rest takes effect at once. */
   update({ revision, rules, desired }: ServiceSettings): void {
-    this.rules = rules;
-    this.desired = desired ?? this.desired;
-    const present = this.deployments[0];
+    this.#rules = rules;
+    this.#desired = desired ?? this.#desired;
+    const present = this.#deployments[0];
     if (present === undefined || !isDeepStrictEqual(present.revision, revision)) {
       present?.overtake();
-      const next = new Deployment(revision, this.props.clock.now());
-      this.deployments.unshift(next);
-      this.failedStarts = 0;
-      this.pausedUntil = 0;
-      this.say(`deployment ${next.id} of ${revision.definition.arn} begins`);
+      const next = new Deployment(revision, this.#props.clock.now());
+      this.#deployments.unshift(next);
+      this.#failedStarts = 0;
+      this.#pausedUntil = 0;
+      this.#say(`deployment ${next.id} of ${revision.definition.arn} begins`);
     }
-    this.schedule();
+    this.#schedule();
   }
 
   scaleTo(count: number): void {
-    if (count !== this.desired) {
-      this.say(`desired count ${this.desired} → ${count}`);
-      this.desired = count;
-      this.schedule();
+    if (count !== this.#desired) {
+      this.#say(`desired count ${this.#desired} → ${count}`);
+      this.#desired = count;
+      this.#schedule();
     }
   }
 
   /** Stops every task, protected ones as well, and resolves when they are gone. Nothing is started any more. */
   async drain(): Promise<void> {
-    this.ending = true;
-    this.pause?.cancel();
-    this.desired = 0;
-    for (const deployment of this.deployments) {
+    this.#ending = true;
+    this.#pause?.cancel();
+    this.#desired = 0;
+    for (const deployment of this.#deployments) {
       deployment.overtake();
     }
     await Promise.all(
@@ -186,8 +185,8 @@ export class Service {
 
   /** Ends every process without waiting: all that can be done when the rehearsal itself ends. */
   killAll(): void {
-    this.ending = true;
-    this.pause?.cancel();
+    this.#ending = true;
+    this.#pause?.cancel();
     for (const task of this.livingTasks()) {
       task.kill();
     }
@@ -203,144 +202,144 @@ export class Service {
     if (!task.wanted) {
       return { failure: { reason: 'TASK_NOT_VALID', detail: undefined } };
     }
-    const others = this.active().filter((one) => one !== task && one.isProtected).length;
-    if (minutes > 0 && this.deploying && others + 1 > this.desired) {
-      const detail = `service ${this.name} has ${others} other protected tasks and a desired count of ${this.desired}`;
+    const others = this.#active().filter((one) => one !== task && one.isProtected).length;
+    if (minutes > 0 && this.deploying && others + 1 > this.#desired) {
+      const detail = `service ${this.name} has ${others} other protected tasks and a desired count of ${this.#desired}`;
       return { failure: { reason: 'DEPLOYMENT_BLOCKED', detail } };
     }
-    task.protect(minutes === 0 ? undefined : this.props.clock.now() + minutes * 60_000);
+    task.protect(minutes === 0 ? undefined : this.#props.clock.now() + minutes * 60_000);
     return { protection: { enabled: task.isProtected, until: task.protectedUntil } };
   }
 
   /** Tasks that are meant to run. */
-  private active(): readonly Task[] {
+  #active(): readonly Task[] {
     return this.livingTasks().filter(({ wanted }) => wanted);
   }
 
-  private readonly onTaskChange = (task: Task): void => {
-    const deployment = this.deploymentOf.get(task);
+  readonly #onTaskChange = (task: Task): void => {
+    const deployment = this.#deploymentOf.get(task);
     if (task.lastStatus === 'RUNNING') {
-      this.failedStarts = 0;
+      this.#failedStarts = 0;
     }
-    if (task.isHealthy && !this.healthyOnce.has(task)) {
-      this.healthyOnce.add(task);
-      if (deployment !== undefined && this.rules.breaker?.resetOnHealthyTask === true) {
+    if (task.isHealthy && !this.#healthyOnce.has(task)) {
+      this.#healthyOnce.add(task);
+      if (deployment !== undefined && this.#rules.breaker?.resetOnHealthyTask === true) {
         deployment.failedTasks = 0;
       }
     }
-    if (!task.wanted && !this.lostOnce.has(task)) {
-      this.lostOnce.add(task);
-      this.onTaskLost(task, deployment);
+    if (!task.wanted && !this.#lostOnce.has(task)) {
+      this.#lostOnce.add(task);
+      this.#onTaskLost(task, deployment);
     }
     if (task.lastStatus === 'STOPPED') {
       const { stoppedReason, containers } = task.view;
       const codes = containers.map(({ name, exitCode }) => `${name} ${exitCode ?? 'never ran'}`).join(', ');
-      this.say(`stopped: ${stoppedReason} (${codes})`, task);
-      this.forgetOldest();
+      this.#say(`stopped: ${stoppedReason} (${codes})`, task);
+      this.#forgetOldest();
     }
-    this.schedule();
+    this.#schedule();
   };
 
   /** It begins to stop, for whatever reason: from now on it counts no more. */
-  private onTaskLost(task: Task, deployment: Deployment | undefined): void {
+  #onTaskLost(task: Task, deployment: Deployment | undefined): void {
     const { stopCode, stoppedReason } = task.view;
-    const neverHealthy = stopCode === 'EssentialContainerExited' && !this.healthyOnce.has(task);
+    const neverHealthy = stopCode === 'EssentialContainerExited' && !this.#healthyOnce.has(task);
     if (stopCode === 'TaskFailedToStart') {
-      this.failedStarts += 1;
-      const pauseMs = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.failedStarts - 1));
-      this.pausedUntil = this.props.clock.now() + pauseMs;
+      this.#failedStarts += 1;
+      const pauseMs = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failedStarts - 1));
+      this.#pausedUntil = this.#props.clock.now() + pauseMs;
     }
     if (deployment !== undefined && (stopCode === 'TaskFailedToStart' || neverHealthy)) {
-      this.countFailure(deployment, stoppedReason ?? '');
+      this.#countFailure(deployment, stoppedReason ?? '');
     }
   }
 
-  private countFailure(deployment: Deployment, why: string): void {
-    const { breaker } = this.rules;
-    if (deployment !== this.deployments[0] || deployment.state !== 'IN_PROGRESS') {
+  #countFailure(deployment: Deployment, why: string): void {
+    const { breaker } = this.#rules;
+    if (deployment !== this.#deployments[0] || deployment.state !== 'IN_PROGRESS') {
       return;
     }
     deployment.failedTasks += 1;
-    if (breaker === undefined || deployment.failedTasks < breakerThreshold(breaker, this.desired)) {
+    if (breaker === undefined || deployment.failedTasks < breakerThreshold(breaker, this.#desired)) {
       return;
     }
     deployment.fail(`ECS deployment circuit breaker: tasks failed to start: ${why}`);
-    this.say(`deployment ${deployment.id} failed: ${deployment.reason}`);
-    const { lastCompleted } = this;
+    this.#say(`deployment ${deployment.id} failed: ${deployment.reason}`);
+    const lastCompleted = this.#lastCompleted;
     if (breaker.rollback && lastCompleted !== undefined) {
       const reason = `ECS deployment circuit breaker: rolling back to deploymentId ${lastCompleted.id}.`;
       lastCompleted.resume(reason);
-      this.deployments = [lastCompleted, ...this.deployments.filter((one) => one !== lastCompleted)];
-      this.failedStarts = 0;
-      this.pausedUntil = 0;
-      this.say(reason);
+      this.#deployments = [lastCompleted, ...this.#deployments.filter((one) => one !== lastCompleted)];
+      this.#failedStarts = 0;
+      this.#pausedUntil = 0;
+      this.#say(reason);
     }
   }
 
   /** One decision after the other until there is nothing to decide. */
-  private schedule(): void {
-    this.again = true;
-    if (this.scheduling) {
+  #schedule(): void {
+    this.#again = true;
+    if (this.#scheduling) {
       return;
     }
-    this.scheduling = true;
+    this.#scheduling = true;
     try {
-      while (this.again && !this.ending) {
-        this.again = false;
-        this.decide();
+      while (this.#again && !this.#ending) {
+        this.#again = false;
+        this.#decide();
       }
     } finally {
-      this.scheduling = false;
+      this.#scheduling = false;
     }
   }
 
-  private decide(): void {
-    const present = this.deployments[0];
+  #decide(): void {
+    const present = this.#deployments[0];
     if (present === undefined) {
       return;
     }
-    const active = this.active();
-    const own = active.filter((task) => this.deploymentOf.get(task) === present);
-    const old = active.filter((task) => this.deploymentOf.get(task) !== present);
+    const active = this.#active();
+    const own = active.filter((task) => this.#deploymentOf.get(task) === present);
+    const old = active.filter((task) => this.#deploymentOf.get(task) !== present);
     const sick = own.filter((task) => task.health === 'UNHEALTHY');
     const sound = own.filter((task) => task.health !== 'UNHEALTHY');
-    this.launch(present, { active, own, old, sick, sound });
-    this.retireOld(present, active, old);
-    this.retireSick(present, sick, sound, active);
-    const surplus = sound.length - this.desired;
+    this.#launch(present, { active, own, old, sick, sound });
+    this.#retireOld(present, active, old);
+    this.#retireSick(present, sick, sound, active);
+    const surplus = sound.length - this.#desired;
     if (surplus > 0) {
       const reason = `Scaling activity initiated by (deployment ${present.id})`;
-      this.stopSome(sound, surplus, { code: 'ServiceSchedulerInitiated', reason });
+      this.#stopSome(sound, surplus, { code: 'ServiceSchedulerInitiated', reason });
     }
-    this.finishDeployment(present);
+    this.#finishDeployment(present);
   }
 
-  private launch(present: Deployment, groups: Groups): void {
+  #launch(present: Deployment, groups: Groups): void {
     const { active, own, old, sick, sound } = groups;
-    const missing = this.desired - sound.length;
+    const missing = this.#desired - sound.length;
     if (missing <= 0 || present.state === 'FAILED') {
       return;
     }
     // What a deployment or a replacement may have at the same time; plain scaling is not held back.
-    const upper = Math.floor((this.desired * this.rules.maximumPercent) / 100);
+    const upper = Math.floor((this.#desired * this.#rules.maximumPercent) / 100);
     const held = present.state === 'IN_PROGRESS' && old.length > 0 ? active.length : sick.length > 0 ? own.length : 0;
     const room = held === 0 ? missing : Math.max(0, upper - held);
-    const now = this.props.clock.now();
-    if (now < this.pausedUntil) {
-      this.pause?.cancel();
-      this.pause = this.props.clock.after(this.pausedUntil - now, () => this.schedule());
+    const now = this.#props.clock.now();
+    if (now < this.#pausedUntil) {
+      this.#pause?.cancel();
+      this.#pause = this.#props.clock.after(this.#pausedUntil - now, () => this.#schedule());
       return;
     }
     for (let count = Math.min(missing, room); count > 0; count -= 1) {
-      this.run(present);
+      this.#run(present);
     }
   }
 
-  private run(deployment: Deployment): void {
-    const { cluster, clock, host } = this.props;
+  #run(deployment: Deployment): void {
+    const { cluster, clock, host } = this.#props;
     const { definition, zones, strategy, publicIp, securityGroups } = deployment.revision;
-    const active = this.active();
-    const own = active.filter((task) => this.deploymentOf.get(task) === deployment);
+    const active = this.#active();
+    const own = active.filter((task) => this.#deploymentOf.get(task) === deployment);
     const task = new Task({
       id: newTaskId(),
       cluster,
@@ -359,15 +358,15 @@ export class Service {
       ),
       clock,
       host,
-      onChange: this.onTaskChange,
+      onChange: this.#onTaskChange,
     });
-    this.tasks.set(task.id, task);
-    this.deploymentOf.set(task, deployment);
+    this.#tasks.set(task.id, task);
+    this.#deploymentOf.set(task, deployment);
     void task.start();
   }
 
   /** Stops tasks of earlier revisions, as many as may be missed, once there are new ones in their place. */
-  private retireOld(present: Deployment, active: readonly Task[], old: readonly Task[]): void {
+  #retireOld(present: Deployment, active: readonly Task[], old: readonly Task[]): void {
     if (old.length === 0 || present.state === 'FAILED') {
       return;
     }
@@ -375,14 +374,14 @@ export class Service {
     const reason = `Scaling activity initiated by (deployment ${present.id})`;
     const why = { code: 'ServiceSchedulerInitiated', reason } as const;
     if (present.state === 'COMPLETED') {
-      this.stopSome(stoppable, stoppable.length, why);
+      this.#stopSome(stoppable, stoppable.length, why);
       return;
     }
-    const lower = Math.ceil((this.desired * this.rules.minimumHealthyPercent) / 100);
+    const lower = Math.ceil((this.#desired * this.#rules.minimumHealthyPercent) / 100);
     const useless = stoppable.filter((task) => !task.isHealthy);
     const spare = active.filter(({ isHealthy }) => isHealthy).length - lower;
-    this.stopSome(useless, useless.length, why);
-    this.stopSome(
+    this.#stopSome(useless, useless.length, why);
+    this.#stopSome(
       stoppable.filter((task) => task.isHealthy),
       Math.max(0, spare),
       why,
@@ -390,30 +389,25 @@ export class Service {
   }
 
   /** Unhealthy tasks go when others are healthy in their place, or when there is no room for others beside them. */
-  private retireSick(
-    present: Deployment,
-    sick: readonly Task[],
-    sound: readonly Task[],
-    active: readonly Task[],
-  ): void {
+  #retireSick(present: Deployment, sick: readonly Task[], sound: readonly Task[], active: readonly Task[]): void {
     if (sick.length === 0) {
       return;
     }
-    const upper = Math.floor((this.desired * this.rules.maximumPercent) / 100);
-    const replaced = sound.filter(({ isHealthy }) => isHealthy).length >= this.desired;
-    const crowded = active.length >= upper && sound.length < this.desired;
+    const upper = Math.floor((this.#desired * this.#rules.maximumPercent) / 100);
+    const replaced = sound.filter(({ isHealthy }) => isHealthy).length >= this.#desired;
+    const crowded = active.length >= upper && sound.length < this.#desired;
     if (!replaced && !crowded) {
       return;
     }
     const reason = `Task failed container health checks (deployment ${present.id})`;
-    const count = replaced ? sick.length : Math.min(sick.length, this.desired - sound.length);
+    const count = replaced ? sick.length : Math.min(sick.length, this.#desired - sound.length);
     for (const task of sick.slice(0, count)) {
-      this.countFailure(present, 'Task failed container health checks');
+      this.#countFailure(present, 'Task failed container health checks');
       void task.stop({ code: 'ServiceSchedulerInitiated', reason });
     }
   }
 
-  private stopSome(candidates: readonly Task[], count: number, why: StopReason): void {
+  #stopSome(candidates: readonly Task[], count: number, why: StopReason): void {
     const unprotected = candidates.filter((task) => !task.isProtected);
     const chosen = victims(unprotected, count, (task) => ({
       zone: task.props.zone.zone,
@@ -425,42 +419,42 @@ export class Service {
     }
   }
 
-  private finishDeployment(present: Deployment): void {
-    const own = this.active().filter((task) => this.deploymentOf.get(task) === present);
-    const oldLeft = this.livingTasks().some((task) => this.deploymentOf.get(task) !== present);
+  #finishDeployment(present: Deployment): void {
+    const own = this.#active().filter((task) => this.#deploymentOf.get(task) === present);
+    const oldLeft = this.livingTasks().some((task) => this.#deploymentOf.get(task) !== present);
     if (present.state === 'IN_PROGRESS') {
       const healthy = own.filter(({ isHealthy }) => isHealthy).length;
-      const { early } = this.rules;
+      const { early } = this.#rules;
       const required =
         early === undefined
-          ? this.desired
+          ? this.#desired
           : // At least one, however low the percentage; none if the service is to have none.
-            Math.min(this.desired, Math.max(1, Math.ceil((this.desired * early.healthyPercent) / 100)));
-      const enough = healthy >= required && (early !== undefined || own.length === this.desired);
+            Math.min(this.#desired, Math.max(1, Math.ceil((this.#desired * early.healthyPercent) / 100)));
+      const enough = healthy >= required && (early !== undefined || own.length === this.#desired);
       if (enough && (!oldLeft || early?.cleanup === 'DEFERRED')) {
         present.complete();
-        this.lastCompleted = present;
-        this.say(`deployment ${present.id} completed`);
-        this.again = true;
+        this.#lastCompleted = present;
+        this.#say(`deployment ${present.id} completed`);
+        this.#again = true;
       }
     }
-    this.deployments = this.deployments.filter(
+    this.#deployments = this.#deployments.filter(
       (deployment) =>
-        deployment === present || this.livingTasks().some((task) => this.deploymentOf.get(task) === deployment),
+        deployment === present || this.livingTasks().some((task) => this.#deploymentOf.get(task) === deployment),
     );
   }
 
-  private forgetOldest(): void {
-    const stopped = [...this.tasks.values()].filter(({ lastStatus }) => lastStatus === 'STOPPED');
+  #forgetOldest(): void {
+    const stopped = [...this.#tasks.values()].filter(({ lastStatus }) => lastStatus === 'STOPPED');
     for (const task of stopped.slice(0, Math.max(0, stopped.length - STOPPED_KEPT))) {
-      this.tasks.delete(task.id);
-      this.deploymentOf.delete(task);
+      this.#tasks.delete(task.id);
+      this.#deploymentOf.delete(task);
     }
   }
 
-  private say(message: string, task?: Task): void {
-    this.props.onEvent({
-      at: this.props.clock.now(),
+  #say(message: string, task?: Task): void {
+    this.#props.onEvent({
+      at: this.#props.clock.now(),
       service: this.name,
       ...(task === undefined ? {} : { task: task.id }),
       message,

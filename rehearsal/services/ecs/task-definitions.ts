@@ -20,12 +20,12 @@ import { definitionOf, taskDefinitionSchema } from './task-definition-schema';
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definitions.html
  */
 export class TaskDefinitions {
-  private readonly families = new Map<string, TaskDefinition[]>();
-  private readonly inactive = new Set<string>();
+  readonly #families = new Map<string, TaskDefinition[]>();
+  readonly #inactive = new Set<string>();
 
   register(family: string, content: Omit<TaskDefinition, 'arn' | 'family' | 'revision'>): TaskDefinition {
-    const revisions = this.families.get(family) ?? [];
-    this.families.set(family, revisions);
+    const revisions = this.#families.get(family) ?? [];
+    this.#families.set(family, revisions);
     const revision = revisions.length + 1;
     const definition = { ...content, arn: taskDefinitionArn(family, revision), family, revision };
     revisions.push(definition);
@@ -33,19 +33,19 @@ export class TaskDefinitions {
   }
 
   deregister(arn: string): void {
-    this.inactive.add(arn);
+    this.#inactive.add(arn);
   }
 
   /** By ARN, `family:revision`, or the family alone: then its newest active revision. Undefined if it is not active. */
   find(reference: string): TaskDefinition | undefined {
     const [, family = '', revision] = /([\w-]+)(?::(\d+))?$/.exec(reference) ?? [];
-    const active = (this.families.get(family) ?? []).filter(({ arn }) => !this.inactive.has(arn));
+    const active = (this.#families.get(family) ?? []).filter(({ arn }) => !this.#inactive.has(arn));
     return revision === undefined ? active.at(-1) : active.find((one) => one.revision === Number(revision));
   }
 
   /** Revisions by family, with whether they are active. */
   views(): readonly { readonly arn: string; readonly active: boolean }[] {
-    return [...this.families.values()].flat().map(({ arn }) => ({ arn, active: !this.inactive.has(arn) }));
+    return [...this.#families.values()].flat().map(({ arn }) => ({ arn, active: !this.#inactive.has(arn) }));
   }
 }
 
@@ -57,16 +57,18 @@ const wordsSchema = z.array(z.string()).optional();
 
 /** `AWS::ECS::TaskDefinition` for Fargate. */
 export class TaskDefinitionHandler implements ResourceHandler {
+  readonly #definitions: TaskDefinitions;
+  readonly #images: Images;
   readonly type = 'AWS::ECS::TaskDefinition';
   readonly source =
     'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-taskdefinition.html';
   readonly properties = Object.keys(taskDefinitionSchema.shape);
   readonly replaceOn = this.properties.filter((property) => property !== 'Tags');
 
-  constructor(
-    private readonly definitions: TaskDefinitions,
-    private readonly images: Images,
-  ) {}
+  constructor(definitions: TaskDefinitions, images: Images) {
+    this.#definitions = definitions;
+    this.#images = images;
+  }
 
   /** Images that nobody here can run. */
   refusals(properties: Readonly<Record<string, unknown>>, resolve: (value: unknown) => unknown): readonly string[] {
@@ -76,7 +78,7 @@ export class TaskDefinitionHandler implements ResourceHandler {
       const [command, entryPoint] = [Command, EntryPoint].map((value) => wordsSchema.safeParse(resolve(value)).data);
       try {
         if (typeof image === 'string') {
-          this.images.launchOf(image, { command, entryPoint });
+          this.#images.launchOf(image, { command, entryPoint });
         }
         return [];
       } catch (error) {
@@ -92,13 +94,13 @@ export class TaskDefinitionHandler implements ResourceHandler {
     const properties = readProperties(this.type, taskDefinitionSchema, request);
     for (const { Image, Command, EntryPoint } of properties.ContainerDefinitions) {
       try {
-        this.images.launchOf(Image, { command: Command, entryPoint: EntryPoint });
+        this.#images.launchOf(Image, { command: Command, entryPoint: EntryPoint });
       } catch (error) {
         throw error instanceof ImageError ? new ResourceFailure(`not rehearsable: ${error.message}`) : error;
       }
     }
     const family = properties.Family ?? `${request.stack.stackName}-${request.logicalId}`.slice(0, 255);
-    return outcome(this.definitions.register(family, definitionOf(properties)).arn);
+    return outcome(this.#definitions.register(family, definitionOf(properties)).arn);
   }
 
   async update({ physicalId }: ResourceUpdateRequest): Promise<ResourceOutcome> {
@@ -106,7 +108,7 @@ export class TaskDefinitionHandler implements ResourceHandler {
   }
 
   async delete({ physicalId }: ResourceDeleteRequest): Promise<void> {
-    this.definitions.deregister(physicalId);
+    this.#definitions.deregister(physicalId);
   }
 }
 

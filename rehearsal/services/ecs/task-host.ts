@@ -29,18 +29,22 @@ export interface PreparedLaunch extends Launch {
 
 /** Gives tasks what a machine of Fargate and ECS's agent on it give them: images, logs, credentials, endpoints. */
 export class TaskHost {
-  constructor(private readonly deps: HostDependencies) {}
+  readonly #deps: HostDependencies;
+
+  constructor(deps: HostDependencies) {
+    this.#deps = deps;
+  }
 
   /** All that may keep a task from starting, and then its containers' processes. @throws StartFailure, ImageError */
   async prepare(task: Task): Promise<ReadonlyMap<string, PreparedLaunch>> {
-    const { iam, images, logs, endpoint } = this.deps;
+    const { iam, images, logs, endpoint } = this.#deps;
     const { definition, service } = task.props;
     const execution = new ExecutionRole(iam, definition, service);
     const identity =
       definition.taskRoleArn === undefined ? undefined : assumed(iam, definition.taskRoleArn, service, task.id);
     const groups = new Set(logs.groups());
     for (const container of definition.containers) {
-      this.reach(task, container);
+      this.#reach(task, container);
       execution.pull(container);
       if (container.log !== undefined) {
         execution.openLog(container.log, streamOf(task, container), groups.has(container.log.group));
@@ -54,11 +58,11 @@ export class TaskHost {
         const environment = environmentOf({
           definition: container,
           image: launch.environment,
-          extra: this.deps.extraEnvironment(service),
+          extra: this.#deps.extraEnvironment(service),
           ports,
           endpoints: endpoints(container.name),
-          frontUrl: this.deps.frontUrl(),
-          clock: this.deps.clock,
+          frontUrl: this.#deps.frontUrl(),
+          clock: this.#deps.clock,
           home: launch.cwd,
         });
         return [container.name, { ...launch, environment, healthArgv: healthArgv(container) }];
@@ -67,9 +71,9 @@ export class TaskHost {
   }
 
   /** @throws StartFailure for an image, its secret or a log that the task's network does not lead to */
-  private reach(task: Task, { image, registrySecret, log }: ContainerDefinition): void {
+  #reach(task: Task, { image, registrySecret, log }: ContainerDefinition): void {
     const missing = (...services: readonly string[]) =>
-      services.map((service) => this.deps.unreachable(task.place, service)).find((reason) => reason !== undefined);
+      services.map((service) => this.#deps.unreachable(task.place, service)).find((reason) => reason !== undefined);
     const secret = registrySecret === undefined ? undefined : missing('secretsmanager');
     const registry = isInEcr(image) ? missing('ecr.api', 'ecr.dkr', 's3') : missing('internet');
     const stream = log === undefined ? undefined : missing('logs');
@@ -88,14 +92,14 @@ export class TaskHost {
   /** A line of a container: to its log stream, and if it is a metric, to CloudWatch. */
   log(task: Task, container: ContainerDefinition, line: string): void {
     if (container.log !== undefined) {
-      this.deps.logs.write(container.log.group, streamOf(task, container), line);
-      this.deps.metrics.ingestLogLine(line);
+      this.#deps.logs.write(container.log.group, streamOf(task, container), line);
+      this.#deps.metrics.ingestLogLine(line);
     }
   }
 
   /** Nothing is served to the task any more. */
   forget(task: Task): void {
-    this.deps.endpoint.close(task);
+    this.#deps.endpoint.close(task);
   }
 }
 

@@ -20,24 +20,27 @@ export interface TaskWorkProps {
  * so that what is to happen to a worker happens in the middle of its work.
  */
 export class TaskWork {
-  private readonly inHand = new WeakMap<Task, Map<string, string>>();
+  readonly #props: TaskWorkProps;
+  readonly #inHand = new WeakMap<Task, Map<string, string>>();
 
-  constructor(private readonly props: TaskWorkProps) {}
+  constructor(props: TaskWorkProps) {
+    this.#props = props;
+  }
 
   /** A call was answered. Only those that tasks make of SQS say anything. */
   observe(service: string, call: Call, output: unknown): void {
     const { label, session } = call.principal;
-    const task = service === 'sqs' && session !== undefined ? this.props.taskOf(session) : undefined;
+    const task = service === 'sqs' && session !== undefined ? this.#props.taskOf(session) : undefined;
     if (task === undefined) {
       return;
     }
     switch (call.operation) {
       case 'ReceiveMessage':
         for (const { Body, ReceiptHandle } of receivedSchema.safeParse(output).data?.Messages ?? []) {
-          this.messagesOf(task).set(ReceiptHandle, Body);
-          const fault = this.props.faults.task(label, Body);
+          this.#messagesOf(task).set(ReceiptHandle, Body);
+          const fault = this.#props.faults.task(label, Body);
           if (fault !== undefined) {
-            this.await(task, label, ReceiptHandle, fault);
+            this.#await(task, label, ReceiptHandle, fault);
           }
         }
         break;
@@ -47,7 +50,7 @@ export class TaskWork {
       case 'ChangeMessageVisibilityBatch':
         for (const { ReceiptHandle, VisibilityTimeout } of handlesIn(call.input)) {
           if (call.operation.startsWith('Delete') || VisibilityTimeout === 0) {
-            this.messagesOf(task).delete(ReceiptHandle);
+            this.#messagesOf(task).delete(ReceiptHandle);
           }
         }
         break;
@@ -55,10 +58,10 @@ export class TaskWork {
   }
 
   /** The fault strikes if the task still has the message then, and none that is to be left in peace. */
-  private await(task: Task, label: string, receipt: string, fault: TaskFault): void {
-    const { faults } = this.props;
+  #await(task: Task, label: string, receipt: string, fault: TaskFault): void {
+    const { faults } = this.#props;
     const timer = setTimeout(() => {
-      const messages = this.messagesOf(task);
+      const messages = this.#messagesOf(task);
       const bodies = [...messages.values()];
       if (!task.wanted || !messages.has(receipt) || bodies.some((body) => faults.spares(body))) {
         return;
@@ -79,9 +82,9 @@ export class TaskWork {
     timer.unref();
   }
 
-  private messagesOf(task: Task): Map<string, string> {
-    const known = this.inHand.get(task) ?? new Map<string, string>();
-    this.inHand.set(task, known);
+  #messagesOf(task: Task): Map<string, string> {
+    const known = this.#inHand.get(task) ?? new Map<string, string>();
+    this.#inHand.set(task, known);
     return known;
   }
 }

@@ -44,19 +44,19 @@ export class Task {
   readonly arn: string;
   readonly containers: readonly Container[];
   readonly createdAt: number;
-  private status: TaskStatus = 'PROVISIONING';
-  private startedAt: number | undefined;
-  private stoppingAt: number | undefined;
-  private stoppedAt: number | undefined;
-  private stopReason: StopReason | undefined;
-  private protectedUntilMs: number | undefined;
-  private protection: Timer | undefined;
-  private readonly stopping = new AbortController();
-  private readonly watchers = new Set<() => void>();
-  private resolveStopped: () => void = () => undefined;
+  #status: TaskStatus = 'PROVISIONING';
+  #startedAt: number | undefined;
+  #stoppingAt: number | undefined;
+  #stoppedAt: number | undefined;
+  #stopReason: StopReason | undefined;
+  #protectedUntilMs: number | undefined;
+  #protection: Timer | undefined;
+  readonly #stopping = new AbortController();
+  readonly #watchers = new Set<() => void>();
+  #resolveStopped: () => void = () => undefined;
   /** Resolves when all of it is gone. */
   readonly stopped = new Promise<void>((resolve) => {
-    this.resolveStopped = resolve;
+    this.#resolveStopped = resolve;
   });
 
   constructor(readonly props: TaskProps) {
@@ -70,7 +70,7 @@ export class Task {
           definition: container,
           clock,
           onLine: (line) => props.host.log(this, container, line),
-          onChange: () => this.onContainerChange(),
+          onChange: () => this.#onContainerChange(),
         }),
     );
   }
@@ -82,12 +82,12 @@ export class Task {
   }
 
   get lastStatus(): TaskStatus {
-    return this.status;
+    return this.#status;
   }
 
   /** Whether it is meant to run. */
   get wanted(): boolean {
-    return this.stopReason === undefined;
+    return this.#stopReason === undefined;
   }
 
   /** https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html */
@@ -101,7 +101,7 @@ export class Task {
 
   /** Running, and healthy as far as anybody checks. */
   get isHealthy(): boolean {
-    return this.status === 'RUNNING' && (this.health === 'HEALTHY' || !this.hasChecks);
+    return this.#status === 'RUNNING' && (this.health === 'HEALTHY' || !this.#hasChecks);
   }
 
   get isProtected(): boolean {
@@ -110,7 +110,7 @@ export class Task {
 
   /** Cloud milliseconds since 1970; undefined when the task is not protected. */
   get protectedUntil(): number | undefined {
-    return this.protectedUntilMs;
+    return this.#protectedUntilMs;
   }
 
   get view(): TaskView {
@@ -124,17 +124,17 @@ export class Task {
       deployment,
       capacityProvider,
       zone: zone.zone,
-      status: this.status,
+      status: this.#status,
       desiredStatus: this.wanted ? 'RUNNING' : 'STOPPED',
       health: this.health,
       protected: this.isProtected,
       protectedUntil: this.protectedUntil,
       createdAt: this.createdAt,
-      startedAt: this.startedAt,
-      stoppingAt: this.stoppingAt,
-      stoppedAt: this.stoppedAt,
-      stopCode: this.stopReason?.code,
-      stoppedReason: this.stopReason?.reason,
+      startedAt: this.#startedAt,
+      stoppingAt: this.#stoppingAt,
+      stoppedAt: this.#stoppedAt,
+      stopCode: this.#stopReason?.code,
+      stoppedReason: this.#stopReason?.reason,
       containers: this.containers.map(({ view }) => view),
     };
   }
@@ -142,15 +142,15 @@ export class Task {
   /** Brings it up. Never rejects: a task that does not start stops with the reason. */
   async start(): Promise<void> {
     const { clock, host } = this.props;
-    const { signal } = this.stopping;
+    const { signal } = this.#stopping;
     try {
       await clock.sleep(FARGATE_START_MS, signal);
       const launches = await host.prepare(this);
       signal.throwIfAborted();
-      this.set('PENDING');
+      this.#set('PENDING');
       await Promise.all(
         this.containers.map(async (container) => {
-          await this.dependenciesOf(container);
+          await this.#dependenciesOf(container);
           signal.throwIfAborted();
           const launch = launches.get(container.name);
           if (launch !== undefined) {
@@ -159,8 +159,8 @@ export class Task {
         }),
       );
       if (this.wanted) {
-        this.startedAt = clock.now();
-        this.set('RUNNING');
+        this.#startedAt = clock.now();
+        this.#set('RUNNING');
       }
     } catch (error) {
       if (signal.aborted) {
@@ -180,27 +180,27 @@ export class Task {
    * @param mostMs cloud milliseconds after which everything is killed. @default the stop timeouts alone
    */
   async stop(reason: StopReason, mostMs?: number): Promise<void> {
-    if (this.stopReason !== undefined) {
+    if (this.#stopReason !== undefined) {
       return this.stopped;
     }
     const { clock, host } = this.props;
-    this.stopReason = reason;
-    this.stoppingAt = clock.now();
-    this.stopping.abort(new Error(reason.reason));
+    this.#stopReason = reason;
+    this.#stoppingAt = clock.now();
+    this.#stopping.abort(new Error(reason.reason));
     this.protect(undefined);
-    this.set('STOPPING');
+    this.#set('STOPPING');
     const last = mostMs === undefined ? undefined : clock.after(mostMs, () => this.kill());
     await Promise.all(
       this.containers.map(async (container) => {
-        await Promise.all(this.dependentsOf(container).map(({ gone }) => gone));
+        await Promise.all(this.#dependentsOf(container).map(({ gone }) => gone));
         await container.stop();
       }),
     );
     last?.cancel();
-    this.stoppedAt = clock.now();
+    this.#stoppedAt = clock.now();
     host.forget(this);
-    this.set('STOPPED');
-    this.resolveStopped();
+    this.#set('STOPPED');
+    this.#resolveStopped();
     return undefined;
   }
 
@@ -236,22 +236,22 @@ export class Task {
   /** @param untilMs cloud milliseconds since 1970; undefined: not any more */
   protect(untilMs: number | undefined): void {
     const { clock, onChange } = this.props;
-    if (untilMs === undefined && this.protectedUntilMs === undefined) {
+    if (untilMs === undefined && this.#protectedUntilMs === undefined) {
       return;
     }
-    this.protection?.cancel();
-    this.protectedUntilMs = untilMs;
-    this.protection =
+    this.#protection?.cancel();
+    this.#protectedUntilMs = untilMs;
+    this.#protection =
       untilMs === undefined ? undefined : clock.after(untilMs - clock.now(), () => this.protect(undefined));
     onChange(this);
   }
 
-  private get hasChecks(): boolean {
+  get #hasChecks(): boolean {
     return this.containers.some(({ definition }) => definition.essential && definition.healthCheck !== undefined);
   }
 
   /** https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDependency.html */
-  private async dependenciesOf({ definition }: Container): Promise<void> {
+  async #dependenciesOf({ definition }: Container): Promise<void> {
     const { clock } = this.props;
     const limitMs = (definition.startTimeoutSeconds ?? START_TIMEOUT_MS / 1000) * 1000;
     const over = new AbortController();
@@ -265,7 +265,7 @@ export class Task {
     const met = Promise.all(
       definition.dependsOn.map(({ container: name, condition }) => {
         const container = this.containers.find((one) => one.name === name);
-        return this.until(() => {
+        return this.#until(() => {
           if (container === undefined) {
             return true;
           }
@@ -292,33 +292,33 @@ export class Task {
     }
   }
 
-  private dependentsOf({ name }: Container): readonly Container[] {
+  #dependentsOf({ name }: Container): readonly Container[] {
     return this.containers.filter(({ definition }) => definition.dependsOn.some(({ container }) => container === name));
   }
 
   /** Resolves when the test holds; rejects when the task is to stop. */
-  private async until(test: () => boolean): Promise<void> {
+  async #until(test: () => boolean): Promise<void> {
     while (!test()) {
-      this.stopping.signal.throwIfAborted();
-      await new Promise<void>((resolve) => this.watchers.add(resolve));
+      this.#stopping.signal.throwIfAborted();
+      await new Promise<void>((resolve) => this.#watchers.add(resolve));
     }
   }
 
-  private set(status: TaskStatus): void {
-    this.status = status;
-    this.changed();
+  #set(status: TaskStatus): void {
+    this.#status = status;
+    this.#changed();
   }
 
-  private changed(): void {
-    const waiting = [...this.watchers];
-    this.watchers.clear();
+  #changed(): void {
+    const waiting = [...this.#watchers];
+    this.#watchers.clear();
     for (const resolve of waiting) {
       resolve();
     }
     this.props.onChange(this);
   }
 
-  private onContainerChange(): void {
+  #onContainerChange(): void {
     const failed = this.containers.find(({ startError }) => startError !== undefined);
     const ended = this.containers.find(({ state, definition }) => state === 'STOPPED' && definition.essential);
     if (failed !== undefined && this.wanted) {
@@ -327,7 +327,7 @@ export class Task {
     } else if (ended !== undefined && this.wanted) {
       void this.stop({ code: 'EssentialContainerExited', reason: 'Essential container in task exited' });
     } else {
-      this.changed();
+      this.#changed();
     }
   }
 }

@@ -39,16 +39,16 @@ interface Role {
  * Not judged: permission boundaries, session and organization policies (refused in templates), key policies of KMS.
  */
 export class Iam implements IamPort {
-  private readonly roles = new Map<string, Role>();
-  private readonly managed = new Map<string, Policy>();
-  private readonly resourcePolicies = new Map<string, Map<string, Policy>>();
-  private readonly principals = new Map<string, Principal>([[OPERATOR_CREDENTIALS.accessKeyId, OPERATOR]]);
-  private readonly sessions = new Map<string, Credentials>();
-  private readonly denied: DeniedCall[] = [];
-  private calls = 0;
+  readonly #roles = new Map<string, Role>();
+  readonly #managed = new Map<string, Policy>();
+  readonly #resourcePolicies = new Map<string, Map<string, Policy>>();
+  readonly #principals = new Map<string, Principal>([[OPERATOR_CREDENTIALS.accessKeyId, OPERATOR]]);
+  readonly #sessions = new Map<string, Credentials>();
+  readonly #denied: DeniedCall[] = [];
+  #calls = 0;
 
   sessionFor(roleArn: string, label: string, service?: string, session?: string): Credentials {
-    const role = this.roles.get(roleArn);
+    const role = this.#roles.get(roleArn);
     if (role === undefined) throw new Error(`role ${roleArn}: there is none`);
     if (service !== undefined) {
       const principal: Principal = { kind: 'service', arn: service, label: service };
@@ -60,7 +60,7 @@ export class Iam implements IamPort {
       }
     }
     const key = `${roleArn} ${label} ${session ?? ''}`;
-    const known = this.sessions.get(key);
+    const known = this.#sessions.get(key);
     if (known !== undefined) return known;
     const credentials = {
       accessKeyId: `ASIA${randomSuffix(16)}`,
@@ -68,21 +68,21 @@ export class Iam implements IamPort {
       sessionToken: randomUUID(),
     };
     const principal: Principal = { kind: 'role', arn: roleArn, label, session };
-    this.principals.set(credentials.accessKeyId, principal);
-    this.sessions.set(key, credentials);
+    this.#principals.set(credentials.accessKeyId, principal);
+    this.#sessions.set(key, credentials);
     return credentials;
   }
 
   principalOf(accessKeyId: string): Principal | undefined {
-    return this.principals.get(accessKeyId);
+    return this.#principals.get(accessKeyId);
   }
 
   decide(principal: Principal, permission: RequiredPermission): Decision {
-    this.calls++;
+    this.#calls++;
     const decision = this.judge(principal, permission);
-    if (!decision.allowed && this.denied.length < MAX_DENIED_KEPT) {
+    if (!decision.allowed && this.#denied.length < MAX_DENIED_KEPT) {
       const { action, resource } = permission;
-      this.denied.push({ principal: sessionArn(principal), action, resource, reason: decision.reason });
+      this.#denied.push({ principal: sessionArn(principal), action, resource, reason: decision.reason });
     }
     return decision;
   }
@@ -91,8 +91,8 @@ export class Iam implements IamPort {
   judge(principal: Principal, permission: RequiredPermission): Decision {
     if (principal.kind === 'operator') return { allowed: true, reason: 'the operator may do everything' };
     const request = requestOf(principal, permission);
-    const identity = this.identityPolicies(principal);
-    const resource = this.policiesOn(permission.resource);
+    const identity = this.#identityPolicies(principal);
+    const resource = this.#policiesOn(permission.resource);
     const denied = (kind: string) => refusal(principal, permission, `with an explicit deny in ${kind} policy`);
     if (find(identity, (one) => one.effect === 'Deny' && one.matches(request)) !== undefined) {
       return denied('an identity-based');
@@ -111,19 +111,19 @@ export class Iam implements IamPort {
 
   attachResourcePolicy(resourceArn: string, id: string, document: unknown): void {
     const policy = compilePolicy(id, document);
-    const existing = this.resourcePolicies.get(resourceArn);
-    if (existing === undefined) this.resourcePolicies.set(resourceArn, new Map([[id, policy]]));
+    const existing = this.#resourcePolicies.get(resourceArn);
+    if (existing === undefined) this.#resourcePolicies.set(resourceArn, new Map([[id, policy]]));
     else existing.set(id, policy);
   }
 
   detachResourcePolicy(resourceArn: string, id: string): void {
-    const policies = this.resourcePolicies.get(resourceArn);
+    const policies = this.#resourcePolicies.get(resourceArn);
     policies?.delete(id);
-    if (policies?.size === 0) this.resourcePolicies.delete(resourceArn);
+    if (policies?.size === 0) this.#resourcePolicies.delete(resourceArn);
   }
 
   statistics(): { readonly calls: number; readonly denied: readonly DeniedCall[] } {
-    return { calls: this.calls, denied: [...this.denied] };
+    return { calls: this.#calls, denied: [...this.#denied] };
   }
 
   /**
@@ -133,27 +133,27 @@ export class Iam implements IamPort {
   putRole(definition: RoleDefinition): void {
     const trust = compilePolicy(`trust policy of ${definition.name}`, definition.trust);
     const inline = Object.entries(definition.inline).map(([name, document]) => compilePolicy(name, document));
-    for (const arn of definition.managedArns) this.managedPolicy(arn);
-    const role = this.roles.get(definition.arn);
+    for (const arn of definition.managedArns) this.#managedPolicy(arn);
+    const role = this.#roles.get(definition.arn);
     if (role === undefined) {
       const { arn, name, managedArns } = definition;
-      this.roles.set(arn, { arn, name, trust, inline, managedArns, attached: new Map() });
+      this.#roles.set(arn, { arn, name, trust, inline, managedArns, attached: new Map() });
     } else {
       Object.assign(role, { trust, inline, managedArns: definition.managedArns });
     }
   }
 
   hasRole(arn: string): boolean {
-    return this.roles.has(arn);
+    return this.#roles.has(arn);
   }
 
   deleteRole(arn: string): void {
-    this.roles.delete(arn);
+    this.#roles.delete(arn);
   }
 
   /** @throws ResourceFailure if there is no such role. */
   roleArn(name: string): string {
-    for (const role of this.roles.values()) if (role.name === name) return role.arn;
+    for (const role of this.#roles.values()) if (role.name === name) return role.arn;
     throw new ResourceFailure(`role ${name}: there is none`);
   }
 
@@ -161,45 +161,45 @@ export class Iam implements IamPort {
   attach(policyId: string, document: unknown, roleNames: readonly string[]): void {
     const policy = compilePolicy(policyId, document);
     const arns = new Set(roleNames.map((name) => this.roleArn(name)));
-    for (const role of this.roles.values()) {
+    for (const role of this.#roles.values()) {
       if (arns.has(role.arn)) role.attached.set(policyId, policy);
       else role.attached.delete(policyId);
     }
   }
 
   detach(policyId: string): void {
-    for (const role of this.roles.values()) role.attached.delete(policyId);
+    for (const role of this.#roles.values()) role.attached.delete(policyId);
   }
 
   putManagedPolicy(arn: string, document: unknown): void {
-    this.managed.set(arn, compilePolicy(arn, document));
+    this.#managed.set(arn, compilePolicy(arn, document));
   }
 
   deleteManagedPolicy(arn: string): void {
-    this.managed.delete(arn);
+    this.#managed.delete(arn);
   }
 
-  private identityPolicies(principal: Principal): readonly Policy[] {
-    const role = principal.kind === 'role' ? this.roles.get(principal.arn) : undefined;
+  #identityPolicies(principal: Principal): readonly Policy[] {
+    const role = principal.kind === 'role' ? this.#roles.get(principal.arn) : undefined;
     if (role === undefined) return [];
-    return [...role.inline, ...role.attached.values(), ...role.managedArns.map((arn) => this.managedPolicy(arn))];
+    return [...role.inline, ...role.attached.values(), ...role.managedArns.map((arn) => this.#managedPolicy(arn))];
   }
 
-  private managedPolicy(arn: string): Policy {
-    const known = this.managed.get(arn);
+  #managedPolicy(arn: string): Policy {
+    const known = this.#managed.get(arn);
     if (known !== undefined) return known;
     const document = awsManagedPolicy(arn);
     if (document === undefined)
       throw new ResourceFailure(`not rehearsable: managed policy ${arn}: its content is not known`);
     const policy = compilePolicy(arn, document);
-    this.managed.set(arn, policy);
+    this.#managed.set(arn, policy);
     return policy;
   }
 
-  private policiesOn(resource: string): readonly Policy[] {
+  #policiesOn(resource: string): readonly Policy[] {
     // A bucket's policy is that of its objects too.
     const holder = resource.startsWith('arn:aws:s3:::') ? resource.replace(/\/.*$/s, '') : resource;
-    const policies = this.resourcePolicies.get(holder);
+    const policies = this.#resourcePolicies.get(holder);
     return policies === undefined ? [] : [...policies.values()];
   }
 }

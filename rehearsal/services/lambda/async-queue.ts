@@ -31,64 +31,73 @@ interface Event {
  * @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
  */
 export class AsyncQueue {
+  readonly #clock: RehearsalClock;
+  readonly #metrics: MetricsPort;
+  /** Sends what was given up to the function's dead-letter queue if it has one. */
+  readonly #giveUp: (run: Run) => void;
+  readonly #onFault: (error: unknown) => void;
   /** `name` or `name:qualifier` → settings. */
-  private readonly settings = new Map<string, AsyncSettings>();
-  private readonly timers = new Set<Timer>();
-  private stopped = false;
+  readonly #settings = new Map<string, AsyncSettings>();
+  readonly #timers = new Set<Timer>();
+  #stopped = false;
 
   constructor(
-    private readonly clock: RehearsalClock,
-    private readonly metrics: MetricsPort,
-    /** Sends what was given up to the function's dead-letter queue if it has one. */
-    private readonly giveUp: (run: Run) => void,
-    private readonly onFault: (error: unknown) => void,
-  ) {}
+    clock: RehearsalClock,
+    metrics: MetricsPort,
+    giveUp: (run: Run) => void,
+    onFault: (error: unknown) => void,
+  ) {
+    this.#clock = clock;
+    this.#metrics = metrics;
+    this.#giveUp = giveUp;
+    this.#onFault = onFault;
+  }
 
   configure(name: string, qualifier: string | undefined, settings: AsyncSettings | undefined): void {
     const key = keyOf(name, qualifier);
     if (settings === undefined) {
-      this.settings.delete(key);
+      this.#settings.delete(key);
     } else {
-      this.settings.set(key, settings);
+      this.#settings.set(key, settings);
     }
   }
 
   configured(name: string, qualifier: string | undefined): boolean {
-    return this.settings.has(keyOf(name, qualifier));
+    return this.#settings.has(keyOf(name, qualifier));
   }
 
   add(run: Run, attempt: (run: Run) => Promise<RunResult>): void {
-    this.count('AsyncEventsReceived', run);
-    void this.deliver({ run, since: this.clock.now(), attempt, failures: 0, throttles: 0 });
+    this.#count('AsyncEventsReceived', run);
+    void this.#deliver({ run, since: this.#clock.now(), attempt, failures: 0, throttles: 0 });
   }
 
   stop(): void {
-    this.stopped = true;
-    for (const timer of this.timers) {
+    this.#stopped = true;
+    for (const timer of this.#timers) {
       timer.cancel();
     }
   }
 
-  private async deliver(event: Event): Promise<void> {
+  async #deliver(event: Event): Promise<void> {
     const { run } = event;
-    const settings = this.settings.get(keyOf(run.name, run.qualifier)) ?? {};
+    const settings = this.#settings.get(keyOf(run.name, run.qualifier)) ?? {};
     let result: RunResult;
     try {
       result = await event.attempt(run);
     } catch {
       // The function or the version is gone meanwhile.
-      this.drop(run);
+      this.#drop(run);
       return;
     }
-    const age = this.clock.now() - event.since;
+    const age = this.#clock.now() - event.since;
     const maxAge = (settings.maximumAgeSeconds ?? MAX_AGE_SECONDS) * 1000;
     if (result.kind === 'throttled') {
       const wait = Math.min(FIRST_THROTTLE_WAIT_MS * 2 ** event.throttles, MAX_THROTTLE_WAIT_MS);
       event.throttles += 1;
       if (age + wait > maxAge) {
-        this.drop(run);
+        this.#drop(run);
       } else {
-        this.later(wait, event);
+        this.#later(wait, event);
       }
       return;
     }
@@ -99,38 +108,38 @@ export class AsyncQueue {
     event.failures += 1;
     const retries = settings.maximumRetries ?? RETRY_AFTER_MS.length;
     if (wait === undefined || event.failures > retries || age + wait > maxAge) {
-      this.drop(run);
+      this.#drop(run);
     } else {
-      this.later(wait, event);
+      this.#later(wait, event);
     }
   }
 
-  private later(wait: number, event: Event): void {
-    if (this.stopped) {
+  #later(wait: number, event: Event): void {
+    if (this.#stopped) {
       return;
     }
-    const timer = this.clock.after(wait, () => {
-      this.timers.delete(timer);
-      void this.deliver(event);
+    const timer = this.#clock.after(wait, () => {
+      this.#timers.delete(timer);
+      void this.#deliver(event);
     });
-    this.timers.add(timer);
+    this.#timers.add(timer);
   }
 
-  private drop(run: Run): void {
-    if (this.stopped) {
+  #drop(run: Run): void {
+    if (this.#stopped) {
       return;
     }
-    this.count('AsyncEventsDropped', run);
+    this.#count('AsyncEventsDropped', run);
     try {
-      this.giveUp(run);
+      this.#giveUp(run);
     } catch (error) {
-      this.count('DeadLetterErrors', run);
-      this.onFault(error);
+      this.#count('DeadLetterErrors', run);
+      this.#onFault(error);
     }
   }
 
-  private count(metric: string, run: Run): void {
-    this.metrics.put('AWS/Lambda', metric, { FunctionName: run.name }, [1], 'Count');
+  #count(metric: string, run: Run): void {
+    this.#metrics.put('AWS/Lambda', metric, { FunctionName: run.name }, [1], 'Count');
   }
 }
 

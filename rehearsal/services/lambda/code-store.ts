@@ -20,15 +20,16 @@ export interface FunctionCode {
  * @see https://docs.aws.amazon.com/lambda/latest/dg/lambda-nodejs.html
  */
 export class CodeStore {
-  private readonly copies = new Map<string, Promise<FunctionCode>>();
+  readonly #workspace: string;
+  readonly #assetPath: (bucket: string, key: string) => string | undefined;
+  readonly #copies = new Map<string, Promise<FunctionCode>>();
 
   /** Folder that stands for the runtime's own modules (`NODE_PATH`). */
   readonly runtimeModules: string;
 
-  constructor(
-    private readonly workspace: string,
-    private readonly assetPath: (bucket: string, key: string) => string | undefined,
-  ) {
+  constructor(workspace: string, assetPath: (bucket: string, key: string) => string | undefined) {
+    this.#workspace = workspace;
+    this.#assetPath = assetPath;
     this.runtimeModules = join(workspace, 'runtime', 'node_modules');
     mkdirSync(this.runtimeModules, { recursive: true });
     const installed = dirname(dirname(dirname(require.resolve('@aws-sdk/client-sqs/package.json'))));
@@ -41,7 +42,7 @@ export class CodeStore {
 
   /** @throws ResourceFailure when the asset is not a folder of this assembly */
   async fromAsset(bucket: string, key: string): Promise<FunctionCode> {
-    const path = this.assetPath(bucket, key);
+    const path = this.#assetPath(bucket, key);
     if (path === undefined) {
       throw new ResourceFailure(`code s3://${bucket}/${key}: got no asset of that key in the cloud assembly`);
     }
@@ -49,31 +50,31 @@ export class CodeStore {
       throw new ResourceFailure(`code s3://${bucket}/${key}: got the file ${path}, expected an asset that is a folder`);
     }
     const files = await contentOf(path);
-    return this.keep(files, (target) => cp(path, target, { recursive: true }));
+    return this.#keep(files, (target) => cp(path, target, { recursive: true }));
   }
 
   /** Code written into the template: one file, `index.js`. */
   fromText(text: string): Promise<FunctionCode> {
     const content = Buffer.from(text);
-    return this.keep([{ path: 'index.js', content }], async (target) => {
+    return this.#keep([{ path: 'index.js', content }], async (target) => {
       await mkdir(target, { recursive: true });
       await writeFile(join(target, 'index.js'), content);
     });
   }
 
-  private keep(files: readonly CodeFile[], copy: (target: string) => Promise<void>): Promise<FunctionCode> {
+  #keep(files: readonly CodeFile[], copy: (target: string) => Promise<void>): Promise<FunctionCode> {
     const hash = createHash('sha256');
     for (const { path, content } of files) {
       hash.update(`${path}\0${content.length}\0`).update(content);
     }
     const digest = hash.digest();
     const id = digest.toString('hex');
-    let kept = this.copies.get(id);
+    let kept = this.#copies.get(id);
     if (kept === undefined) {
-      const directory = join(this.workspace, 'code', id.slice(0, 32));
+      const directory = join(this.#workspace, 'code', id.slice(0, 32));
       const bytes = files.reduce((sum, file) => sum + file.content.length, 0);
       kept = copy(directory).then(() => ({ directory, sha256: digest.toString('base64'), bytes }));
-      this.copies.set(id, kept);
+      this.#copies.set(id, kept);
     }
     return kept;
   }

@@ -36,25 +36,27 @@ interface LogTarget {
 
 /** Starts environments with the variables, the credentials and the log stream that Lambda would give them. */
 export class EnvironmentFactory {
-  private readonly targets = new WeakMap<ExecutionEnvironment, LogTarget>();
-  private readonly bootstrap: string;
-  private started = 0;
+  readonly #props: EnvironmentFactoryProps;
+  readonly #targets = new WeakMap<ExecutionEnvironment, LogTarget>();
+  readonly #bootstrap: string;
+  #started = 0;
 
-  constructor(private readonly props: EnvironmentFactoryProps) {
-    this.bootstrap = props.bootstrap ?? join(packageRoot(), 'assets', 'rehearsal-bootstrap', 'index.js');
-    if (!existsSync(this.bootstrap)) {
-      throw new Error(`rehearsal bootstrap ${this.bootstrap}: no such file; build it with "npm run build:bundles"`);
+  constructor(props: EnvironmentFactoryProps) {
+    this.#props = props;
+    this.#bootstrap = props.bootstrap ?? join(packageRoot(), 'assets', 'rehearsal-bootstrap', 'index.js');
+    if (!existsSync(this.#bootstrap)) {
+      throw new Error(`rehearsal bootstrap ${this.#bootstrap}: no such file; build it with "npm run build:bundles"`);
     }
   }
 
   boot(version: FunctionVersion, onEnd: () => void): ExecutionEnvironment {
-    this.started += 1;
+    this.#started += 1;
     const { settings } = version;
-    const stream = this.logStream(version);
-    const target: LogTarget = { group: settings.logGroup, stream, permitted: this.mayLog(version, stream) };
+    const stream = this.#logStream(version);
+    const target: LogTarget = { group: settings.logGroup, stream, permitted: this.#mayLog(version, stream) };
     const environment = new ExecutionEnvironment({
-      id: `${version.functionName}:${version.version}#${this.started}`,
-      bootstrap: this.bootstrap,
+      id: `${version.functionName}:${version.version}#${this.#started}`,
+      bootstrap: this.#bootstrap,
       setup: {
         codeDirectory: settings.code.directory,
         handler: settings.handler,
@@ -64,37 +66,37 @@ export class EnvironmentFactory {
         logGroup: settings.logGroup,
         logStream: stream,
       },
-      variables: this.variables(version, stream),
+      variables: this.#variables(version, stream),
       setupTimeoutMs: (INIT_SECONDS + settings.timeoutSeconds) * 1000,
-      onLine: (line) => this.write(target, line),
+      onLine: (line) => this.#write(target, line),
       onEnd,
     });
-    this.targets.set(environment, target);
+    this.#targets.set(environment, target);
     return environment;
   }
 
   /** A line of Lambda itself in the environment's log stream. */
   log(environment: ExecutionEnvironment, line: string): void {
-    const target = this.targets.get(environment);
+    const target = this.#targets.get(environment);
     if (target?.permitted) {
-      this.props.logs.write(target.group, target.stream, line);
+      this.#props.logs.write(target.group, target.stream, line);
     }
   }
 
-  private write(target: LogTarget, line: string): void {
+  #write(target: LogTarget, line: string): void {
     if (target.permitted) {
-      this.props.logs.write(target.group, target.stream, line);
-      this.props.metrics.ingestLogLine(line);
+      this.#props.logs.write(target.group, target.stream, line);
+      this.#props.metrics.ingestLogLine(line);
     }
   }
 
-  private logStream(version: FunctionVersion): string {
-    const day = new Date(this.props.clock.now()).toISOString().slice(0, 10).replaceAll('-', '/');
+  #logStream(version: FunctionVersion): string {
+    const day = new Date(this.#props.clock.now()).toISOString().slice(0, 10).replaceAll('-', '/');
     return `${day}/[${version.version}]${randomBytes(16).toString('hex')}`;
   }
 
-  private mayLog({ functionName, settings }: FunctionVersion, stream: string): boolean {
-    const { iam } = this.props;
+  #mayLog({ functionName, settings }: FunctionVersion, stream: string): boolean {
+    const { iam } = this.#props;
     const principal = iam.principalOf(iam.sessionFor(settings.roleArn, functionName).accessKeyId);
     const group = `arn:aws:logs:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:log-group:${settings.logGroup}`;
     const resource = `${group}:log-stream:${stream}`;
@@ -107,8 +109,8 @@ export class EnvironmentFactory {
   }
 
   /** @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime */
-  private variables(version: FunctionVersion, stream: string): Record<string, string> {
-    const { props } = this;
+  #variables(version: FunctionVersion, stream: string): Record<string, string> {
+    const props = this.#props;
     const { settings, functionName } = version;
     const credentials = props.iam.sessionFor(settings.roleArn, functionName);
     return {

@@ -20,40 +20,42 @@ const propertiesSchema = z.strictObject({
 
 /** `AWS::Lambda::EventInvokeConfig`: retries and age of asynchronous invocations. Destinations are not rehearsable. */
 export class EventInvokeConfigHandler implements ResourceHandler {
+  readonly #functions: Functions;
+  readonly #queue: AsyncQueue;
   readonly type = 'AWS::Lambda::EventInvokeConfig';
   readonly source =
     'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventinvokeconfig.html';
   readonly properties = Object.keys(propertiesSchema.shape);
   readonly replaceOn = ['FunctionName', 'Qualifier'];
 
-  constructor(
-    private readonly functions: Functions,
-    private readonly queue: AsyncQueue,
-  ) {}
+  constructor(functions: Functions, queue: AsyncQueue) {
+    this.#functions = functions;
+    this.#queue = queue;
+  }
 
   async create(request: ResourceRequest): Promise<ResourceOutcome> {
     const { FunctionName, Qualifier } = readProperties(this.type, propertiesSchema, request);
-    this.functions.resolve(FunctionName, Qualifier);
-    if (this.queue.configured(FunctionName, Qualifier)) {
+    this.#functions.resolve(FunctionName, Qualifier);
+    if (this.#queue.configured(FunctionName, Qualifier)) {
       throw new ResourceFailure(
         `The function ${FunctionName}:${Qualifier} already has an EventInvokeConfig. Please update or delete the existing one.`,
       );
     }
-    return this.put(request, `${FunctionName}|${Qualifier}`);
+    return this.#put(request, `${FunctionName}|${Qualifier}`);
   }
 
   async update(request: ResourceUpdateRequest): Promise<ResourceOutcome> {
-    return this.put(request, request.physicalId);
+    return this.#put(request, request.physicalId);
   }
 
   async delete(request: ResourceDeleteRequest): Promise<void> {
     const { FunctionName, Qualifier } = request.properties;
-    this.queue.configure(String(FunctionName), String(Qualifier), undefined);
+    this.#queue.configure(String(FunctionName), String(Qualifier), undefined);
   }
 
-  private put(request: ResourceRequest, physicalId: string): ResourceOutcome {
+  #put(request: ResourceRequest, physicalId: string): ResourceOutcome {
     const properties = readProperties(this.type, propertiesSchema, request);
-    this.queue.configure(properties.FunctionName, properties.Qualifier, {
+    this.#queue.configure(properties.FunctionName, properties.Qualifier, {
       maximumRetries: properties.MaximumRetryAttempts,
       maximumAgeSeconds: properties.MaximumEventAgeInSeconds,
     });

@@ -35,23 +35,27 @@ const POLL_ACTIONS = ['ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes'] a
 
 /** `AWS::Lambda::EventSourceMapping` from SQS. Checks on creation and update what Lambda checks. */
 export class EventSourceMappingHandler implements ResourceHandler {
+  readonly #functions: Functions;
+  readonly #sqs: LambdaSqsPort;
+  readonly #iam: IamPort;
+  readonly #dependencies: MappingDependencies;
   readonly type = 'AWS::Lambda::EventSourceMapping';
   readonly source =
     'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventsourcemapping.html';
   readonly properties = Object.keys(propertiesSchema.shape);
   readonly replaceOn = ['EventSourceArn'];
-  private readonly mappings = new Map<string, EventSourceMapping>();
+  readonly #mappings = new Map<string, EventSourceMapping>();
 
-  constructor(
-    private readonly functions: Functions,
-    private readonly sqs: LambdaSqsPort,
-    private readonly iam: IamPort,
-    private readonly dependencies: MappingDependencies,
-  ) {}
+  constructor(functions: Functions, sqs: LambdaSqsPort, iam: IamPort, dependencies: MappingDependencies) {
+    this.#functions = functions;
+    this.#sqs = sqs;
+    this.#iam = iam;
+    this.#dependencies = dependencies;
+  }
 
   async create(request: ResourceRequest): Promise<ResourceOutcome> {
-    const { queueArn, settings } = this.read(request);
-    for (const mapping of this.mappings.values()) {
+    const { queueArn, settings } = this.#read(request);
+    for (const mapping of this.#mappings.values()) {
       const { functionName, qualifier } = mapping.settings;
       if (mapping.queueArn === queueArn && functionName === settings.functionName && qualifier === settings.qualifier) {
         throw new ResourceFailure(
@@ -60,37 +64,37 @@ export class EventSourceMappingHandler implements ResourceHandler {
       }
     }
     const id = randomUUID();
-    this.mappings.set(id, new EventSourceMapping(id, queueArn, settings, this.dependencies));
+    this.#mappings.set(id, new EventSourceMapping(id, queueArn, settings, this.#dependencies));
     return outcome(id);
   }
 
   async update(request: ResourceUpdateRequest): Promise<ResourceOutcome> {
-    const { settings } = this.read(request);
-    this.mappings.get(request.physicalId)?.configure(settings);
+    const { settings } = this.#read(request);
+    this.#mappings.get(request.physicalId)?.configure(settings);
     return outcome(request.physicalId);
   }
 
   async delete(request: ResourceDeleteRequest): Promise<void> {
-    this.mappings.get(request.physicalId)?.stop();
-    this.mappings.delete(request.physicalId);
+    this.#mappings.get(request.physicalId)?.stop();
+    this.#mappings.delete(request.physicalId);
   }
 
   stop(): void {
-    for (const mapping of this.mappings.values()) {
+    for (const mapping of this.#mappings.values()) {
       mapping.stop();
     }
   }
 
-  private read(request: ResourceRequest): { readonly queueArn: string; readonly settings: MappingSettings } {
+  #read(request: ResourceRequest): { readonly queueArn: string; readonly settings: MappingSettings } {
     const properties = readProperties(this.type, propertiesSchema, request);
     const reference = parseFunction(properties.FunctionName);
     if (reference === undefined) {
       throw new ResourceFailure(`${request.path}: FunctionName: got "${properties.FunctionName}", expected a function`);
     }
     const { name, qualifier } = reference;
-    const { settings } = this.functions.resolve(name, qualifier).version;
+    const { settings } = this.#functions.resolve(name, qualifier).version;
     const queueArn = properties.EventSourceArn;
-    const visibility = this.sqs.visibilityTimeoutSeconds(queueArn);
+    const visibility = this.#sqs.visibilityTimeoutSeconds(queueArn);
     if (visibility === undefined) {
       throw new ResourceFailure(
         `Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does not exist. (${queueArn})`,
@@ -101,7 +105,7 @@ export class EventSourceMappingHandler implements ResourceHandler {
         `Queue visibility timeout: ${visibility} seconds is less than Function timeout: ${settings.timeoutSeconds} seconds`,
       );
     }
-    this.checkRole(settings.roleArn, name, queueArn);
+    this.#checkRole(settings.roleArn, name, queueArn);
     const batchSize = properties.BatchSize ?? 10;
     const windowSeconds = properties.MaximumBatchingWindowInSeconds ?? 0;
     if (batchSize > 10 && windowSeconds < 1) {
@@ -123,11 +127,11 @@ export class EventSourceMappingHandler implements ResourceHandler {
     };
   }
 
-  private checkRole(roleArn: string, label: string, queueArn: string): void {
-    const principal = this.iam.principalOf(this.iam.sessionFor(roleArn, label).accessKeyId);
+  #checkRole(roleArn: string, label: string, queueArn: string): void {
+    const principal = this.#iam.principalOf(this.#iam.sessionFor(roleArn, label).accessKeyId);
     for (const action of POLL_ACTIONS) {
       const permission = { action: `sqs:${action}`, resource: queueArn };
-      if (principal === undefined || !this.iam.decide(principal, permission).allowed) {
+      if (principal === undefined || !this.#iam.decide(principal, permission).allowed) {
         throw new ResourceFailure(
           `The function execution role does not have permissions to call ${action} on SQS (role ${roleArn}, queue ${queueArn})`,
         );

@@ -48,169 +48,173 @@ const batchResponse = z.object({
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
  */
 export class EventSourceMapping {
-  private current: MappingSettings;
-  private polling: AbortController | undefined;
-  private inFlight = 0;
-  private waiting = 0;
-  private wake: (() => void) | undefined;
+  readonly #deps: MappingDependencies;
+  #current: MappingSettings;
+  #polling: AbortController | undefined;
+  #inFlight = 0;
+  #waiting = 0;
+  #wake: (() => void) | undefined;
 
   constructor(
     readonly id: string,
     readonly queueArn: string,
     settings: MappingSettings,
-    private readonly deps: MappingDependencies,
+    deps: MappingDependencies,
   ) {
-    this.current = settings;
-    this.apply();
+    this.#deps = deps;
+    this.#current = settings;
+    this.#apply();
   }
 
   get settings(): MappingSettings {
-    return this.current;
+    return this.#current;
   }
 
   /** Takes effect with the next batch. */
   configure(settings: MappingSettings): void {
-    this.current = settings;
-    this.apply();
-    this.wake?.();
+    this.#current = settings;
+    this.#apply();
+    this.#wake?.();
   }
 
   /** Receives no more. Batches under way are finished. */
   stop(): void {
-    this.polling?.abort(new Error('the event source mapping was stopped'));
-    this.polling = undefined;
+    this.#polling?.abort(new Error('the event source mapping was stopped'));
+    this.#polling = undefined;
   }
 
-  private apply(): void {
-    if (!this.current.enabled) {
+  #apply(): void {
+    if (!this.#current.enabled) {
       this.stop();
-    } else if (this.polling === undefined) {
-      this.polling = new AbortController();
-      this.poll(this.polling.signal).catch(this.deps.onFault);
+    } else if (this.#polling === undefined) {
+      this.#polling = new AbortController();
+      this.#poll(this.#polling.signal).catch(this.#deps.onFault);
     }
   }
 
-  private async poll(signal: AbortSignal): Promise<void> {
+  async #poll(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (!this.hasCapacity()) {
-        await this.capacity(signal);
+      if (!this.#hasCapacity()) {
+        await this.#capacity(signal);
         continue;
       }
-      if (!this.deps.sqs.exists(this.queueArn)) {
-        await this.pause(signal);
+      if (!this.#deps.sqs.exists(this.queueArn)) {
+        await this.#pause(signal);
         continue;
       }
-      const messages = await this.receive(signal);
+      const messages = await this.#receive(signal);
       if (signal.aborted) {
-        this.releaseAll(messages);
+        this.#releaseAll(messages);
       } else if (messages.length > 0) {
-        this.deliver(messages, signal);
+        this.#deliver(messages, signal);
       }
     }
   }
 
-  private deliver(messages: readonly ReceivedMessage[], signal: AbortSignal): void {
-    const fault = this.deps.faults?.delivery(this.current.functionName);
+  #deliver(messages: readonly ReceivedMessage[], signal: AbortSignal): void {
+    const fault = this.#deps.faults?.delivery(this.#current.functionName);
     if (fault === 'dropped') {
-      this.releaseAll(messages);
+      this.#releaseAll(messages);
       return;
     }
     for (let times = fault === 'duplicated' ? 2 : 1; times > 0; times--) {
-      this.inFlight += 1;
-      this.waiting += 1;
-      this.process(messages, signal).catch(this.deps.onFault);
+      this.#inFlight += 1;
+      this.#waiting += 1;
+      this.#process(messages, signal).catch(this.#deps.onFault);
     }
   }
 
-  private hasCapacity(): boolean {
-    return this.waiting < MAX_WAITING && this.inFlight < (this.current.maximumConcurrency ?? Number.POSITIVE_INFINITY);
+  #hasCapacity(): boolean {
+    return (
+      this.#waiting < MAX_WAITING && this.#inFlight < (this.#current.maximumConcurrency ?? Number.POSITIVE_INFINITY)
+    );
   }
 
-  private capacity(signal: AbortSignal): Promise<void> {
+  #capacity(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const go = () => {
         signal.removeEventListener('abort', go);
-        this.wake = undefined;
+        this.#wake = undefined;
         resolve();
       };
-      this.wake = go;
+      this.#wake = go;
       signal.addEventListener('abort', go, { once: true });
     });
   }
 
-  private async pause(signal: AbortSignal): Promise<void> {
+  async #pause(signal: AbortSignal): Promise<void> {
     // Rejects when the mapping is stopped meanwhile; the loop sees that itself.
-    await this.deps.clock.sleep(FAULT_PAUSE_MS, signal).catch(() => undefined);
+    await this.#deps.clock.sleep(FAULT_PAUSE_MS, signal).catch(() => undefined);
   }
 
-  private async receive(signal: AbortSignal): Promise<readonly ReceivedMessage[]> {
-    const { batchSize, windowSeconds } = this.current;
-    const batch = [...(await this.deps.sqs.receiveHeld(this.queueArn, batchSize, signal))];
+  async #receive(signal: AbortSignal): Promise<readonly ReceivedMessage[]> {
+    const { batchSize, windowSeconds } = this.#current;
+    const batch = [...(await this.#deps.sqs.receiveHeld(this.queueArn, batchSize, signal))];
     if (windowSeconds === 0 || batch.length === 0) {
       return batch;
     }
     const window = new AbortController();
-    const timer = this.deps.clock.after(windowSeconds * 1000, () => window.abort());
+    const timer = this.#deps.clock.after(windowSeconds * 1000, () => window.abort());
     const both = AbortSignal.any([signal, window.signal]);
     while (batch.length < batchSize && !both.aborted) {
-      batch.push(...(await this.deps.sqs.receiveHeld(this.queueArn, batchSize - batch.length, both)));
+      batch.push(...(await this.#deps.sqs.receiveHeld(this.queueArn, batchSize - batch.length, both)));
     }
     timer.cancel();
     return batch;
   }
 
-  private async process(messages: readonly ReceivedMessage[], signal: AbortSignal): Promise<void> {
+  async #process(messages: readonly ReceivedMessage[], signal: AbortSignal): Promise<void> {
     let started = false;
     const onStart = () => {
       if (!started) {
         started = true;
-        this.waiting -= 1;
-        this.wake?.();
+        this.#waiting -= 1;
+        this.#wake?.();
       }
     };
     try {
-      const result = await this.deps.run({
-        name: this.current.functionName,
-        qualifier: this.current.qualifier,
+      const result = await this.#deps.run({
+        name: this.#current.functionName,
+        qualifier: this.#current.qualifier,
         payload: JSON.stringify({ Records: messages.map((message) => recordOf(message, this.queueArn)) }),
         traceHeader: undefined,
         source: this.id,
         onStart,
         // Whoever gets the message next finds it as on AWS, where nothing waits for an invocation that stands still.
-        onSuspended: () => this.releaseAll(messages),
+        onSuspended: () => this.#releaseAll(messages),
       });
-      this.settle(messages, result);
+      this.#settle(messages, result);
     } catch (error) {
-      this.releaseAll(messages);
-      this.deps.onFault(error);
-      await this.pause(signal);
+      this.#releaseAll(messages);
+      this.#deps.onFault(error);
+      await this.#pause(signal);
     } finally {
       onStart();
-      this.inFlight -= 1;
-      this.wake?.();
+      this.#inFlight -= 1;
+      this.#wake?.();
     }
   }
 
-  private settle(messages: readonly ReceivedMessage[], result: RunResult): void {
+  #settle(messages: readonly ReceivedMessage[], result: RunResult): void {
     if (result.kind === 'throttled' || result.outcome.failed) {
-      this.releaseAll(messages);
+      this.#releaseAll(messages);
       return;
     }
-    const failed = this.current.reportBatchItemFailures
+    const failed = this.#current.reportBatchItemFailures
       ? failedItems(result.outcome.payload, messages)
       : new Set<string>();
     for (const message of messages) {
       if (failed === 'all' || failed.has(message.messageId)) {
-        this.deps.sqs.release(this.queueArn, message.receiptHandle);
+        this.#deps.sqs.release(this.queueArn, message.receiptHandle);
       } else {
-        this.deps.sqs.delete(this.queueArn, message.receiptHandle);
+        this.#deps.sqs.delete(this.queueArn, message.receiptHandle);
       }
     }
   }
 
-  private releaseAll(messages: readonly ReceivedMessage[]): void {
+  #releaseAll(messages: readonly ReceivedMessage[]): void {
     for (const message of messages) {
-      this.deps.sqs.release(this.queueArn, message.receiptHandle);
+      this.#deps.sqs.release(this.queueArn, message.receiptHandle);
     }
   }
 }

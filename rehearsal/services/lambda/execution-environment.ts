@@ -45,30 +45,32 @@ const FREEZE_AFTER_MS = 50;
  * @see https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
  */
 export class ExecutionEnvironment {
+  readonly #props: EnvironmentProps;
   readonly id: string;
   /** Undefined when the handler loaded; else the error payload as JSON text. */
   readonly ready: Promise<string | undefined>;
   /** Real milliseconds from the start of the process until the handler was loaded. */
   bootMs = 0;
-  private readonly child: ChildProcess;
-  private readonly endMark: string;
-  private current:
+  readonly #child: ChildProcess;
+  readonly #endMark: string;
+  #current:
     | { readonly invocation: Invocation; readonly end: (outcome: Omit<Outcome, 'durationMs'>) => void }
     | undefined;
-  private result: Extract<FromEnvironment, { kind: 'done' }> | undefined;
+  #result: Extract<FromEnvironment, { kind: 'done' }> | undefined;
   /** Streams that have passed on everything up to the end of the invocation. */
-  private readonly marks = new Set<'stdout' | 'stderr'>();
-  private frozen = false;
-  private freezing: NodeJS.Timeout | undefined;
-  private suspended: NodeJS.Timeout | undefined;
-  private ended = false;
-  private killReason: string | undefined;
+  readonly #marks = new Set<'stdout' | 'stderr'>();
+  #frozen = false;
+  #freezing: NodeJS.Timeout | undefined;
+  #suspended: NodeJS.Timeout | undefined;
+  #ended = false;
+  #killReason: string | undefined;
 
-  constructor(private readonly props: EnvironmentProps) {
+  constructor(props: EnvironmentProps) {
+    this.#props = props;
     this.id = props.id;
-    this.endMark = `\u0000end-of-invocation ${props.id} `;
+    this.#endMark = `\u0000end-of-invocation ${props.id} `;
     const started = performance.now();
-    this.child = fork(props.bootstrap, [], {
+    this.#child = fork(props.bootstrap, [], {
       cwd: props.setup.codeDirectory,
       env: props.variables,
       execArgv: [`--max-old-space-size=${props.setup.memoryMiB}`],
@@ -84,43 +86,43 @@ export class ExecutionEnvironment {
         this.bootMs = performance.now() - started;
         resolve(error);
       };
-      this.child.on('message', (message: FromEnvironment) => {
+      this.#child.on('message', (message: FromEnvironment) => {
         if (message.kind === 'ready') {
           settle(undefined);
         } else if (message.kind === 'setup_failed') {
           settle(message.error);
         } else {
-          this.result = message;
-          this.finishIfComplete();
+          this.#result = message;
+          this.#finishIfComplete();
         }
       });
-      this.child.once('error', (error) => {
-        this.onExit(`could not be started: ${error.message}`);
+      this.#child.once('error', (error) => {
+        this.#onExit(`could not be started: ${error.message}`);
         settle(failure('Runtime.ExitError', `Error: Runtime could not be started: ${error.message}`));
       });
-      this.child.once('exit', (code, signal) => {
+      this.#child.once('exit', (code, signal) => {
         const how = signal === null ? `exit status ${code}` : `signal: ${signal === 'SIGKILL' ? 'killed' : signal}`;
         settle(failure('Runtime.ExitError', `Error: Runtime exited with error: ${how}`));
-        this.onExit(how);
+        this.#onExit(how);
       });
     });
-    if (this.child.stdout !== null && this.child.stderr !== null) {
-      this.read(this.child.stdout, 'stdout');
-      this.read(this.child.stderr, 'stderr');
+    if (this.#child.stdout !== null && this.#child.stderr !== null) {
+      this.#read(this.#child.stdout, 'stdout');
+      this.#read(this.#child.stderr, 'stderr');
     }
-    this.tell({ kind: 'setup', endMark: this.endMark, ...props.setup });
+    this.#tell({ kind: 'setup', endMark: this.#endMark, ...props.setup });
   }
 
   get alive(): boolean {
-    return !this.ended;
+    return !this.#ended;
   }
 
   get busyWith(): string | undefined {
-    return this.current?.invocation.requestId;
+    return this.#current?.invocation.requestId;
   }
 
   get processId(): number | undefined {
-    return this.child.pid;
+    return this.#child.pid;
   }
 
   /** Runs one invocation; the environment must be ready and idle. Never rejects. */
@@ -129,30 +131,30 @@ export class ExecutionEnvironment {
     const message: Invocation = { kind: 'invoke', ...invocation, deadline: Date.now() + timeoutSeconds * 1000 };
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.kill(timedOut(timeoutSeconds)), timeoutSeconds * 1000);
-      this.result = undefined;
-      this.marks.clear();
-      this.current = {
+      this.#result = undefined;
+      this.#marks.clear();
+      this.#current = {
         invocation: message,
         end: (outcome) => {
           clearTimeout(timer);
-          this.current = undefined;
+          this.#current = undefined;
           const durationMs = Math.min(performance.now() - started, timeoutSeconds * 1000);
           resolve({ ...outcome, durationMs });
         },
       };
-      if (this.ended) {
-        this.endLost('Error: Runtime exited without providing a reason');
+      if (this.#ended) {
+        this.#endLost('Error: Runtime exited without providing a reason');
         return;
       }
-      this.thaw();
-      this.tell(message);
+      this.#thaw();
+      this.#tell(message);
     });
   }
 
   /** Ends the process at once, frozen or not. @param reason shown by the invocation that it interrupts */
   kill(reason: string): void {
-    this.killReason ??= reason;
-    this.child.kill('SIGKILL');
+    this.#killReason ??= reason;
+    this.#child.kill('SIGKILL');
   }
 
   /**
@@ -160,72 +162,74 @@ export class ExecutionEnvironment {
    * or stands still already.
    */
   suspend(milliseconds: number): boolean {
-    if (this.current === undefined || this.ended || this.suspended !== undefined || !this.child.kill('SIGSTOP')) {
+    if (this.#current === undefined || this.#ended || this.#suspended !== undefined || !this.#child.kill('SIGSTOP')) {
       return false;
     }
-    this.suspended = setTimeout(() => {
-      this.suspended = undefined;
+    this.#suspended = setTimeout(() => {
+      this.#suspended = undefined;
       // An invocation that had just ended leaves the process frozen, as it should be then.
-      if (!this.frozen) {
-        this.child.kill('SIGCONT');
+      if (!this.#frozen) {
+        this.#child.kill('SIGCONT');
       }
     }, milliseconds);
-    this.suspended.unref();
+    this.#suspended.unref();
     return true;
   }
 
-  private read(stream: Readable, name: 'stdout' | 'stderr'): void {
+  #read(stream: Readable, name: 'stdout' | 'stderr'): void {
     let rest = '';
     stream.setEncoding('utf8');
     stream.on('data', (chunk: string) => {
       const lines = (rest + chunk).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) {
-        if (line.startsWith(this.endMark)) {
-          this.marks.add(name);
-          this.finishIfComplete();
+        if (line.startsWith(this.#endMark)) {
+          this.#marks.add(name);
+          this.#finishIfComplete();
         } else if (line !== '') {
-          this.props.onLine(line);
+          this.#props.onLine(line);
         }
       }
     });
     stream.once('end', () => {
       if (rest !== '') {
-        this.props.onLine(rest);
+        this.#props.onLine(rest);
       }
     });
   }
 
   /** The result and the output come by different ways; the invocation is over when all of it has arrived. */
-  private finishIfComplete(): void {
-    const { result, current } = this;
-    if (result === undefined || current === undefined || this.marks.size < 2) {
+  #finishIfComplete(): void {
+    const result = this.#result;
+    const current = this.#current;
+    if (result === undefined || current === undefined || this.#marks.size < 2) {
       return;
     }
-    this.freezeSoon();
+    this.#freezeSoon();
     const { payload, failed, maxMemoryMiB } = result;
     current.end({ payload, failed, maxMemoryMiB, environmentLost: false });
   }
 
-  private onExit(how: string): void {
-    if (this.ended) {
+  #onExit(how: string): void {
+    if (this.#ended) {
       return;
     }
-    this.ended = true;
-    clearTimeout(this.freezing);
-    clearTimeout(this.suspended);
+    this.#ended = true;
+    clearTimeout(this.#freezing);
+    clearTimeout(this.#suspended);
     // What the process wrote last may still be on its way.
     const finish = () => {
       clearTimeout(timer);
-      this.endLost(this.killReason ?? `Error: Runtime exited with error: ${how}`);
-      this.props.onEnd();
+      this.#endLost(this.#killReason ?? `Error: Runtime exited with error: ${how}`);
+      this.#props.onEnd();
     };
     const timer = setTimeout(finish, DRAIN_MS);
-    this.child.once('close', finish);
+    this.#child.once('close', finish);
   }
 
-  private endLost(reason: string): void {
-    const { current, result } = this;
+  #endLost(reason: string): void {
+    const current = this.#current;
+    const result = this.#result;
     if (current === undefined) {
       return;
     }
@@ -235,25 +239,25 @@ export class ExecutionEnvironment {
     current.end({ payload, failed: true, maxMemoryMiB: result?.maxMemoryMiB ?? 0, environmentLost: true });
   }
 
-  private tell(message: ToEnvironment): void {
+  #tell(message: ToEnvironment): void {
     // A process that is gone makes this fail; its exit says so, too.
-    this.child.send(message, () => undefined);
+    this.#child.send(message, () => undefined);
   }
 
-  private freezeSoon(): void {
+  #freezeSoon(): void {
     if (process.platform !== 'win32') {
-      this.freezing = setTimeout(() => {
-        this.frozen = this.child.kill('SIGSTOP');
+      this.#freezing = setTimeout(() => {
+        this.#frozen = this.#child.kill('SIGSTOP');
       }, FREEZE_AFTER_MS);
-      this.freezing.unref();
+      this.#freezing.unref();
     }
   }
 
-  private thaw(): void {
-    clearTimeout(this.freezing);
-    if (this.frozen) {
-      this.child.kill('SIGCONT');
-      this.frozen = false;
+  #thaw(): void {
+    clearTimeout(this.#freezing);
+    if (this.#frozen) {
+      this.#child.kill('SIGCONT');
+      this.#frozen = false;
     }
   }
 }

@@ -89,35 +89,37 @@ interface Pool {
  * far fewer.
  */
 export class Fleet {
-  private readonly pools = new Map<FunctionVersion, Pool>();
-  private readonly maxBooting: number;
-  private readonly reaper: NodeJS.Timeout;
-  private nextLook: NodeJS.Timeout | undefined;
-  private alive = 0;
-  private booting = 0;
-  private stopped = false;
+  readonly #props: FleetProps;
+  readonly #pools = new Map<FunctionVersion, Pool>();
+  readonly #maxBooting: number;
+  readonly #reaper: NodeJS.Timeout;
+  #nextLook: NodeJS.Timeout | undefined;
+  #alive = 0;
+  #booting = 0;
+  #stopped = false;
 
-  constructor(private readonly props: FleetProps) {
-    this.maxBooting = props.maxBooting ?? availableParallelism();
-    this.reaper = setInterval(() => this.reap(), Math.max(1000, props.idleMs / 4));
-    this.reaper.unref();
+  constructor(props: FleetProps) {
+    this.#props = props;
+    this.#maxBooting = props.maxBooting ?? availableParallelism();
+    this.#reaper = setInterval(() => this.#reap(), Math.max(1000, props.idleMs / 4));
+    this.#reaper.unref();
   }
 
   /** Runs the job as soon as there is an environment for it. Never rejects. */
   run(job: Job): Promise<Outcome> {
-    if (this.stopped) {
+    if (this.#stopped) {
       return Promise.resolve(lost('the rehearsal has stopped'));
     }
-    const pool = this.poolOf(job.version);
+    const pool = this.#poolOf(job.version);
     return new Promise((resolve) => {
       const since = performance.now();
       pool.waiting.add(job.source, { job, since, resolve, arrival: pool.arrivals.push(since) });
-      this.schedule();
+      this.#schedule();
     });
   }
 
   environments(): readonly EnvironmentView[] {
-    return [...this.pools.values()].flatMap((pool) =>
+    return [...this.#pools.values()].flatMap((pool) =>
       [...pool.members].map(({ environment, state, invocations }) => ({
         id: environment.id,
         functionName: pool.version.functionName,
@@ -132,7 +134,7 @@ export class Fleet {
 
   /** Ends the environment as a crash would. False when there is none of that id. */
   kill(id: string): boolean {
-    for (const pool of this.pools.values()) {
+    for (const pool of this.#pools.values()) {
       for (const { environment } of pool.members) {
         if (environment.id === id) {
           environment.kill('Error: Runtime exited with error: signal: killed');
@@ -145,48 +147,48 @@ export class Fleet {
 
   /** No more jobs will come for this version: idle environments end now, busy ones when they are done. */
   retire(version: FunctionVersion): void {
-    const pool = this.pools.get(version);
+    const pool = this.#pools.get(version);
     if (pool !== undefined) {
       pool.retired = true;
       for (const member of [...pool.idle]) {
-        this.end(member);
+        this.#end(member);
       }
-      this.forgetIfEmpty(pool);
-      this.schedule();
+      this.#forgetIfEmpty(pool);
+      this.#schedule();
     }
   }
 
   /** Ends every environment and resolves when their processes are gone. Jobs that wait end as failed. */
   async stop(): Promise<void> {
-    this.stopped = true;
-    clearInterval(this.reaper);
-    clearTimeout(this.nextLook);
-    for (const pool of this.pools.values()) {
+    this.#stopped = true;
+    clearInterval(this.#reaper);
+    clearTimeout(this.#nextLook);
+    for (const pool of this.#pools.values()) {
       for (let waiting = takeJob(pool); waiting !== undefined; waiting = takeJob(pool)) {
         waiting.resolve(lost('the rehearsal has stopped'));
       }
     }
     this.killAll();
-    while (this.alive > 0) {
+    while (this.#alive > 0) {
       await new Promise<void>((resolve) => {
-        this.onEmpty = resolve;
+        this.#onEmpty = resolve;
       });
     }
   }
 
   /** Ends every process without waiting: all that can be done when the rehearsal's own process exits. */
   killAll(): void {
-    for (const pool of this.pools.values()) {
+    for (const pool of this.#pools.values()) {
       for (const { environment } of pool.members) {
         environment.kill('Error: the rehearsal has stopped');
       }
     }
   }
 
-  private onEmpty: (() => void) | undefined;
+  #onEmpty: (() => void) | undefined;
 
-  private poolOf(version: FunctionVersion): Pool {
-    let pool = this.pools.get(version);
+  #poolOf(version: FunctionVersion): Pool {
+    let pool = this.#pools.get(version);
     if (pool === undefined) {
       pool = {
         version,
@@ -199,37 +201,37 @@ export class Fleet {
         booting: 0,
         retired: false,
       };
-      this.pools.set(version, pool);
+      this.#pools.set(version, pool);
     }
     return pool;
   }
 
-  private schedule(): void {
-    for (const pool of this.pools.values()) {
-      for (let member = this.next(pool); member !== undefined; member = this.next(pool)) {
-        this.give(pool, member);
+  #schedule(): void {
+    for (const pool of this.#pools.values()) {
+      for (let member = this.#next(pool); member !== undefined; member = this.#next(pool)) {
+        this.#give(pool, member);
       }
     }
-    this.bootForWaiting();
+    this.#bootForWaiting();
   }
 
-  private next(pool: Pool): Member | undefined {
+  #next(pool: Pool): Member | undefined {
     return pool.waiting.size > 0 ? pool.idle.pop() : undefined;
   }
 
-  private bootForWaiting(): void {
+  #bootForWaiting(): void {
     const now = performance.now();
     // One at a time for each, so that a burst on one function leaves starts for the others.
-    const needy = [...this.pools.values()].filter((pool) => pool.waiting.size > 0 && pool.booting === 0);
+    const needy = [...this.#pools.values()].filter((pool) => pool.waiting.size > 0 && pool.booting === 0);
     needy.sort((a, b) => (a.arrivals.first ?? now) - (b.arrivals.first ?? now));
     let lookAt = Number.POSITIVE_INFINITY;
     for (const pool of needy) {
       const due = impatientAt(pool);
       if (due > now) {
         lookAt = Math.min(lookAt, due);
-      } else if (this.booting < this.maxBooting && !this.worksOffSoon(pool, now)) {
-        if (this.makeRoom(pool)) {
-          this.boot(pool);
+      } else if (this.#booting < this.#maxBooting && !this.#worksOffSoon(pool, now)) {
+        if (this.#makeRoom(pool)) {
+          this.#boot(pool);
         } else {
           lookAt = Math.min(lookAt, now + LOOK_AGAIN_MS);
         }
@@ -237,11 +239,11 @@ export class Fleet {
         lookAt = Math.min(lookAt, now + LOOK_AGAIN_MS);
       }
     }
-    this.lookAgainAt(lookAt);
+    this.#lookAgainAt(lookAt);
   }
 
   /** Whether the present environments will have worked off the line before another one would help. */
-  private worksOffSoon(pool: Pool, now: number): boolean {
+  #worksOffSoon(pool: Pool, now: number): boolean {
     if (pool.members.size === 0 || pool.meanMs === undefined) {
       return false;
     }
@@ -249,24 +251,24 @@ export class Fleet {
     return waited < MAX_PATIENCE_MS && (pool.waiting.size * pool.meanMs) / pool.members.size < patienceOf(pool);
   }
 
-  private lookAgainAt(time: number): void {
-    clearTimeout(this.nextLook);
+  #lookAgainAt(time: number): void {
+    clearTimeout(this.#nextLook);
     if (Number.isFinite(time)) {
-      this.nextLook = setTimeout(() => this.schedule(), Math.max(1, time - performance.now()));
-      this.nextLook.unref();
+      this.#nextLook = setTimeout(() => this.#schedule(), Math.max(1, time - performance.now()));
+      this.#nextLook.unref();
     }
   }
 
   /** Whether one more environment may be started for the version, after ending the one that was idle longest if need be. */
-  private makeRoom(needy: Pool): boolean {
-    if (this.alive < this.props.maxEnvironments) {
+  #makeRoom(needy: Pool): boolean {
+    if (this.#alive < this.#props.maxEnvironments) {
       return true;
     }
     // A version without any environment must get one; others do not take what will soon be needed again.
     const urgent = needy.members.size === 0;
     const limit = performance.now() - EVICTABLE_AFTER_MS;
     let oldest: Member | undefined;
-    for (const pool of this.pools.values()) {
+    for (const pool of this.#pools.values()) {
       const [candidate] = pool.idle;
       const evictable = urgent || ((candidate?.idleSince ?? 0) < limit && pool.members.size > 1);
       if (candidate !== undefined && evictable && (oldest === undefined || candidate.idleSince < oldest.idleSince)) {
@@ -276,25 +278,25 @@ export class Fleet {
     if (oldest === undefined) {
       return false;
     }
-    this.end(oldest);
+    this.#end(oldest);
     return true;
   }
 
-  private boot(pool: Pool): void {
-    this.alive += 1;
-    this.booting += 1;
+  #boot(pool: Pool): void {
+    this.#alive += 1;
+    this.#booting += 1;
     pool.booting += 1;
     let counted = true;
     const booted = () => {
       if (counted) {
         counted = false;
-        this.booting -= 1;
+        this.#booting -= 1;
         pool.booting -= 1;
       }
     };
-    const environment = this.props.boot(pool.version, () => {
+    const environment = this.#props.boot(pool.version, () => {
       booted();
-      this.gone(member);
+      this.#gone(member);
     });
     const member: Member = { environment, pool, state: 'booting', invocations: 0, idleSince: 0 };
     pool.members.add(member);
@@ -302,7 +304,7 @@ export class Fleet {
       booted();
       pool.bootMs = environment.bootMs;
       if (error === undefined) {
-        this.release(member);
+        this.#release(member);
         return;
       }
       // Lambda answers the invocation that it started the environment for with the error of the start.
@@ -312,11 +314,11 @@ export class Fleet {
         waiting.job.onStart?.(environment, true);
         waiting.resolve({ payload: error, failed: true, durationMs: 0, maxMemoryMiB: 0, environmentLost: true });
       }
-      this.schedule();
+      this.#schedule();
     });
   }
 
-  private give(pool: Pool, member: Member): void {
+  #give(pool: Pool, member: Member): void {
     const waiting = takeJob(pool);
     if (waiting === undefined) {
       pool.idle.push(member);
@@ -332,43 +334,43 @@ export class Fleet {
       if (outcome.environmentLost) {
         return;
       }
-      this.release(member);
+      this.#release(member);
     });
   }
 
   /** The environment is free: for its own version's next job, unless another version has waited too long. */
-  private release(member: Member): void {
+  #release(member: Member): void {
     const { pool, environment } = member;
     if (!environment.alive) {
       return;
     }
     if (pool.retired && pool.waiting.size === 0) {
-      this.end(member);
-      this.schedule();
+      this.#end(member);
+      this.#schedule();
       return;
     }
     // One that was started just now serves its own version first, or two versions could take the place from each other for ever.
-    const starving = member.invocations > 0 || pool.waiting.size === 0 ? this.starving(pool) : undefined;
+    const starving = member.invocations > 0 || pool.waiting.size === 0 ? this.#starving(pool) : undefined;
     if (starving !== undefined) {
-      this.end(member);
-      this.boot(starving);
-      this.schedule();
+      this.#end(member);
+      this.#boot(starving);
+      this.#schedule();
       return;
     }
     member.state = 'idle';
     member.idleSince = performance.now();
     pool.idle.push(member);
-    this.schedule();
+    this.#schedule();
   }
 
   /** The version that has waited longest for an environment which it can get only from another version's busy ones. */
-  private starving(own: Pool): Pool | undefined {
-    if (this.alive < this.props.maxEnvironments) {
+  #starving(own: Pool): Pool | undefined {
+    if (this.#alive < this.#props.maxEnvironments) {
       return undefined;
     }
     const now = performance.now();
     let found: Pool | undefined;
-    for (const pool of this.pools.values()) {
+    for (const pool of this.#pools.values()) {
       if (pool.idle.length > 0) {
         // That one makes room.
         return undefined;
@@ -385,47 +387,47 @@ export class Fleet {
   }
 
   /** Takes the environment out of service. Its place is free from now on; the process follows. */
-  private end(member: Member): void {
-    this.remove(member);
+  #end(member: Member): void {
+    this.#remove(member);
     member.environment.kill('Error: the environment was ended');
   }
 
   /** The process has ended, by itself or not. */
-  private gone(member: Member): void {
-    if (this.remove(member) && !this.stopped) {
-      this.schedule();
+  #gone(member: Member): void {
+    if (this.#remove(member) && !this.#stopped) {
+      this.#schedule();
     }
   }
 
   /** False for one that was removed before. */
-  private remove(member: Member): boolean {
+  #remove(member: Member): boolean {
     const { pool } = member;
     if (!pool.members.delete(member)) {
       return false;
     }
-    this.alive -= 1;
-    if (this.alive === 0) {
-      this.onEmpty?.();
+    this.#alive -= 1;
+    if (this.#alive === 0) {
+      this.#onEmpty?.();
     }
     const index = pool.idle.indexOf(member);
     if (index >= 0) {
       pool.idle.splice(index, 1);
     }
-    this.forgetIfEmpty(pool);
+    this.#forgetIfEmpty(pool);
     return true;
   }
 
-  private forgetIfEmpty(pool: Pool): void {
+  #forgetIfEmpty(pool: Pool): void {
     if (pool.members.size === 0 && pool.waiting.size === 0) {
-      this.pools.delete(pool.version);
+      this.#pools.delete(pool.version);
     }
   }
 
-  private reap(): void {
-    const limit = performance.now() - this.props.idleMs;
-    for (const pool of this.pools.values()) {
+  #reap(): void {
+    const limit = performance.now() - this.#props.idleMs;
+    for (const pool of this.#pools.values()) {
       for (const member of pool.idle.filter((idle) => idle.idleSince < limit)) {
-        this.end(member);
+        this.#end(member);
       }
     }
   }

@@ -86,54 +86,57 @@ type FunctionProperties = z.infer<typeof propertiesSchema>;
  * storage are settings of a version without effect.
  */
 export class FunctionHandler implements ResourceHandler {
+  readonly #functions: Functions;
+  readonly #code: CodeStore;
+  readonly #iam: IamPort;
   readonly type = 'AWS::Lambda::Function';
   readonly source =
     'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-function.html';
   readonly properties = Object.keys(propertiesSchema.shape);
   readonly replaceOn = ['FunctionName', 'PackageType'];
 
-  constructor(
-    private readonly functions: Functions,
-    private readonly code: CodeStore,
-    private readonly iam: IamPort,
-  ) {}
+  constructor(functions: Functions, code: CodeStore, iam: IamPort) {
+    this.#functions = functions;
+    this.#code = code;
+    this.#iam = iam;
+  }
 
   async create(request: ResourceRequest): Promise<ResourceOutcome> {
     const properties = readProperties(this.type, propertiesSchema, request);
     const name = properties.FunctionName ?? physicalName(request.stack, request.logicalId, { maxLength: 64 });
-    if (this.functions.has(name)) {
+    if (this.#functions.has(name)) {
       throw new ResourceFailure(`${name} already exists`);
     }
-    const settings = await this.settings(name, properties);
-    this.functions.create(name, settings, properties.Description ?? '', request.stack.clock.now());
-    return this.outcome(name, properties);
+    const settings = await this.#settings(name, properties);
+    this.#functions.create(name, settings, properties.Description ?? '', request.stack.clock.now());
+    return this.#outcome(name, properties);
   }
 
   async update(request: ResourceUpdateRequest): Promise<ResourceOutcome> {
     const properties = readProperties(this.type, propertiesSchema, request);
     const name = request.physicalId;
-    const settings = await this.settings(name, properties);
-    this.functions.update(name, settings, properties.Description ?? '', request.stack.clock.now());
-    return this.outcome(name, properties);
+    const settings = await this.#settings(name, properties);
+    this.#functions.update(name, settings, properties.Description ?? '', request.stack.clock.now());
+    return this.#outcome(name, properties);
   }
 
   async delete(request: ResourceDeleteRequest): Promise<void> {
-    this.functions.delete(request.physicalId);
+    this.#functions.delete(request.physicalId);
   }
 
-  private outcome(name: string, properties: FunctionProperties): ResourceOutcome {
-    this.functions.reserve(name, properties.ReservedConcurrentExecutions);
+  #outcome(name: string, properties: FunctionProperties): ResourceOutcome {
+    this.#functions.reserve(name, properties.ReservedConcurrentExecutions);
     return { physicalId: name, attributes: { Arn: functionArn(name) } };
   }
 
-  private async settings(name: string, properties: FunctionProperties): Promise<FunctionSettings> {
+  async #settings(name: string, properties: FunctionProperties): Promise<FunctionSettings> {
     const environment = properties.Environment?.Variables ?? {};
     checkEnvironment(environment);
     const deadLetterArn = properties.DeadLetterConfig?.TargetArn;
-    this.checkRole(name, properties.Role, deadLetterArn);
+    this.#checkRole(name, properties.Role, deadLetterArn);
     const logging = properties.LoggingConfig ?? {};
     return {
-      code: await this.codeOf(properties),
+      code: await this.#codeOf(properties),
       handler: properties.Handler,
       runtime: properties.Runtime,
       roleArn: properties.Role,
@@ -150,14 +153,14 @@ export class FunctionHandler implements ResourceHandler {
     };
   }
 
-  private codeOf({ Code }: FunctionProperties): Promise<FunctionCode> {
-    return 'ZipFile' in Code ? this.code.fromText(Code.ZipFile) : this.code.fromAsset(Code.S3Bucket, Code.S3Key);
+  #codeOf({ Code }: FunctionProperties): Promise<FunctionCode> {
+    return 'ZipFile' in Code ? this.#code.fromText(Code.ZipFile) : this.#code.fromAsset(Code.S3Bucket, Code.S3Key);
   }
 
-  private checkRole(name: string, role: string, deadLetterArn: string | undefined): void {
+  #checkRole(name: string, role: string, deadLetterArn: string | undefined): void {
     let accessKeyId: string;
     try {
-      ({ accessKeyId } = this.iam.sessionFor(role, name, 'lambda.amazonaws.com'));
+      ({ accessKeyId } = this.#iam.sessionFor(role, name, 'lambda.amazonaws.com'));
     } catch (error) {
       const reason = error instanceof Error ? error.message : error;
       throw new ResourceFailure(`The role defined for the function cannot be assumed by Lambda. (${reason})`);
@@ -168,9 +171,9 @@ export class FunctionHandler implements ResourceHandler {
     if (!deadLetterArn.includes(':sqs:')) {
       throw new ResourceFailure(`not rehearsable: dead-letter target ${deadLetterArn}: expected an SQS queue`);
     }
-    const principal = this.iam.principalOf(accessKeyId);
+    const principal = this.#iam.principalOf(accessKeyId);
     const permission = { action: 'sqs:SendMessage', resource: deadLetterArn };
-    if (principal === undefined || !this.iam.decide(principal, permission).allowed) {
+    if (principal === undefined || !this.#iam.decide(principal, permission).allowed) {
       throw new ResourceFailure('The provided execution role does not have permissions to call SendMessage on SQS');
     }
   }

@@ -57,26 +57,28 @@ export interface Resolved {
  * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-aliases.html
  */
 export class Functions {
-  private readonly byName = new Map<string, FunctionState>();
+  /** Gives the next number of a random sequence from 0 to 1: which version an alias with weights runs. */
+  readonly #random: () => number;
+  /** Told of a version that is no more: its environments have no work left. */
+  readonly #retired: (version: FunctionVersion) => void;
+  readonly #byName = new Map<string, FunctionState>();
 
-  constructor(
-    /** Gives the next number of a random sequence from 0 to 1: which version an alias with weights runs. */
-    private readonly random: () => number,
-    /** Told of a version that is no more: its environments have no work left. */
-    private readonly retired: (version: FunctionVersion) => void,
-  ) {}
+  constructor(random: () => number, retired: (version: FunctionVersion) => void) {
+    this.#random = random;
+    this.#retired = retired;
+  }
 
   has(name: string): boolean {
-    return this.byName.has(name);
+    return this.#byName.has(name);
   }
 
   hasVersion(name: string, version: string): boolean {
-    return this.byName.get(name)?.versions.has(version) === true;
+    return this.#byName.get(name)?.versions.has(version) === true;
   }
 
   create(name: string, settings: FunctionSettings, description: string, now: number): void {
     const latest = { functionName: name, version: LATEST, settings, description, lastModified: now };
-    this.byName.set(name, {
+    this.#byName.set(name, {
       name,
       latest,
       versions: new Map(),
@@ -87,31 +89,31 @@ export class Functions {
   }
 
   update(name: string, settings: FunctionSettings, description: string, now: number): void {
-    const state = this.state(name);
+    const state = this.#state(name);
     const { latest } = state;
     if (isDeepStrictEqual(latest.settings, settings) && latest.description === description) {
       return;
     }
     state.latest = { functionName: name, version: LATEST, settings, description, lastModified: now };
-    this.retired(latest);
+    this.#retired(latest);
   }
 
   delete(name: string): void {
-    const state = this.byName.get(name);
+    const state = this.#byName.get(name);
     if (state !== undefined) {
-      this.byName.delete(name);
+      this.#byName.delete(name);
       for (const version of [state.latest, ...state.versions.values()]) {
-        this.retired(version);
+        this.#retired(version);
       }
     }
   }
 
   reserve(name: string, concurrency: number | undefined): void {
-    this.state(name).reservedConcurrency = concurrency;
+    this.#state(name).reservedConcurrency = concurrency;
   }
 
   reserved(name: string): number | undefined {
-    return this.byName.get(name)?.reservedConcurrency;
+    return this.#byName.get(name)?.reservedConcurrency;
   }
 
   /**
@@ -125,7 +127,7 @@ export class Functions {
     description: string,
     now: number,
   ): { readonly version: FunctionVersion; readonly existed: boolean } {
-    const state = this.state(name);
+    const state = this.#state(name);
     const last = [...state.versions.values()].at(-1);
     if (last !== undefined && isDeepStrictEqual(last.settings, state.latest.settings)) {
       return { version: last, existed: true };
@@ -144,7 +146,7 @@ export class Functions {
 
   /** @throws ServiceError ResourceConflictException while an alias points to it */
   deleteVersion(name: string, version: string): void {
-    const state = this.byName.get(name);
+    const state = this.#byName.get(name);
     const found = state?.versions.get(version);
     if (state === undefined || found === undefined) {
       return;
@@ -161,25 +163,25 @@ export class Functions {
       );
     }
     state.versions.delete(version);
-    this.retired(found);
+    this.#retired(found);
   }
 
   alias(name: string, alias: string): AliasView | undefined {
-    return this.byName.get(name)?.aliases.get(alias);
+    return this.#byName.get(name)?.aliases.get(alias);
   }
 
   aliases(name: string): readonly AliasView[] {
-    return [...this.state(name).aliases.values()];
+    return [...this.#state(name).aliases.values()];
   }
 
   versions(name: string): readonly FunctionVersion[] {
-    const state = this.state(name);
+    const state = this.#state(name);
     return [state.latest, ...state.versions.values()];
   }
 
   /** @throws ServiceError as UpdateAlias would, for versions that are not there or weights out of range */
   putAlias(alias: AliasView): { readonly arn: string } {
-    const state = this.state(alias.functionName);
+    const state = this.#state(alias.functionName);
     for (const version of [alias.version, ...Object.keys(alias.weights)]) {
       if (version !== LATEST && !state.versions.has(version)) {
         throw new ServiceError(
@@ -200,22 +202,22 @@ export class Functions {
       );
     }
     if (weights.length > 0) {
-      this.checkShift(state, alias);
+      this.#checkShift(state, alias);
     }
     state.aliases.set(alias.name, { ...alias, weights: { ...alias.weights } });
     return { arn: functionArn(state.name, alias.name) };
   }
 
   deleteAlias(name: string, alias: string): void {
-    this.byName.get(name)?.aliases.delete(alias);
+    this.#byName.get(name)?.aliases.delete(alias);
   }
 
   /** @throws ServiceError ResourceNotFoundException */
   resolve(name: string, qualifier: string | undefined): Resolved {
-    const state = this.byName.get(name);
+    const state = this.#byName.get(name);
     const arn = functionArn(name, qualifier);
     const alias = qualifier === undefined ? undefined : state?.aliases.get(qualifier);
-    const version = alias === undefined ? (qualifier ?? LATEST) : this.draw(alias);
+    const version = alias === undefined ? (qualifier ?? LATEST) : this.#draw(alias);
     const found = version === LATEST ? state?.latest : state?.versions.get(version);
     if (found === undefined) {
       throw new ServiceError('ResourceNotFoundException', `Function not found: ${arn}`, 404, { Type: 'User' });
@@ -223,8 +225,8 @@ export class Functions {
     return { version: found, arn, alias: alias?.name };
   }
 
-  private draw(alias: AliasView): string {
-    let point = this.random();
+  #draw(alias: AliasView): string {
+    let point = this.#random();
     for (const [version, weight] of Object.entries(alias.weights)) {
       if (point < weight) {
         return version;
@@ -235,7 +237,7 @@ export class Functions {
   }
 
   /** Both versions of a shift must have the same role and the same dead-letter queue, and be published. */
-  private checkShift(state: FunctionState, alias: AliasView): void {
+  #checkShift(state: FunctionState, alias: AliasView): void {
     const settings = [alias.version, ...Object.keys(alias.weights)].map(
       (version) => state.versions.get(version)?.settings,
     );
@@ -255,8 +257,8 @@ export class Functions {
     }
   }
 
-  private state(name: string): FunctionState {
-    const state = this.byName.get(name);
+  #state(name: string): FunctionState {
+    const state = this.#byName.get(name);
     if (state === undefined) {
       throw new ServiceError('ResourceNotFoundException', `Function not found: ${functionArn(name)}`, 404, {
         Type: 'User',

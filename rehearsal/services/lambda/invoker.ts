@@ -53,12 +53,14 @@ export interface InvokerDependencies {
  * @see https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
  */
 export class Invoker {
-  private readonly running = new Map<string, number>();
+  readonly #deps: InvokerDependencies;
+  readonly #asyncQueue: AsyncQueue;
+  readonly #running = new Map<string, number>();
 
-  constructor(
-    private readonly deps: InvokerDependencies,
-    private readonly asyncQueue: AsyncQueue,
-  ) {}
+  constructor(deps: InvokerDependencies, asyncQueue: AsyncQueue) {
+    this.#deps = deps;
+    this.#asyncQueue = asyncQueue;
+  }
 
   /** @throws ServiceError for what the Invoke API refuses; a function that fails is a result */
   async invoke(request: InvokeRequest): Promise<InvokeResult> {
@@ -67,12 +69,12 @@ export class Invoker {
       throw new ServiceError('ValidationException', `function: got "${request.function}", expected a name or an ARN`);
     }
     const { name, qualifier } = reference;
-    const resolved = this.deps.functions.resolve(name, qualifier);
-    this.authorize(request, resolved);
+    const resolved = this.#deps.functions.resolve(name, qualifier);
+    this.#authorize(request, resolved);
     checkPayload(request.payload, request.type === 'Event' ? MAX_ASYNCHRONOUS_BYTES : MAX_SYNCHRONOUS_BYTES);
     const run: Run = { name, qualifier, payload: request.payload, traceHeader: request.traceHeader };
     if (request.type === 'Event') {
-      this.asyncQueue.add({ ...run, requestId: randomUUID() }, (attempt) => this.run(attempt));
+      this.#asyncQueue.add({ ...run, requestId: randomUUID() }, (attempt) => this.run(attempt));
       return { status: 202, payload: '', executedVersion: resolved.version.version };
     }
     const result = await this.run(run, resolved);
@@ -103,16 +105,16 @@ export class Invoker {
    * @param resolved what to run. @default drawn from the alias now
    * @throws ServiceError ResourceNotFoundException
    */
-  async run(run: Run, resolved = this.deps.functions.resolve(run.name, run.qualifier)): Promise<RunResult> {
-    const { functions, fleet } = this.deps;
-    const before = this.running.get(run.name) ?? 0;
+  async run(run: Run, resolved = this.#deps.functions.resolve(run.name, run.qualifier)): Promise<RunResult> {
+    const { functions, fleet } = this.#deps;
+    const before = this.#running.get(run.name) ?? 0;
     const reserved = functions.reserved(run.name);
     if (reserved !== undefined && before >= reserved) {
-      this.measure(run, resolved, { Throttles: 1 });
+      this.#measure(run, resolved, { Throttles: 1 });
       return { kind: 'throttled' };
     }
-    this.running.set(run.name, before + 1);
-    this.deps.metrics.put('AWS/Lambda', 'ConcurrentExecutions', { FunctionName: run.name }, [before + 1], 'Count');
+    this.#running.set(run.name, before + 1);
+    this.#deps.metrics.put('AWS/Lambda', 'ConcurrentExecutions', { FunctionName: run.name }, [before + 1], 'Count');
     const requestId = run.requestId ?? randomUUID();
     const report: { environment?: ExecutionEnvironment; cold: boolean } = { cold: false };
     try {
@@ -128,15 +130,15 @@ export class Invoker {
         onStart: (environment, cold) => {
           report.environment = environment;
           report.cold = cold;
-          this.logStart(environment, requestId, resolved);
-          this.disturb(environment, requestId, run);
+          this.#logStart(environment, requestId, resolved);
+          this.#disturb(environment, requestId, run);
           run.onStart?.();
         },
       });
       if (report.environment !== undefined) {
-        this.logEnd(report.environment, requestId, resolved, outcome, report.cold);
+        this.#logEnd(report.environment, requestId, resolved, outcome, report.cold);
       }
-      this.measure(run, resolved, {
+      this.#measure(run, resolved, {
         Invocations: 1,
         Errors: outcome.failed ? 1 : 0,
         Throttles: 0,
@@ -144,13 +146,13 @@ export class Invoker {
       });
       return { kind: 'ran', outcome, version: resolved.version.version, requestId };
     } finally {
-      this.running.set(run.name, (this.running.get(run.name) ?? 1) - 1);
+      this.#running.set(run.name, (this.#running.get(run.name) ?? 1) - 1);
     }
   }
 
   /** Kills or freezes the process while it runs this invocation, if the plan says so. */
-  private disturb(environment: ExecutionEnvironment, requestId: string, run: Run): void {
-    const { faults } = this.deps;
+  #disturb(environment: ExecutionEnvironment, requestId: string, run: Run): void {
+    const { faults } = this.#deps;
     const fault = faults?.process(run.name, run.payload);
     if (faults === undefined || fault === undefined) {
       return;
@@ -170,12 +172,12 @@ export class Invoker {
     timer.unref();
   }
 
-  private authorize(request: InvokeRequest, resolved: Resolved): void {
+  #authorize(request: InvokeRequest, resolved: Resolved): void {
     const { invoker } = request;
     if (invoker === undefined) {
       return;
     }
-    const decision = this.deps.iam.decide(
+    const decision = this.#deps.iam.decide(
       { kind: 'service', arn: invoker.service, label: invoker.service },
       {
         action: 'lambda:InvokeFunction',
@@ -191,7 +193,7 @@ export class Invoker {
     }
   }
 
-  private measure(run: Run, resolved: Resolved, values: Readonly<Record<string, number>>): void {
+  #measure(run: Run, resolved: Resolved, values: Readonly<Record<string, number>>): void {
     const resource = run.qualifier === undefined ? run.name : `${run.name}:${run.qualifier}`;
     const dimensions: Record<string, string>[] = [
       { FunctionName: run.name },
@@ -202,22 +204,22 @@ export class Invoker {
     }
     for (const [name, value] of Object.entries(values)) {
       for (const set of dimensions) {
-        this.deps.metrics.put('AWS/Lambda', name, set, [value], name === 'Duration' ? 'Milliseconds' : 'Count');
+        this.#deps.metrics.put('AWS/Lambda', name, set, [value], name === 'Duration' ? 'Milliseconds' : 'Count');
       }
     }
   }
 
-  private logStart(environment: ExecutionEnvironment, requestId: string, { version }: Resolved): void {
-    this.deps.log(
+  #logStart(environment: ExecutionEnvironment, requestId: string, { version }: Resolved): void {
+    this.#deps.log(
       environment,
       version.settings.logFormat === 'JSON'
-        ? this.platformLine('platform.start', { requestId, version: version.version })
+        ? this.#platformLine('platform.start', { requestId, version: version.version })
         : `START RequestId: ${requestId} Version: ${version.version}`,
     );
   }
 
   /** @see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html */
-  private logEnd(
+  #logEnd(
     environment: ExecutionEnvironment,
     requestId: string,
     { version }: Resolved,
@@ -236,14 +238,14 @@ export class Invoker {
         ...(cold ? { initDurationMs: Number(environment.bootMs.toFixed(2)) } : {}),
       };
       const status = outcome.failed ? 'failure' : 'success';
-      this.deps.log(environment, this.platformLine('platform.report', { requestId, metrics, status }));
+      this.#deps.log(environment, this.#platformLine('platform.report', { requestId, metrics, status }));
       return;
     }
-    const now = new Date(this.deps.clock.now()).toISOString();
+    const now = new Date(this.#deps.clock.now()).toISOString();
     if (outcome.environmentLost) {
-      this.deps.log(environment, `${now} ${requestId} ${messageOf(outcome.payload)}`);
+      this.#deps.log(environment, `${now} ${requestId} ${messageOf(outcome.payload)}`);
     }
-    this.deps.log(environment, `END RequestId: ${requestId}`);
+    this.#deps.log(environment, `END RequestId: ${requestId}`);
     const fields = [
       `REPORT RequestId: ${requestId}`,
       `Duration: ${durationMs.toFixed(2)} ms`,
@@ -252,11 +254,11 @@ export class Invoker {
       `Max Memory Used: ${outcome.maxMemoryMiB} MB`,
       ...(cold ? [`Init Duration: ${environment.bootMs.toFixed(2)} ms`] : []),
     ];
-    this.deps.log(environment, fields.join('\t'));
+    this.#deps.log(environment, fields.join('\t'));
   }
 
-  private platformLine(type: string, record: Record<string, unknown>): string {
-    return JSON.stringify({ time: new Date(this.deps.clock.now()).toISOString(), type, record });
+  #platformLine(type: string, record: Record<string, unknown>): string {
+    return JSON.stringify({ time: new Date(this.#deps.clock.now()).toISOString(), type, record });
   }
 }
 

@@ -23,16 +23,18 @@ const propertiesSchema = z.strictObject({
 
 /** `AWS::Lambda::Permission`: one statement in the resource policy of a function, a version or an alias. */
 export class PermissionHandler implements ResourceHandler {
+  readonly #functions: Functions;
+  readonly #iam: IamPort;
   readonly type = 'AWS::Lambda::Permission';
   readonly source =
     'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-permission.html';
   readonly properties = Object.keys(propertiesSchema.shape);
   readonly replaceOn = Object.keys(propertiesSchema.shape);
 
-  constructor(
-    private readonly functions: Functions,
-    private readonly iam: IamPort,
-  ) {}
+  constructor(functions: Functions, iam: IamPort) {
+    this.#functions = functions;
+    this.#iam = iam;
+  }
 
   async create(request: ResourceRequest): Promise<ResourceOutcome> {
     const properties = readProperties(this.type, propertiesSchema, request);
@@ -40,7 +42,7 @@ export class PermissionHandler implements ResourceHandler {
     if (reference === undefined) {
       throw new ResourceFailure(`${request.path}: FunctionName: got "${properties.FunctionName}", expected a function`);
     }
-    const { arn } = this.functions.resolve(reference.name, reference.qualifier);
+    const { arn } = this.#functions.resolve(reference.name, reference.qualifier);
     const id = physicalName(request.stack, request.logicalId, { maxLength: 100 });
     const conditions = {
       ...(properties.SourceArn === undefined ? {} : { ArnLike: { 'aws:SourceArn': properties.SourceArn } }),
@@ -48,7 +50,7 @@ export class PermissionHandler implements ResourceHandler {
         ? {}
         : { StringEquals: { 'aws:SourceAccount': properties.SourceAccount } }),
     };
-    this.iam.attachResourcePolicy(arn, id, {
+    this.#iam.attachResourcePolicy(arn, id, {
       Version: '2012-10-17',
       Statement: [
         {
@@ -73,7 +75,7 @@ export class PermissionHandler implements ResourceHandler {
   async delete(request: ResourceDeleteRequest): Promise<void> {
     const reference = parseFunction(String(request.properties.FunctionName));
     if (reference !== undefined) {
-      this.iam.detachResourcePolicy(functionArn(reference.name, reference.qualifier), request.physicalId);
+      this.#iam.detachResourcePolicy(functionArn(reference.name, reference.qualifier), request.physicalId);
     }
   }
 }

@@ -26,6 +26,8 @@ type Input = z.infer<typeof inputSchema>;
 
 /** The operations of the Lambda API that the library calls. @see https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html */
 export class LambdaService implements RehearsalService {
+  readonly #functions: Functions;
+  readonly #invoker: Invoker;
   readonly signingName = 'lambda';
   readonly protocol = 'restJson1';
   readonly operations = [
@@ -37,10 +39,10 @@ export class LambdaService implements RehearsalService {
     'ListVersionsByFunction',
   ];
 
-  constructor(
-    private readonly functions: Functions,
-    private readonly invoker: Invoker,
-  ) {}
+  constructor(functions: Functions, invoker: Invoker) {
+    this.#functions = functions;
+    this.#invoker = invoker;
+  }
 
   route({
     method,
@@ -99,9 +101,9 @@ export class LambdaService implements RehearsalService {
     const { name, qualifier } = reference(input);
     switch (call.operation) {
       case 'Invoke':
-        return this.invoke(call, input);
+        return this.#invoke(call, input);
       case 'GetAlias': {
-        const alias = this.functions.alias(name, input.Name ?? '');
+        const alias = this.#functions.alias(name, input.Name ?? '');
         if (alias === undefined) {
           const arn = functionArn(name, input.Name);
           throw new ServiceError('ResourceNotFoundException', `Cannot find alias arn: ${arn}`, 404, { Type: 'User' });
@@ -109,14 +111,14 @@ export class LambdaService implements RehearsalService {
         return aliasOnWire(alias);
       }
       case 'ListAliases':
-        return { Aliases: this.functions.aliases(name).map(aliasOnWire) };
+        return { Aliases: this.#functions.aliases(name).map(aliasOnWire) };
       case 'ListVersionsByFunction':
-        return { Versions: this.functions.versions(name).map((version) => versionOnWire(version, version.version)) };
+        return { Versions: this.#functions.versions(name).map((version) => versionOnWire(version, version.version)) };
       case 'GetFunctionConfiguration':
-        return versionOnWire(this.functions.resolve(name, qualifier).version, qualifier);
+        return versionOnWire(this.#functions.resolve(name, qualifier).version, qualifier);
       case 'GetFunction': {
-        const { version } = this.functions.resolve(name, qualifier);
-        const reserved = this.functions.reserved(name);
+        const { version } = this.#functions.resolve(name, qualifier);
+        const reserved = this.#functions.reserved(name);
         return {
           Configuration: versionOnWire(version, qualifier),
           Code: { RepositoryType: 'S3', Location: `file://${version.settings.code.directory}` },
@@ -128,15 +130,15 @@ export class LambdaService implements RehearsalService {
     }
   }
 
-  private async invoke(call: Call, input: Input): Promise<RestResponse> {
+  async #invoke(call: Call, input: Input): Promise<RestResponse> {
     const { name, qualifier } = reference(input);
     if (input.InvocationType === 'DryRun') {
-      this.functions.resolve(name, qualifier);
+      this.#functions.resolve(name, qualifier);
       return new RestResponse(204, {}, '');
     }
     const traceHeader = call.headers['x-amzn-trace-id'];
     const payload = input.Payload ?? '';
-    const result = await this.invoker.invoke({
+    const result = await this.#invoker.invoke({
       function: name,
       qualifier,
       payload: payload === '' ? '{}' : payload,

@@ -19,24 +19,27 @@ const propertiesSchema = z.strictObject({
 
 /** `AWS::Lambda::Version`: publishes `$LATEST`; refused when there is nothing new to publish. */
 export class VersionHandler implements ResourceHandler {
+  readonly #functions: Functions;
   readonly type = 'AWS::Lambda::Version';
   readonly source =
     'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-version.html';
   readonly properties = Object.keys(propertiesSchema.shape);
   readonly replaceOn = ['FunctionName', 'CodeSha256', 'Description'];
 
-  constructor(private readonly functions: Functions) {}
+  constructor(functions: Functions) {
+    this.#functions = functions;
+  }
 
   async create(request: ResourceRequest): Promise<ResourceOutcome> {
     const properties = readProperties(this.type, propertiesSchema, request);
     const name = parseFunction(properties.FunctionName)?.name ?? properties.FunctionName;
-    const latest = this.functions.resolve(name, undefined).version;
+    const latest = this.#functions.resolve(name, undefined).version;
     if (properties.CodeSha256 !== undefined && properties.CodeSha256 !== latest.settings.code.sha256) {
       throw new ResourceFailure(
         `CodeSHA256 (${properties.CodeSha256}) is different from current CodeSHA256 in $LATEST (${latest.settings.code.sha256}). Please try again with the CodeSHA256 in $LATEST.`,
       );
     }
-    const { version, existed } = this.functions.publish(name, properties.Description ?? '', request.stack.clock.now());
+    const { version, existed } = this.#functions.publish(name, properties.Description ?? '', request.stack.clock.now());
     if (existed) {
       throw new ResourceFailure(
         `A version for this Lambda function exists ( ${version.version} ). Modify the function to create a new version.`,
@@ -52,7 +55,7 @@ export class VersionHandler implements ResourceHandler {
   async delete(request: ResourceDeleteRequest): Promise<void> {
     const reference = parseFunction(request.physicalId);
     if (reference?.qualifier !== undefined) {
-      this.functions.deleteVersion(reference.name, reference.qualifier);
+      this.#functions.deleteVersion(reference.name, reference.qualifier);
     }
   }
 }

@@ -3,20 +3,20 @@ import { etagOf, type StoredObject } from './buckets';
 
 /** The files of cloud assemblies, where `cdk deploy` would have uploaded them. They can be read and not changed. */
 export class Assets {
-  private readonly files = new Map<string, string>();
-  private readonly buckets = new Set<string>();
+  readonly #files = new Map<string, string>();
+  readonly #buckets = new Set<string>();
 
   register(bucket: string, key: string, file: string): void {
-    this.buckets.add(bucket);
-    this.files.set(`${bucket}/${key}`, file);
+    this.#buckets.add(bucket);
+    this.#files.set(`${bucket}/${key}`, file);
   }
 
   has(bucket: string): boolean {
-    return this.buckets.has(bucket);
+    return this.#buckets.has(bucket);
   }
 
   file(bucket: string, key: string): string | undefined {
-    return this.files.get(`${bucket}/${key}`);
+    return this.#files.get(`${bucket}/${key}`);
   }
 
   async object(bucket: string, key: string): Promise<StoredObject | undefined> {

@@ -61,40 +61,43 @@ const propertiesSchema = z.strictObject({
  * use of a key needs; lifecycle rules are accepted and nothing expires: a rehearsal is over before a day has passed.
  */
 export class BucketHandler implements ResourceHandler {
+  readonly #buckets: Buckets;
   readonly type = 'AWS::S3::Bucket';
   readonly source =
     'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html';
   readonly properties = Object.keys(propertiesSchema.shape);
   readonly replaceOn = ['BucketName'];
 
-  constructor(private readonly buckets: Buckets) {}
+  constructor(buckets: Buckets) {
+    this.#buckets = buckets;
+  }
 
   async create(request: ResourceRequest): Promise<ResourceOutcome> {
-    const { name: given, settings } = this.read(request);
+    const { name: given, settings } = this.#read(request);
     const name = given ?? physicalName(request.stack, request.logicalId, { maxLength: 63, lowerCase: true });
-    if (this.buckets.has(name)) {
+    if (this.#buckets.has(name)) {
       throw new ResourceFailure(`Resource of type 'AWS::S3::Bucket' with identifier '${name}' already exists.`);
     }
-    this.buckets.create(name, settings);
+    this.#buckets.create(name, settings);
     return outcome(name, request);
   }
 
   async update(request: ResourceUpdateRequest): Promise<ResourceOutcome> {
-    this.buckets.change(request.physicalId, this.read(request).settings);
+    this.#buckets.change(request.physicalId, this.#read(request).settings);
     return outcome(request.physicalId, request);
   }
 
   /** @throws ResourceFailure for a bucket that is not empty, as CloudFormation fails */
   async delete({ physicalId }: ResourceDeleteRequest): Promise<void> {
     try {
-      this.buckets.delete(physicalId);
+      this.#buckets.delete(physicalId);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
       throw new ResourceFailure(`${error.message} (Service: S3, Status Code: ${error.status}): ${physicalId}`);
     }
   }
 
-  private read(request: ResourceRequest): { readonly name: string | undefined; readonly settings: BucketSettings } {
+  #read(request: ResourceRequest): { readonly name: string | undefined; readonly settings: BucketSettings } {
     const { BucketName, BucketEncryption } = readProperties(this.type, propertiesSchema, request);
     const key =
       BucketEncryption?.ServerSideEncryptionConfiguration[0]?.ServerSideEncryptionByDefault.KMSMasterKeyID ?? '';

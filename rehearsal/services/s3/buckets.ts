@@ -30,71 +30,74 @@ interface Bucket {
 
 /** The buckets of the stacks, with their objects in memory. */
 export class Buckets {
-  private readonly byName = new Map<string, Bucket>();
+  readonly #clock: RehearsalClock;
+  readonly #byName = new Map<string, Bucket>();
 
-  constructor(private readonly clock: RehearsalClock) {}
+  constructor(clock: RehearsalClock) {
+    this.#clock = clock;
+  }
 
   has(name: string): boolean {
-    return this.byName.has(name);
+    return this.#byName.has(name);
   }
 
   create(name: string, settings: BucketSettings): void {
-    this.byName.set(name, { settings, objects: new Map() });
+    this.#byName.set(name, { settings, objects: new Map() });
   }
 
   /** @throws ServiceError NoSuchBucket */
   change(name: string, settings: BucketSettings): void {
-    this.named(name).settings = settings;
+    this.#named(name).settings = settings;
   }
 
   /** @throws ServiceError BucketNotEmpty: only an empty bucket can be deleted. */
   delete(name: string): void {
-    const bucket = this.byName.get(name);
+    const bucket = this.#byName.get(name);
     if (bucket !== undefined && bucket.objects.size > 0) {
       throw new ServiceError('BucketNotEmpty', 'The bucket you tried to delete is not empty', 409, {
         BucketName: name,
       });
     }
-    this.byName.delete(name);
+    this.#byName.delete(name);
   }
 
   names(): readonly string[] {
-    return [...this.byName.keys()];
+    return [...this.#byName.keys()];
   }
 
   /** Deletes every object of a bucket. */
   empty(name: string): void {
-    this.byName.get(name)?.objects.clear();
+    this.#byName.get(name)?.objects.clear();
   }
 
   settings(name: string): BucketSettings | undefined {
-    return this.byName.get(name)?.settings;
+    return this.#byName.get(name)?.settings;
   }
 
   /** @throws ServiceError NoSuchBucket */
   object(bucket: string, key: string): StoredObject | undefined {
-    return this.named(bucket).objects.get(key);
+    return this.#named(bucket).objects.get(key);
   }
 
   /** @throws ServiceError NoSuchBucket */
   put(bucket: string, key: string, object: NewObject): StoredObject {
-    const stored = { ...object, etag: etagOf(object.body), modifiedAt: this.clock.now() };
-    this.named(bucket).objects.set(key, stored);
+    const stored = { ...object, etag: etagOf(object.body), modifiedAt: this.#clock.now() };
+    this.#named(bucket).objects.set(key, stored);
     return stored;
   }
 
   /** @throws ServiceError NoSuchBucket */
   remove(bucket: string, key: string): void {
-    this.named(bucket).objects.delete(key);
+    this.#named(bucket).objects.delete(key);
   }
 
   /** Keys in a bucket, in the order in which they were first put. */
   keys(bucket: string): readonly string[] {
-    return [...(this.byName.get(bucket)?.objects.keys() ?? [])];
+    return [...(this.#byName.get(bucket)?.objects.keys() ?? [])];
   }
 
-  private named(name: string): Bucket {
-    const bucket = this.byName.get(name);
+  #named(name: string): Bucket {
+    const bucket = this.#byName.get(name);
     if (bucket === undefined) {
       throw new ServiceError('NoSuchBucket', 'The specified bucket does not exist', 404, { BucketName: name });
     }

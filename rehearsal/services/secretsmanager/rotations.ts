@@ -60,13 +60,16 @@ export interface RotationsProps {
  * @see https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
  */
 export class Rotations {
+  readonly #props: RotationsProps;
   /** By ARN of the secret. */
-  private readonly plans = new Map<string, Plan>();
+  readonly #plans = new Map<string, Plan>();
   /** Rotations under way, by ARN of the secret. */
-  private readonly running = new Map<string, Promise<void>>();
-  private stopped = false;
+  readonly #running = new Map<string, Promise<void>>();
+  #stopped = false;
 
-  constructor(private readonly props: RotationsProps) {}
+  constructor(props: RotationsProps) {
+    this.#props = props;
+  }
 
   /**
    * Sets the schedule and begins a rotation, or only tries the function.
@@ -74,7 +77,7 @@ export class Rotations {
    * @returns version that the secret is being rotated to
    */
   async rotate(secret: Secret, request: RotateRequest): Promise<string | undefined> {
-    const before = this.plans.get(secret.arn);
+    const before = this.#plans.get(secret.arn);
     const name = request.function ?? before?.function;
     if (name === undefined) {
       throw new ServiceError(
@@ -82,26 +85,26 @@ export class Rotations {
         'No Lambda rotation function ARN is associated with this secret.',
       );
     }
-    this.checkPermission(name, secret);
+    this.#checkPermission(name, secret);
     before?.timer?.cancel();
     const plan: Plan = { function: name, rules: request.rules ?? before?.rules, timer: undefined, nextAt: undefined };
-    this.plans.set(secret.arn, plan);
-    this.schedule(secret, plan);
+    this.#plans.set(secret.arn, plan);
+    this.#schedule(secret, plan);
     if (!request.immediately) {
-      await this.tryFunction(secret, plan);
+      await this.#tryFunction(secret, plan);
       return undefined;
     }
-    return this.begin(secret, plan, request.token);
+    return this.#begin(secret, plan, request.token);
   }
 
   cancel(arn: string): void {
-    this.plans.get(arn)?.timer?.cancel();
-    this.plans.delete(arn);
+    this.#plans.get(arn)?.timer?.cancel();
+    this.#plans.delete(arn);
   }
 
   /** What DescribeSecret says of it. */
   describe(secret: Secret): Readonly<Record<string, unknown>> {
-    const plan = this.plans.get(secret.arn);
+    const plan = this.#plans.get(secret.arn);
     return {
       ...(secret.lastRotatedAt === undefined ? {} : { LastRotatedDate: new Date(secret.lastRotatedAt) }),
       ...(plan === undefined
@@ -117,17 +120,17 @@ export class Rotations {
 
   /** Resolves when no rotation is under way. */
   async settled(): Promise<void> {
-    await Promise.all(this.running.values());
+    await Promise.all(this.#running.values());
   }
 
   stop(): void {
-    this.stopped = true;
-    for (const { timer } of this.plans.values()) {
+    this.#stopped = true;
+    for (const { timer } of this.#plans.values()) {
       timer?.cancel();
     }
   }
 
-  private begin(secret: Secret, plan: Settings, token: string | undefined): string {
+  #begin(secret: Secret, plan: Settings, token: string | undefined): string {
     const pending = [...secret.versions.values()].find(({ stages }) => stages.has('AWSPENDING'));
     if (pending !== undefined && !pending.stages.has('AWSCURRENT') && pending.id !== token) {
       throw new ServiceError(
@@ -135,42 +138,42 @@ export class Rotations {
         "A previous rotation isn't complete. That rotation will be reattempted.",
       );
     }
-    const { id } = this.props.store.begin(secret, token ?? randomUUID());
-    if (!this.running.has(secret.arn)) {
-      const run = this.run(secret, plan, id).finally(() => this.running.delete(secret.arn));
-      this.running.set(secret.arn, run);
+    const { id } = this.#props.store.begin(secret, token ?? randomUUID());
+    if (!this.#running.has(secret.arn)) {
+      const run = this.#run(secret, plan, id).finally(() => this.#running.delete(secret.arn));
+      this.#running.set(secret.arn, run);
     }
     return id;
   }
 
   /** All four steps; from the first one again when one fails. */
-  private async run(secret: Secret, plan: Settings, token: string): Promise<void> {
+  async #run(secret: Secret, plan: Settings, token: string): Promise<void> {
     for (const wait of [0, ...REPEAT_AFTER_MS]) {
       if (wait > 0) {
-        await this.props.clock.sleep(wait);
+        await this.#props.clock.sleep(wait);
       }
-      if (this.stopped || !this.plans.has(secret.arn)) {
+      if (this.#stopped || !this.#plans.has(secret.arn)) {
         return;
       }
-      if (await this.attempt(secret, plan, token)) {
-        this.finish(secret, token);
+      if (await this.#attempt(secret, plan, token)) {
+        this.#finish(secret, token);
         return;
       }
     }
   }
 
-  private async attempt(secret: Secret, plan: Settings, token: string): Promise<boolean> {
+  async #attempt(secret: Secret, plan: Settings, token: string): Promise<boolean> {
     for (const step of ROTATION_STEPS) {
-      if (!(await this.step(secret, plan, token, step))) {
+      if (!(await this.#step(secret, plan, token, step))) {
         return false;
       }
     }
     return secret.versions.get(token)?.stages.has('AWSCURRENT') ?? false;
   }
 
-  private async step(secret: Secret, plan: Settings, token: string, step: RotationStep): Promise<boolean> {
+  async #step(secret: Secret, plan: Settings, token: string, step: RotationStep): Promise<boolean> {
     try {
-      const { functionError } = await this.props.lambda.invoke({
+      const { functionError } = await this.#props.lambda.invoke({
         function: plan.function,
         payload: JSON.stringify({ Step: step, SecretId: secret.arn, ClientRequestToken: token }),
         type: 'RequestResponse',
@@ -183,30 +186,30 @@ export class Rotations {
     }
   }
 
-  private finish(secret: Secret, token: string): void {
+  #finish(secret: Secret, token: string): void {
     const version = secret.versions.get(token);
     version?.stages.delete('AWSPENDING');
-    secret.lastRotatedAt = this.props.clock.now();
-    const plan = this.plans.get(secret.arn);
+    secret.lastRotatedAt = this.#props.clock.now();
+    const plan = this.#plans.get(secret.arn);
     if (plan !== undefined) {
       plan.timer?.cancel();
-      this.schedule(secret, plan);
+      this.#schedule(secret, plan);
     }
   }
 
-  private schedule(secret: Secret, plan: Plan): void {
+  #schedule(secret: Secret, plan: Plan): void {
     const interval = intervalOf(plan.rules);
-    if (interval === undefined || this.stopped) {
+    if (interval === undefined || this.#stopped) {
       return;
     }
-    plan.nextAt = this.props.clock.now() + interval;
-    plan.timer = this.props.clock.after(interval, () => {
+    plan.nextAt = this.#props.clock.now() + interval;
+    plan.timer = this.#props.clock.after(interval, () => {
       // A rotation that failed is taken up again, under its own token.
       const pending = [...secret.versions.values()].find(
         ({ stages }) => stages.has('AWSPENDING') && !stages.has('AWSCURRENT'),
       );
-      this.schedule(secret, plan);
-      this.begin(secret, plan, pending?.id);
+      this.#schedule(secret, plan);
+      this.#begin(secret, plan, pending?.id);
     });
   }
 
@@ -214,21 +217,21 @@ export class Rotations {
    * "Secrets Manager tests the rotation configuration by running the testSecret step": on a version without a value, which
    * is removed again. What becomes of a failure is not documented; here it is in the function's log and nowhere else.
    */
-  private async tryFunction(secret: Secret, plan: Settings): Promise<void> {
+  async #tryFunction(secret: Secret, plan: Settings): Promise<void> {
     const pending = [...secret.versions.values()].some(({ stages }) => stages.has('AWSPENDING'));
     if (pending) {
       return;
     }
-    const { id } = this.props.store.begin(secret, randomUUID());
+    const { id } = this.#props.store.begin(secret, randomUUID());
     try {
-      await this.step(secret, plan, id, 'testSecret');
+      await this.#step(secret, plan, id, 'testSecret');
     } finally {
       secret.versions.delete(id);
     }
   }
 
-  private checkPermission(name: string, secret: Secret): void {
-    const { allowed } = this.props.iam.decide(
+  #checkPermission(name: string, secret: Secret): void {
+    const { allowed } = this.#props.iam.decide(
       { kind: 'service', arn: PRINCIPAL, label: PRINCIPAL },
       {
         action: 'lambda:InvokeFunction',

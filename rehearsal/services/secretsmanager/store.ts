@@ -27,9 +27,12 @@ const ARN_PREFIX = `arn:aws:secretsmanager:${REHEARSAL_REGION}:${REHEARSAL_ACCOU
 
 /** Secrets with their versions and stages. */
 export class SecretStore {
-  private readonly secrets = new Map<string, Secret>();
+  readonly #clock: RehearsalClock;
+  readonly #secrets = new Map<string, Secret>();
 
-  constructor(private readonly clock: RehearsalClock) {}
+  constructor(clock: RehearsalClock) {
+    this.#clock = clock;
+  }
 
   /** @throws ServiceError ResourceExistsException if the name is taken. */
   create(name: string, value: string, description?: string, versionId?: string): Secret {
@@ -44,24 +47,24 @@ export class SecretStore {
       name,
       description,
       versions: new Map(),
-      createdAt: this.clock.now(),
+      createdAt: this.#clock.now(),
       lastRotatedAt: undefined,
     };
-    this.secrets.set(secret.arn, secret);
+    this.#secrets.set(secret.arn, secret);
     this.put(secret, value, versionId);
     return secret;
   }
 
   delete(arn: string): void {
-    this.secrets.delete(arn);
+    this.#secrets.delete(arn);
   }
 
   /** By name, ARN, or ARN without the six characters at its end. */
   find(id: string): Secret | undefined {
-    const exact = this.secrets.get(id);
+    const exact = this.#secrets.get(id);
     if (exact !== undefined) return exact;
     const name = id.startsWith(ARN_PREFIX) ? id.slice(ARN_PREFIX.length) : id;
-    for (const secret of this.secrets.values()) if (secret.name === name) return secret;
+    for (const secret of this.#secrets.values()) if (secret.name === name) return secret;
     return undefined;
   }
 
@@ -96,7 +99,7 @@ export class SecretStore {
         `You can't use ClientRequestToken ${id} because that value is already in use for a version of secret ${secret.arn}.`,
       );
     }
-    const version = existing ?? { id, value, stages: new Set<string>(), createdAt: this.clock.now() };
+    const version = existing ?? { id, value, stages: new Set<string>(), createdAt: this.#clock.now() };
     version.value = value;
     secret.versions.set(id, version);
     for (const stage of stages) moveStage(secret, stage, version);
@@ -109,7 +112,7 @@ export class SecretStore {
       id,
       value: undefined,
       stages: new Set<string>(),
-      createdAt: this.clock.now(),
+      createdAt: this.#clock.now(),
     };
     secret.versions.set(id, version);
     moveStage(secret, 'AWSPENDING', version);

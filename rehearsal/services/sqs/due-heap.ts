@@ -7,17 +7,17 @@ interface Entry<T> {
 
 /** Binary heap of values that are due at a time (milliseconds), earliest first. */
 export class DueHeap<T> {
-  private readonly entries: Entry<T>[] = [];
-  private added = 0;
+  readonly #entries: Entry<T>[] = [];
+  #added = 0;
 
   get nextAt(): number | undefined {
-    return this.entries[0]?.at;
+    return this.#entries[0]?.at;
   }
 
   add(at: number, value: T): void {
-    const { entries } = this;
-    this.added += 1;
-    const added = { at, order: this.added, value };
+    const entries = this.#entries;
+    this.#added += 1;
+    const added = { at, order: this.#added, value };
     let index = entries.length;
     entries.push(added);
     while (index > 0) {
@@ -34,20 +34,20 @@ export class DueHeap<T> {
 
   /** Takes the earliest value that is due at `now`; undefined when none is. */
   takeDue(now: number): T | undefined {
-    const { entries } = this;
+    const entries = this.#entries;
     const top = entries[0];
     if (top === undefined || top.at > now) {
       return undefined;
     }
     const last = entries.pop();
     if (last !== undefined && entries.length > 0) {
-      this.sink(last);
+      this.#sink(last);
     }
     return top.value;
   }
 
-  private sink(moved: Entry<T>): void {
-    const { entries } = this;
+  #sink(moved: Entry<T>): void {
+    const entries = this.#entries;
     let index = 0;
     for (;;) {
       const left = 2 * index + 1;

@@ -28,19 +28,21 @@ interface MoveTask {
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
  */
 export class MoveTasks {
-  private readonly tasks: MoveTask[] = [];
+  readonly #clock: RehearsalClock;
+  readonly #queues: Queues;
+  readonly #tasks: MoveTask[] = [];
 
-  constructor(
-    private readonly clock: RehearsalClock,
-    private readonly queues: Queues,
-  ) {}
+  constructor(clock: RehearsalClock, queues: Queues) {
+    this.#clock = clock;
+    this.#queues = queues;
+  }
 
   start(sourceArn: string, destinationArn: string | undefined, perSecond: number | undefined): string {
-    const source = this.source(sourceArn);
-    if (this.queues.sourcesOf(source).length === 0) {
+    const source = this.#source(sourceArn);
+    if (this.#queues.sourcesOf(source).length === 0) {
       throw new ServiceError('InvalidParameterValue', 'Source queue must be configured as a Dead Letter Queue.');
     }
-    const destination = destinationArn === undefined ? undefined : this.queues.byArn(destinationArn);
+    const destination = destinationArn === undefined ? undefined : this.#queues.byArn(destinationArn);
     if (destinationArn !== undefined && destination === undefined) {
       throw new ServiceError(
         'ResourceNotFoundException',
@@ -54,7 +56,7 @@ export class MoveTasks {
         `Value for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be an integer from 1 to ${MAX_PER_SECOND}.`,
       );
     }
-    if (this.tasks.some((task) => task.source === source && task.status === 'RUNNING')) {
+    if (this.#tasks.some((task) => task.source === source && task.status === 'RUNNING')) {
       throw new ServiceError(
         'UnsupportedOperation',
         'There is already a task running. Only one active task is allowed for a source queue arn at a given time.',
@@ -67,21 +69,21 @@ export class MoveTasks {
       perSecond: perSecond ?? MAX_PER_SECOND,
       requestedPerSecond: perSecond,
       toMove: source.sizes().visible,
-      startedAt: this.clock.now(),
+      startedAt: this.#clock.now(),
       moved: 0,
       status: 'RUNNING',
       failureReason: undefined,
       timer: undefined,
     };
-    this.tasks.unshift(task);
-    task.timer = this.clock.after(0, () => this.moveSome(task));
+    this.#tasks.unshift(task);
+    task.timer = this.#clock.after(0, () => this.#moveSome(task));
     return task.handle;
   }
 
   /** Newest first. */
   list(sourceArn: string, max: number): readonly Record<string, unknown>[] {
-    const source = this.source(sourceArn);
-    return this.tasks
+    const source = this.#source(sourceArn);
+    return this.#tasks
       .filter((task) => task.source === source)
       .slice(0, max)
       .map((task) => ({
@@ -99,7 +101,7 @@ export class MoveTasks {
 
   /** Gives the number of messages moved so far; those stay moved. */
   cancel(handle: string): number {
-    const task = this.tasks.find((candidate) => candidate.handle === handle);
+    const task = this.#tasks.find((candidate) => candidate.handle === handle);
     if (task === undefined || task.status !== 'RUNNING') {
       throw new ServiceError('ResourceNotFoundException', 'Task does not exist.', 404);
     }
@@ -109,18 +111,18 @@ export class MoveTasks {
   }
 
   stop(): void {
-    for (const task of this.tasks) {
+    for (const task of this.#tasks) {
       task.timer?.cancel();
     }
   }
 
   /** ARN of the queue that the handle's task moves from; undefined for a handle that is none. */
   sourceArnOf(handle: string): string | undefined {
-    return this.tasks.find((task) => task.handle === handle)?.source.arn;
+    return this.#tasks.find((task) => task.handle === handle)?.source.arn;
   }
 
-  private source(arn: string): Queue {
-    const queue = this.queues.byArn(arn);
+  #source(arn: string): Queue {
+    const queue = this.#queues.byArn(arn);
     if (queue === undefined) {
       throw new ServiceError(
         'ResourceNotFoundException',
@@ -131,11 +133,11 @@ export class MoveTasks {
     return queue;
   }
 
-  private moveSome(task: MoveTask): void {
+  #moveSome(task: MoveTask): void {
     const left = task.toMove - task.moved;
     const batch = task.source.takeOut(Math.min(task.perSecond, left));
     for (const message of batch) {
-      const target = task.destination ?? this.queues.byArn(message.deadLetterSource ?? '');
+      const target = task.destination ?? this.#queues.byArn(message.deadLetterSource ?? '');
       if (target === undefined) {
         task.source.putMoved(message);
         task.status = 'FAILED';
@@ -149,6 +151,6 @@ export class MoveTasks {
       task.status = 'COMPLETED';
       return;
     }
-    task.timer = this.clock.after(1000, () => this.moveSome(task));
+    task.timer = this.#clock.after(1000, () => this.#moveSome(task));
   }
 }

@@ -87,10 +87,13 @@ const BATCHES: Readonly<Record<string, string>> = {
 
 /** The operations of the SQS API on standard queues. */
 export class SqsOperations {
-  constructor(
-    private readonly queues: Queues,
-    private readonly moves: MoveTasks,
-  ) {}
+  readonly #queues: Queues;
+  readonly #moves: MoveTasks;
+
+  constructor(queues: Queues, moves: MoveTasks) {
+    this.#queues = queues;
+    this.#moves = moves;
+  }
 
   /** @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html */
   authorize(call: Call): readonly RequiredPermission[] {
@@ -107,13 +110,13 @@ export class SqsOperations {
       case 'StartMessageMoveTask': {
         const source = text('SourceArn');
         const target = text('DestinationArn');
-        const sourceQueue = this.queues.byArn(source);
+        const sourceQueue = this.#queues.byArn(source);
         const targets =
           target !== ''
             ? [target]
             : sourceQueue === undefined
               ? []
-              : this.queues.sourcesOf(sourceQueue).map((queue) => queue.arn);
+              : this.#queues.sourcesOf(sourceQueue).map((queue) => queue.arn);
         return [
           ...[action, 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'].map((needed) => ({
             action: needed,
@@ -125,9 +128,9 @@ export class SqsOperations {
       case 'ListMessageMoveTasks':
         return [{ action, resource: text('SourceArn') }];
       case 'CancelMessageMoveTask':
-        return [{ action, resource: this.moves.sourceArnOf(text('TaskHandle')) ?? queueArn('*') }];
+        return [{ action, resource: this.#moves.sourceArnOf(text('TaskHandle')) ?? queueArn('*') }];
       default:
-        return this.onQueue(action, text('QueueUrl'));
+        return this.#onQueue(action, text('QueueUrl'));
     }
   }
 
@@ -135,19 +138,19 @@ export class SqsOperations {
   async handle(call: Call): Promise<unknown> {
     switch (call.operation as SqsOperation) {
       case 'SendMessage':
-        return this.sendMessage(call, parse('SendMessage', call));
+        return this.#sendMessage(call, parse('SendMessage', call));
       case 'SendMessageBatch':
-        return this.sendMessageBatch(call, parse('SendMessageBatch', call));
+        return this.#sendMessageBatch(call, parse('SendMessageBatch', call));
       case 'ReceiveMessage':
-        return this.receiveMessage(call, parse('ReceiveMessage', call));
+        return this.#receiveMessage(call, parse('ReceiveMessage', call));
       case 'DeleteMessage': {
         const input = parse('DeleteMessage', call);
-        deleteOne(this.queues.atUrl(input.QueueUrl), input.ReceiptHandle);
+        deleteOne(this.#queues.atUrl(input.QueueUrl), input.ReceiptHandle);
         return {};
       }
       case 'DeleteMessageBatch': {
         const input = parse('DeleteMessageBatch', call);
-        const queue = this.queues.atUrl(input.QueueUrl);
+        const queue = this.#queues.atUrl(input.QueueUrl);
         return batch(input.Entries, (entry) => {
           deleteOne(queue, entry.ReceiptHandle);
           return { Id: entry.Id };
@@ -155,12 +158,12 @@ export class SqsOperations {
       }
       case 'ChangeMessageVisibility': {
         const input = parse('ChangeMessageVisibility', call);
-        changeOne(this.queues.atUrl(input.QueueUrl), input.ReceiptHandle, input.VisibilityTimeout);
+        changeOne(this.#queues.atUrl(input.QueueUrl), input.ReceiptHandle, input.VisibilityTimeout);
         return {};
       }
       case 'ChangeMessageVisibilityBatch': {
         const input = parse('ChangeMessageVisibilityBatch', call);
-        const queue = this.queues.atUrl(input.QueueUrl);
+        const queue = this.#queues.atUrl(input.QueueUrl);
         return batch(input.Entries, (entry) => {
           changeOne(queue, entry.ReceiptHandle, entry.VisibilityTimeout ?? 0);
           return { Id: entry.Id };
@@ -168,46 +171,46 @@ export class SqsOperations {
       }
       case 'GetQueueAttributes': {
         const input = parse('GetQueueAttributes', call);
-        return { Attributes: attributesOf(this.queues.atUrl(input.QueueUrl), input.AttributeNames ?? []) };
+        return { Attributes: attributesOf(this.#queues.atUrl(input.QueueUrl), input.AttributeNames ?? []) };
       }
       case 'GetQueueUrl':
-        return { QueueUrl: this.queues.urlOf(this.queues.named(parse('GetQueueUrl', call).QueueName)) };
+        return { QueueUrl: this.#queues.urlOf(this.#queues.named(parse('GetQueueUrl', call).QueueName)) };
       case 'ListQueues': {
         const prefix = parse('ListQueues', call).QueueNamePrefix ?? '';
-        const urls = [...this.queues.all()]
+        const urls = [...this.#queues.all()]
           .filter((queue) => queue.name.startsWith(prefix))
-          .map((q) => this.queues.urlOf(q));
+          .map((q) => this.#queues.urlOf(q));
         return { QueueUrls: urls };
       }
       case 'PurgeQueue':
-        this.queues.atUrl(parse('PurgeQueue', call).QueueUrl).purge();
+        this.#queues.atUrl(parse('PurgeQueue', call).QueueUrl).purge();
         return {};
       case 'StartMessageMoveTask': {
         const input = parse('StartMessageMoveTask', call);
         return {
-          TaskHandle: this.moves.start(input.SourceArn, input.DestinationArn, input.MaxNumberOfMessagesPerSecond),
+          TaskHandle: this.#moves.start(input.SourceArn, input.DestinationArn, input.MaxNumberOfMessagesPerSecond),
         };
       }
       case 'ListMessageMoveTasks': {
         const input = parse('ListMessageMoveTasks', call);
         const max = within('MaxResults', input.MaxResults ?? 1, 1, 10);
-        return { Results: this.moves.list(input.SourceArn, max) };
+        return { Results: this.#moves.list(input.SourceArn, max) };
       }
       case 'CancelMessageMoveTask':
         return {
-          ApproximateNumberOfMessagesMoved: this.moves.cancel(parse('CancelMessageMoveTask', call).TaskHandle),
+          ApproximateNumberOfMessagesMoved: this.#moves.cancel(parse('CancelMessageMoveTask', call).TaskHandle),
         };
     }
   }
 
-  private onQueue(action: string, url: string): readonly RequiredPermission[] {
+  #onQueue(action: string, url: string): readonly RequiredPermission[] {
     const name = queueNameOfUrl(url);
     if (name === undefined) {
       // The call will be answered with InvalidAddress; nothing can be read by it.
       return [];
     }
     const permissions: RequiredPermission[] = [{ action, resource: queueArn(name) }];
-    const key = this.queues.byArn(queueArn(name))?.settings.kmsKeyArn;
+    const key = this.#queues.byArn(queueArn(name))?.settings.kmsKeyArn;
     if (key !== undefined && action === 'sqs:SendMessage') {
       permissions.push({ action: 'kms:GenerateDataKey', resource: key }, { action: 'kms:Decrypt', resource: key });
     } else if (key !== undefined && action === 'sqs:ReceiveMessage') {
@@ -216,12 +219,12 @@ export class SqsOperations {
     return permissions;
   }
 
-  private sendMessage(call: Call, input: z.infer<typeof inputs.SendMessage>): Record<string, unknown> {
-    return sendOne(this.queues.atUrl(input.QueueUrl), input, senderOf(call));
+  #sendMessage(call: Call, input: z.infer<typeof inputs.SendMessage>): Record<string, unknown> {
+    return sendOne(this.#queues.atUrl(input.QueueUrl), input, senderOf(call));
   }
 
-  private sendMessageBatch(call: Call, input: z.infer<typeof inputs.SendMessageBatch>): Record<string, unknown> {
-    const queue = this.queues.atUrl(input.QueueUrl);
+  #sendMessageBatch(call: Call, input: z.infer<typeof inputs.SendMessageBatch>): Record<string, unknown> {
+    const queue = this.#queues.atUrl(input.QueueUrl);
     const total = input.Entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
     if (total > MAX_BYTES) {
       throw new ServiceError(
@@ -232,8 +235,8 @@ export class SqsOperations {
     return batch(input.Entries, (entry) => ({ Id: entry.Id, ...sendOne(queue, entry, senderOf(call)) }));
   }
 
-  private async receiveMessage(call: Call, input: z.infer<typeof inputs.ReceiveMessage>): Promise<unknown> {
-    const queue = this.queues.atUrl(input.QueueUrl);
+  async #receiveMessage(call: Call, input: z.infer<typeof inputs.ReceiveMessage>): Promise<unknown> {
+    const queue = this.#queues.atUrl(input.QueueUrl);
     const options = {
       max: within('MaxNumberOfMessages', input.MaxNumberOfMessages ?? 1, 1, MAX_BATCH),
       ...(input.VisibilityTimeout === undefined

@@ -68,42 +68,45 @@ const propertiesSchema = z.strictObject({
  * not enforced.
  */
 export class QueueHandler implements ResourceHandler {
+  readonly #queues: Queues;
   readonly type = 'AWS::SQS::Queue';
   readonly source =
     'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queue.html';
   readonly properties = Object.keys(propertiesSchema.shape);
   readonly replaceOn = ['QueueName'];
 
-  constructor(private readonly queues: Queues) {}
+  constructor(queues: Queues) {
+    this.#queues = queues;
+  }
 
   async create(request: ResourceRequest): Promise<ResourceOutcome> {
-    const settings = this.settings(request);
+    const settings = this.#settings(request);
     const given = request.properties.QueueName;
     const name = typeof given === 'string' ? given : physicalName(request.stack, request.logicalId, { maxLength: 80 });
-    if (this.queues.has(name)) {
+    if (this.#queues.has(name)) {
       throw new ResourceFailure(`Resource of type 'AWS::SQS::Queue' with identifier '${name}' already exists.`);
     }
-    return this.outcome(this.queues.create(name, settings));
+    return this.#outcome(this.#queues.create(name, settings));
   }
 
   async update(request: ResourceUpdateRequest): Promise<ResourceOutcome> {
-    const settings = this.settings(request);
-    const queue = this.queues.atUrl(request.physicalId);
+    const settings = this.#settings(request);
+    const queue = this.#queues.atUrl(request.physicalId);
     queue.change(settings);
-    return this.outcome(queue);
+    return this.#outcome(queue);
   }
 
   async delete(request: ResourceDeleteRequest): Promise<void> {
     const name = queueNameOfUrl(request.physicalId);
     if (name !== undefined) {
-      this.queues.delete(name);
+      this.#queues.delete(name);
     }
   }
 
-  private settings(request: ResourceRequest): QueueSettings {
+  #settings(request: ResourceRequest): QueueSettings {
     const properties = readProperties(this.type, propertiesSchema, request);
     const target = properties.RedrivePolicy?.deadLetterTargetArn;
-    if (target !== undefined && this.queues.byArn(target) === undefined) {
+    if (target !== undefined && this.#queues.byArn(target) === undefined) {
       throw new ResourceFailure(
         `Value {"deadLetterTargetArn":"${target}"} for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist.`,
       );
@@ -120,8 +123,8 @@ export class QueueHandler implements ResourceHandler {
     };
   }
 
-  private outcome(queue: Queue): ResourceOutcome {
-    const url = this.queues.urlOf(queue);
+  #outcome(queue: Queue): ResourceOutcome {
+    const url = this.#queues.urlOf(queue);
     return { physicalId: url, attributes: { Arn: queue.arn, QueueName: queue.name, QueueUrl: url } };
   }
 }

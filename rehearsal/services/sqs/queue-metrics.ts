@@ -14,37 +14,39 @@ const REPORT_AT = 50_000;
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
  */
 export class QueueMetrics {
-  private timer: Timer | undefined;
+  readonly #clock: RehearsalClock;
+  readonly #queues: Queues;
+  readonly #metrics: MetricsPort;
+  #timer: Timer | undefined;
 
-  constructor(
-    private readonly clock: RehearsalClock,
-    private readonly queues: Queues,
-    private readonly metrics: MetricsPort,
-  ) {
-    this.plan();
+  constructor(clock: RehearsalClock, queues: Queues, metrics: MetricsPort) {
+    this.#clock = clock;
+    this.#queues = queues;
+    this.#metrics = metrics;
+    this.#plan();
   }
 
   stop(): void {
-    this.timer?.cancel();
+    this.#timer?.cancel();
   }
 
-  private plan(): void {
-    const intoMinute = this.clock.now() % MINUTE;
+  #plan(): void {
+    const intoMinute = this.#clock.now() % MINUTE;
     const wait = intoMinute < REPORT_AT ? REPORT_AT - intoMinute : REPORT_AT + MINUTE - intoMinute;
-    this.timer = this.clock.after(wait, () => {
-      for (const queue of this.queues.all()) {
+    this.#timer = this.#clock.after(wait, () => {
+      for (const queue of this.#queues.all()) {
         queue.expire();
-        this.report(queue);
+        this.#report(queue);
       }
-      this.plan();
+      this.#plan();
     });
   }
 
-  private report(queue: Parameters<Queues['urlOf']>[0]): void {
+  #report(queue: Parameters<Queues['urlOf']>[0]): void {
     const sizes = queue.sizes();
     const counts = queue.takeCounts();
     const put = (name: string, value: number, unit: string) =>
-      this.metrics.put('AWS/SQS', name, { QueueName: queue.name }, [value], unit);
+      this.#metrics.put('AWS/SQS', name, { QueueName: queue.name }, [value], unit);
     put('ApproximateNumberOfMessagesVisible', sizes.visible, 'Count');
     put('ApproximateNumberOfMessagesNotVisible', sizes.notVisible, 'Count');
     put('ApproximateNumberOfMessagesDelayed', sizes.delayed, 'Count');

@@ -16,39 +16,42 @@ const propertiesSchema = z.strictObject({ PolicyDocument: cfnPolicyDocument, Que
 
 /** `AWS::SQS::QueuePolicy`: hands the document to IAM, which judges calls on the queue by it. */
 export class QueuePolicyHandler implements ResourceHandler {
+  readonly #iam: IamPort;
   readonly type = 'AWS::SQS::QueuePolicy';
   readonly source =
     'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queuepolicy.html';
   readonly properties = Object.keys(propertiesSchema.shape);
   readonly replaceOn = [];
 
-  constructor(private readonly iam: IamPort) {}
+  constructor(iam: IamPort) {
+    this.#iam = iam;
+  }
 
   async create(request: ResourceRequest): Promise<ResourceOutcome> {
-    return this.attach(request, physicalName(request.stack, request.logicalId, { maxLength: 128 }));
+    return this.#attach(request, physicalName(request.stack, request.logicalId, { maxLength: 128 }));
   }
 
   async update(request: ResourceUpdateRequest): Promise<ResourceOutcome> {
-    this.detach(request.physicalId, request.previous);
-    return this.attach(request, request.physicalId);
+    this.#detach(request.physicalId, request.previous);
+    return this.#attach(request, request.physicalId);
   }
 
   async delete(request: ResourceDeleteRequest): Promise<void> {
-    this.detach(request.physicalId, request.properties);
+    this.#detach(request.physicalId, request.properties);
   }
 
-  private attach(request: ResourceRequest, physicalId: string): ResourceOutcome {
+  #attach(request: ResourceRequest, physicalId: string): ResourceOutcome {
     const properties = readProperties(this.type, propertiesSchema, request);
     for (const arn of queueArns(properties.Queues)) {
-      this.iam.attachResourcePolicy(arn, physicalId, properties.PolicyDocument);
+      this.#iam.attachResourcePolicy(arn, physicalId, properties.PolicyDocument);
     }
     return { physicalId, attributes: { Id: physicalId } };
   }
 
-  private detach(physicalId: string, properties: Readonly<Record<string, unknown>>): void {
+  #detach(physicalId: string, properties: Readonly<Record<string, unknown>>): void {
     const parsed = propertiesSchema.safeParse(properties);
     for (const arn of parsed.success ? queueArns(parsed.data.Queues) : []) {
-      this.iam.detachResourcePolicy(arn, physicalId);
+      this.#iam.detachResourcePolicy(arn, physicalId);
     }
   }
 }

@@ -110,76 +110,80 @@ interface Waiter {
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html
  */
 export class Queue {
+  readonly #clock: RehearsalClock;
+  /** Where the redrive policy finds the dead-letter queue. */
+  readonly #findQueue: (arn: string) => Queue | undefined;
   readonly arn: string;
   readonly createdAt: number;
-  private current: QueueSettings;
-  private readonly messages = new Map<string, Message>();
+  #current: QueueSettings;
+  readonly #messages = new Map<string, Message>();
   /**
    * Visible messages, in turns by message group. SQS itself holds back only groups that it finds noisy ("fair queues");
    * with the few consumers of a rehearsal, turns come to the same.
    * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
    */
-  private readonly line = new RoundRobinQueue<Message>();
-  private readonly due = new DueHeap<{ readonly message: Message; readonly at: number }>();
+  readonly #line = new RoundRobinQueue<Message>();
+  readonly #due = new DueHeap<{ readonly message: Message; readonly at: number }>();
   /** In the order of arrival, without those that were received too often to count. */
-  private readonly ages = new LinkedList<Message>();
-  private readonly waiters = new LinkedList<Waiter>();
-  private readonly counts = { sent: 0, sentBytes: 0, received: 0, emptyReceives: 0, deleted: 0 };
-  private delayed = 0;
-  private invisible = 0;
+  readonly #ages = new LinkedList<Message>();
+  readonly #waiters = new LinkedList<Waiter>();
+  readonly #counts = { sent: 0, sentBytes: 0, received: 0, emptyReceives: 0, deleted: 0 };
+  #delayed = 0;
+  #invisible = 0;
   /** No message expires before this time. */
-  private earliestExpiry = Number.POSITIVE_INFINITY;
-  private timer: { readonly at: number; readonly timer: Timer } | undefined;
-  private servingPlanned = false;
-  private deleted = false;
+  #earliestExpiry = Number.POSITIVE_INFINITY;
+  #timer: { readonly at: number; readonly timer: Timer } | undefined;
+  #servingPlanned = false;
+  #deleted = false;
 
   constructor(
     readonly name: string,
     settings: QueueSettings,
-    private readonly clock: RehearsalClock,
-    /** Where the redrive policy finds the dead-letter queue. */
-    private readonly findQueue: (arn: string) => Queue | undefined,
+    clock: RehearsalClock,
+    findQueue: (arn: string) => Queue | undefined,
   ) {
+    this.#clock = clock;
+    this.#findQueue = findQueue;
     this.arn = queueArn(name);
-    this.current = settings;
+    this.#current = settings;
     this.createdAt = clock.now();
   }
 
   get settings(): QueueSettings {
-    return this.current;
+    return this.#current;
   }
 
   /** Messages now in the three states; their sum is everything in the queue. */
   sizes(): { readonly visible: number; readonly notVisible: number; readonly delayed: number } {
-    this.advance();
-    return { visible: this.line.size, notVisible: this.invisible, delayed: this.delayed };
+    this.#advance();
+    return { visible: this.#line.size, notVisible: this.#invisible, delayed: this.#delayed };
   }
 
   /** Of all messages, be they visible or not. */
   bodies(): readonly string[] {
-    return [...this.messages.values()].map(({ body }) => body);
+    return [...this.#messages.values()].map(({ body }) => body);
   }
 
   /** Cloud milliseconds that the oldest message has been here; 0 when there is none. */
   ageOfOldest(): number {
-    const oldest = this.ages.first;
-    return oldest === undefined ? 0 : Math.max(0, this.clock.now() - oldest.enqueuedAt);
+    const oldest = this.#ages.first;
+    return oldest === undefined ? 0 : Math.max(0, this.#clock.now() - oldest.enqueuedAt);
   }
 
   /** Hands out what was counted and starts again at zero. */
   takeCounts(): QueueCounts {
-    const taken = { ...this.counts };
-    this.counts.sent = 0;
-    this.counts.sentBytes = 0;
-    this.counts.received = 0;
-    this.counts.emptyReceives = 0;
-    this.counts.deleted = 0;
+    const taken = { ...this.#counts };
+    this.#counts.sent = 0;
+    this.#counts.sentBytes = 0;
+    this.#counts.received = 0;
+    this.#counts.emptyReceives = 0;
+    this.#counts.deleted = 0;
     return taken;
   }
 
   send(message: NewMessage, size: number): { readonly messageId: string; readonly md5OfBody: string } {
-    const now = this.clock.now();
-    const added = this.enter(
+    const now = this.#clock.now();
+    const added = this.#enter(
       {
         id: randomUUID(),
         body: message.body,
@@ -195,40 +199,40 @@ export class Queue {
       },
       (message.delaySeconds ?? this.settings.delaySeconds) * 1000,
     );
-    this.counts.sent += 1;
-    this.counts.sentBytes += size;
+    this.#counts.sent += 1;
+    this.#counts.sentBytes += size;
     return { messageId: added.id, md5OfBody: added.md5 };
   }
 
   /** What can be received at once. */
   receive(options: ReceiveOptions): readonly Delivery[] {
-    this.advance();
-    const deliveries = this.take(options);
+    this.#advance();
+    const deliveries = this.#take(options);
     if (deliveries.length === 0) {
-      this.counts.emptyReceives += 1;
+      this.#counts.emptyReceives += 1;
     }
     return deliveries;
   }
 
   /** Long poll: resolves as soon as there is something, empty after `waitMilliseconds` of cloud time or on abort. */
   receiveWaiting(options: ReceiveOptions, waitMilliseconds: number, signal: AbortSignal): Promise<readonly Delivery[]> {
-    this.advance();
-    const first = this.take(options);
-    if (first.length > 0 || signal.aborted || this.deleted || waitMilliseconds <= 0) {
-      this.counts.emptyReceives += first.length === 0 ? 1 : 0;
+    this.#advance();
+    const first = this.#take(options);
+    if (first.length > 0 || signal.aborted || this.#deleted || waitMilliseconds <= 0) {
+      this.#counts.emptyReceives += first.length === 0 ? 1 : 0;
       return Promise.resolve(first);
     }
     return new Promise((resolve) => {
       const finish = (deliveries: readonly Delivery[]) => {
-        this.waiters.remove(node);
+        this.#waiters.remove(node);
         timer?.cancel();
         signal.removeEventListener('abort', giveUp);
-        this.counts.emptyReceives += deliveries.length === 0 ? 1 : 0;
+        this.#counts.emptyReceives += deliveries.length === 0 ? 1 : 0;
         resolve(deliveries);
       };
       const giveUp = () => finish([]);
-      const node = this.waiters.push({ options, resolve: finish });
-      const timer = Number.isFinite(waitMilliseconds) ? this.clock.after(waitMilliseconds, giveUp) : undefined;
+      const node = this.#waiters.push({ options, resolve: finish });
+      const timer = Number.isFinite(waitMilliseconds) ? this.#clock.after(waitMilliseconds, giveUp) : undefined;
       signal.addEventListener('abort', giveUp, { once: true });
     });
   }
@@ -238,13 +242,13 @@ export class Queue {
    * that of a message which is gone, is answered with success, as SQS does; it deletes nothing.
    */
   delete(receiptHandle: string): 'malformed' | undefined {
-    const found = this.find(receiptHandle);
+    const found = this.#find(receiptHandle);
     if (found === 'malformed') {
       return 'malformed';
     }
     if (typeof found === 'object') {
-      this.drop(found);
-      this.counts.deleted += 1;
+      this.#drop(found);
+      this.#counts.deleted += 1;
     }
     return undefined;
   }
@@ -255,21 +259,21 @@ export class Queue {
    * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
    */
   changeVisibility(receiptHandle: string, seconds: number): HandleProblem | undefined {
-    this.advance();
-    const found = this.find(receiptHandle);
+    this.#advance();
+    const found = this.#find(receiptHandle);
     if (typeof found !== 'object') {
       return found;
     }
     if (found.state !== 'in_flight' && found.state !== 'held') {
       return 'not_in_flight';
     }
-    const now = this.clock.now();
+    const now = this.#clock.now();
     if ((now - found.lastReceivedAt) / 1000 + seconds > 43_200) {
       return 'too_long';
     }
     found.visibleAt = now + seconds * 1000;
     if (found.state === 'in_flight') {
-      this.reappearLater(found);
+      this.#reappearLater(found);
     }
     return undefined;
   }
@@ -279,44 +283,44 @@ export class Queue {
    * last change of it), is over, at once if that has passed. Does nothing for a message that is gone or received again.
    */
   release(receiptHandle: string): void {
-    const found = this.find(receiptHandle);
+    const found = this.#find(receiptHandle);
     if (typeof found === 'object' && found.state === 'held') {
       found.state = 'in_flight';
-      this.reappearLater(found);
-      this.advance();
+      this.#reappearLater(found);
+      this.#advance();
     }
   }
 
   purge(): void {
-    for (const message of [...this.messages.values()]) {
-      this.drop(message);
+    for (const message of [...this.#messages.values()]) {
+      this.#drop(message);
     }
   }
 
   /** Takes up to `max` visible messages out of the queue for good, oldest turns first: what a move task does. */
   takeOut(max: number): readonly MovedMessage[] {
-    this.advance();
+    this.#advance();
     const taken: MovedMessage[] = [];
     while (taken.length < max) {
-      const message = this.line.take();
+      const message = this.#line.take();
       if (message === undefined) {
         break;
       }
       message.place = undefined;
       const { body, md5, attributes, groupId, traceHeader, senderId, deadLetterSource } = message;
       taken.push({ body, md5, attributes, groupId, traceHeader, senderId, deadLetterSource });
-      this.forget(message);
+      this.#forget(message);
     }
     return taken;
   }
 
   /** Puts in what a move task took out of a dead-letter queue: to SQS a new message with a new id. */
   putMoved(moved: MovedMessage): void {
-    this.enter(
+    this.#enter(
       {
         ...moved,
         id: randomUUID(),
-        sentAt: this.clock.now(),
+        sentAt: this.#clock.now(),
         deadLetterSource: undefined,
         receives: 0,
         firstReceivedAt: undefined,
@@ -327,40 +331,40 @@ export class Queue {
 
   /** Removes messages past their retention. */
   expire(): void {
-    const now = this.clock.now();
+    const now = this.#clock.now();
     const retention = this.settings.messageRetentionSeconds * 1000;
-    if (now < this.earliestExpiry) {
+    if (now < this.#earliestExpiry) {
       return;
     }
-    this.earliestExpiry = Number.POSITIVE_INFINITY;
-    for (const message of [...this.messages.values()]) {
+    this.#earliestExpiry = Number.POSITIVE_INFINITY;
+    for (const message of [...this.#messages.values()]) {
       if (message.sentAt + retention <= now) {
-        this.drop(message);
+        this.#drop(message);
       } else {
-        this.earliestExpiry = Math.min(this.earliestExpiry, message.sentAt + retention);
+        this.#earliestExpiry = Math.min(this.#earliestExpiry, message.sentAt + retention);
       }
     }
   }
 
   change(settings: QueueSettings): void {
-    this.current = settings;
+    this.#current = settings;
     // The retention may have become shorter.
-    this.earliestExpiry = 0;
+    this.#earliestExpiry = 0;
   }
 
   /** The queue is deleted: its messages are gone, and nobody waits any longer. */
   close(): void {
-    this.deleted = true;
+    this.#deleted = true;
     this.purge();
-    this.timer?.timer.cancel();
-    this.timer = undefined;
-    for (let waiter = this.waiters.shift(); waiter !== undefined; waiter = this.waiters.shift()) {
+    this.#timer?.timer.cancel();
+    this.#timer = undefined;
+    for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift()) {
       waiter.resolve([]);
     }
   }
 
-  private enter(content: MessageContent, delayMilliseconds: number): Message {
-    const now = this.clock.now();
+  #enter(content: MessageContent, delayMilliseconds: number): Message {
+    const now = this.#clock.now();
     const message: Message = {
       id: content.id,
       body: content.body,
@@ -380,38 +384,41 @@ export class Queue {
       place: undefined,
       age: undefined,
     };
-    this.messages.set(message.id, message);
-    message.age = this.ages.push(message);
-    this.earliestExpiry = Math.min(this.earliestExpiry, content.sentAt + this.settings.messageRetentionSeconds * 1000);
+    this.#messages.set(message.id, message);
+    message.age = this.#ages.push(message);
+    this.#earliestExpiry = Math.min(
+      this.#earliestExpiry,
+      content.sentAt + this.settings.messageRetentionSeconds * 1000,
+    );
     if (delayMilliseconds > 0) {
-      this.delayed += 1;
-      this.reappearLater(message);
+      this.#delayed += 1;
+      this.#reappearLater(message);
     } else {
-      this.show(message);
+      this.#show(message);
     }
     return message;
   }
 
-  private show(message: Message): void {
+  #show(message: Message): void {
     message.state = 'visible';
-    message.place = this.line.add(message.groupId, message);
-    if (this.waiters.size > 0 && !this.servingPlanned) {
+    message.place = this.#line.add(message.groupId, message);
+    if (this.#waiters.size > 0 && !this.#servingPlanned) {
       // Not at once, so that a batch that is being sent can be received as one.
-      this.servingPlanned = true;
+      this.#servingPlanned = true;
       queueMicrotask(() => {
-        this.servingPlanned = false;
-        this.serveWaiters();
+        this.#servingPlanned = false;
+        this.#serveWaiters();
       });
     }
   }
 
-  private serveWaiters(): void {
-    while (this.line.size > 0) {
-      const waiter = this.waiters.first;
+  #serveWaiters(): void {
+    while (this.#line.size > 0) {
+      const waiter = this.#waiters.first;
       if (waiter === undefined) {
         return;
       }
-      const deliveries = this.take(waiter.options);
+      const deliveries = this.#take(waiter.options);
       if (deliveries.length === 0) {
         return;
       }
@@ -419,37 +426,37 @@ export class Queue {
     }
   }
 
-  private take(options: ReceiveOptions): readonly Delivery[] {
-    const now = this.clock.now();
+  #take(options: ReceiveOptions): readonly Delivery[] {
+    const now = this.#clock.now();
     const deliveries: Delivery[] = [];
-    while (deliveries.length < options.max && this.invisible < MAX_IN_FLIGHT) {
-      const message = this.line.take();
+    while (deliveries.length < options.max && this.#invisible < MAX_IN_FLIGHT) {
+      const message = this.#line.take();
       if (message === undefined) {
         break;
       }
       message.place = undefined;
       if (message.sentAt + this.settings.messageRetentionSeconds * 1000 <= now) {
-        this.forget(message);
-      } else if (!this.moveToDeadLetters(message)) {
-        deliveries.push(this.deliver(message, options, now));
+        this.#forget(message);
+      } else if (!this.#moveToDeadLetters(message)) {
+        deliveries.push(this.#deliver(message, options, now));
       }
     }
     return deliveries;
   }
 
-  private deliver(message: Message, options: ReceiveOptions, now: number): Delivery {
+  #deliver(message: Message, options: ReceiveOptions, now: number): Delivery {
     message.receives += 1;
     message.firstReceivedAt ??= now;
     message.lastReceivedAt = now;
     message.visibleAt = now + (options.visibilityTimeoutSeconds ?? this.settings.visibilityTimeoutSeconds) * 1000;
     message.state = options.held === true ? 'held' : 'in_flight';
-    this.invisible += 1;
-    this.counts.received += 1;
+    this.#invisible += 1;
+    this.#counts.received += 1;
     if (message.receives > MAX_RECEIVES_FOR_AGE && message.age !== undefined) {
-      this.ages.remove(message.age);
+      this.#ages.remove(message.age);
     }
     if (message.state === 'in_flight') {
-      this.reappearLater(message);
+      this.#reappearLater(message);
     }
     const systemAttributes: Record<string, string> = {
       SenderId: message.senderId,
@@ -477,18 +484,18 @@ export class Queue {
   }
 
   /** A message received as often as the policy allows is moved when it would be received once more, with its id. */
-  private moveToDeadLetters(message: Message): boolean {
+  #moveToDeadLetters(message: Message): boolean {
     const { redrive } = this.settings;
     if (redrive === undefined || message.receives < redrive.maxReceiveCount) {
       return false;
     }
-    const target = this.findQueue(redrive.deadLetterTargetArn);
+    const target = this.#findQueue(redrive.deadLetterTargetArn);
     if (target === undefined) {
       return false;
     }
     const { id, body, md5, attributes, groupId, traceHeader, senderId, sentAt, firstReceivedAt, receives } = message;
-    this.forget(message);
-    target.enter(
+    this.#forget(message);
+    target.#enter(
       {
         id,
         body,
@@ -507,73 +514,73 @@ export class Queue {
     return true;
   }
 
-  private find(receiptHandle: string): Message | 'malformed' | 'gone' {
+  #find(receiptHandle: string): Message | 'malformed' | 'gone' {
     const receipt = decodeReceipt(receiptHandle);
     if (receipt === undefined || receipt.queue !== this.name) {
       return 'malformed';
     }
-    const message = this.messages.get(receipt.messageId);
+    const message = this.#messages.get(receipt.messageId);
     return message !== undefined && message.receives === receipt.receive ? message : 'gone';
   }
 
-  private drop(message: Message): void {
+  #drop(message: Message): void {
     if (message.place !== undefined) {
-      this.line.remove(message.place);
+      this.#line.remove(message.place);
       message.place = undefined;
     }
-    this.forget(message);
+    this.#forget(message);
   }
 
-  private forget(message: Message): void {
+  #forget(message: Message): void {
     if (message.state === 'in_flight' || message.state === 'held') {
-      this.invisible -= 1;
+      this.#invisible -= 1;
     } else if (message.state === 'delayed') {
-      this.delayed -= 1;
+      this.#delayed -= 1;
     }
     message.state = 'gone';
     if (message.age !== undefined) {
-      this.ages.remove(message.age);
+      this.#ages.remove(message.age);
     }
-    this.messages.delete(message.id);
+    this.#messages.delete(message.id);
   }
 
-  private reappearLater(message: Message): void {
-    this.due.add(message.visibleAt, { message, at: message.visibleAt });
-    this.arm();
+  #reappearLater(message: Message): void {
+    this.#due.add(message.visibleAt, { message, at: message.visibleAt });
+    this.#arm();
   }
 
   /** Shows what is due by now. An entry of the heap that was overtaken by a later change is passed over. */
-  private advance(): void {
-    const now = this.clock.now();
-    for (let entry = this.due.takeDue(now); entry !== undefined; entry = this.due.takeDue(now)) {
+  #advance(): void {
+    const now = this.#clock.now();
+    for (let entry = this.#due.takeDue(now); entry !== undefined; entry = this.#due.takeDue(now)) {
       const { message, at } = entry;
       if (message.visibleAt !== at) {
         continue;
       }
       if (message.state === 'delayed') {
-        this.delayed -= 1;
-        this.show(message);
+        this.#delayed -= 1;
+        this.#show(message);
       } else if (message.state === 'in_flight') {
-        this.invisible -= 1;
-        this.show(message);
+        this.#invisible -= 1;
+        this.#show(message);
       }
     }
-    this.arm();
+    this.#arm();
   }
 
-  private arm(): void {
-    const at = this.due.nextAt;
-    if (at === this.timer?.at) {
+  #arm(): void {
+    const at = this.#due.nextAt;
+    if (at === this.#timer?.at) {
       return;
     }
-    this.timer?.timer.cancel();
-    this.timer = undefined;
-    if (at !== undefined && !this.deleted) {
-      const timer = this.clock.after(Math.max(0, at - this.clock.now()), () => {
-        this.timer = undefined;
-        this.advance();
+    this.#timer?.timer.cancel();
+    this.#timer = undefined;
+    if (at !== undefined && !this.#deleted) {
+      const timer = this.#clock.after(Math.max(0, at - this.#clock.now()), () => {
+        this.#timer = undefined;
+        this.#advance();
       });
-      this.timer = { at, timer };
+      this.#timer = { at, timer };
     }
   }
 }

@@ -6,44 +6,46 @@ import { Queue, type QueueSettings } from './queue';
 
 /** All queues of the account. */
 export class Queues {
-  private readonly byName = new Map<string, Queue>();
+  readonly #clock: RehearsalClock;
+  readonly #frontUrl: () => string;
+  readonly #byName = new Map<string, Queue>();
 
-  constructor(
-    private readonly clock: RehearsalClock,
-    private readonly frontUrl: () => string,
-  ) {}
+  constructor(clock: RehearsalClock, frontUrl: () => string) {
+    this.#clock = clock;
+    this.#frontUrl = frontUrl;
+  }
 
   all(): IterableIterator<Queue> {
-    return this.byName.values();
+    return this.#byName.values();
   }
 
   create(name: string, settings: QueueSettings): Queue {
-    const queue = new Queue(name, settings, this.clock, (arn) => this.byArn(arn));
-    this.byName.set(name, queue);
+    const queue = new Queue(name, settings, this.#clock, (arn) => this.byArn(arn));
+    this.#byName.set(name, queue);
     return queue;
   }
 
   has(name: string): boolean {
-    return this.byName.has(name);
+    return this.#byName.has(name);
   }
 
   delete(name: string): void {
-    this.byName.get(name)?.close();
-    this.byName.delete(name);
+    this.#byName.get(name)?.close();
+    this.#byName.delete(name);
   }
 
   urlOf(queue: Queue): string {
-    return `${this.frontUrl()}/${REHEARSAL_ACCOUNT}/${queue.name}`;
+    return `${this.#frontUrl()}/${REHEARSAL_ACCOUNT}/${queue.name}`;
   }
 
   byArn(arn: string): Queue | undefined {
     const name = queueNameOfArn(arn);
-    return name === undefined ? undefined : this.byName.get(name);
+    return name === undefined ? undefined : this.#byName.get(name);
   }
 
   /** @throws ServiceError QueueDoesNotExist */
   named(name: string): Queue {
-    const queue = this.byName.get(name);
+    const queue = this.#byName.get(name);
     if (queue === undefined) {
       throw new ServiceError('QueueDoesNotExist', 'The specified queue does not exist.');
     }
@@ -61,7 +63,7 @@ export class Queues {
 
   /** Queues whose redrive policy names this one. */
   sourcesOf(deadLetterQueue: Queue): readonly Queue[] {
-    return [...this.byName.values()].filter(
+    return [...this.#byName.values()].filter(
       (queue) => queue.settings.redrive?.deadLetterTargetArn === deadLetterQueue.arn,
     );
   }

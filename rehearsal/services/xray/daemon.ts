@@ -15,7 +15,7 @@ export class XRayDaemon {
   static async start(kept = new Traces()): Promise<XRayDaemon> {
     const socket = createSocket('udp4');
     const daemon = new XRayDaemon(socket, kept);
-    socket.on('message', (datagram) => daemon.take(datagram.toString('utf8')));
+    socket.on('message', (datagram) => daemon.#take(datagram.toString('utf8')));
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject);
       socket.bind(0, '127.0.0.1', () => {
@@ -28,54 +28,56 @@ export class XRayDaemon {
     return daemon;
   }
 
-  private readonly refused: string[] = [];
-  private refusals = 0;
-  private stopped = false;
+  readonly #socket: Socket;
+  readonly #kept: Traces;
+  readonly #refused: string[] = [];
+  #refusals = 0;
+  #stopped = false;
 
-  private constructor(
-    private readonly socket: Socket,
-    private readonly kept: Traces,
-  ) {}
+  private constructor(socket: Socket, kept: Traces) {
+    this.#socket = socket;
+    this.#kept = kept;
+  }
 
   /** `127.0.0.1:PORT`: what goes into `AWS_XRAY_DAEMON_ADDRESS`. */
   get address(): string {
-    return `127.0.0.1:${this.socket.address().port}`;
+    return `127.0.0.1:${this.#socket.address().port}`;
   }
 
   /** Oldest first. */
   traces(): readonly TraceView[] {
-    return this.kept.views();
+    return this.#kept.views();
   }
 
   /** Datagrams that were no segment documents, with the first few and what was wrong with them. */
   malformed(): { readonly count: number; readonly examples: readonly string[] } {
-    return { count: this.refusals, examples: [...this.refused] };
+    return { count: this.#refusals, examples: [...this.#refused] };
   }
 
   async stop(): Promise<void> {
-    if (!this.stopped) {
-      this.stopped = true;
-      await new Promise<void>((resolve) => this.socket.close(() => resolve()));
+    if (!this.#stopped) {
+      this.#stopped = true;
+      await new Promise<void>((resolve) => this.#socket.close(() => resolve()));
     }
   }
 
-  private take(datagram: string): void {
+  #take(datagram: string): void {
     const line = datagram.indexOf('\n');
     const header = headerSchema.safeParse(parse(datagram.slice(0, Math.max(0, line))));
     const issue = header.error?.issues[0];
     const problem =
       issue === undefined
-        ? this.kept.add(datagram.slice(line + 1))
+        ? this.#kept.add(datagram.slice(line + 1))
         : `${issue.path.join('.') || 'datagram'}: ${issue.message}`;
     if (problem !== undefined) {
-      this.refuse(`${problem}: ${datagram.slice(0, 200)}`);
+      this.#refuse(`${problem}: ${datagram.slice(0, 200)}`);
     }
   }
 
-  private refuse(why: string): void {
-    this.refusals += 1;
-    if (this.refused.length < 10) {
-      this.refused.push(why);
+  #refuse(why: string): void {
+    this.#refusals += 1;
+    if (this.#refused.length < 10) {
+      this.#refused.push(why);
     }
   }
 }

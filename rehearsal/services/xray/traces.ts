@@ -33,11 +33,11 @@ export interface TraceView {
 
 /** The segment documents that came in, whichever way. They are kept and passed on to nobody; nothing is sampled away. */
 export class Traces {
-  private readonly byTrace = new Map<string, SegmentDocument[]>();
+  readonly #byTrace = new Map<string, SegmentDocument[]>();
 
   /** Oldest first. */
   views(): readonly TraceView[] {
-    return [...this.byTrace].map(([id, documents]) => ({ id, documents: [...documents] }));
+    return [...this.#byTrace].map(([id, documents]) => ({ id, documents: [...documents] }));
   }
 
   /** @returns what is wrong with the document, if anything: then it is not kept */
@@ -48,14 +48,14 @@ export class Traces {
       return `${issue?.path.join('.') || 'document'}: ${issue?.message ?? 'not valid'}`;
     }
     const { trace_id: trace } = document.data;
-    const documents = this.byTrace.get(trace) ?? [];
+    const documents = this.#byTrace.get(trace) ?? [];
     if (documents.length < MAX_DOCUMENTS) {
       documents.push(document.data);
     }
-    this.byTrace.set(trace, documents);
-    const [oldest] = this.byTrace.keys();
-    if (this.byTrace.size > MAX_TRACES && oldest !== undefined) {
-      this.byTrace.delete(oldest);
+    this.#byTrace.set(trace, documents);
+    const [oldest] = this.#byTrace.keys();
+    if (this.#byTrace.size > MAX_TRACES && oldest !== undefined) {
+      this.#byTrace.delete(oldest);
     }
     return undefined;
   }
