@@ -1,7 +1,7 @@
 /**
  * Performance, as ratios against named peers measured in the same run: `npm run bench`, `npm run bench -- --json FILE`.
  */
-import '../bin/commands/quiet-sdk';
+import './quiet-sdk';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { callsPerTask } from './calls-per-task';

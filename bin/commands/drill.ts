@@ -1,12 +1,7 @@
 import { Command } from 'commander';
-import { DRILLS } from '../../rehearsal/catalog';
-import { packageRoot } from '../../rehearsal/catalog/package-root';
-import { withTasks } from '../../rehearsal/drill';
-import { EXIT_CODE_HELP, ExitCode } from './exit-codes';
-import { numberBetween } from './parse-number';
-import { runAndReport, TERMINAL, type Terminal } from './run-and-report';
+import { EXIT_CODE_HELP, integerBetween, numberBetween, TERMINAL, type Terminal } from './command-line';
 
-interface Options {
+export interface DrillCommandOptions {
   readonly list?: boolean;
   readonly seed?: number;
   readonly speed?: number;
@@ -16,73 +11,50 @@ interface Options {
 }
 
 const HELP = `
+What it does:
+  A drill is a scenario with an app of this repository: it shows that the library keeps a promise. A drill runs as
+  \`rehearse\` does, ends with the same report, and checks the same invariants.
+
 What it does not do:
-  It does not rehearse your app: the drills prove the library, with apps of this repository. For yours use \`rehearse\`.
+  It does not rehearse your app: use \`rehearse\` for that.
 
 Examples:
   $ npm run drill -- --list
+  $ npm run drill -- --list --json -
   $ npm run drill -- gate-cost
   $ npm run drill -- default --seed 7 --json report.json
   $ npm run drill -- chaos --seed 3 --tasks 5000
 
 ${EXIT_CODE_HELP}`;
 
-/** `drill`: runs one of the drills that the repository keeps. */
+/** `drill`: runs one of the repository's drills. */
 export function drillCommand(terminal: Terminal = TERMINAL): Command {
   return new Command('drill')
-    .summary('run one of the drills that the repository keeps')
-    .description('Runs one of the drills that the repository keeps. Works in a clone of the repository.')
+    .summary("run one of the repository's drills")
+    .description("Runs one of the repository's drills. Works in a clone of the repository only.")
     .argument('[name]', 'name of the drill')
     .option('--list', 'list the drills')
     .option(
       '--seed <number>',
-      "seed of traffic and model provider (default: the drill's)",
-      numberBetween(0, 2 ** 53 - 1, true),
+      'seed of the traffic and the model provider (default: as in the drill)',
+      integerBetween(0, Number.MAX_SAFE_INTEGER),
     )
-    .option('--speed <number>', "cloud seconds per real second, 1 to 600 (default: the drill's)", numberBetween(1, 600))
+    .option(
+      '--speed <number>',
+      'cloud seconds per real second, 1 to 600 (default: as in the drill)',
+      numberBetween(1, 600),
+    )
     .option(
       '--tasks <number>',
-      "tasks to send at least, for a drill that has traffic (default: the drill's)",
-      numberBetween(1, 1_000_000, true),
+      'minimum number of tasks to send, if the drill has traffic (default: as in the drill)',
+      integerBetween(1, 1_000_000),
     )
-    .option('--json <file>', 'where to write the report, - for standard output')
-    .option('--keep <folder>', 'leave assemblies, events, tables and report there for inspection')
+    .option('--json <file>', 'file to write the report (or the list) to, - for standard output')
+    .option('--keep <folder>', 'folder to keep assemblies, events, logs, tables and report in, for inspection')
     .addHelpText('after', HELP)
-    .action(async (name: string | undefined, options: Options) => {
-      process.exitCode = await drill(name, options, terminal);
+    .action(async (name: string | undefined, options: DrillCommandOptions) => {
+      // Loaded by the action only: see createProgram().
+      const { runDrillCommand } = require('./run-drill') as typeof import('./run-drill');
+      process.exitCode = await runDrillCommand(name, options, terminal);
     });
-}
-
-async function drill(name: string | undefined, options: Options, terminal: Terminal): Promise<number> {
-  if (options.list) {
-    const width = Math.max(...DRILLS.map((candidate) => candidate.name.length));
-    for (const candidate of DRILLS) {
-      terminal.out(`${candidate.name.padEnd(width)}  ${candidate.shows}`);
-    }
-    return ExitCode.PASSED;
-  }
-  const found = DRILLS.find((candidate) => candidate.name === name);
-  if (found === undefined) {
-    const given = name === undefined ? 'no drill is named' : `there is no drill "${name}"`;
-    terminal.err(
-      `${given}: expected one of ${DRILLS.map((candidate) => candidate.name).join(', ')} (--list says what they show)`,
-    );
-    return ExitCode.USAGE;
-  }
-  const scenario = await found.scenario();
-  if (options.tasks !== undefined && scenario.traffic === undefined) {
-    terminal.err(`--tasks: drill ${found.name} has no traffic: leave --tasks out`);
-    return ExitCode.USAGE;
-  }
-  return await runAndReport(
-    {
-      scenario: withTasks(scenario, options.tasks),
-      directory: packageRoot(),
-      seed: options.seed,
-      speed: options.speed,
-      json: options.json,
-      keep: options.keep,
-    },
-    terminal,
-  );
 }

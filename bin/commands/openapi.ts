@@ -1,37 +1,38 @@
 import { writeFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { agentOpenApiDocument } from '../../lib/contract/agent-openapi';
-import { openApiDocument } from '../../lib/contract/openapi';
-import { ExitCode } from './exit-codes';
-import { TERMINAL, type Terminal } from './run-and-report';
+import { ExitCode, TERMINAL, type Terminal } from './command-line';
 
-const EXAMPLES = `
+const HELP = `
 Examples:
   $ npx cdk-agent-lanes openapi --out openapi.json
   $ npx cdk-agent-lanes openapi | jq '.paths | keys'
-  $ npx cdk-agent-lanes openapi --of agent-protocol --out agent-protocol.json`;
+  $ npx cdk-agent-lanes openapi --of agent-protocol --out agent-protocol.json
 
-/** What there are documents of. */
-const DOCUMENTS = { 'http-api': openApiDocument, 'agent-protocol': agentOpenApiDocument } as const;
+Exit codes:
+  0  printed, or written to the file
+  2  the command line is wrong
+  3  the file could not be written`;
+
+const DOCUMENT_NAMES = ['http-api', 'agent-protocol'] as const;
 
 /**
  * `openapi`: prints the OpenAPI document of the HTTP API, or of the protocol that agents in containers speak.
  *
- * @param version of the package: the document's
+ * @param version of the package: also the version of the document
  */
 export function openApiCommand(version: string, terminal: Terminal = TERMINAL): Command {
   return new Command('openapi')
-    .summary('print the OpenAPI 3.1 document of the HTTP API, or of agents in containers')
+    .summary('print the OpenAPI 3.1 document of the HTTP API, or of the agent protocol')
     .description(
-      "Prints the OpenAPI 3.1 document of an agent's HTTP API, to make clients from. It is the same for every agent: " +
-        'the input of a task is any JSON here, and the address is filled in where it is used. Or that of the protocol ' +
-        'between an agent in a container of its own and the worker beside it.',
+      "Prints the OpenAPI 3.1 document of an agent's HTTP API, from which clients can be generated. The document is the " +
+        'same for every agent: it accepts any JSON as the input of a task, and the client fills in the address. ' +
+        'With --of agent-protocol: the protocol between a worker and an agent in its own container.',
     )
-    .addOption(new Option('--of <what>', 'which document').choices(Object.keys(DOCUMENTS)).default('http-api' as const))
-    .option('--out <file>', 'where to write it, - for standard output', '-')
-    .addHelpText('after', EXAMPLES)
-    .action(({ of, out }: { of: keyof typeof DOCUMENTS; out: string }) => {
-      const text = JSON.stringify(DOCUMENTS[of](version), null, 2);
+    .addOption(new Option('--of <document>', 'document to print').choices(DOCUMENT_NAMES).default('http-api' as const))
+    .option('--out <file>', 'file to write, - for standard output', '-')
+    .addHelpText('after', HELP)
+    .action(({ of, out }: { of: (typeof DOCUMENT_NAMES)[number]; out: string }) => {
+      const text = JSON.stringify(documentOf(of, version), null, 2);
       if (out === '-') {
         terminal.out(text);
         return;
@@ -40,7 +41,22 @@ export function openApiCommand(version: string, terminal: Terminal = TERMINAL): 
         writeFileSync(out, `${text}\n`);
       } catch (error) {
         terminal.err(`could not write ${out}: ${error instanceof Error ? error.message : error}`);
-        process.exitCode = ExitCode.COULD_NOT_RUN;
+        process.exitCode = ExitCode.FAILED;
       }
     });
+}
+
+/** Loaded by the action only: see createProgram(). */
+function documentOf(name: (typeof DOCUMENT_NAMES)[number], version: string): unknown {
+  switch (name) {
+    case 'http-api': {
+      const { openApiDocument } = require('../../lib/contract/openapi') as typeof import('../../lib/contract/openapi');
+      return openApiDocument(version);
+    }
+    case 'agent-protocol': {
+      const { agentOpenApiDocument } =
+        require('../../lib/contract/agent-openapi') as typeof import('../../lib/contract/agent-openapi');
+      return agentOpenApiDocument(version);
+    }
+  }
 }

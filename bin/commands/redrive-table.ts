@@ -1,7 +1,7 @@
 import type { DeadEntry } from '../../lambda/functions/redrive/protocol';
 import type { Style } from '../../rehearsal/drill/report/style';
 
-const MAX_CELL = 60;
+const MAX_CELL_LENGTH = 60;
 
 const COLUMNS: readonly (readonly [string, (entry: DeadEntry) => string])[] = [
   ['task', ({ task, message }) => task ?? `message ${message}`],
@@ -10,27 +10,27 @@ const COLUMNS: readonly (readonly [string, (entry: DeadEntry) => string])[] = [
   ['user', ({ user }) => user ?? '–'],
   ['status', ({ status }) => status ?? 'no record'],
   ['release', ({ release }) => release ?? '–'],
-  ['tries', ({ attempts }) => (attempts === undefined ? '–' : String(attempts))],
+  ['attempts', ({ attempts }) => (attempts === undefined ? '–' : String(attempts))],
   ['ended', ({ finishedAt }) => finishedAt?.slice(0, 19).concat('Z') ?? '–'],
   ['error', ({ error }) => (error === undefined ? '–' : `${error.code}: ${error.message}`)],
-  ['', fateInWords],
+  ['', describeFate],
 ];
 
-function fateInWords({ fate, done, problem, sentTo }: DeadEntry): string {
+function describeFate({ fate, done, problem, sentTo }: DeadEntry): string {
   if (problem !== undefined) {
-    return 'NOT DONE';
+    return 'FAILED';
   }
   switch (fate) {
     case 'redrive':
-      return done ? `sent back to ${sentTo}` : 'can be sent back';
+      return done ? `redriven to ${sentTo}` : 'can be redriven';
     case 'remove':
-      return done ? 'message removed' : 'only its message is left';
+      return done ? 'obsolete message removed' : 'obsolete message';
     case 'leave':
-      return 'is left';
+      return 'unreadable, left in the queue';
   }
 }
 
-/** What was found, for people: a row each, and beneath it why something is not sent back. */
+/** A table for people: one row per entry, followed by the reason if the task is not redriven. */
 export function renderEntries(entries: readonly DeadEntry[], style: Style): readonly string[] {
   if (entries.length === 0) {
     return [];
@@ -45,18 +45,18 @@ export function renderEntries(entries: readonly DeadEntry[], style: Style): read
       .join('  ')
       .trimEnd();
   return [
-    style.strong(line(COLUMNS.map(([title]) => title))),
+    style.bold(line(COLUMNS.map(([title]) => title))),
     ...entries.flatMap((entry, index) => {
       const row = line(rows[index] ?? []);
       const why = entry.problem ?? entry.reason;
-      const colored = entry.problem !== undefined ? style.bad(row) : entry.done ? style.good(row) : row;
+      const colored = entry.problem !== undefined ? style.failure(row) : entry.done ? style.success(row) : row;
       return why === undefined ? [colored] : [colored, style.dim(`  ${printable(why, 300)}`)];
     }),
   ];
 }
 
-/** Users and errors hold whatever callers and agents wrote: it must not steer the terminal, nor tear the table. */
-function printable(text: string, longest = MAX_CELL): string {
+/** Callers and agents choose users and errors: control characters must not reach the terminal, nor line breaks the table. */
+function printable(text: string, maxLength = MAX_CELL_LENGTH): string {
   const clean = [...text.replaceAll(/\p{C}|\s/gu, ' ')];
-  return clean.length > longest ? `${clean.slice(0, longest - 1).join('')}…` : clean.join('');
+  return clean.length > maxLength ? `${clean.slice(0, maxLength - 1).join('')}…` : clean.join('');
 }

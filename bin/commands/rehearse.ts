@@ -1,16 +1,11 @@
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { Command } from 'commander';
-import { BUILT_IN, HOW_TO_GO_ON, loadScenario, ScenarioError } from '../../rehearsal/drill';
-import { EXIT_CODE_HELP, ExitCode } from './exit-codes';
-import { numberBetween } from './parse-number';
-import { runAndReport, TERMINAL, type Terminal } from './run-and-report';
+import { EXIT_CODE_HELP, integerBetween, numberBetween, TERMINAL, type Terminal } from './command-line';
 
-/** Scenario that is used when none is given and this file is there. */
-const DEFAULT_SCENARIO = 'rehearsal.json';
-const DEFAULT_REPORT = 'rehearsal-report.json';
+/** Scenario to run when --scenario is absent and this file exists. */
+export const DEFAULT_SCENARIO = 'rehearsal.json';
+export const DEFAULT_REPORT = 'rehearsal-report.json';
 
-interface Options {
+export interface RehearseCommandOptions {
   readonly app?: string;
   readonly scenario?: string;
   readonly speed?: number;
@@ -21,19 +16,20 @@ interface Options {
 
 const HELP = `
 What it does:
-  Synthesizes the app as \`cdk synth\` does, brings the template up in a local cloud on this machine (no AWS account, no
-  Docker, no network beyond 127.0.0.1), sends it real tasks over HTTP, deploys the releases of the scenario one after the
-  other under that load, and holds the run to its invariants: no task lost, none with two results, no user shown two
-  releases, bad releases taken back by their gates, good ones promoted, no permission missing, nothing left behind.
+  1. Synthesizes the app as \`cdk synth\` does.
+  2. Creates the stack in a local cloud on this machine: no AWS account, no Docker, no network except 127.0.0.1.
+  3. Sends real tasks over HTTP, and deploys the releases of the scenario one after the other under this load.
+  4. Checks the invariants: no task is lost, none has two results, no user sees two releases, gates roll bad releases
+     back, good releases are promoted, no permission is missing, and the destroyed stack leaves no resource behind.
 
 What it does not do:
-  It deploys nothing and asks no account anything. It is a reading of AWS, not AWS: docs/rehearsal.md says what it does
-  not imitate. A template with resources that it does not know is refused by name before anything is started. The CDK's
-  own validation of templates is left to \`cdk synth\`.
+  It deploys nothing and calls no AWS account. It models AWS and is not AWS: docs/rehearsal.md lists what it does not
+  model. It rejects a template with unsupported resources by name, before it starts anything. It does not validate
+  templates as the CDK does: \`cdk synth\` does.
 
 The scenario:
-  --scenario FILE, else ${DEFAULT_SCENARIO} in the current folder, else: deploy the app as it is, send a probe through it,
-  destroy it. \`cdk-agent-lanes schema\` prints the JSON schema of scenarios.
+  --scenario FILE, otherwise ${DEFAULT_SCENARIO} in the current folder. Without either, it deploys the app unchanged, sends one
+  probe task and destroys the stack. \`cdk-agent-lanes schema\` prints the JSON schema of scenarios.
 
 Examples:
   $ npx cdk-agent-lanes rehearse
@@ -42,59 +38,32 @@ Examples:
 
 ${EXIT_CODE_HELP}`;
 
-/** `rehearse`: brings an app up in the local cloud and rolls releases out in it. */
+/** `rehearse`: deploys an app to the local cloud and rolls releases out in it. */
 export function rehearseCommand(terminal: Terminal = TERMINAL): Command {
   return new Command('rehearse')
-    .summary('bring the app up in a local cloud and roll releases out in it, under load')
-    .description('Brings the app up in a local cloud and rolls the releases of a scenario out in it, under load.')
+    .summary('deploy the app to a local cloud and roll releases out in it, under load')
+    .description('Deploys the app to a local cloud and rolls the releases of a scenario out in it, under load.')
     .option(
       '--app <command>',
-      'command that synthesizes the app, or a finished cloud assembly (default: "app" in cdk.json)',
+      'command that synthesizes the app, or the folder of a cloud assembly (default: "app" in cdk.json)',
     )
-    .option('--scenario <file>', `scenario to run (default: ${DEFAULT_SCENARIO} if it is there)`)
+    .option('--scenario <file>', `scenario to run (default: ${DEFAULT_SCENARIO}, if that file exists)`)
     .option(
       '--speed <number>',
-      "cloud seconds per real second, 1 to 600 (default: the scenario's)",
+      'cloud seconds per real second, 1 to 600 (default: as in the scenario)',
       numberBetween(1, 600),
     )
     .option(
       '--seed <number>',
-      "seed of traffic and model provider (default: the scenario's)",
-      numberBetween(0, 2 ** 53 - 1, true),
+      'seed of the traffic and the model provider (default: as in the scenario)',
+      integerBetween(0, Number.MAX_SAFE_INTEGER),
     )
-    .option('--json <file>', `where to write the report, - for standard output (default: ${DEFAULT_REPORT})`)
-    .option('--keep <folder>', 'leave assemblies, events, tables and report there for inspection')
+    .option('--json <file>', `file to write the report to, - for standard output (default: ${DEFAULT_REPORT})`)
+    .option('--keep <folder>', 'folder to keep assemblies, events, logs, tables and report in, for inspection')
     .addHelpText('after', HELP)
-    .action(async (options: Options) => {
-      process.exitCode = await rehearse(options, terminal);
+    .action(async (options: RehearseCommandOptions) => {
+      // Loaded by the action only: see createProgram().
+      const { runRehearseCommand } = require('./run-rehearse') as typeof import('./run-rehearse');
+      process.exitCode = await runRehearseCommand(options, terminal);
     });
-}
-
-async function rehearse(options: Options, terminal: Terminal): Promise<number> {
-  const directory = process.cwd();
-  const given = options.scenario ?? (existsSync(join(directory, DEFAULT_SCENARIO)) ? DEFAULT_SCENARIO : undefined);
-  try {
-    const scenario = given === undefined ? BUILT_IN : await loadScenario(resolve(directory, given));
-    const say = options.json === '-' ? terminal.err : terminal.out;
-    say(given === undefined ? `no ${DEFAULT_SCENARIO} here: ${BUILT_IN.name}` : `scenario ${given}`);
-    return await runAndReport(
-      {
-        scenario,
-        directory,
-        json: options.json === '-' ? '-' : resolve(directory, options.json ?? DEFAULT_REPORT),
-        ...(given === undefined ? { probe: true, epilogue: HOW_TO_GO_ON } : {}),
-        app: options.app,
-        speed: options.speed,
-        seed: options.seed,
-        keep: options.keep,
-      },
-      terminal,
-    );
-  } catch (error) {
-    if (error instanceof ScenarioError) {
-      terminal.err(error.message);
-      return ExitCode.USAGE;
-    }
-    throw error;
-  }
 }

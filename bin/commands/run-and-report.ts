@@ -9,59 +9,46 @@ import {
   ScenarioError,
   styleFor,
 } from '../../rehearsal/drill';
-import { ExitCode } from './exit-codes';
+import { ExitCode, TERMINAL, type Terminal } from './command-line';
 
-/** Where a command writes: swapped in tests. */
-export interface Terminal {
-  readonly out: (line: string) => void;
-  readonly err: (line: string) => void;
-  readonly isTTY: boolean;
-}
-
-export const TERMINAL: Terminal = {
-  out: (line) => process.stdout.write(`${line}\n`),
-  err: (line) => process.stderr.write(`${line}\n`),
-  isTTY: process.stdout.isTTY === true,
-};
-
-export interface RunOptions extends Omit<DrillOptions, 'signal' | 'progress'> {
-  /** File of the JSON report; `-` is standard output, and then all else goes to standard error. */
+export interface RunAndReportOptions extends Omit<DrillOptions, 'signal' | 'progress'> {
+  /** File of the JSON report. `-` is standard output; all other lines then go to standard error. */
   readonly json?: string;
   /** Printed after the table. */
   readonly epilogue?: string;
 }
 
 /** Runs a scenario, prints progress and table, writes the report. @returns the exit code */
-export async function runAndReport(options: RunOptions, terminal: Terminal = TERMINAL): Promise<number> {
+export async function runAndReport(options: RunAndReportOptions, terminal: Terminal = TERMINAL): Promise<number> {
   const { json, epilogue, ...drill } = options;
-  const say = json === '-' ? terminal.err : terminal.out;
+  const print = json === '-' ? terminal.err : terminal.out;
   const style = styleFor({ isTTY: json === '-' ? process.stderr.isTTY === true : terminal.isTTY });
   const interrupt = new AbortController();
   const onSignal = () => {
     if (interrupt.signal.aborted) {
-      process.exit(ExitCode.INTERRUPTED); // Asked twice: children end with the process.
+      process.exit(ExitCode.INTERRUPTED); // At the second signal. Child processes end with this one.
     }
-    say('interrupted: ending what was started');
+    print('interrupted: stopping everything that this run has started');
     interrupt.abort(new Error('interrupted'));
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   try {
-    const report = await runDrill({ ...drill, signal: interrupt.signal, progress: new LineProgress(say, style) });
-    say('');
-    say(renderReport(report, style));
-    writeReport(json, report, terminal, say);
+    const report = await runDrill({ ...drill, signal: interrupt.signal, progress: new LineProgress(print, style) });
+    print('');
+    print(renderReport(report, style));
+    writeReport(json, report, terminal, print);
     if (epilogue !== undefined) {
-      say('');
-      say(epilogue);
+      print('');
+      print(epilogue);
     }
     return report.passed ? ExitCode.PASSED : ExitCode.BROKEN;
   } catch (error) {
     if (interrupt.signal.aborted) {
       return ExitCode.INTERRUPTED;
     }
-    terminal.err(`${style.bad('could not run')}: ${explain(error)}`);
-    return error instanceof ScenarioError ? ExitCode.USAGE : ExitCode.COULD_NOT_RUN;
+    terminal.err(`${style.failure('could not run')}: ${explain(error)}`);
+    return error instanceof ScenarioError ? ExitCode.USAGE : ExitCode.FAILED;
   } finally {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
@@ -72,18 +59,18 @@ function writeReport(
   file: string | undefined,
   report: DrillReport,
   terminal: Terminal,
-  say: (line: string) => void,
+  print: (line: string) => void,
 ): void {
   const text = JSON.stringify(report, null, 2);
   if (file === '-') {
     terminal.out(text);
   } else if (file !== undefined) {
     writeFileSync(file, `${text}\n`);
-    say(`report      ${relative(process.cwd(), file)}`);
+    print(`report      ${relative(process.cwd(), file)}`);
   }
 }
 
-/** An error that was foreseen explains itself; of any other the place is needed. */
+/** The message of an expected error is enough; an unexpected error needs its stack. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) {
     return String(error);

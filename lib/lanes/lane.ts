@@ -134,7 +134,7 @@ export class Lane extends Construct implements ILaneQueues {
       alarmDescription:
         `Agent '${props.agentName}', ${props.laneName} lane: tasks failed at their last attempt and lie in the ` +
         'dead-letter queue. What to do: "npx cdk-agent-lanes redrive" lists them with their errors; mend the cause, then ' +
-        'send them back with "npx cdk-agent-lanes redrive --send-back".',
+        'redrive them with "npx cdk-agent-lanes redrive --execute".',
     });
     if (props.alarmAction !== undefined) {
       this.deadLetterAlarm.addAlarmAction(props.alarmAction);

@@ -102,7 +102,7 @@ async function runIn(workspace: string, options: DrillOptions): Promise<DrillRep
     output: join(workspace, 'assemblies'),
     signal: AbortSignal.any([signal, ended.signal]),
   });
-  progress.say('', `${scenario.name}: ${scenario.releases.map(({ name }) => name).join(', ')}`);
+  progress.log('', `${scenario.name}: ${scenario.releases.map(({ name }) => name).join(', ')}`);
   // Asked for the time only by requests, and these come when there is a cloud.
   let now = () => 0;
   const keys = scenario.rotation === undefined ? undefined : new RotatedKeys(scenario.rotation, () => now());
@@ -297,8 +297,8 @@ class DrillRun {
     } else {
       history = await this.deploy(release, assembly, next);
     }
-    const tone = history.verdict === history.expected ? 'good' : 'bad';
-    this.progress.say(release.name, `${history.verdict.replace('_', ' ')}: ${history.reason}`, tone);
+    const tone = history.verdict === history.expected ? 'success' : 'failure';
+    this.progress.log(release.name, `${history.verdict.replace('_', ' ')}: ${history.reason}`, tone);
     const share = release.traffic?.minShare ?? 1 / this.scenario.releases.length;
     await this.workload?.sendShare(release, tasksBefore, share, next === undefined);
     this.releases.push({ ...history, candidateBacklog: await this.candidateBacklog() });
@@ -320,7 +320,7 @@ class DrillRun {
     const known = new Set(cloud.deployments().map(({ id }) => id));
     const startedAt = cloud.clock.now();
     watcher.begin(release.name, first ? [] : gatesOf(cloud.resources(stackName)));
-    this.progress.say(release.name, `deploying release ${stack.releases[0]}`);
+    this.progress.log(release.name, `deploying release ${stack.releases[0]}`);
     const deploying = cloud.deploy(assembly, stackName);
     if (next !== undefined) {
       this.synthesize(next).catch(() => undefined); // Awaited when it is its turn.
@@ -372,7 +372,7 @@ class DrillRun {
     const secrets = resources.filter(({ type }) => type === 'AWS::SecretsManager::Secret');
     const unmatched = await fillSecrets(this.access, scenario.secrets ?? [], secrets);
     if (unmatched.length > 0 && secrets.length > 0) {
-      progress.say('', `no secret of the stack is named like ${unmatched.join(', ')}`, 'bad');
+      progress.log('', `no secret of the stack is named like ${unmatched.join(', ')}`, 'failure');
     }
     if (scenario.rotation !== undefined && this.keys !== undefined) {
       const { access, keys } = this;
@@ -386,12 +386,12 @@ class DrillRun {
       if (kind === 'failed') {
         throw new DrillError(`the probe did not come through: ${reason}`);
       }
-      progress.say(
+      progress.log(
         '',
         kind === 'passed'
           ? reason
           : `a probe came through to the agent, which could not use the scripted answer "ok": ${reason}`,
-        kind === 'passed' ? 'good' : 'plain',
+        kind === 'passed' ? 'success' : 'plain',
       );
     }
     const { traffic } = scenario;
@@ -429,7 +429,7 @@ class DrillRun {
         isHeartbeat,
         isSpared: bringsProbe,
       });
-      progress.say('', `from now on things go wrong, by the plan of seed ${this.seed}`);
+      progress.log('', `from now on things go wrong, by the plan of seed ${this.seed}`);
     }
   }
 
@@ -467,7 +467,7 @@ class DrillRun {
       tasks = await liveTasks(cloud, agent);
     }
     if (tasks.length > 0) {
-      this.progress.say('', `traffic ended: ${tasks.length} tasks, ${tasks.filter(isFinal).length} final`);
+      this.progress.log('', `traffic ended: ${tasks.length} tasks, ${tasks.filter(isFinal).length} final`);
     }
     return tasks;
   }
@@ -477,7 +477,7 @@ class DrillRun {
       // The first deployment was refused, and CloudFormation has taken everything back itself.
       return { completed: true, failures: [], leftovers: [], retained: [] };
     }
-    this.progress.say('', 'destroying the stack');
+    this.progress.log('', 'destroying the stack');
     return await abortable(destroyStack(this.cloud, this.stackName), this.signal);
   }
 

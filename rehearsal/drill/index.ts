@@ -1,10 +1,10 @@
 export { type DrillOptions, runDrill } from './drill';
-export { LineProgress, type Progress, SILENT } from './report/progress';
+export { LineProgress, type Progress } from './report/progress';
 export type { DrillReport, ReleaseReport } from './report/report';
 export { styleFor } from './report/style';
 export { renderReport } from './report/table';
 export { DrillError } from './scenario/agent-stack';
-export { BUILT_IN, HOW_TO_GO_ON } from './scenario/built-in';
+export { BUILT_IN_SCENARIO, NEXT_STEPS } from './scenario/built-in';
 export { loadScenario, ScenarioError } from './scenario/load-scenario';
 export { type Scenario, type ScenarioRelease, scenarioJsonSchema, withTasks } from './scenario/scenario';
 export { SynthesisError } from './scenario/synthesizer';

@@ -24,7 +24,7 @@ function isAlive(pid: number): boolean {
 }
 
 test(
-  'a run that is interrupted ends with everything that it started',
+  'an interrupted run stops every process that it has started',
   async () => {
     const run = spawn(process.execPath, ['--import', 'tsx', 'bin/cdk-agent-lanes.ts', 'drill', 'two-in-a-row'], {
       cwd: packageRoot(),
@@ -37,7 +37,7 @@ test(
       for (const stream of [run.stdout, run.stderr]) {
         stream.setEncoding('utf8').on('data', (text: string) => {
           output += text;
-          // In the midst of a rollout: functions run, and CloudFormation waits for CodeDeploy.
+          // During a rollout functions run, and CloudFormation waits for CodeDeploy.
           if (output.includes('shift: 50 %')) {
             resolve();
           }
@@ -49,13 +49,13 @@ test(
     expect(children.length).toBeGreaterThan(0);
     run.kill('SIGINT');
     expect(await exited).toBe(130);
-    // A process that was killed is gone only when a busy system has got round to it.
+    // A killed process disappears with a delay on a busy machine.
     const deadline = Date.now() + GRACE_MS;
     while (children.some(isAlive) && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     expect(children.filter(isAlive)).toEqual([]);
-    expect(output).toContain('interrupted: ending what was started');
+    expect(output).toContain('interrupted: stopping everything that this run has started');
   },
   TIMEOUT_MS,
 );

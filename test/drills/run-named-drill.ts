@@ -1,6 +1,6 @@
 import { DRILLS } from '../../rehearsal/catalog';
 import { packageRoot } from '../../rehearsal/catalog/package-root';
-import { type DrillReport, runDrill, SILENT, withTasks } from '../../rehearsal/drill';
+import { type DrillReport, runDrill, withTasks } from '../../rehearsal/drill';
 
 /** Longest that a drill may take in a test, in milliseconds: a busy machine needs several times what a calm one does. */
 export const DRILL_TIMEOUT_MS = 240_000;
@@ -37,7 +37,7 @@ export async function runNamedDrill(
     seed,
     directory: packageRoot(),
     signal: new AbortController().signal,
-    progress: SILENT,
+    progress: { log: () => undefined },
   });
   expect(report.invariants.filter((invariant) => !invariant.held)).toEqual([]);
   expect(report.passed).toBe(true);

@@ -73,7 +73,7 @@ export const redriveAnswerSchema = z.strictObject({
     read: z.number(),
     /** Further messages of tasks that were read already. */
     duplicates: z.number(),
-    sentBack: z.number(),
+    redriven: z.number(),
     removed: z.number(),
     failed: z.number(),
     /** Messages that somebody else holds, or an earlier call: they can be read a few minutes later. */

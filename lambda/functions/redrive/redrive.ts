@@ -185,9 +185,9 @@ export class Redrive {
       if (entry.fate === 'leave') {
         return entry;
       }
-      const sentTo = entry.fate === 'redrive' && task !== undefined ? await this.sendBack(task, state) : undefined;
+      const sentTo = entry.fate === 'redrive' && task !== undefined ? await this.redriveTask(task, state) : undefined;
       if (entry.fate === 'redrive' && sentTo === undefined) {
-        logger.warn('a task changed while it was sent back', line);
+        logger.warn('a task changed while it was redriven', line);
         return { ...entry, problem: 'the task changed meanwhile: ask again' };
       }
       await letters.delete(letter);
@@ -200,7 +200,7 @@ export class Redrive {
   }
 
   /** @returns the lane that the task was sent to; undefined if it has ended otherwise meanwhile */
-  private async sendBack(read: TaskRecord, state: RoutingState | undefined): Promise<LaneName | undefined> {
+  private async redriveTask(read: TaskRecord, state: RoutingState | undefined): Promise<LaneName | undefined> {
     const { agent, clock, queues, records, tasks } = this.props;
     let task = read;
     if (task.status === 'failed') {
@@ -256,7 +256,7 @@ export class Redrive {
     return this.entries.filter(fits).length;
   }
 
-  private get sentBack(): number {
+  private get redriven(): number {
     return this.count(({ done, fate }) => done && fate === 'redrive');
   }
 
@@ -272,8 +272,8 @@ export class Redrive {
   private async audit(): Promise<void> {
     const { audit, clock, requestId } = this.props;
     const { by, filter } = this.request;
-    const { sentBack, removed, failed, duplicatesRemoved } = this;
-    if (sentBack + removed + duplicatesRemoved === 0) {
+    const { redriven, removed, failed, duplicatesRemoved } = this;
+    if (redriven + removed + duplicatesRemoved === 0) {
       return;
     }
     await audit.append({
@@ -281,9 +281,9 @@ export class Redrive {
       id: requestId,
       action: 'task_redriven',
       actor: `${by ?? 'somebody'}, by invocation ${requestId} of the redrive function`,
-      reason: `${sentBack} tasks sent back from the dead-letter queues, messages of ${removed} others removed`,
+      reason: `${redriven} tasks redriven from the dead-letter queues, ${removed} obsolete messages removed`,
       details: {
-        sentBack,
+        redriven,
         removed,
         failed,
         filter: JSON.parse(JSON.stringify(filter)),
@@ -295,8 +295,8 @@ export class Redrive {
     const hidden = await Promise.all(
       lanesOf(this.request.filter, LANES).map((lane) => this.props.letters.hidden(lane)),
     );
-    const { entries, read, duplicates, sentBack, removed, failed } = this;
-    const totals = { read, duplicates, sentBack, removed, failed, hidden: hidden.reduce((sum, one) => sum + one, 0) };
+    const { entries, read, duplicates, redriven, removed, failed } = this;
+    const totals = { read, duplicates, redriven, removed, failed, hidden: hidden.reduce((sum, one) => sum + one, 0) };
     this.props.logger.info('dead-letter queues read', { action: this.request.action, ...totals, more });
     return { entries, totals, more };
   }

@@ -53,9 +53,9 @@ export class CloudWatcher {
       case 'stack':
         // A failed shift has been told by its gate or its hook.
         if (event.status.endsWith('_FAILED') && event.type !== 'AWS::Lambda::Alias') {
-          this.progress.say(this.subject, `${event.path}: ${event.status}: ${event.reason ?? ''}`, 'bad');
+          this.progress.log(this.subject, `${event.path}: ${event.status}: ${event.reason ?? ''}`, 'failure');
         } else if (event.status.includes('ROLLBACK_IN_PROGRESS')) {
-          this.progress.say(this.subject, 'CloudFormation puts everything back', 'bad');
+          this.progress.log(this.subject, 'CloudFormation puts everything back', 'failure');
         }
         break;
       case 'progress':
@@ -70,17 +70,17 @@ export class CloudWatcher {
         // Failures are told with their reason when the deployment has ended.
         if (/^(Before|After)AllowTraffic: Succeeded/.test(event.message)) {
           const hook = event.message.startsWith('Before') ? 'preflight: the release answers' : 'evidence: seen at work';
-          this.progress.say(this.subject, hook, 'good');
+          this.progress.log(this.subject, hook, 'success');
         }
         break;
       case 'shift':
-        this.progress.say(
+        this.progress.log(
           this.subject,
           `shift: ${Math.round((event.weight ?? 0) * 100)} % of the users to the candidate`,
         );
         break;
       case 'rollback':
-        this.progress.say(this.subject, 'CodeDeploy takes all users back to the stable release', 'bad');
+        this.progress.log(this.subject, 'CodeDeploy takes all users back to the stable release', 'failure');
         break;
       case 'created':
       case 'alarm':
@@ -99,9 +99,9 @@ export class CloudWatcher {
       const reading = this.read().find(({ name }) => name === gate.name);
       const text =
         reading === undefined ? `gate ${gate.name} in ${event.to}` : describeGate({ ...reading, state: event.to });
-      this.progress.say(this.subject, text, event.to === 'ALARM' ? 'bad' : 'good');
+      this.progress.log(this.subject, text, event.to === 'ALARM' ? 'failure' : 'success');
     } else if (gate === undefined && event.to === 'ALARM') {
-      this.progress.say(this.subject, `alarm ${event.name}: ${event.reason}`, 'bad');
+      this.progress.log(this.subject, `alarm ${event.name}: ${event.reason}`, 'failure');
     }
   }
 

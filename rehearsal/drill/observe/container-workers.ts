@@ -46,7 +46,7 @@ export class ContainerWorkers {
     if (scenario.scaling === undefined) {
       return;
     }
-    progress.say('', `waiting until lane ${scenario.scaling.lane} is idle`);
+    progress.log('', `waiting until lane ${scenario.scaling.lane} is idle`);
     await this.idle();
     this.loadFrom = cloud.clock.now();
   }
@@ -57,7 +57,7 @@ export class ContainerWorkers {
     if (scenario.scaling === undefined) {
       return;
     }
-    progress.say('', 'the load is over');
+    progress.log('', 'the load is over');
     this.idleAt = (await this.idle()) ? cloud.clock.now() : undefined;
   }
 
@@ -74,13 +74,13 @@ export class ContainerWorkers {
       await until(() => next() !== undefined, AT_WORK_MS, signal);
       const worker = next();
       if (worker === undefined) {
-        progress.say('', 'no worker is at work that could be told to stop', 'bad');
+        progress.log('', 'no worker is at work that could be told to stop', 'failure');
         return;
       }
       stopped.add(worker.id);
       if (cloud.stopTask(worker.id)) {
         this.told += 1;
-        progress.say(
+        progress.log(
           '',
           `worker ${worker.id.slice(0, 8)} of lane ${worker.lane} is told to stop in the midst of its work`,
         );

@@ -145,7 +145,7 @@ export class DrilledRotations {
     await this.untilUsed();
     const leaked = this.rounds - 1;
     keys.revoke(leaked);
-    progress.say('', `key ${leaked + 1} is revoked while it is in use, as after a leak`);
+    progress.log('', `key ${leaked + 1} is revoked while it is in use, as after a leak`);
     await until(() => (keys.uses(this.rounds).at(-1)?.refused ?? 0) > 0, PATIENCE_MS, signal);
     await this.rotateAll();
   }
@@ -161,7 +161,11 @@ export class DrilledRotations {
     for (const { path, physicalId } of this.secrets) {
       const completed = await this.rotate(physicalId);
       this.done.push({ secret: path, completed });
-      this.props.progress.say('', `${path} ${completed ? 'rotated' : 'was not rotated'}`, completed ? 'good' : 'bad');
+      this.props.progress.log(
+        '',
+        `${path} ${completed ? 'rotated' : 'was not rotated'}`,
+        completed ? 'success' : 'failure',
+      );
     }
   }
 

@@ -1,28 +1,27 @@
 import type { Style } from './style';
 
-/** Where a run says what happens, as it happens: one line per notable event. */
+/** Receives the events of a run as they happen, one line per event. */
 export interface Progress {
-  /** `subject` is the release that the line is about; empty for the run itself. */
-  say(subject: string, text: string, tone?: Tone): void;
+  /** `subject` is the release that the line is about, and empty for the run itself. */
+  log(subject: string, text: string, tone?: Tone): void;
 }
 
-export type Tone = 'good' | 'bad' | 'dim' | 'plain';
+export type Tone = 'success' | 'failure' | 'dim' | 'plain';
 
-/** Writes lines with the real seconds since the start. */
+/** Prefixes each line with the real seconds since the start. */
 export class LineProgress implements Progress {
-  private readonly start = performance.now();
+  readonly #start = performance.now();
+  readonly #write: (line: string) => void;
+  readonly #style: Style;
 
-  constructor(
-    private readonly write: (line: string) => void,
-    private readonly style: Style,
-  ) {}
+  constructor(write: (line: string) => void, style: Style) {
+    this.#write = write;
+    this.#style = style;
+  }
 
-  say(subject: string, text: string, tone: Tone = 'plain'): void {
-    const seconds = ((performance.now() - this.start) / 1000).toFixed(1).padStart(6);
-    const shown = tone === 'plain' ? text : this.style[tone](text);
-    this.write(`${this.style.dim(`${seconds} s`)}  ${subject.padEnd(10)}  ${shown}`);
+  log(subject: string, text: string, tone: Tone = 'plain'): void {
+    const seconds = ((performance.now() - this.#start) / 1000).toFixed(1).padStart(6);
+    const styled = tone === 'plain' ? text : this.#style[tone](text);
+    this.#write(`${this.#style.dim(`${seconds} s`)}  ${subject.padEnd(10)}  ${styled}`);
   }
 }
-
-/** ResolvedEnvironment nothing: for tests. */
-export const SILENT: Progress = { say: () => undefined };

@@ -27,10 +27,11 @@ export function renderReport(report: DrillReport, style: Style): string {
     `permissions ${report.authorization.calls} calls judged, ${report.authorization.denied.length} denied`,
     `invariants  ${report.invariants.length - broken.length} of ${report.invariants.length} held`,
     ...broken.map(
-      (invariant) => `  ${style.bad('broken')}  ${invariant.name}: ${invariant.promise}\n          ${invariant.detail}`,
+      (invariant) =>
+        `  ${style.failure('broken')}  ${invariant.name}: ${invariant.promise}\n          ${invariant.detail}`,
     ),
     '',
-    `${report.passed ? style.good('PASSED') : style.bad('FAILED')}  ${report.scenario}, seed ${report.seed}, ${report.wallSeconds} s at speed ${report.speed}`,
+    `${report.passed ? style.success('PASSED') : style.failure('FAILED')}  ${report.scenario}, seed ${report.seed}, ${report.wallSeconds} s at speed ${report.speed}`,
   ].join('\n');
 }
 
@@ -92,11 +93,11 @@ function renderReleases(releases: readonly ReleaseReport[], style: Style): reado
   const header = ['release', 'id', 'expected', 'verdict', 'users on it', 'stable', 'candidate', 'shift'];
   const [title = '', ...lines] = aligned([header, ...rows]);
   return [
-    style.strong(title),
+    style.bold(title),
     ...releases.flatMap((release, index) => {
       const row = lines[index] ?? '';
       const asExpected = release.verdict === release.expected;
-      return [asExpected ? row : style.bad(row), style.dim(`  ${release.reason}`)];
+      return [asExpected ? row : style.failure(row), style.dim(`  ${release.reason}`)];
     }),
   ];
 }

@@ -1,14 +1,14 @@
 import type { Scenario } from './scenario';
 
 /** What `rehearse` does without a scenario: the app is deployed as it is, probed, and destroyed. */
-export const BUILT_IN: Scenario = {
+export const BUILT_IN_SCENARIO: Scenario = {
   name: 'deploy, probe, destroy',
   secrets: [{ name: '*', value: 'rehearsal' }],
   releases: [{ name: 'as-it-is', expected: 'promoted' }],
 };
 
 /** Said at the end of such a run. */
-export const HOW_TO_GO_ON = `This deployed the app as it is, sent a probe through it, and destroyed it. To rehearse rollouts, write a scenario:
+export const NEXT_STEPS = `This deployed the app as it is, sent a probe through it, and destroyed it. To rehearse rollouts, write a scenario:
 
   rehearsal.json
   {

@@ -123,13 +123,13 @@ export class Workload {
       return;
     }
     this.generator.start();
-    progress.say('', `traffic: ${traffic.ratePerSecond} tasks/s by ${traffic.users} users`);
+    progress.log('', `traffic: ${traffic.ratePerSecond} tasks/s by ${traffic.users} users`);
     let before = this.tasks;
     this.line = setInterval(() => {
       const rate = ((this.tasks - before) / LINE_MS) * 1000;
       before = this.tasks;
       const waiting = messagesIn(cloud, agent.queues);
-      progress.say('', `${this.tasks} tasks sent, ${rate.toFixed(0)}/s, ${waiting} waiting`, 'dim');
+      progress.log('', `${this.tasks} tasks sent, ${rate.toFixed(0)}/s, ${waiting} waiting`, 'dim');
     }, LINE_MS);
     this.line.unref();
   }

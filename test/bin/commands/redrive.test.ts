@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
-import { type RedriveTerminal, redriveCommand } from '../../../bin/commands/redrive';
+import { type InteractiveTerminal, redriveCommand } from '../../../bin/commands/redrive';
 import { documentClient } from '../../../lambda/shared/aws/clients/dynamodb';
 import { envelopeOf } from '../../../lambda/shared/tasks/task-queues';
 import { Env, LANES, PRIORITIES, TaskKey, type TaskRecord } from '../../../lib/contract';
@@ -17,7 +17,7 @@ const AGENT = 'support';
 const RELEASE = 'r-0123456789ab';
 const BUNDLE = join(__dirname, '../../../assets/redrive/index.js');
 
-/** A function that has 250 dead tasks, and answers with at most 100 of those that are left. */
+/** A function with 250 dead tasks, which answers with at most 100 of those that are left. */
 const FULL_QUEUE = `
 let left = 250;
 exports.handler = async ({ action, dryRun, filter }) => {
@@ -27,11 +27,11 @@ exports.handler = async ({ action, dryRun, filter }) => {
     lane: 'stable', message: 'm-' + (left - index), fate: 'redrive', done, ...(done ? { sentTo: 'stable' } : {}),
   }));
   if (done) left -= count;
-  const totals = { read: count, duplicates: 0, sentBack: done ? count : 0, removed: 0, failed: 0, hidden: 0 };
+  const totals = { read: count, duplicates: 0, redriven: done ? count : 0, removed: 0, failed: 0, hidden: 0 };
   return { entries, totals, more: done && left > 0 && filter.limit !== count };
 };`;
 
-/** The command against the bundled function in the local cloud, as against AWS: by the SDK's own environment. */
+/** Runs the command against the bundled function in the local cloud; the SDK's environment variables point to it, as to AWS. */
 describe('cdk-agent-lanes redrive', () => {
   const folder = mkdtempSync(join(tmpdir(), 'redrive-'));
   const outputs = join(folder, 'outputs.json');
@@ -44,7 +44,7 @@ describe('cdk-agent-lanes redrive', () => {
   let documents: ReturnType<typeof documentClient>;
   let lines: string[];
   let errors: string[];
-  let asked: string[];
+  let questions: string[];
   let answer: string | undefined;
   let sequence = 0;
 
@@ -131,22 +131,22 @@ describe('cdk-agent-lanes redrive', () => {
   beforeEach(() => {
     lines = [];
     errors = [];
-    asked = [];
+    questions = [];
     answer = undefined;
   });
   afterEach(() => {
     process.exitCode = 0;
   });
 
-  const terminal: RedriveTerminal = {
+  const terminal: InteractiveTerminal = {
     out: (line) => lines.push(line),
     err: (line) => errors.push(line),
     isTTY: false,
-    get canAsk() {
+    get isInteractive() {
       return answer !== undefined;
     },
-    ask: async (question) => {
-      asked.push(question);
+    prompt: async (question) => {
+      questions.push(question);
       return answer ?? '';
     },
   };
@@ -197,18 +197,16 @@ describe('cdk-agent-lanes redrive', () => {
     return Item?.status;
   }
 
-  test('lists what is dead, for people and for programs', async () => {
+  test('lists the tasks in the dead-letter queues as a table, and as JSON', async () => {
     const one = await dead({ user: 'ann\u001b[31m\nb', error: { code: 'odd', message: 'x' } });
     const two = await dead({ lane: 'candidate', status: 'succeeded', error: undefined as never });
     expect(await run('--outputs', outputs)).toBe(0);
     const text = lines.join('\n');
     expect(text).toMatch(
-      new RegExp(`${one.id}  stable +normal +ann \\[31m b +failed +${RELEASE} +5 .* odd: x +can be sent back`),
+      new RegExp(`${one.id}  stable +normal +ann \\[31m b +failed +${RELEASE} +5 .* odd: x +can be redriven`),
     );
-    expect(text).toMatch(
-      new RegExp(`${two.id}  candidate .*only its message is left\n  the task has ended: succeeded`),
-    );
-    expect(text).toContain('2 entries, 1 can be sent back');
+    expect(text).toMatch(new RegExp(`${two.id}  candidate .*obsolete message\n  the task has ended: succeeded`));
+    expect(text).toContain('2 entries, 1 can be redriven');
     expect(text).not.toContain('\u001b');
 
     lines = [];
@@ -217,32 +215,32 @@ describe('cdk-agent-lanes redrive', () => {
       entries: [{ task: one.id, user: one.user, fate: 'redrive', done: false }],
       complete: true,
     });
-    expect(errors.join('\n')).toContain('1 entry, 1 can be sent back');
+    expect(errors.join('\n')).toContain('1 entry, 1 can be redriven');
   });
 
-  test('a dry run changes nothing; --yes sends back; a second time there is nothing', async () => {
+  test('--dry-run changes nothing; --yes redrives without a prompt; a second run finds nothing', async () => {
     const task = await dead({ error: { code: 'worker_lost', message: '' } });
-    const args = ['--outputs', outputs, '--stack', 'Support', '--code', 'worker_lost', '--send-back'];
+    const args = ['--outputs', outputs, '--stack', 'Support', '--code', 'worker_lost', '--execute'];
     expect(await run(...args, '--dry-run')).toBe(0);
-    expect(lines.join('\n')).toContain('can be sent back');
+    expect(lines.join('\n')).toContain('can be redriven');
     expect(await statusOf(task)).toBe('failed');
     lines = [];
     expect(await run(...args, '--yes')).toBe(0);
-    expect(lines.join('\n')).toContain('sent back to candidate');
-    expect(lines.join('\n')).toContain('1 task sent back, 0 messages of others removed, 0 not done');
+    expect(lines.join('\n')).toContain('redriven to candidate');
+    expect(lines.join('\n')).toContain('1 task redriven, 0 obsolete messages removed, 0 failed');
     expect(await statusOf(task)).toBe('queued');
     lines = [];
     expect(await run(...args, '--yes')).toBe(0);
-    expect(lines.join('\n')).toContain('0 tasks sent back');
-    expect(asked).toEqual([]);
+    expect(lines.join('\n')).toContain('0 tasks redriven');
+    expect(questions).toEqual([]);
   });
 
-  test('asks before it sends back, and takes no for an answer', async () => {
+  test('asks for confirmation, and redrives nothing when the operator declines', async () => {
     const task = await dead({ user: 'asked' });
-    const args = ['--function', 'support-redrive', '--user', 'asked', '--send-back'];
+    const args = ['--function', 'support-redrive', '--user', 'asked', '--execute'];
     answer = 'no';
     expect(await run(...args)).toBe(1);
-    expect(asked).toEqual(['Send 1 task back, and remove 0 messages of others? [y/N] ']);
+    expect(questions).toEqual(['Redrive 1 task and remove 0 obsolete messages? [y/N] ']);
     expect(lines.join('\n')).toContain(task.id);
     expect(await statusOf(task)).toBe('failed');
     answer = 'y';
@@ -250,14 +248,14 @@ describe('cdk-agent-lanes redrive', () => {
     expect(await statusOf(task)).toBe('queued');
   });
 
-  test('does not ask about nothing', async () => {
+  test('does not ask for confirmation when no task matches', async () => {
     answer = 'y';
-    expect(await run('--function', 'support-redrive', '--user', 'nobody', '--send-back')).toBe(0);
-    expect(lines.join('\n')).toContain('nothing to send back');
-    expect(asked).toEqual([]);
+    expect(await run('--function', 'support-redrive', '--user', 'unknown', '--execute')).toBe(0);
+    expect(lines.join('\n')).toContain('nothing to redrive');
+    expect(questions).toEqual([]);
   });
 
-  test('the filters reach the function', async () => {
+  test('passes the filters to the function', async () => {
     const old = await dead({ user: 'old', priority: 'low', finishedAt: clock.now() - 3 * 3_600_000 });
     const other = await dead({ user: 'old', priority: 'low' });
     const listed = async (...args: string[]) => {
@@ -273,30 +271,30 @@ describe('cdk-agent-lanes redrive', () => {
     expect(await listed('--limit', '1')).toHaveLength(1);
   });
 
-  test('asks the function until everything is sent back, and shows the first of many before', async () => {
-    const args = ['--function', 'full-redrive', '--send-back'];
+  test('invokes the function until every task is redriven, and previews at most 200 tasks', async () => {
+    const args = ['--function', 'full-redrive', '--execute'];
     expect(await run(...args, '--limit', '30', '--yes')).toBe(0);
-    expect(lines.at(-1)).toMatch(/^30 tasks sent back/);
+    expect(lines.at(-1)).toMatch(/^30 tasks redriven/);
     lines = [];
     answer = 'yes';
     expect(await run(...args)).toBe(0);
-    expect(asked).toEqual(['Send these back, and whatever else is meant? [y/N] ']);
-    expect(lines.filter((line) => line.includes('can be sent back'))).toHaveLength(200);
-    expect(lines.filter((line) => line.includes('sent back to stable'))).toHaveLength(220);
-    expect(lines.at(-1)).toMatch(/^220 tasks sent back/);
+    expect(questions).toEqual(['Redrive these and all other matching tasks? [y/N] ']);
+    expect(lines.filter((line) => line.includes('can be redriven'))).toHaveLength(200);
+    expect(lines.filter((line) => line.includes('redriven to stable'))).toHaveLength(220);
+    expect(lines.at(-1)).toMatch(/^220 tasks redriven/);
   });
 
-  describe('refuses', () => {
+  describe('rejects', () => {
     test.each([
       ['no function', [], 'either --function NAME or --outputs FILE'],
       ['two functions', ['--function', 'a', '--outputs', 'b'], 'either --function NAME or --outputs FILE'],
-      ['a stack without a file', ['--function', 'a', '--stack', 'b'], '--stack chooses from the file of --outputs'],
+      ['a stack without a file', ['--function', 'a', '--stack', 'b'], '--stack selects a stack of the --outputs file'],
       ['a dry run of a list', ['--function', 'a', '--dry-run'], 'give both'],
-      ['to send back where nobody can be asked', ['--function', 'a', '--send-back'], 'give --yes'],
-      ['a task that is none', ['--function', 'a', '--task', 't-1'], '--task t-1'],
-      ['a release that is none', ['--function', 'a', '--release', 'latest'], '--release latest'],
-      ['a file that is not there', ['--outputs', '/nowhere.json'], '/nowhere.json cannot be read as JSON'],
-      ['a stack that is not there', ['--outputs', outputs, '--stack', 'X'], 'it has "Other", "Support"'],
+      ['--execute without a terminal and without --yes', ['--function', 'a', '--execute'], 'give --yes'],
+      ['a malformed task id', ['--function', 'a', '--task', 't-1'], '--task t-1'],
+      ['a malformed release id', ['--function', 'a', '--release', 'latest'], '--release latest'],
+      ['a missing file', ['--outputs', '/nowhere.json'], '/nowhere.json cannot be read as JSON'],
+      ['an unknown stack', ['--outputs', outputs, '--stack', 'X'], 'it has "Other", "Support"'],
       ['a stack without an agent', ['--outputs', outputs, '--stack', 'Other'], 'no output whose name ends with'],
     ])('%s', async (_, args, message) => {
       expect(await run(...args)).toBe(2);
@@ -306,14 +304,14 @@ describe('cdk-agent-lanes redrive', () => {
 
     test.each([
       ['an unknown lane', ['--lane', 'shadow'], 'Allowed choices are stable, candidate'],
-      ['a time without a unit that there is', ['--older-than', '1y'], 'expected a number and s, m, h or d'],
-      ['both actions', ['--list', '--send-back'], 'cannot be used with'],
+      ['an unknown unit of time', ['--older-than', '1y'], 'must be a number followed by s, m, h or d'],
+      ['both actions', ['--list', '--execute'], 'cannot be used with'],
     ])('%s', async (_, args, message) => {
       expect(await run('--function', 'support-redrive', ...args)).toMatch(/^commander\./);
       expect(errors.join('\n')).toContain(message);
     });
 
-    test('to guess between two agents', async () => {
+    test('an outputs file with two agents, without --stack', async () => {
       const file = join(folder, 'two.json');
       writeFileSync(file, JSON.stringify({ A: { RedriveFunction: 'a' }, B: { XRedriveFunction01234567: 'b' } }));
       expect(await run('--outputs', file)).toBe(2);
@@ -323,9 +321,9 @@ describe('cdk-agent-lanes redrive', () => {
 
   describe('fails', () => {
     test.each([
-      ['when there is no such function', 'nothing', 'there is no function nothing in this account and region'],
+      ['when the function does not exist', 'nothing', 'function nothing does not exist in this account and region'],
       ['when the function fails', 'broken-redrive', 'broken-redrive failed: SettingsError'],
-      ['when it is another function', 'no-redrive', 'answered what no redrive function of this version answers'],
+      ['when it is another function', 'no-redrive', 'gave an answer that is not one of a redrive function'],
     ])('%s', async (_, name, message) => {
       expect(await run('--function', name)).toBe(3);
       expect(errors.join('\n')).toContain(message);

@@ -1,5 +1,5 @@
 import { packageRoot } from '../../../rehearsal/catalog/package-root';
-import { BUILT_IN, runDrill } from '../../../rehearsal/drill';
+import { BUILT_IN_SCENARIO, runDrill } from '../../../rehearsal/drill';
 import { DRILL_TIMEOUT_MS } from '../run-named-drill';
 
 test(
@@ -7,12 +7,12 @@ test(
   async () => {
     const lines: string[] = [];
     const report = await runDrill({
-      scenario: BUILT_IN,
+      scenario: BUILT_IN_SCENARIO,
       directory: packageRoot(),
       app: 'node --import tsx examples/drill-agent/app.ts',
       probe: true,
       signal: new AbortController().signal,
-      progress: { say: (_, text) => lines.push(text) },
+      progress: { log: (_, text) => lines.push(text) },
     });
     expect(report.invariants.filter((invariant) => !invariant.held)).toEqual([]);
     expect(report.releases.map(({ verdict }) => verdict)).toEqual(['promoted']);

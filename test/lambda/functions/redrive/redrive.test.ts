@@ -78,7 +78,7 @@ async function call(
   return redriveAnswerSchema.parse(await running);
 }
 
-const sendBack = (filter: RedriveRequest['filter'] = {}, changed: Partial<RedriveProps> = {}) =>
+const executeRedrive = (filter: RedriveRequest['filter'] = {}, changed: Partial<RedriveProps> = {}) =>
   call({ action: 'redrive', filter }, changed);
 
 /** Envelopes that wait in a lane's queue. */
@@ -95,7 +95,7 @@ describe('list', () => {
     const two = await cloud.putDeadTask({ lane: 'candidate', release: OTHER_RELEASE });
     const answer = await call();
     expect(answer).toMatchObject({
-      totals: { read: 2, duplicates: 0, sentBack: 0, removed: 0, failed: 0, hidden: 0 },
+      totals: { read: 2, duplicates: 0, redriven: 0, removed: 0, failed: 0, hidden: 0 },
       more: false,
     });
     expect(answer.entries).toMatchObject([
@@ -133,7 +133,7 @@ describe('list', () => {
     await expect(cloud.counts('stable-dead')).resolves.toEqual([37, 0]);
   });
 
-  test('a dry run says what would be sent back and removed, and does neither', async () => {
+  test('a dry run says what would be redriven and removed, and does neither', async () => {
     const dead = await cloud.putDeadTask();
     await cloud.putDeadTask({ status: 'succeeded', exhausted: undefined as never });
     const answer = await call({ action: 'redrive', dryRun: true });
@@ -179,7 +179,7 @@ describe('filter', () => {
     });
     await cloud.putDeadTask();
     expect(ids(await call({ filter }))).toEqual([meant.id]);
-    const answer = await sendBack(filter);
+    const answer = await executeRedrive(filter);
     expect(ids(answer)).toEqual([meant.id]);
     await expect(cloud.counts('stable-dead')).resolves.toEqual([1, 0]);
     await expect(cloud.counts('candidate-dead')).resolves.toEqual([0, 0]);
@@ -196,14 +196,14 @@ describe('filter', () => {
     for (let count = 0; count < 25; count += 1) {
       await cloud.putDeadTask();
     }
-    const answer = await sendBack({ limit: 13 });
-    expect(answer).toMatchObject({ totals: { sentBack: 13, hidden: 0 }, more: false });
+    const answer = await executeRedrive({ limit: 13 });
+    expect(answer).toMatchObject({ totals: { redriven: 13, hidden: 0 }, more: false });
     await expect(cloud.counts('stable-dead')).resolves.toEqual([12, 0]);
     await expect(cloud.counts('stable-normal')).resolves.toEqual([13, 0]);
   });
 });
 
-describe('send back', () => {
+describe('redrive', () => {
   test('a task starts again, with all its tries before it, where its journal is', async () => {
     const dead = await cloud.putDeadTask({
       priority: 'high',
@@ -214,7 +214,7 @@ describe('send back', () => {
       webhookDeliveredAt: 5,
       usage: { modelCalls: 1, toolCalls: 0, inputTokens: 10, outputTokens: 5, cost: 0.5 },
     });
-    const answer = await sendBack();
+    const answer = await executeRedrive();
     expect(answer.entries).toMatchObject([{ task: dead.id, fate: 'redrive', done: true, sentTo: 'stable' }]);
     const {
       error: _error,
@@ -245,8 +245,8 @@ describe('send back', () => {
       {
         action: 'task_redriven',
         agent: AGENT,
-        reason: '1 tasks sent back from the dead-letter queues, messages of 0 others removed',
-        details: { sentBack: 1, removed: 0, filter: {} },
+        reason: '1 tasks redriven from the dead-letter queues, 0 obsolete messages removed',
+        details: { redriven: 1, removed: 0, filter: {} },
       },
     ]);
   });
@@ -270,7 +270,7 @@ describe('send back', () => {
     for (const user of users) {
       await cloud.putDeadTask({ user, lane: 'candidate' });
     }
-    const { entries } = await sendBack();
+    const { entries } = await executeRedrive();
     const state = await props.routing.read();
     const wanted = Object.fromEntries(
       users.map((user) => [user, chooseLane(state, cloud.clock.now(), AGENT, user).lane]),
@@ -284,7 +284,7 @@ describe('send back', () => {
 
   test('a second time it counts', async () => {
     const dead = await cloud.putDeadTask({ redrives: 1, uncounted: 2, attempts: 7 });
-    await sendBack();
+    await executeRedrive();
     expect(await cloud.task(dead.id)).toMatchObject({ redrives: 2, attempts: 7, uncounted: 7 });
   });
 
@@ -297,7 +297,7 @@ describe('send back', () => {
       );
     await step('step:old', now + 60);
     await step('step:new', now + 6.9 * 86_400);
-    await sendBack();
+    await executeRedrive();
     const { expiresAt } = await cloud.task(dead.id);
     const { Items = [] } = await cloud.documents.send(
       new QueryCommand({
@@ -321,7 +321,7 @@ describe('send back', () => {
       exhausted: undefined as never,
       error: undefined as never,
     });
-    const answer = await sendBack();
+    const answer = await executeRedrive();
     expect(answer.entries).toMatchObject([{ fate: 'redrive', done: true, sentTo: 'stable' }]);
     expect(await cloud.task(task.id)).toMatchObject({ status, attempts: 4, uncounted: 4 });
     await expect(queued('stable')).resolves.toMatchObject([{ taskId: task.id }]);
@@ -331,7 +331,7 @@ describe('send back', () => {
   test('a task that a worker holds is left to it', async () => {
     const lease = { token: 'held', expiresAt: cloud.clock.now() + 60_000 };
     const task = await cloud.putDeadTask({ status: 'running', lease, finishedAt: undefined as never });
-    await sendBack();
+    await executeRedrive();
     expect(await cloud.task(task.id)).toEqual(JSON.parse(JSON.stringify(task)));
   });
 
@@ -346,8 +346,8 @@ describe('send back', () => {
     const before = await cloud.task(task.id);
     expect((await call()).entries).toMatchObject([{ fate: 'remove', reason: expect.stringContaining(reason) }]);
     await expect(cloud.counts('stable-dead')).resolves.toEqual([1, 0]);
-    const answer = await sendBack();
-    expect(answer.totals).toMatchObject({ sentBack: 0, removed: 1 });
+    const answer = await executeRedrive();
+    expect(answer.totals).toMatchObject({ redriven: 0, removed: 1 });
     await expect(cloud.task(task.id)).resolves.toEqual(before);
     await expect(cloud.counts('stable-dead')).resolves.toEqual([0, 0]);
     await expect(queued('stable')).resolves.toEqual([]);
@@ -357,7 +357,7 @@ describe('send back', () => {
     const taskId = `t-${'e'.repeat(32)}`;
     const envelope = { version: 1, agent: AGENT, taskId, lane: 'stable', priority: 'low', mode: 'live', user: 'u' };
     await cloud.send('stable-dead', JSON.stringify(envelope));
-    const { entries } = await sendBack();
+    const { entries } = await executeRedrive();
     expect(entries).toMatchObject([{ task: taskId, fate: 'remove', done: true }]);
     expect(entries[0]?.status).toBeUndefined();
     await expect(cloud.counts('stable-dead')).resolves.toEqual([0, 0]);
@@ -370,8 +370,8 @@ describe('send back', () => {
       new PutCommand({ TableName: 'tasks', Item: { ...TaskKey.task(broken.id), id: broken.id, status: 'odd' } }),
     );
     const fine = await cloud.putDeadTask();
-    const { entries, totals } = await sendBack();
-    expect(totals).toMatchObject({ sentBack: 1, removed: 0 });
+    const { entries, totals } = await executeRedrive();
+    expect(totals).toMatchObject({ redriven: 1, removed: 0 });
     expect(entries.filter(({ fate }) => fate === 'leave')).toHaveLength(2);
     expect(entries.find(({ done }) => done)?.task).toBe(fine.id);
     await expect(cloud.counts('stable-dead')).resolves.toEqual([2, 0]);
@@ -383,19 +383,19 @@ describe('send back', () => {
     await cloud.moveToDeadLetterQueue({ ...dead, lane: 'candidate' });
     expect(await call()).toMatchObject({ entries: [{ task: dead.id }], totals: { read: 3, duplicates: 2 } });
     await expect(cloud.counts('stable-dead')).resolves.toEqual([2, 0]);
-    const answer = await sendBack();
+    const answer = await executeRedrive();
     expect(answer.entries).toHaveLength(1);
     await expect(queued('stable')).resolves.toHaveLength(1);
     await expect(cloud.counts('stable-dead')).resolves.toEqual([0, 0]);
     await expect(cloud.counts('candidate-dead')).resolves.toEqual([0, 0]);
   });
 
-  test('two calls at once send each task back once', async () => {
+  test('two calls at once redrive each task once', async () => {
     for (let count = 0; count < 20; count += 1) {
       await cloud.putDeadTask();
     }
-    const [one, two] = await Promise.all([sendBack(), sendBack()]);
-    expect(one.totals.sentBack + two.totals.sentBack).toBe(20);
+    const [one, two] = await Promise.all([executeRedrive(), executeRedrive()]);
+    expect(one.totals.redriven + two.totals.redriven).toBe(20);
     await expect(cloud.counts('stable-normal')).resolves.toEqual([20, 0]);
   });
 });
@@ -415,7 +415,7 @@ describe('too much for one call', () => {
         reads += 1;
         return reads > 2;
       };
-      const answer = await sendBack({ user: 'ann' }, { isOver });
+      const answer = await executeRedrive({ user: 'ann' }, { isOver });
       expect(answer.totals.read).toBeLessThanOrEqual(20);
       found.push(...ids(answer));
       more = answer.more;
@@ -468,11 +468,11 @@ describe('interrupted', () => {
   }
 
   test.each(CALLS.flatMap((one) => (['before', 'after'] as const).map((when) => [when, ...one] as const)))(
-    '%s %s.%s: asking again sends every task back, and loses none',
+    '%s %s.%s: another call redrives every task, and loses none',
     async (when, part, method) => {
       const tasks = [await cloud.putDeadTask(), await cloud.putDeadTask(), await cloud.putDeadTask()];
       await cloud.putDeadTask({ status: 'succeeded' });
-      await sendBack({}, interrupting([part, method], when)).catch((error: unknown) => {
+      await executeRedrive({}, interrupting([part, method], when)).catch((error: unknown) => {
         expect(String(error)).toContain(`interrupted ${when} ${part}.${method}`);
       });
       // Each task is queued with a message in its queue, or still in the dead-letter queue.
@@ -484,7 +484,7 @@ describe('interrupted', () => {
       for (const { id } of tasks) {
         expect(waiting.has(id) || dead.has(id)).toBe(true);
       }
-      await sendBack();
+      await executeRedrive();
       await expect(cloud.counts('stable-dead')).resolves.toEqual([0, 0]);
       const sent = new Set((await queued('stable')).map(({ taskId }) => taskId));
       expect(sent).toEqual(new Set(tasks.map(({ id }) => id)));
@@ -496,7 +496,7 @@ describe('interrupted', () => {
 
   test('an error before anything was changed leaves everything readable', async () => {
     const dead = await cloud.putDeadTask();
-    await expect(sendBack({}, interrupting(['routing', 'read'], 'before'))).rejects.toThrow('interrupted');
+    await expect(executeRedrive({}, interrupting(['routing', 'read'], 'before'))).rejects.toThrow('interrupted');
     await expect(cloud.counts('stable-dead')).resolves.toEqual([1, 0]);
     await expect(cloud.task(dead.id)).resolves.toEqual(dead);
   });

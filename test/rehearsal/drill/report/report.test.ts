@@ -103,7 +103,7 @@ test('the table names what broke', () => {
 });
 
 test('colors need a terminal and respect NO_COLOR', () => {
-  expect(styleFor({ isTTY: true }, {}).good('x')).not.toBe('x');
-  expect(styleFor({ isTTY: true }, { NO_COLOR: '1' }).good('x')).toBe('x');
-  expect(styleFor({ isTTY: true }, { TERM: 'dumb' }).good('x')).toBe('x');
+  expect(styleFor({ isTTY: true }, {}).success('x')).not.toBe('x');
+  expect(styleFor({ isTTY: true }, { NO_COLOR: '1' }).success('x')).toBe('x');
+  expect(styleFor({ isTTY: true }, { TERM: 'dumb' }).success('x')).toBe('x');
 });

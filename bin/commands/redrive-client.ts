@@ -2,29 +2,29 @@ import { readFileSync } from 'node:fs';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { type RedriveAnswer, type RedriveRequest, redriveAnswerSchema } from '../../lambda/functions/redrive/protocol';
 
-/** The function could not be found, invoked, or understood. The message says what to do. */
+/** The function could not be found or invoked, or its answer could not be read. The message says what to do. */
 export class RedriveError extends Error {
   override readonly name = 'RedriveError';
 
   constructor(
     message: string,
-    /** The command was used wrongly, rather than something being out of order. */
+    /** Whether the command line is wrong, as opposed to the deployment. */
     readonly isUsage = false,
   ) {
     super(message);
   }
 }
 
-/** An output's key in the template: CDK appends a hash of the path. */
+/** The key of the output in the template: the CDK may append a hash of the construct path. */
 const OUTPUT = /RedriveFunction([0-9A-F]{8})?$/;
 
 /**
  * Name of the redrive function, from the file that `cdk deploy --outputs-file` wrote.
  *
- * @param stack needed when more than one stack in it has an agent
- * @throws RedriveError naming what is there
+ * @param stack required when more than one stack in the file has an agent
+ * @throws RedriveError with the names that the file has
  */
-export function functionInOutputs(file: string, stack: string | undefined): string {
+export function functionNameFromOutputs(file: string, stack: string | undefined): string {
   const outputs = readOutputs(file);
   const stacks = Object.keys(outputs);
   if (stack !== undefined && !stacks.includes(stack)) {
@@ -41,14 +41,14 @@ export function functionInOutputs(file: string, stack: string | undefined): stri
   if (only === undefined) {
     throw new RedriveError(
       `${file} has no output whose name ends with RedriveFunction${stack === undefined ? '' : ` in stack ${stack}`}: ` +
-        'is it of a deployment of an AgentService, written by `cdk deploy --outputs-file`?',
+        'give the file that `cdk deploy --outputs-file` wrote for a stack with an AgentService',
       true,
     );
   }
   if (others.length > 0) {
     throw new RedriveError(
-      `${file} has more than one agent: ${found.map(({ name, key }) => `${name}.${key}`).join(', ')}. ` +
-        'Choose by --stack, or give the value of one to --function',
+      `${file} has more than one agent: ${found.map(({ name, key }) => `${name}.${key}`).join(', ')}: ` +
+        'select one with --stack, or give its value with --function',
       true,
     );
   }
@@ -64,7 +64,7 @@ function readOutputs(file: string): Readonly<Record<string, Readonly<Record<stri
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw new RedriveError(
-      `${file} is no outputs file of \`cdk deploy\`: expected {"Stack": {"Output": "value"}}`,
+      `${file} is not an outputs file of \`cdk deploy\`: expected {"Stack": {"Output": "value"}}`,
       true,
     );
   }
@@ -75,11 +75,11 @@ function listed(names: readonly string[]): string {
   return names.length === 0 ? 'none' : names.map((name) => `"${name}"`).join(', ');
 }
 
-/** Asks the redrive function once. */
-export type AskFunction = (request: Partial<RedriveRequest>) => Promise<RedriveAnswer>;
+/** Invokes the redrive function once. */
+export type InvokeRedrive = (request: Partial<RedriveRequest>) => Promise<RedriveAnswer>;
 
-/** A client that waits as long as a function may run, and asks once: asking again is for whoever sees the answer. */
-export function redriveClient(region: string | undefined): LambdaClient {
+/** The client waits as long as a function may run. It does not retry: an invocation that timed out may have redriven tasks. */
+export function createRedriveClient(region: string | undefined): LambdaClient {
   return new LambdaClient({
     maxAttempts: 1,
     requestHandler: { connectionTimeout: 5_000, requestTimeout: 16 * 60_000 },
@@ -88,7 +88,7 @@ export function redriveClient(region: string | undefined): LambdaClient {
 }
 
 /** @throws RedriveError */
-export function functionAsker(client: LambdaClient, functionName: string): AskFunction {
+export function createRedriveInvoker(client: LambdaClient, functionName: string): InvokeRedrive {
   return async (request) => {
     const { FunctionError, Payload } = await client
       .send(new InvokeCommand({ FunctionName: functionName, Payload: Buffer.from(JSON.stringify(request)) }))
@@ -97,13 +97,13 @@ export function functionAsker(client: LambdaClient, functionName: string): AskFu
       });
     const text = Buffer.from(Payload ?? []).toString('utf8');
     if (FunctionError !== undefined) {
-      throw new RedriveError(`${functionName} failed: ${errorIn(text)}. Its log says more`);
+      throw new RedriveError(`${functionName} failed: ${errorOf(text)}: see its log group`);
     }
     const parsed = redriveAnswerSchema.safeParse(parse(text));
     if (!parsed.success) {
       throw new RedriveError(
-        `${functionName} answered what no redrive function of this version answers: is it the one, and is this the ` +
-          'version of cdk-agent-lanes that it was deployed with?',
+        `${functionName} gave an answer that is not one of a redrive function: check the name, and use the version of ` +
+          'cdk-agent-lanes that deployed it',
       );
     }
     return parsed.data;
@@ -114,9 +114,9 @@ function explain(error: unknown, functionName: string): string {
   const { name, message } = error instanceof Error ? error : { name: '', message: String(error) };
   switch (name) {
     case 'ResourceNotFoundException':
-      return `there is no function ${functionName} in this account and region: check --function, --region, AWS_PROFILE`;
+      return `function ${functionName} does not exist in this account and region: check --function, --region and AWS_PROFILE`;
     case 'AccessDeniedException':
-      return `${message}. Operators get the permission by agent.grants.redrive(…)`;
+      return `${message}: agent.grants.redrive(…) grants the permission`;
     case 'CredentialsProviderError':
       return `no AWS credentials: ${message}`;
     default:
@@ -124,7 +124,7 @@ function explain(error: unknown, functionName: string): string {
   }
 }
 
-function errorIn(payload: string): string {
+function errorOf(payload: string): string {
   const content = parse(payload);
   const { errorType, errorMessage } =
     typeof content === 'object' && content !== null
