@@ -1,4 +1,5 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
+import { Dimension } from '../../lib/contract';
 import type { AgentDefinition } from '../runtime/agent';
 import { checkSettings } from '../runtime/agent-settings';
 import { BudgetGuard } from '../runtime/budget';
@@ -14,8 +15,8 @@ import { compileToolSchemas } from '../runtime/tools';
 import { documentClient, dynamoDbClient } from '../shared/aws/clients/dynamodb';
 import { s3Client } from '../shared/aws/clients/s3';
 import { sqsClient } from '../shared/aws/clients/sqs';
+import type { SqsRecord } from '../shared/aws/sqs-event';
 import { BudgetBook } from '../shared/budgets/budget-book';
-import { BudgetMetrics } from '../shared/budgets/budget-metrics';
 import { ControlTableBudgets } from '../shared/budgets/budget-store';
 import { Spending } from '../shared/budgets/spending';
 import { type Clock, systemClock } from '../shared/clock';
@@ -26,12 +27,12 @@ import { PayloadStore } from '../shared/tasks/payload-store';
 import { TaskQueues } from '../shared/tasks/task-queues';
 import { TaskStore } from '../shared/tasks/task-store';
 import { WebhookOutbox } from '../shared/tasks/webhook-outbox';
+import { MetricEmitter } from '../shared/telemetry/emf';
 import { createLogger, type Log } from '../shared/telemetry/logger';
 import { Tracer } from '../shared/telemetry/tracing';
 import { loadBehavior } from './behavior';
 import { DeadLetters } from './dead-letters';
 import type { Verdict } from './delivery';
-import type { SqsRecord } from './events';
 import { FlagSource } from './flag-source';
 import { InFlight } from './in-flight';
 import { TableJournalStore } from './journal-store';
@@ -135,7 +136,12 @@ export function createWorker<I, O, S>(
             clock,
           }),
     spending:
-      book === undefined ? undefined : new Spending({ book, metrics: new BudgetMetrics(settings.agent, clock) }),
+      book === undefined
+        ? undefined
+        : new Spending({
+            book,
+            metrics: new MetricEmitter({ dimensions: { [Dimension.AGENT]: settings.agent }, clock }),
+          }),
     revocation: new Revocation({ client, table: controlTable, release, clock }),
     environment,
     redact: (text) => secrets.redact(text),

@@ -1,8 +1,8 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Envelope, TaskRecord } from '../../lib/contract';
+import type { SqsRecord } from '../shared/aws/sqs-event';
 import { messageOf } from '../shared/errors';
 import { envelopeOf, type TaskQueues } from '../shared/tasks/task-queues';
-import type { SqsRecord } from './events';
 
 /** What becomes of a message: `leave` lets the queue hand it out again. */
 export type Verdict = 'delete' | 'leave';

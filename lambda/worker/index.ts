@@ -1,16 +1,18 @@
 import { type AgentDefinition, requireAgent } from '../runtime/agent';
 import type { Checked } from '../runtime/schema';
+import type { InvocationContext } from '../shared/aws/deadline';
+import { type SqsBatchResponse, type SqsRecord, sqsEventSchema } from '../shared/aws/sqs-event';
 import { messageOf } from '../shared/errors';
 import { once } from '../shared/once';
 import { SettingsError } from '../shared/settings';
 import { createWorker } from './create-worker';
-import { type BatchResponse, type LambdaContext, type SqsRecord, sqsEventSchema } from './events';
 import { isProbe } from './message';
 
-export type { BatchResponse, LambdaContext } from './events';
+export type { InvocationContext } from '../shared/aws/deadline';
+export type { SqsBatchResponse } from '../shared/aws/sqs-event';
 
 /** Handler of a worker function behind SQS event source mappings that take partial batch responses. */
-export type WorkerHandler = (event: unknown, context: LambdaContext) => Promise<BatchResponse>;
+export type WorkerHandler = (event: unknown, context: InvocationContext) => Promise<SqsBatchResponse>;
 
 /**
  * Makes the Lambda handler that runs the agent's tasks. The constructs generate the module that calls it; call it

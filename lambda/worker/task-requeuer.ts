@@ -1,11 +1,11 @@
-import { ModelMetric, type TaskRecord, WorkerMetric } from '../../lib/contract';
+import { ModelMetric, RETRY_BACKOFF_MS, type TaskRecord, WorkerMetric } from '../../lib/contract';
 import { CancelledError } from '../runtime/errors';
+import { fullJitterMs } from '../shared/backoff';
 import type { Spending } from '../shared/budgets/spending';
 import type { Clock } from '../shared/clock';
 import { messageOf } from '../shared/errors';
 import type { Return, TaskStore } from '../shared/tasks/task-store';
 import type { Outcome } from './attempt';
-import { backoffMs } from './backoff';
 import type { Verdict } from './delivery';
 import type { TaskMetrics } from './metrics';
 import type { TaskEnding } from './task-ending';
@@ -63,7 +63,7 @@ export class TaskRequeuer {
       durationMs: Math.round(work.elapsed()),
     });
     this.#parts.metrics.count(work.task, WorkerMetric.RETRIED);
-    return this.#postpone(work, backoffMs(work.tries, this.#parts.random(), retryAfterMs));
+    return this.#postpone(work, fullJitterMs(work.tries, this.#parts.random(), RETRY_BACKOFF_MS, retryAfterMs));
   }
 
   /** A provider's limit, or a service that is away, stands in the way: as a retry, but the attempt does not count. */
@@ -84,7 +84,7 @@ export class TaskRequeuer {
     this.#countWait(work.task, error.code);
     return this.#postpone(
       work,
-      backoffMs(queues ? Math.min(waits, SHORT_WAITS) : waits, this.#parts.random(), retryAfterMs),
+      fullJitterMs(queues ? Math.min(waits, SHORT_WAITS) : waits, this.#parts.random(), RETRY_BACKOFF_MS, retryAfterMs),
     );
   }
 

@@ -1,14 +1,14 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
-import { type Envelope, type TaskRecord, WorkerMetric } from '../../lib/contract';
+import { type Envelope, RETRY_BACKOFF_MS, type TaskRecord, WorkerMetric } from '../../lib/contract';
 import { CancelledError } from '../runtime/errors';
 import { NOTHING_USED } from '../runtime/usage';
+import type { SqsRecord } from '../shared/aws/sqs-event';
+import { fullJitterMs } from '../shared/backoff';
 import { stopwatch } from '../shared/clock';
 import { messageOf } from '../shared/errors';
 import type { Claim } from '../shared/tasks/task-store';
 import { traceRootOf } from '../shared/telemetry/trace';
-import { backoffMs } from './backoff';
 import { Delivery, type Verdict } from './delivery';
-import type { SqsRecord } from './events';
 import type { InFlight, Slot } from './in-flight';
 import { parseMessage } from './message';
 import { TaskMetrics } from './metrics';
@@ -103,7 +103,7 @@ export class Worker<I, O> {
     const slot = await inFlight.take(envelope.user, envelope.taskId);
     if (slot === undefined) {
       logger.info('as many tasks of the user run as may at once, the task waits', { outcome: 'wait', receives });
-      return delivery.postpone(backoffMs(receives, random()));
+      return delivery.postpone(fullJitterMs(receives, random(), RETRY_BACKOFF_MS));
     }
     // A slot that was there before belongs to the worker that has the task: until this one claims it.
     let own = slot.fresh ? slot : undefined;

@@ -126,7 +126,10 @@ export const PreflightMetric = {
   PROBES: 'ProbesSent',
 } as const;
 
-/** Intake metrics: emitted by the router, dimensions {Agent} and {Agent, Lane}. Count. */
+/** Dimension sets of an intake metric that concerns one lane. */
+export const INTAKE_DIMENSION_SETS = [[Dimension.AGENT], [Dimension.AGENT, Dimension.LANE]] as const;
+
+/** Intake metrics: emitted by the router, in {@link INTAKE_DIMENSION_SETS}, or {Agent} where there is no lane. Count. */
 export const IntakeMetric = {
   ACCEPTED: 'TasksAccepted',
   REFUSED: 'TasksRefused',

@@ -1,9 +1,17 @@
-import { type CancelResponse, FINAL_STATUSES, type TaskError, type TaskRecord } from '../../../lib/contract';
+import {
+  type CancelResponse,
+  Dimension,
+  FINAL_STATUSES,
+  INTAKE_DIMENSION_SETS,
+  IntakeMetric,
+  type TaskError,
+  type TaskRecord,
+} from '../../../lib/contract';
 import { type HttpEvent, type HttpResponse, jsonResponse, Refusal } from '../../shared/http/http';
 import type { Cancellations } from '../../shared/tasks/task-cancellations';
 import { owesWebhook } from '../../shared/tasks/webhook-outbox';
+import type { MetricEmitter } from '../../shared/telemetry/emf';
 import type { Log } from '../../shared/telemetry/logger';
-import type { ApiMetrics } from './api-metrics';
 import { type OwnTaskProps, orRefuse, ownTask } from './own-task';
 import { linksOf } from './task-response';
 
@@ -14,7 +22,7 @@ export interface CancelTaskProps extends OwnTaskProps {
   /** Days that an ended task is kept. */
   readonly retentionDays: number;
   readonly logger: Log;
-  readonly metrics: ApiMetrics;
+  readonly metrics: MetricEmitter;
 }
 
 const DAY_SECONDS = 24 * 60 * 60;
@@ -46,7 +54,9 @@ export async function cancelTask(event: HttpEvent, props: CancelTaskProps): Prom
     if (status === 'queued') {
       const cancelled = await orRefuse(UNREACHED, () => cancellations.cancelQueued(id, end));
       if (cancelled !== undefined) {
-        metrics.cancelledInQueue(cancelled.lane);
+        metrics
+          .withDimensions({ [Dimension.LANE]: cancelled.lane }, INTAKE_DIMENSION_SETS)
+          .count(IntakeMetric.CANCELLED);
         logger.info('task cancelled in its queue', { task: id, lane: cancelled.lane });
         return await answerCancelled(cancelled, props);
       }

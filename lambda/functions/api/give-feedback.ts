@@ -1,10 +1,16 @@
 import {
+  DIMENSION_SETS,
+  Dimension,
   type FeedbackItem,
   type FeedbackRequest,
   type FeedbackResponse,
   FINAL_STATUSES,
+  FLAG_DIMENSIONS,
   feedbackRequestSchema,
+  flagDimension,
+  IntakeMetric,
   sha256,
+  TaskMetric,
   type TaskRecord,
 } from '../../../lib/contract';
 import {
@@ -16,8 +22,8 @@ import {
   subjectOf,
 } from '../../shared/http/http';
 import { parseJsonBody } from '../../shared/http/json-body';
+import type { MetricEmitter } from '../../shared/telemetry/emf';
 import type { Log } from '../../shared/telemetry/logger';
-import type { ApiMetrics } from './api-metrics';
 import type { Feedback } from './feedback-store';
 import { type OwnTaskProps, orRefuse, ownTask } from './own-task';
 import { linksOf } from './task-response';
@@ -25,7 +31,7 @@ import { linksOf } from './task-response';
 export interface GiveFeedbackProps extends OwnTaskProps {
   readonly feedback: Feedback;
   readonly logger: Log;
-  readonly metrics: ApiMetrics;
+  readonly metrics: MetricEmitter;
 }
 
 /** Largest request, in bytes: the longest comment, however its characters are written. */
@@ -55,11 +61,25 @@ export async function giveFeedback(event: HttpEvent, props: GiveFeedbackProps): 
   }
   const judgement = judgementOf(request);
   if (await write(task, user, judgement, props)) {
-    metrics.judged(task, release, judgement.score);
+    countFeedback(task, release, judgement.score, metrics);
     logger.info('task judged', { task: id, release, score: judgement.score });
   }
   const body: FeedbackResponse = { id, score: judgement.score, links: linksOf(id) };
   return jsonResponse(200, body, { 'cache-control': 'no-store' });
+}
+
+/** Feedback counts for the release that ran the task and for its flags, in addition to the agent's own score. */
+function countFeedback({ id, lane, flags = {} }: TaskRecord, release: string, score: number, metrics: MetricEmitter) {
+  const properties = { task: id };
+  const quality = [{ name: TaskMetric.QUALITY, value: score, unit: 'None' }] as const;
+  const dimensions = { [Dimension.LANE]: lane, [Dimension.RELEASE]: release };
+  metrics.withDimensions(dimensions, DIMENSION_SETS).emit(quality, properties);
+  for (const [name, value] of Object.entries(flags)) {
+    metrics
+      .withDimensions({ [Dimension.FLAG]: flagDimension(name, value) }, [FLAG_DIMENSIONS])
+      .emit(quality, properties);
+  }
+  metrics.count(IntakeMetric.FEEDBACK);
 }
 
 type Judgement = Omit<FeedbackItem, 'at' | 'expiresAt'>;

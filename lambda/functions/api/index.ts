@@ -1,6 +1,6 @@
 /** The status API: `GET` and `DELETE /tasks/{id}`, `POST /tasks/{id}/feedback`. */
 import * as z from 'zod';
-import { Env } from '../../../lib/contract';
+import { Dimension, Env } from '../../../lib/contract';
 import { cloudWatchClient } from '../../shared/aws/clients/cloudwatch';
 import { documentClient } from '../../shared/aws/clients/dynamodb';
 import { s3Client } from '../../shared/aws/clients/s3';
@@ -16,8 +16,8 @@ import { PayloadStore } from '../../shared/tasks/payload-store';
 import { TaskCancellations } from '../../shared/tasks/task-cancellations';
 import { TaskTable } from '../../shared/tasks/task-table';
 import { WebhookOutbox } from '../../shared/tasks/webhook-outbox';
+import { MetricEmitter } from '../../shared/telemetry/emf';
 import { createLogger } from '../../shared/telemetry/logger';
-import { ApiMetrics } from './api-metrics';
 import { FeedbackStore } from './feedback-store';
 import { answerStatusApi, type StatusApiProps } from './status-api';
 
@@ -64,7 +64,7 @@ const dependencies = once((): StatusApiProps => {
     auth: settings[Env.AUTH],
     clock,
     logger,
-    metrics: new ApiMetrics(agent, clock),
+    metrics: new MetricEmitter({ dimensions: { [Dimension.AGENT]: agent }, clock }),
   };
 });
 

@@ -5,7 +5,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import type { Priority } from '../../../lib/contract';
-import { type SqsRecord, sqsRecordSchema } from '../../worker/events';
+import { type SqsRecord, sqsRecordSchema } from '../../shared/aws/sqs-event';
 
 /** Longest wait of a poll, and most messages of one (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html). */
 export const LONG_POLL_SECONDS = 20;

@@ -1,10 +1,10 @@
 import { PRIORITIES, type Priority } from '../../../lib/contract';
 import { type AgentError, TaskRequeuedError } from '../../runtime/errors';
+import type { SqsRecord } from '../../shared/aws/sqs-event';
 import type { Clock } from '../../shared/clock';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/telemetry/logger';
 import type { Verdict } from '../../worker/delivery';
-import type { SqsRecord } from '../../worker/events';
 import { type LaneMessages, LONG_POLL_SECONDS, MAX_PER_POLL } from './lane-messages';
 import { PriorityTurns } from './priority-turns';
 import type { TaskProtection } from './task-protection';

@@ -1,6 +1,6 @@
 /** BeforeAllowTraffic hook of the router's deployment: no user meets a release whose probe did not succeed. */
 import * as z from 'zod';
-import { Env } from '../../../lib/contract';
+import { Dimension, Env } from '../../../lib/contract';
 import { codeDeployClient } from '../../shared/aws/clients/codedeploy';
 import { documentClient } from '../../shared/aws/clients/dynamodb';
 import { sqsClient } from '../../shared/aws/clients/sqs';
@@ -11,9 +11,9 @@ import { once } from '../../shared/once';
 import { queueUrlsSchema, readSettings, setting } from '../../shared/settings';
 import { TaskQueues } from '../../shared/tasks/task-queues';
 import { TaskTable } from '../../shared/tasks/task-table';
+import { MetricEmitter } from '../../shared/telemetry/emf';
 import { createLogger } from '../../shared/telemetry/logger';
 import { type PreflightProps, runPreflight } from './preflight';
-import { PreflightMetrics } from './preflight-metrics';
 
 const settingsSchema = z.object({
   [Env.AGENT]: setting.text,
@@ -35,7 +35,7 @@ const preflight = once((): PreflightProps => {
     timeoutSeconds: settings[Env.PREFLIGHT_TIMEOUT_SECONDS],
     tasks: new TaskTable(documentClient(), settings[Env.TASKS_TABLE]),
     queues: new TaskQueues(sqsClient(), settings[Env.QUEUES]),
-    metrics: new PreflightMetrics(settings[Env.AGENT], clock),
+    metrics: new MetricEmitter({ dimensions: { [Dimension.AGENT]: settings[Env.AGENT] }, clock }),
     clock,
   };
 });

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { FINAL_STATUSES, type LaneName, type TaskRecord } from '../../../lib/contract';
+import { Dimension, FINAL_STATUSES, PreflightMetric, type TaskRecord } from '../../../lib/contract';
 import type { Verdict } from '../../shared/aws/lifecycle-hook';
 import { retryUntilAvailable } from '../../shared/aws/retry-until-available';
 import { type Clock, scaleTimeout } from '../../shared/clock';
+import type { MetricEmitter } from '../../shared/telemetry/emf';
 import { newTraceHeader } from '../../shared/telemetry/trace';
 import { judgeProbe } from './judge-probe';
 import { newProbe } from './probe-task';
@@ -23,7 +24,7 @@ export interface PreflightProps {
     get(taskId: string): Promise<TaskRecord | undefined>;
   };
   readonly queues: { send(task: TaskRecord, traceHeader: string): Promise<void> };
-  readonly metrics: { probeSent(lane: LaneName): void };
+  readonly metrics: MetricEmitter;
   readonly clock: Clock;
 }
 
@@ -45,7 +46,7 @@ export async function runPreflight(props: PreflightProps, signal?: AbortSignal):
     throw new Error(`the id of the probe, ${probe.id}, is taken`);
   }
   await retryUntilAvailable(() => queues.send(probe, traceHeader), scaledTimeout);
-  metrics.probeSent(probe.lane);
+  metrics.withDimensions({ [Dimension.LANE]: probe.lane }).count(PreflightMetric.PROBES);
   for (;;) {
     const task = await retryUntilAvailable(() => tasks.get(probe.id), scaledTimeout);
     if (task === undefined) {

@@ -1,16 +1,16 @@
-import { type SubmitResponse, TASKS_PATH } from '../../../lib/contract';
+import { IntakeMetric, type SubmitResponse, TASKS_PATH } from '../../../lib/contract';
 import { errorResponse, type HttpEvent, type HttpResponse, jsonResponse, Refusal } from '../../shared/http/http';
 import { refusalOf, report } from '../../shared/http/refusals';
+import type { MetricEmitter } from '../../shared/telemetry/emf';
 import type { Log } from '../../shared/telemetry/logger';
 import { type HttpRequestRules, parseHttpRequest } from './http-request';
 import type { Intake } from './intake';
-import type { IntakeMetrics } from './intake-metrics';
 import type { WebhookPolicy } from './webhook-url';
 
 export interface RequestHandlerDeps {
   readonly intake: Pick<Intake, 'submit'>;
   readonly logger: Log;
-  readonly metrics: IntakeMetrics;
+  readonly metrics: MetricEmitter;
   /** Undefined: the agent was deployed without webhooks. */
   readonly webhooks: WebhookPolicy | undefined;
 }
@@ -36,7 +36,7 @@ export async function handleHttpRequest(
   } catch (error) {
     const refusal = refusalOf(error);
     report(refusal, logger);
-    metrics.refused();
+    metrics.count(IntakeMetric.REFUSED);
     return errorResponse(refusal);
   }
 }

@@ -1,3 +1,4 @@
+import { IntakeMetric } from '../../../lib/contract';
 import type { SqsBatchResponse, SqsEvent, SqsRecord } from '../../shared/aws/sqs-event';
 import { refusalOf, report } from '../../shared/http/refusals';
 import type { RequestHandlerDeps } from './http-handler';
@@ -28,7 +29,7 @@ export async function handleSqsBatch(
         report(refusal, logger, { inboxMessage: record.messageId });
         // What waits for better times is not refused.
         if (refusal.code !== 'overloaded' && refusal.code !== 'budget_exceeded') {
-          metrics.refused();
+          metrics.count(IntakeMetric.REFUSED);
         }
         return { itemIdentifier: record.messageId };
       }
@@ -38,5 +39,5 @@ export async function handleSqsBatch(
 }
 
 function hasWaited({ attributes }: SqsRecord): boolean {
-  return Number(attributes.ApproximateReceiveCount ?? 1) > MAX_DEFERRALS;
+  return attributes.ApproximateReceiveCount > MAX_DEFERRALS;
 }

@@ -3,13 +3,13 @@
  * lane. Its alias `live` is what CodeDeploy shifts; see decision.ts for how the alias's weights become lanes.
  */
 import * as z from 'zod';
-import { backlogLimitsSchema, budgetsSchema, Env } from '../../../lib/contract';
+import { backlogLimitsSchema, budgetsSchema, Dimension, Env } from '../../../lib/contract';
 import { cloudWatchClient } from '../../shared/aws/clients/cloudwatch';
 import { documentClient } from '../../shared/aws/clients/dynamodb';
 import { lambdaClient } from '../../shared/aws/clients/lambda';
 import { s3Client } from '../../shared/aws/clients/s3';
 import { sqsClient } from '../../shared/aws/clients/sqs';
-import type { SqsBatchResponse, SqsEvent } from '../../shared/aws/sqs-event';
+import { type SqsBatchResponse, sqsEventSchema } from '../../shared/aws/sqs-event';
 import { BacklogCount } from '../../shared/backlog/backlog-count';
 import { ControlTableBacklog } from '../../shared/backlog/backlog-store';
 import { BacklogView } from '../../shared/backlog/backlog-view';
@@ -26,11 +26,11 @@ import { queueUrlsSchema, readSettings, setting } from '../../shared/settings';
 import { PayloadStore } from '../../shared/tasks/payload-store';
 import { TaskQueues } from '../../shared/tasks/task-queues';
 import { TaskTable } from '../../shared/tasks/task-table';
+import { MetricEmitter } from '../../shared/telemetry/emf';
 import { createLogger } from '../../shared/telemetry/logger';
 import { handleHttpRequest } from './http-handler';
 import { handleSqsBatch } from './inbox-handler';
 import { Intake } from './intake';
-import { IntakeMetrics } from './intake-metrics';
 
 const settingsSchema = z.object({
   [Env.AGENT]: setting.text,
@@ -53,7 +53,7 @@ const dependencies = once(() => {
   const agent = settings[Env.AGENT];
   const clock = systemClock();
   const logger = createLogger({ component: 'router', agent, release: settings[Env.RELEASE] }, clock);
-  const metrics = new IntakeMetrics(agent, clock);
+  const metrics = new MetricEmitter({ dimensions: { [Dimension.AGENT]: agent }, clock });
   const onProblem = (message: string, error: unknown) => logger.warn(message, { error: error as Error });
   const dynamodb = documentClient();
   // One attempt: the view tries again by itself, and a caller waits meanwhile.
@@ -111,8 +111,10 @@ const dependencies = once(() => {
   };
 });
 
-export async function handler(event: HttpEvent | SqsEvent): Promise<HttpResponse | SqsBatchResponse> {
+export async function handler(
+  event: HttpEvent | { readonly Records: unknown },
+): Promise<HttpResponse | SqsBatchResponse> {
   return 'Records' in event
-    ? await handleSqsBatch(event, dependencies())
+    ? await handleSqsBatch(sqsEventSchema.parse(event), dependencies())
     : await handleHttpRequest(event, dependencies(), process.env._X_AMZN_TRACE_ID);
 }

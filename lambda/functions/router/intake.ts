@@ -1,4 +1,8 @@
 import {
+  BudgetMetric,
+  Dimension,
+  INTAKE_DIMENSION_SETS,
+  IntakeMetric,
   type LaneName,
   MAX_INLINE_BYTES,
   PayloadKey,
@@ -14,8 +18,8 @@ import type { ExceededBudget } from '../../shared/budgets/budget-book';
 import type { Clock } from '../../shared/clock';
 import { Refusal } from '../../shared/http/http';
 import { chooseLane, type RoutingState } from '../../shared/routing/decision';
+import type { MetricEmitter } from '../../shared/telemetry/emf';
 import type { Log } from '../../shared/telemetry/logger';
-import type { IntakeMetrics } from './intake-metrics';
 import { newTask, requestDigestOf, type StoredInput, taskIdOf } from './new-task';
 import type { Submission } from './submission';
 
@@ -48,7 +52,7 @@ export interface IntakeProps {
   readonly budgets?: { exceeded(user: string): Promise<ExceededBudget | undefined> } | undefined;
   readonly clock: Clock;
   readonly logger: Log;
-  readonly metrics: IntakeMetrics;
+  readonly metrics: MetricEmitter;
 }
 
 export interface Accepted {
@@ -98,11 +102,11 @@ export class Intake {
       }
     }
     if (overload !== undefined) {
-      metrics.shed(lane);
+      this.countInLane(IntakeMetric.SHED, lane);
       throw overloaded(overload, submission.priority);
     }
     if (exceeded !== undefined) {
-      metrics.overBudget();
+      metrics.count(BudgetMetric.EXCEEDED);
       throw overBudget(exceeded);
     }
     const stored = isLarge ? await this.store(id, text) : { input: submission.input as TaskRecord['input'] };
@@ -121,7 +125,7 @@ export class Intake {
         throw error;
       }
     }
-    metrics.accepted(task.lane);
+    this.countInLane(IntakeMetric.ACCEPTED, task.lane);
     logger.info('task accepted', { task: task.id, priority: task.priority, ...decision });
     return { id: task.id, status: task.status };
   }
@@ -184,6 +188,10 @@ export class Intake {
       });
       return true;
     }
+  }
+
+  private countInLane(metric: string, lane: LaneName): void {
+    this.props.metrics.withDimensions({ [Dimension.LANE]: lane }, INTAKE_DIMENSION_SETS).count(metric);
   }
 
   private async orRefuse<T>(message: string, call: () => Promise<T>): Promise<T> {

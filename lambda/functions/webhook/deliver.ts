@@ -1,17 +1,17 @@
-import { FINAL_STATUSES, type TaskRecord, WebhookHeader } from '../../../lib/contract';
-import type { SqsBatchResponse } from '../../shared/aws/sqs-event';
+import { FINAL_STATUSES, type TaskRecord, WebhookHeader, WebhookMetric } from '../../../lib/contract';
+import type { SqsBatchResponse, SqsRecord } from '../../shared/aws/sqs-event';
 import { afterReal, type Clock, stopwatch } from '../../shared/clock';
 import { describeError } from '../../shared/errors';
 import type { WebhookRecords } from '../../shared/tasks/webhook-records';
+import type { MetricEmitter } from '../../shared/telemetry/emf';
 import type { Log } from '../../shared/telemetry/logger';
 import { traceRootOf } from '../../shared/telemetry/trace';
-import { waitAfter } from './backoff';
 import { RefusedDestination } from './destination';
 import { notificationOf } from './notification';
 import type { Answer, Post } from './post';
+import { retryDelayMs } from './retry-delay';
 import { SigningKeyError, signatureOf } from './signature';
-import { parseWebhookMessage, type WebhookSqsRecord } from './webhook-message';
-import type { WebhookMetrics } from './webhook-metrics';
+import { parseWebhookMessage } from './webhook-message';
 import { type DeadLetterReason, isRedriven, type WebhookQueue } from './webhook-queue';
 
 /** Real milliseconds that a receiver has to answer, redirects and name resolution included. */
@@ -30,7 +30,7 @@ export interface DeliverProps {
   readonly retryMs: number;
   readonly clock: Clock;
   readonly logger: Log;
-  readonly metrics: WebhookMetrics;
+  readonly metrics: MetricEmitter;
   /** 0 to 1. */
   readonly random: () => number;
 }
@@ -54,10 +54,7 @@ type Outcome =
  * A webhook that is given up goes to the dead-letter queue first, then into the record: the other way round it could be
  * given up and be nowhere. Moved back from there it is tried once more.
  */
-export async function deliverBatch(
-  records: readonly WebhookSqsRecord[],
-  props: DeliverProps,
-): Promise<SqsBatchResponse> {
+export async function deliverBatch(records: readonly SqsRecord[], props: DeliverProps): Promise<SqsBatchResponse> {
   const outcomes = await Promise.all(
     records.map(async (record) => {
       const done = await deliver(record, props).catch(async (error: unknown) => {
@@ -65,7 +62,7 @@ export async function deliverBatch(
           message: record.messageId,
           error: error as Error,
         });
-        await postpone(record, props, waitAfter(attemptOf(record, props, Number.POSITIVE_INFINITY), props.random()));
+        await postpone(record, props, retryDelayMs(attemptOf(record, props, Number.POSITIVE_INFINITY), props.random()));
         return false;
       });
       return done ? undefined : { itemIdentifier: record.messageId };
@@ -75,13 +72,13 @@ export async function deliverBatch(
 }
 
 /** @returns true when the message has nothing more to do */
-async function deliver(record: WebhookSqsRecord, props: DeliverProps): Promise<boolean> {
+async function deliver(record: SqsRecord, props: DeliverProps): Promise<boolean> {
   const { agent, clock, logger, metrics, queue, records, retryMs, tasks } = props;
   const parsed = parseWebhookMessage(record.body, agent);
   if (!parsed.ok) {
     logger.error('message given up', { message: record.messageId, reason: parsed.reason });
     await queue.moveToDeadLetterQueue(record, 'unreadable', receivesOf(record));
-    metrics.abandoned();
+    metrics.count(WebhookMetric.ABANDONED);
     return true;
   }
   const { taskId } = parsed.message;
@@ -100,17 +97,17 @@ async function deliver(record: WebhookSqsRecord, props: DeliverProps): Promise<b
     const reason = outcome.kind === 'hopeless' ? outcome.reason : 'out_of_time';
     await queue.moveToDeadLetterQueue(record, reason, receivesOf(record));
     await records.abandoned(task, clock.now());
-    metrics.abandoned();
+    metrics.count(WebhookMetric.ABANDONED);
     logger.error('webhook given up', { task: taskId, host: hostOf(task), reason });
     return true;
   }
-  const wait = waitAfter({ ...attemptOf(record, props, until), retryAfter: outcome.retryAfter }, props.random());
+  const wait = retryDelayMs({ ...attemptOf(record, props, until), retryAfter: outcome.retryAfter }, props.random());
   await postpone(record, props, wait);
   return false;
 }
 
 /** Whether the end of a task has still to be told. A task that was sent back ends later, and another message says so. */
-function isOwed(task: TaskRecord | undefined, record: WebhookSqsRecord): task is EndedTask {
+function isOwed(task: TaskRecord | undefined, record: SqsRecord): task is EndedTask {
   return (
     task?.webhook !== undefined &&
     task.finishedAt !== undefined &&
@@ -120,7 +117,7 @@ function isOwed(task: TaskRecord | undefined, record: WebhookSqsRecord): task is
   );
 }
 
-async function attempt(task: EndedTask, record: WebhookSqsRecord, props: DeliverProps): Promise<Outcome> {
+async function attempt(task: EndedTask, record: SqsRecord, props: DeliverProps): Promise<Outcome> {
   const { logger, metrics } = props;
   const trace = traceRootOf(task.trace);
   const line = {
@@ -135,11 +132,11 @@ async function attempt(task: EndedTask, record: WebhookSqsRecord, props: Deliver
     const answered = { ...line, host, status, durationMs: Math.round(milliseconds()) };
     if (status >= 200 && status < 300) {
       logger.info('webhook delivered', answered);
-      metrics.delivered();
+      metrics.count(WebhookMetric.DELIVERED);
       return { kind: 'delivered' };
     }
     logger.warn('webhook not taken', answered);
-    metrics.failed();
+    metrics.count(WebhookMetric.FAILED);
     if (status === GONE) {
       return { kind: 'hopeless', reason: 'gone' };
     }
@@ -151,7 +148,7 @@ async function attempt(task: EndedTask, record: WebhookSqsRecord, props: Deliver
     } else {
       logger.warn('webhook not delivered', failed);
     }
-    metrics.failed();
+    metrics.count(WebhookMetric.FAILED);
     return error instanceof RefusedDestination && error.lasting
       ? { kind: 'hopeless', reason: 'refused' }
       : { kind: 'failed' };
@@ -190,18 +187,18 @@ async function send(task: EndedTask, { clock, keys, post }: DeliverProps): Promi
 }
 
 /** A message that cannot be postponed comes after the queue's own visibility timeout. */
-async function postpone(record: WebhookSqsRecord, props: DeliverProps, wait: number): Promise<void> {
+async function postpone(record: SqsRecord, props: DeliverProps, wait: number): Promise<void> {
   await props.queue.postpone(record, wait).catch((error: unknown) => {
     props.logger.warn('message could not be postponed', { message: record.messageId, reason: describeError(error) });
   });
 }
 
-function attemptOf(record: WebhookSqsRecord, { clock }: DeliverProps, until: number) {
+function attemptOf(record: SqsRecord, { clock }: DeliverProps, until: number) {
   return { number: receivesOf(record), now: clock.now(), until };
 }
 
-function receivesOf({ attributes }: WebhookSqsRecord): number {
-  return Math.max(1, Number(attributes.ApproximateReceiveCount) || 1);
+function receivesOf({ attributes }: SqsRecord): number {
+  return Math.max(1, attributes.ApproximateReceiveCount);
 }
 
 /** For the log: path and query of the URL are the caller's business. */

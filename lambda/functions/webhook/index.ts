@@ -1,22 +1,21 @@
 /** Tells callers that their tasks have ended: takes tasks from the webhook queue and delivers their webhooks. */
-import { Env } from '../../../lib/contract';
+import { Dimension, Env } from '../../../lib/contract';
 import { documentClient } from '../../shared/aws/clients/dynamodb';
 import { secretsManagerClient } from '../../shared/aws/clients/secrets-manager';
 import { sqsClient } from '../../shared/aws/clients/sqs';
-import type { SqsBatchResponse } from '../../shared/aws/sqs-event';
+import { type SqsBatchResponse, sqsEventSchema } from '../../shared/aws/sqs-event';
 import { systemClock } from '../../shared/clock';
 import { once } from '../../shared/once';
 import { readSettings } from '../../shared/settings';
 import { TaskTable } from '../../shared/tasks/task-table';
 import { WebhookRecords } from '../../shared/tasks/webhook-records';
+import { MetricEmitter } from '../../shared/telemetry/emf';
 import { createLogger } from '../../shared/telemetry/logger';
 import { type DeliverProps, deliverBatch } from './deliver';
 import { systemResolver } from './destination';
 import { post } from './post';
 import { settingsSchema } from './settings';
 import { SigningKeys } from './signing-keys';
-import type { WebhookSqsRecord } from './webhook-message';
-import { WebhookMetrics } from './webhook-metrics';
 import { WebhookQueue } from './webhook-queue';
 
 const dependencies = once((): DeliverProps => {
@@ -35,11 +34,11 @@ const dependencies = once((): DeliverProps => {
     retryMs: settings[Env.WEBHOOK_RETRY_SECONDS] * 1_000,
     clock,
     logger: createLogger({ component: 'webhook', agent }, clock),
-    metrics: new WebhookMetrics(agent, clock),
+    metrics: new MetricEmitter({ dimensions: { [Dimension.AGENT]: agent }, clock }),
     random: Math.random,
   };
 });
 
-export async function handler(event: { readonly Records: readonly WebhookSqsRecord[] }): Promise<SqsBatchResponse> {
-  return await deliverBatch(event.Records, dependencies());
+export async function handler(event: unknown): Promise<SqsBatchResponse> {
+  return await deliverBatch(sqsEventSchema.parse(event).Records, dependencies());
 }

@@ -1,11 +1,4 @@
 import { type WebhookMessage, webhookMessageSchema } from '../../../lib/contract';
-import type { SqsRecord } from '../../shared/aws/sqs-event';
-
-/** A message as the webhook function gets it. */
-export interface WebhookSqsRecord extends SqsRecord {
-  readonly receiptHandle: string;
-  readonly messageAttributes?: Readonly<Record<string, unknown>>;
-}
 
 export type ParsedWebhookMessage =
   | { readonly ok: true; readonly message: WebhookMessage }

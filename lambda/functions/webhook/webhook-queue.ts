@@ -1,5 +1,5 @@
 import { ChangeMessageVisibilityCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import type { WebhookSqsRecord } from './webhook-message';
+import type { SqsRecord } from '../../shared/aws/sqs-event';
 
 /** Why a webhook was given up; stands on its message in the dead-letter queue as attribute {@link REASON}. */
 export type DeadLetterReason = 'unreadable' | 'refused' | 'gone' | 'out_of_time';
@@ -16,7 +16,7 @@ export class WebhookQueue {
   ) {}
 
   /** Has the message come again after so many milliseconds. */
-  async postpone({ receiptHandle }: WebhookSqsRecord, milliseconds: number): Promise<void> {
+  async postpone({ receiptHandle }: SqsRecord, milliseconds: number): Promise<void> {
     await this.client.send(
       new ChangeMessageVisibilityCommand({
         QueueUrl: this.url,
@@ -27,7 +27,7 @@ export class WebhookQueue {
   }
 
   /** Puts a copy of the message into the dead-letter queue. */
-  async moveToDeadLetterQueue({ body }: WebhookSqsRecord, reason: DeadLetterReason, attempts: number): Promise<void> {
+  async moveToDeadLetterQueue({ body }: SqsRecord, reason: DeadLetterReason, attempts: number): Promise<void> {
     await this.client.send(
       new SendMessageCommand({
         QueueUrl: this.deadLetterUrl,
@@ -42,6 +42,6 @@ export class WebhookQueue {
 }
 
 /** Whether somebody took the message out of the dead-letter queue to have it tried again. */
-export function isRedriven({ messageAttributes }: WebhookSqsRecord): boolean {
+export function isRedriven({ messageAttributes }: SqsRecord): boolean {
   return messageAttributes !== undefined && REASON in messageAttributes;
 }

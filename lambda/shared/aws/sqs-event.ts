@@ -1,15 +1,26 @@
-/** Event of an SQS event source mapping, as far as the functions read it. */
-export interface SqsEvent {
-  readonly Records: readonly SqsRecord[];
-}
+import * as z from 'zod';
 
-export interface SqsRecord {
-  readonly messageId: string;
-  readonly body: string;
-  readonly attributes: Readonly<Record<string, string | undefined>>;
-}
+/** A message as an event source mapping or a receive delivers it; members that no function uses are left out. */
+export const sqsRecordSchema = z.object({
+  messageId: z.string(),
+  /** Identifies this receive in calls that hide or delete the message. */
+  receiptHandle: z.string(),
+  body: z.string(),
+  attributes: z.object({
+    /** Number of receives, including this one. */
+    ApproximateReceiveCount: z.string().regex(/^\d+$/).transform(Number),
+    /** X-Ray trace header of the sender. */
+    AWSTraceHeader: z.string().optional(),
+  }),
+  messageAttributes: z.record(z.string(), z.unknown()).optional(),
+});
+export type SqsRecord = z.infer<typeof sqsRecordSchema>;
 
-/** Partial batch response: messages named in it stay in the queue. */
+/** Event of an SQS event source mapping. */
+export const sqsEventSchema = z.object({ Records: z.array(sqsRecordSchema).readonly() });
+export type SqsEvent = z.infer<typeof sqsEventSchema>;
+
+/** Partial batch response: SQS keeps the messages listed in it and deletes the others. */
 export interface SqsBatchResponse {
   readonly batchItemFailures: readonly { readonly itemIdentifier: string }[];
 }

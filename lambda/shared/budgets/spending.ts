@@ -1,12 +1,12 @@
-import { BUDGET_WARN_PERCENT, type TaskRecord, type Usage } from '../../../lib/contract';
+import { BUDGET_WARN_PERCENT, BudgetMetric, type TaskRecord, type Usage } from '../../../lib/contract';
 import { messageOf } from '../errors';
+import type { MetricEmitter, MetricValue } from '../telemetry/emf';
 import type { Log } from '../telemetry/logger';
-import type { BudgetBook } from './budget-book';
-import type { BudgetMetrics } from './budget-metrics';
+import type { BudgetBook, UsedShares } from './budget-book';
 
 export interface SpendingParts {
   readonly book: BudgetBook;
-  readonly metrics: BudgetMetrics;
+  readonly metrics: MetricEmitter;
 }
 
 /**
@@ -22,7 +22,7 @@ export class Spending {
 
   /** A task is kept waiting for a budget. */
   refused(): void {
-    this.parts.metrics.exceeded();
+    this.parts.metrics.count(BudgetMetric.EXCEEDED);
   }
 
   /** Does not reject: a task is not held up by its bookkeeping. @param task as it was claimed */
@@ -33,7 +33,7 @@ export class Spending {
     }
     try {
       const used = await this.parts.book.spend(task.mode === 'live' ? task.user : undefined, dollars);
-      this.parts.metrics.used(used);
+      this.parts.metrics.emit(usedShareMetrics(used));
       if ((used.user ?? 0) >= BUDGET_WARN_PERCENT) {
         // The alarm cannot say whose it is: users are no dimension. The record of the task says who asked for it.
         logger.warn("the budget of the task's user is nearly used up", {
@@ -51,4 +51,12 @@ export class Spending {
       });
     }
   }
+}
+
+/** Metrics of the budgets in use; none for a budget that does not exist. */
+export function usedShareMetrics({ agent, user }: UsedShares): readonly MetricValue[] {
+  return [
+    { name: BudgetMetric.AGENT_USED, value: agent, unit: 'Percent' } as const,
+    { name: BudgetMetric.USER_USED, value: user, unit: 'Percent' } as const,
+  ].flatMap(({ value, ...metric }) => (value === undefined ? [] : [{ ...metric, value }]));
 }

@@ -1,4 +1,5 @@
 import { METRIC_NAMESPACE } from '../../../lib/contract';
+import type { Clock } from '../clock';
 
 /** CloudWatch units that the library uses. */
 export type MetricUnit = 'Count' | 'Milliseconds' | 'None' | 'Percent';
@@ -67,4 +68,53 @@ export const standardOutput: MetricSink = (line) => {
 /** Emits metrics of one record. */
 export function emitMetrics(record: MetricRecord, sink: MetricSink = standardOutput): void {
   sink(embeddedMetric(record));
+}
+
+export interface MetricEmitterOptions {
+  /** Values of the dimensions, fixed for all metrics of the emitter. */
+  readonly dimensions: Readonly<Record<string, string>>;
+  /** @default one set with all dimensions */
+  readonly dimensionSets?: readonly (readonly string[])[];
+  readonly clock: Clock;
+  /** @default standard output */
+  readonly sink?: MetricSink;
+}
+
+/** Emits metrics whose dimensions are fixed at construction. */
+export class MetricEmitter {
+  readonly #options: MetricEmitterOptions;
+
+  constructor(options: MetricEmitterOptions) {
+    this.#options = options;
+  }
+
+  /** An emitter for the same clock and sink, with further or other dimensions. @param sets @default one set with all */
+  withDimensions(dimensions: Readonly<Record<string, string>>, sets?: MetricEmitterOptions['dimensionSets']) {
+    const { clock, sink } = this.#options;
+    return new MetricEmitter({
+      dimensions: { ...this.#options.dimensions, ...dimensions },
+      dimensionSets: sets,
+      clock,
+      sink,
+    });
+  }
+
+  /** Emits metrics as one record; no record if there are none. */
+  emit(metrics: readonly MetricValue[], properties?: MetricRecord['properties']): void {
+    if (metrics.length === 0) {
+      return;
+    }
+    const { dimensions, dimensionSets = [Object.keys(dimensions)], clock, sink } = this.#options;
+    emitMetrics({ timestamp: clock.now(), dimensions, dimensionSets, metrics, properties }, sink);
+  }
+
+  /** Emits one metric with unit Count. */
+  count(name: string, value = 1, properties?: MetricRecord['properties']): void {
+    this.emit([countOf(name, value)], properties);
+  }
+}
+
+/** A metric with unit Count. */
+export function countOf(name: string, value = 1): MetricValue {
+  return { name, value, unit: 'Count' };
 }

@@ -5,7 +5,8 @@ import { runPreflight } from '../../../lambda/functions/preflight/preflight';
 import { documentClient } from '../../../lambda/shared/aws/clients/dynamodb';
 import { TaskQueues } from '../../../lambda/shared/tasks/task-queues';
 import { TaskTable } from '../../../lambda/shared/tasks/task-table';
-import { probeCheckSchema } from '../../../lib/contract';
+import { MetricEmitter } from '../../../lambda/shared/telemetry/emf';
+import { Dimension, probeCheckSchema } from '../../../lib/contract';
 import type { RehearsalClock } from '../../core/clock';
 import type { OperatorAccess } from '../observe/operator-access';
 import type { AgentUnderTest } from '../scenario/agent-under-test';
@@ -43,8 +44,8 @@ export async function sendProbe(
         timeoutSeconds: PROBE_SECONDS,
         tasks: new TaskTable(documentClient(tables), agent.tasksTable),
         queues: new TaskQueues(queues, agent.queues),
-        // Nobody here writes a log that CloudWatch reads. Queues of the rehearsal are never late with their own metrics.
-        metrics: { probeSent: () => undefined },
+        // This process writes no log that CloudWatch reads; the local queues report their own metrics without delay.
+        metrics: new MetricEmitter({ dimensions: { [Dimension.AGENT]: agent.name }, clock, sink: () => undefined }),
         clock,
       },
       signal,

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { type AgentContext, defineAgent, type StepCall } from '../../../lambda/runtime';
 import { RetryableError, TaskRequeuedError } from '../../../lambda/runtime/errors';
+import { sqsRecordSchema } from '../../../lambda/shared/aws/sqs-event';
 import { createWorker } from '../../../lambda/worker/create-worker';
-import { sqsRecordSchema } from '../../../lambda/worker/events';
 import { DIMENSION_SETS, type TaskRecord, WorkerMetric } from '../../../lib/contract';
 import { Bench, until } from './support/bench';
 import { messageFor } from './support/task-cloud';

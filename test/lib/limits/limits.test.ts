@@ -1,5 +1,6 @@
 import { Template } from 'aws-cdk-lib/assertions';
-import { BudgetMetrics } from '../../../lambda/shared/budgets/budget-metrics';
+import { usedShareMetrics } from '../../../lambda/shared/budgets/spending';
+import { MetricEmitter } from '../../../lambda/shared/telemetry/emf';
 import { readWorkerSettings } from '../../../lambda/worker/settings';
 import { AgentService, type AgentServiceProps, BudgetAction, Budgets, type RateLimit } from '../../../lib';
 import { leastProps } from '../../support/agent-service';
@@ -91,7 +92,9 @@ describe('budgets', () => {
     expect(synth({ budgets: Budgets.perDay({ agent: 2 }) }).agent.userBudgetAlarm).toBeUndefined();
     const lines: string[] = [];
     const clock = { now: () => 0, sleep: async () => {} };
-    new BudgetMetrics('support', clock, (line) => lines.push(line)).used({ agent: 1, user: 81 });
+    new MetricEmitter({ dimensions: { Agent: 'support' }, clock, sink: (line) => lines.push(line) }).emit(
+      usedShareMetrics({ agent: 1, user: 81 }),
+    );
     const emitted = JSON.parse(lines[0] ?? '{}');
     const [alarm] = Object.values(
       template.findResources('AWS::CloudWatch::Alarm', { Properties: { MetricName: 'UserBudgetUsed' } }),

@@ -1,11 +1,11 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
-import { ApiMetrics } from '../../../../lambda/functions/api/api-metrics';
 import { FeedbackStore } from '../../../../lambda/functions/api/feedback-store';
 import { answerStatusApi, type StatusApiProps } from '../../../../lambda/functions/api/status-api';
 import { documentClient } from '../../../../lambda/shared/aws/clients/dynamodb';
 import type { HttpEvent } from '../../../../lambda/shared/http/http';
 import { TaskCancellations } from '../../../../lambda/shared/tasks/task-cancellations';
 import { TaskTable } from '../../../../lambda/shared/tasks/task-table';
+import { MetricEmitter } from '../../../../lambda/shared/telemetry/emf';
 import { type Json, type PayloadRef, TaskKey, type TaskRecord } from '../../../../lib/contract';
 import { type LocalDynamoDb, startDynamoDb } from '../../../support/local-dynamodb';
 import { CapturedLog, FakeClock, START } from '../../shared/support/fakes';
@@ -47,7 +47,11 @@ export class TestApi {
       auth: 'iam',
       clock: this.clock,
       logger: this.logger,
-      metrics: new ApiMetrics('support', this.clock, (line) => this.metricLines.push(line)),
+      metrics: new MetricEmitter({
+        dimensions: { Agent: 'support' },
+        clock: this.clock,
+        sink: (line) => this.metricLines.push(line),
+      }),
     };
   }
 

@@ -1,5 +1,5 @@
 import { runPreflight } from '../../../../lambda/functions/preflight/preflight';
-import { PreflightMetrics } from '../../../../lambda/functions/preflight/preflight-metrics';
+import { MetricEmitter } from '../../../../lambda/shared/telemetry/emf';
 import { Dimension, PreflightMetric, type ProbeResult, type TaskRecord } from '../../../../lib/contract';
 import { awsError, FakeClock, OUTAGES, START } from '../../shared/support/fakes';
 
@@ -59,7 +59,7 @@ async function run({ work = (_, trace) => succeeded(trace), create = true, gone 
         trace = header;
       },
     },
-    metrics: new PreflightMetrics('support', clock, (line) => lines.push(line)),
+    metrics: new MetricEmitter({ dimensions: { Agent: 'support' }, clock, sink: (line) => lines.push(line) }),
   });
   return { clock, events, lines, probe, tokens, verdict };
 }

@@ -124,8 +124,13 @@ test('a message of the inbox becomes a task; one that is none stays in the queue
   const before = (await tasks()).length;
   const response = await handler({
     Records: [
-      { messageId: 'm-1', body: JSON.stringify({ input: 1, user: 'user-2' }), attributes: {} },
-      { messageId: 'm-2', body: 'nonsense', attributes: {} },
+      {
+        messageId: 'm-1',
+        body: JSON.stringify({ input: 1, user: 'user-2' }),
+        receiptHandle: 'h-1',
+        attributes: { ApproximateReceiveCount: '1' },
+      },
+      { messageId: 'm-2', body: 'nonsense', receiptHandle: 'h-2', attributes: { ApproximateReceiveCount: '1' } },
     ],
   });
   expect(response).toEqual({ batchItemFailures: [{ itemIdentifier: 'm-2' }] });

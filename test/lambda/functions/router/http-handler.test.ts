@@ -1,7 +1,7 @@
 import { handleHttpRequest } from '../../../../lambda/functions/router/http-handler';
 import type { Accepted } from '../../../../lambda/functions/router/intake';
-import { IntakeMetrics } from '../../../../lambda/functions/router/intake-metrics';
 import { type ErrorCode, type HttpEvent, Refusal } from '../../../../lambda/shared/http/http';
+import { MetricEmitter } from '../../../../lambda/shared/telemetry/emf';
 import { errorResponseSchema, submitResponseSchema } from '../../../../lib/contract';
 import { CapturedLog, FakeClock } from '../../shared/support/fakes';
 
@@ -11,7 +11,11 @@ async function answer(submit: () => Promise<Accepted>, { method = 'POST', body =
   const event: HttpEvent = { rawPath: '/tasks', body, requestContext: { http: { method, path: '/tasks' } } };
   const logger = new CapturedLog();
   const metricLines: string[] = [];
-  const metrics = new IntakeMetrics('support', new FakeClock(), (line) => metricLines.push(line));
+  const metrics = new MetricEmitter({
+    dimensions: { Agent: 'support' },
+    clock: new FakeClock(),
+    sink: (line) => metricLines.push(line),
+  });
   const props = { intake: { submit }, logger, metrics, auth: 'iam', webhooks: undefined } as const;
   const response = await handleHttpRequest(event, props, undefined);
   return { response, body: JSON.parse(response.body), logger, metricLines };

@@ -1,15 +1,20 @@
 import { handleSqsBatch } from '../../../../lambda/functions/router/inbox-handler';
 import type { SubmitOptions } from '../../../../lambda/functions/router/intake';
-import { IntakeMetrics } from '../../../../lambda/functions/router/intake-metrics';
 import type { Submission } from '../../../../lambda/functions/router/submission';
 import type { SqsRecord } from '../../../../lambda/shared/aws/sqs-event';
 import { Refusal } from '../../../../lambda/shared/http/http';
+import { MetricEmitter } from '../../../../lambda/shared/telemetry/emf';
 import { CapturedLog, FakeClock } from '../../shared/support/fakes';
 
 const TRACE = 'Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1';
 
-function record(messageId: string, body: unknown, attributes: Record<string, string> = {}): SqsRecord {
-  return { messageId, body: typeof body === 'string' ? body : JSON.stringify(body), attributes };
+function record(messageId: string, body: unknown, attributes: Partial<SqsRecord['attributes']> = {}): SqsRecord {
+  return {
+    messageId,
+    receiptHandle: `handle of ${messageId}`,
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    attributes: { ApproximateReceiveCount: 1, ...attributes },
+  };
 }
 
 async function take(
@@ -30,7 +35,11 @@ async function take(
         },
       },
       logger,
-      metrics: new IntakeMetrics('support', new FakeClock(), (line) => metricLines.push(line)),
+      metrics: new MetricEmitter({
+        dimensions: { Agent: 'support' },
+        clock: new FakeClock(),
+        sink: (line) => metricLines.push(line),
+      }),
       webhooks: undefined,
     },
   );
@@ -77,8 +86,7 @@ test('a message waits in the inbox while too much waits, but not until it would 
       throw new Refusal('overloaded', 'too much waits');
     }
   };
-  const received = (times: number) =>
-    record(`m-${times}`, { input: 1, user: 'u' }, { ApproximateReceiveCount: String(times) });
+  const received = (times: number) => record(`m-${times}`, { input: 1, user: 'u' }, { ApproximateReceiveCount: times });
   const { response, metricLines } = await take([1, 2, 3, 4].map(received), crowded);
   expect(response.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)).toEqual(['m-1', 'm-2', 'm-3']);
   // Nothing was refused.

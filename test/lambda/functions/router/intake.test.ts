@@ -1,11 +1,11 @@
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { Intake, type PayloadWriter, type TaskRecords } from '../../../../lambda/functions/router/intake';
-import { IntakeMetrics } from '../../../../lambda/functions/router/intake-metrics';
 import type { Submission } from '../../../../lambda/functions/router/submission';
 import { documentClient } from '../../../../lambda/shared/aws/clients/dynamodb';
 import type { Overload } from '../../../../lambda/shared/backlog/overload';
 import type { ExceededBudget } from '../../../../lambda/shared/budgets/budget-book';
 import { TaskTable } from '../../../../lambda/shared/tasks/task-table';
+import { MetricEmitter } from '../../../../lambda/shared/telemetry/emf';
 import {
   BudgetMetric,
   MAX_INLINE_BYTES,
@@ -106,7 +106,7 @@ function setUp({
     },
     clock,
     logger,
-    metrics: new IntakeMetrics(AGENT, clock, (line) => metricLines.push(line)),
+    metrics: new MetricEmitter({ dimensions: { Agent: AGENT }, clock: clock, sink: (line) => metricLines.push(line) }),
   });
   return { bucket, calls, clock, intake, logger, metricLines, sent };
 }

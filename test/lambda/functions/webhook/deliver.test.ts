@@ -2,15 +2,15 @@ import { createHmac } from 'node:crypto';
 import { PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import type { Message } from '@aws-sdk/client-sqs';
 import fc from 'fast-check';
-import { waitAfter } from '../../../../lambda/functions/webhook/backoff';
 import { type DeliverProps, deliverBatch } from '../../../../lambda/functions/webhook/deliver';
 import { systemResolver } from '../../../../lambda/functions/webhook/destination';
 import { post } from '../../../../lambda/functions/webhook/post';
+import { retryDelayMs } from '../../../../lambda/functions/webhook/retry-delay';
 import { KEYS_MAX_AGE_MS, SigningKeys } from '../../../../lambda/functions/webhook/signing-keys';
-import { WebhookMetrics } from '../../../../lambda/functions/webhook/webhook-metrics';
 import { WebhookQueue } from '../../../../lambda/functions/webhook/webhook-queue';
 import { TaskTable } from '../../../../lambda/shared/tasks/task-table';
 import { WebhookRecords } from '../../../../lambda/shared/tasks/webhook-records';
+import { MetricEmitter } from '../../../../lambda/shared/telemetry/emf';
 import { type TaskRecord, taskResponseSchema } from '../../../../lib/contract';
 import { CapturedLog } from '../../shared/support/fakes';
 import { AGENT, Cloud } from '../redrive/support/cloud';
@@ -46,10 +46,14 @@ beforeEach(async () => {
     retryMs: RETRY_MS,
     clock,
     logger: log,
-    metrics: new WebhookMetrics(AGENT, clock, (line) => {
-      const { _aws, ...rest } = JSON.parse(line);
-      metrics.push(_aws.CloudWatchMetrics[0].Metrics[0].Name);
-      expect(rest.Agent).toBe(AGENT);
+    metrics: new MetricEmitter({
+      dimensions: { Agent: AGENT },
+      clock,
+      sink: (line) => {
+        const { _aws, ...rest } = JSON.parse(line);
+        metrics.push(_aws.CloudWatchMetrics[0].Metrics[0].Name);
+        expect(rest.Agent).toBe(AGENT);
+      },
     }),
     random: () => 1,
   };
@@ -81,7 +85,7 @@ async function run(changed: Partial<DeliverProps> = {}): Promise<readonly Messag
       messageId: MessageId ?? '',
       receiptHandle: ReceiptHandle ?? '',
       body: Body ?? '',
-      attributes: Attributes ?? {},
+      attributes: { ApproximateReceiveCount: Number(Attributes?.ApproximateReceiveCount) },
       messageAttributes: MessageAttributes ?? {},
     })),
     { ...props, ...changed },
@@ -351,7 +355,7 @@ describe('waits', () => {
         fc.option(fc.oneof(fc.integer({ min: 0, max: 1e9 }).map(String), fc.string()), { nil: undefined }),
         fc.double({ min: 0, max: 1, noNaN: true }),
         (number, left, retryAfter, random) => {
-          const wait = waitAfter({ number, now: 1e12, until: 1e12 + left, retryAfter }, random);
+          const wait = retryDelayMs({ number, now: 1e12, until: 1e12 + left, retryAfter }, random);
           expect(wait).toBeGreaterThanOrEqual(1_000);
           expect(wait).toBeLessThan(12 * 60 * 60_000);
           expect(wait).toBeLessThanOrEqual(Math.max(1_000, left));
@@ -364,7 +368,7 @@ describe('waits', () => {
     const now = Date.UTC(2030, 0, 1);
     const retryAfter = new Date(now + 3 * 3_600_000).toUTCString();
     const attempt = { number: 1, now, until: now + 86_400_000 };
-    expect(waitAfter({ ...attempt, retryAfter }, 0)).toBe(3 * 3_600_000);
-    expect(waitAfter({ ...attempt, retryAfter: 'soon' }, 0)).toBe(5_000);
+    expect(retryDelayMs({ ...attempt, retryAfter }, 0)).toBe(3 * 3_600_000);
+    expect(retryDelayMs({ ...attempt, retryAfter: 'soon' }, 0)).toBe(5_000);
   });
 });

@@ -1,4 +1,4 @@
-import { embeddedMetric, emitMetrics } from '../../../../lambda/shared/telemetry/emf';
+import { embeddedMetric, emitMetrics, MetricEmitter } from '../../../../lambda/shared/telemetry/emf';
 import { DIMENSION_SETS, METRIC_NAMESPACE } from '../../../../lib/contract';
 
 const record = {
@@ -44,4 +44,43 @@ test('refuses a dimension set whose dimension has no value', () => {
 test.each([Number.NaN, Number.POSITIVE_INFINITY])('refuses %p as a value', (value) => {
   const metrics = [{ name: 'TaskCost', value, unit: 'None' }] as const;
   expect(() => embeddedMetric({ ...record, metrics })).toThrow(`metric TaskCost has the value ${value}`);
+});
+
+describe('an emitter', () => {
+  const emitter = (lines: unknown[], dimensionSets?: readonly string[][]) =>
+    new MetricEmitter({
+      dimensions: { Agent: 'support' },
+      dimensionSets,
+      clock: { now: () => 5, sleep: async () => {} },
+      sink: (line) => lines.push(JSON.parse(line)),
+    });
+
+  test('counts in one set with all its dimensions', () => {
+    const lines: unknown[] = [];
+    emitter(lines).withDimensions({ Lane: 'stable' }).count('ProbesSent');
+    expect(lines).toMatchObject([
+      {
+        Agent: 'support',
+        Lane: 'stable',
+        ProbesSent: 1,
+        _aws: { Timestamp: 5, CloudWatchMetrics: [{ Dimensions: [['Agent', 'Lane']] }] },
+      },
+    ]);
+  });
+
+  test('takes the given sets, and adds properties that are no dimension', () => {
+    const lines: unknown[] = [];
+    emitter(lines)
+      .withDimensions({ Lane: 'stable' }, [['Agent'], ['Agent', 'Lane']])
+      .emit([{ name: 'TaskCost', value: 2, unit: 'None' }], { task: 't-1' });
+    expect(lines).toMatchObject([
+      { task: 't-1', _aws: { CloudWatchMetrics: [{ Dimensions: [['Agent'], ['Agent', 'Lane']] }] } },
+    ]);
+  });
+
+  test('writes no record without metrics', () => {
+    const lines: unknown[] = [];
+    emitter(lines).emit([]);
+    expect(lines).toEqual([]);
+  });
 });

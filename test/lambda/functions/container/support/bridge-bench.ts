@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { text } from 'node:stream/consumers';
 import { AgentContainer } from '../../../../../lambda/functions/container/agent-container';
 import { LocalServer } from '../../../../../lambda/functions/container/local-server';
+import { sqsRecordSchema } from '../../../../../lambda/shared/aws/sqs-event';
 import { type Clock, systemClock } from '../../../../../lambda/shared/clock';
-import { sqsRecordSchema } from '../../../../../lambda/worker/events';
 import { readWorkerSettings } from '../../../../../lambda/worker/settings';
 import type { TaskRecord } from '../../../../../lib/contract';
 import {

@@ -1,8 +1,8 @@
 import { LanePoller } from '../../../../../lambda/functions/container/lane-poller';
 import type { Protection } from '../../../../../lambda/functions/container/task-protection';
 import type { AgentError } from '../../../../../lambda/runtime/errors';
+import type { SqsRecord } from '../../../../../lambda/shared/aws/sqs-event';
 import type { Verdict } from '../../../../../lambda/worker/delivery';
-import type { SqsRecord } from '../../../../../lambda/worker/events';
 import { DEFAULT_PRIORITY_SHARES, type Priority } from '../../../../../lib/contract';
 import { ManualClock } from '../../../../support/manual-clock';
 

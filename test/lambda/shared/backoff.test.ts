@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { backoffMs } from '../../../lambda/worker/backoff';
+import { equalJitterMs, fullJitterMs } from '../../../lambda/shared/backoff';
 import { RETRY_BACKOFF_MS } from '../../../lib/contract';
 
 const { first, longest } = RETRY_BACKOFF_MS;
@@ -13,16 +13,27 @@ test.each([
   [9, longest],
   [1_000, longest],
 ])('the bound of repetition %i is %i ms', (n, bound) => {
-  expect(backoffMs(n, 0)).toBe(0);
-  expect(backoffMs(n, 0.5)).toBe(bound / 2);
+  expect(fullJitterMs(n, 0, RETRY_BACKOFF_MS)).toBe(0);
+  expect(fullJitterMs(n, 0.5, RETRY_BACKOFF_MS)).toBe(bound / 2);
 });
 
 test('is never longer than the longest, and never shorter than what the other side asked for', () => {
   fc.assert(
     fc.property(fc.nat(10_000), below1, fc.nat(1_000_000), (n, random, asked) => {
-      const milliseconds = backoffMs(n, random, asked);
+      const milliseconds = fullJitterMs(n, random, RETRY_BACKOFF_MS, asked);
       expect(milliseconds).toBeGreaterThanOrEqual(asked);
       expect(milliseconds).toBeLessThanOrEqual(asked + longest);
+    }),
+  );
+});
+
+test('equal jitter stays between half of the bound and the bound', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 10_000 }), below1, (n, random) => {
+      const bound = Math.min(longest, first * 2 ** Math.min(n - 1, 40));
+      const milliseconds = equalJitterMs(n, random, RETRY_BACKOFF_MS);
+      expect(milliseconds).toBeGreaterThanOrEqual(bound / 2);
+      expect(milliseconds).toBeLessThanOrEqual(bound);
     }),
   );
 });
