@@ -46,7 +46,7 @@ export function routerBundle(rounds: number): Comparison[] {
       bundle: true,
       minify: true,
       platform: 'node',
-      target: 'node20',
+      target: 'node24',
       format: 'cjs',
       outfile: plain,
       logLevel: 'error',

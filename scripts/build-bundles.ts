@@ -79,7 +79,7 @@ async function buildBundle(root: string, { name, entry, dockerfile }: BundleEntr
     write: false,
     bundle: true,
     platform: 'node',
-    target: 'node20',
+    target: 'node24',
     format: 'cjs',
     // The ES modules of a package are what esbuild can take unused exports out of.
     mainFields: ['module', 'main'],

@@ -94,7 +94,7 @@ function settings(id: string) {
 const worker = new NodejsFunction(stack, 'Worker', {
   ...settings('Worker'),
   entry: join(ROOT, 'bench', 'plain', 'worker.ts'),
-  bundling: { minify: true, externalModules: [], target: 'node20' },
+  bundling: { minify: true, externalModules: [], target: 'node24' },
 });
 secret.grantRead(worker);
 document.grantRead(worker);

@@ -148,7 +148,7 @@ function build(scope: IConstruct, entry: string, path: string, target: BundleTar
       legalComments: 'none',
       sourcemap: false,
       platform: 'node',
-      target: 'node20',
+      target: 'node22',
       format: 'cjs',
       // The ES modules of a package are what unused exports can be taken out of. Forcing them on `require` as well keeps
       // a package that offers both kinds from being bundled twice.

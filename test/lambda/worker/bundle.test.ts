@@ -34,7 +34,7 @@ beforeAll(async () => {
     outfile: join(folder, 'index.js'),
     bundle: true,
     platform: 'node',
-    target: 'node20',
+    target: 'node24',
     format: 'cjs',
     mainFields: ['module', 'main'],
     conditions: ['node', 'import'],

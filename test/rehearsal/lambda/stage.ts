@@ -37,7 +37,7 @@ export class Stage {
       outfile: bootstrap,
       bundle: true,
       platform: 'node',
-      target: 'node20',
+      target: 'node24',
       format: 'cjs',
     });
     const { iam, handlers } = createIam();

@@ -72,7 +72,7 @@ export class ContainerCloud {
       outfile,
       bundle: true,
       platform: 'node',
-      target: 'node20',
+      target: 'node24',
       format: 'cjs',
       logLevel: 'error',
     });
