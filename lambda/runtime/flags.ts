@@ -1,9 +1,8 @@
-import { type FlagValue, flagValueSchema } from '../../lib/contract';
+import { type FlagValue, flagValueSchema, JournalKeyPrefix } from '../../lib/contract';
 import { throwIfAborted } from '../shared/race-abort';
 import type { AgentFlags } from './agent';
 import { FatalError } from './errors';
 import type { TaskJournal } from './journal/journal';
-import { FLAG_KEY_PREFIX } from './journal/step-keys';
 import type { Steps } from './journal/steps';
 
 /** What the flags say at this moment. One for all tasks of an environment. */
@@ -96,7 +95,7 @@ export class TaskFlags implements AgentFlags {
       );
     }
     const value = flagValueSchema.parse(
-      await steps.run({ key: `${FLAG_KEY_PREFIX}${name}`, kind: 'step', name }, async () => ({
+      await steps.run({ key: `${JournalKeyPrefix.FLAG}${name}`, kind: 'step', name }, async () => ({
         value: reader === undefined ? this.#met[name] : await reader.value(name, user),
       })),
     );

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
-import { type Json, SessionKey, WRITE_TOKEN_ATTRIBUTE } from '../../lib/contract';
+import { DAY_SECONDS, type Json, SessionKey, WRITE_TOKEN_ATTRIBUTE } from '../../lib/contract';
 import type { Clock } from '../shared/clock';
 import { messageOf } from '../shared/errors';
 import { throwIfAborted } from '../shared/race-abort';
@@ -13,8 +13,6 @@ import { check, type Schema } from './schema';
 
 /** Largest state, in bytes of JSON: with its keys it must fit in a DynamoDB item of 400 KB. */
 export const MAX_SESSION_BYTES = 350 * 1024;
-
-const DAY_SECONDS = 86_400;
 
 /** Errors of DynamoDB that no repetition overcomes. */
 const LASTING_ERRORS: ReadonlySet<string> = new Set([

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { BehaviorDocument } from '../../lib/contract';
+import { type BehaviorDocument, JournalKeyPrefix } from '../../lib/contract';
 import { stopwatch } from '../shared/clock';
 import { messageOf } from '../shared/errors';
 import { raceAbort, throwIfAborted } from '../shared/race-abort';
@@ -72,7 +72,7 @@ export async function callTool<I, O>(
     );
   }
   const inputDigest = digestOfInput(`tool "${name}"`, input, 'tool_input');
-  const key = steps.numbered(`tool:${name}:${inputDigest.slice(0, KEY_DIGITS)}`);
+  const key = steps.numbered(`${JournalKeyPrefix.TOOL}${name}:${inputDigest.slice(0, KEY_DIGITS)}`);
   return steps.run<O>({ key, kind: 'tool', name, inputDigest }, async (call) => {
     meter.countToolCall(name);
     const checked = await check(schema, input, `${name}.input`);

@@ -1,10 +1,8 @@
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
-import { PARTITION_KEY, sha256, type TableKey, TaskKey, TTL_ATTRIBUTE } from '../../lib/contract';
+import { DAY_SECONDS, PARTITION_KEY, sha256, type TableKey, TaskKey, TTL_ATTRIBUTE } from '../../lib/contract';
 import { isConditionFailure } from '../shared/aws/aws-errors';
 import type { Clock } from '../shared/clock';
-
-const DAY_SECONDS = 86_400;
 
 /** Others may take and leave slots while one is looked for. After so many rounds the task waits like any other. */
 const ROUNDS = 5;

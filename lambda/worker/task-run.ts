@@ -1,4 +1,4 @@
-import { MAX_WAITS, type PayloadRef, type TaskError, type TaskRecord } from '../../lib/contract';
+import { DAY_SECONDS, MAX_WAITS, type PayloadRef, type TaskError, type TaskRecord } from '../../lib/contract';
 import type { TaskInfo } from '../runtime/agent';
 import { FatalError, isAgentError } from '../runtime/errors';
 import { TaskJournal } from '../runtime/journal/journal';
@@ -17,8 +17,6 @@ import type { TaskPayloads } from './task-payloads';
 import { isOwnLimit, type TaskRequeuer } from './task-requeuer';
 import type { Work } from './work';
 import type { WorkerParts } from './worker-parts';
-
-const DAY_SECONDS = 86_400;
 
 const NOTHING_SPENT: Spent = {
   usage: NOTHING_USED,

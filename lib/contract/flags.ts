@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { digestOf } from './digest';
+import { USER_BUCKETS, userBucketOf } from './user-buckets';
 
 /** What a flag can say. Text becomes a metric dimension, so it is short and plain. */
 export const flagValueSchema = z.union([
@@ -44,18 +44,10 @@ export const flagSettingsSchema = z.strictObject({
 });
 export type FlagSettings = z.infer<typeof flagSettingsSchema>;
 
-/** Resolution of a share: a user falls into one of so many buckets. */
-export const FLAG_BUCKETS = 10_000;
-
-/** The user's bucket for the flag: the same for ever, and of no use for guessing that of another flag. */
-export function flagBucketOf(name: string, user: string): number {
-  return Number.parseInt(digestOf([name, user]).slice(0, 12), 16) % FLAG_BUCKETS;
-}
-
-/** What the flag says to the user. */
+/** Value of the flag for the user. The flag's name is the salt: each flag includes other users first. */
 export function flagValueFor(name: string, flag: Flag, user: string): FlagValue {
   const chosen =
-    flag.users?.includes(user) === true || flagBucketOf(name, user) < Math.round((flag.percent * FLAG_BUCKETS) / 100);
+    flag.users?.includes(user) === true || userBucketOf([name], user) < Math.round((flag.percent * USER_BUCKETS) / 100);
   return chosen ? flag.variant : flag.default;
 }
 

@@ -17,5 +17,7 @@ export * from './rotation';
 export * from './routing';
 export * from './tables';
 export * from './task';
+export * from './time';
+export * from './user-buckets';
 export * from './webhook';
 export * from './worker-protocol';

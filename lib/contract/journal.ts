@@ -6,16 +6,27 @@ import { usageSchema } from './task';
 export const JOURNAL_KINDS = ['step', 'tool', 'model'] as const;
 export type JournalKind = (typeof JOURNAL_KINDS)[number];
 
+/** What a journal key begins with. The key is unique within its task; the whole grammar is here. */
+export const JournalKeyPrefix = {
+  /** `step:<name>`, the name as the agent chose it. */
+  STEP: 'step:',
+  /** `flag:<name>`, kind `step`: the value that the task met first. */
+  FLAG: 'flag:',
+  /** `tool:<name>:<digest of the input>#<n>`. */
+  TOOL: 'tool:',
+  /** `model:<digest of the request>#<n>`. */
+  MODEL: 'model:',
+  /** `usage:<attempt>#<n>`, kind `model`: a model call that the agent made itself and reported. */
+  USAGE: 'usage:',
+} as const;
+
 /**
- * Item {@link TaskKey.step}: one thing that an agent did, once and for all. An attempt may run a step only while the
- * item is absent, or `started` by an attempt no later than itself; it is written `finished` under the same condition.
- * First attempts write no `started`: there is nobody before them.
+ * Item {@link TaskKey.step}: one step, tool call or model call of a task. An attempt may run it only while the item is
+ * absent, or `started` by an attempt no later than itself; it is written `finished` under the same condition. The first
+ * attempt writes no `started`: no earlier attempt can have run the step.
  */
 export const journalEntrySchema = z.object({
-  /**
-   * Unique within the task: `step:<name>`, `flag:<name>` (kind `step`), `tool:<name>:<digest of the input>#<n>`,
-   * `model:<digest of the request>#<n>`, `usage:<attempt>#<n>` (kind `model`: a call that the agent made itself).
-   */
+  /** See {@link JournalKeyPrefix}. */
   key: z.string().min(1),
   kind: z.enum(JOURNAL_KINDS),
   name: z.string(),

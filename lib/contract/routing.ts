@@ -1,8 +1,19 @@
 import * as z from 'zod';
 import { rolloutTargetSchema } from './release';
+import { USER_BUCKETS, userBucketOf } from './user-buckets';
 
-/** Resolution of the valve: a user falls into one of so many buckets. */
-export const VALVE_BUCKETS = 10_000;
+/** The user's bucket during the shift to a router version. The version is in the salt: each shift starts with other users. */
+export function valveBucketOf(agent: string, shiftVersion: string, user: string): number {
+  return userBucketOf([agent, shiftVersion], user);
+}
+
+/**
+ * Whether a valve that is open by `weight` (0 to 1) routes the bucket to the candidate lane. Buckets are integers, so the
+ * weight is rounded to one: 0.07 × 10,000 is a little more than 700 in floating point, and must not include bucket 700.
+ */
+export function isLetThrough(weight: number, bucket: number): boolean {
+  return bucket < Math.round(weight * USER_BUCKETS);
+}
 
 /** Item {@link ControlKey.promoted}. */
 export const promotedItemSchema = z.object({

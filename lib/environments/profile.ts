@@ -1,5 +1,6 @@
 import { Duration, Size, Token } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
+import { DAY_MS } from '../contract';
 
 /** Settings by their dotted names, as text: two profiles that say the same have the same entries. */
 export type Profile = ReadonlyMap<string, string>;
@@ -12,8 +13,6 @@ export interface Difference {
 
 /** Deeper there are no settings, but things that hold each other. */
 const DEEPEST = 8;
-
-const DAY_MS = 86_400_000;
 
 /**
  * Takes a value apart into its settings. What only a deployment can tell (tokens), what stands elsewhere in the tree

@@ -18,7 +18,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { acknowledgeWildcard, BundledFunction, laneError } from '../common';
-import { Dimension, Env, IntakeMetric, METRIC_NAMESPACE, ROUTER_ALIAS, TASKS_PATH } from '../contract';
+import { Dimension, Env, FEEDBACK_PATH, IntakeMetric, METRIC_NAMESPACE, ROUTER_ALIAS, TASKS_PATH } from '../contract';
 import { grantSend } from '../lanes/grant-send';
 import type { Lane } from '../lanes/lane';
 import { queueUrls } from '../lanes/queue-urls';
@@ -139,9 +139,6 @@ const INBOX_VISIBILITY = Duration.seconds(6 * ROUTER_TIMEOUT.toSeconds());
 
 /** Invocations that work on the inbox at once: a flood of events shall not take all the concurrency of the account. */
 const INBOX_CONCURRENCY = 10;
-
-/** Below a task's path. */
-const FEEDBACK_PATH = '/feedback';
 
 /** Time that SQS keeps what nobody fetches, at most. */
 const INBOX_RETENTION = Duration.days(14);

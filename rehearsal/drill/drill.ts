@@ -1,9 +1,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { bucketOf } from '../../lambda/shared/routing/valve';
 import { leaseTimes } from '../../lambda/worker/lease-times';
-import { Env, type TaskRecord, WorkerMetric } from '../../lib/contract';
+import { Env, type TaskRecord, valveBucketOf, WorkerMetric } from '../../lib/contract';
 import { type CloudEvent, RehearsalCloud } from '../cloud';
 import { REHEARSAL_REGION } from '../core/resource';
 import { ScriptedProvider } from '../provider';
@@ -245,7 +244,7 @@ class DrillRun {
       steps: await this.steps(since),
       traces: tracesOf(cloud, tasks),
       flagDeployments: cloud.configurationDeployments(),
-      bucketOf: (routerVersion, user) => bucketOf(agent, routerVersion, user),
+      bucketOf: (routerVersion, user) => valveBucketOf(agent, routerVersion, user),
       ...observed,
     };
     const leaks = await findLeaks(cloud, scenario, { 'the report': JSON.stringify(history) });

@@ -1,5 +1,6 @@
 import {
   type CancelResponse,
+  DAY_SECONDS,
   Dimension,
   FINAL_STATUSES,
   INTAKE_DIMENSION_SETS,
@@ -24,8 +25,6 @@ export interface CancelTaskProps extends OwnTaskProps {
   readonly logger: Log;
   readonly metrics: MetricEmitter;
 }
-
-const DAY_SECONDS = 24 * 60 * 60;
 
 /** Times that a task may change hands while it is being cancelled. */
 const MAX_TRIES = 5;

@@ -1,8 +1,6 @@
-import { Dimension, RotationMetric } from '../../../lib/contract';
+import { DAY_MS, Dimension, RotationMetric } from '../../../lib/contract';
 import type { Clock } from '../../shared/clock';
 import { emitMetrics, type MetricSink, type MetricValue, standardOutput } from '../../shared/telemetry/emf';
-
-const DAY_MS = 24 * 60 * 60_000;
 
 /** Measures the rotations of one secret. */
 export class RotationMetrics {

@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { digestOf, type LaneName, type TaskRecord } from '../../../lib/contract';
+import { DAY_SECONDS, digestOf, type LaneName, type TaskRecord } from '../../../lib/contract';
 import type { Submission } from './submission';
-
-const DAY_SECONDS = 24 * 60 * 60;
 
 /**
  * Id of the task: from the idempotency key, so that a repeat meets the first one's record at once; else random. The user

@@ -2,6 +2,7 @@ import {
   type FlagValue,
   flagValueSchema,
   type JournalEntry,
+  JournalKeyPrefix,
   type JournalKind,
   type Usage,
   usageFields,
@@ -12,7 +13,6 @@ import type { PayloadStore } from '../../shared/tasks/payload-store';
 import { LeaseLostError } from '../errors';
 import { type ModelReport, mostAnswered } from '../model/model-tally';
 import { addUsage, NOTHING_USED } from '../usage';
-import { FLAG_KEY_PREFIX, USAGE_KEY_PREFIX } from './step-keys';
 import { StepValues } from './step-values';
 
 /**
@@ -156,7 +156,7 @@ export class TaskJournal {
   get flags(): Readonly<Record<string, FlagValue>> {
     return Object.fromEntries(
       [...this.#former.values()]
-        .filter(({ key, state }) => state === 'finished' && key.startsWith(FLAG_KEY_PREFIX))
+        .filter(({ key, state }) => state === 'finished' && key.startsWith(JournalKeyPrefix.FLAG))
         .map(({ name, json }) => [name, flagValueSchema.parse(JSON.parse(json ?? 'null'))]),
     );
   }
@@ -164,7 +164,9 @@ export class TaskJournal {
   /** Names of entries that earlier attempts finished, and that this one had no use for. Reports of usage are of none. */
   unused(): readonly string[] {
     return [...this.#former.values()]
-      .filter(({ key, state }) => state === 'finished' && !this.#used.has(key) && !key.startsWith(USAGE_KEY_PREFIX))
+      .filter(
+        ({ key, state }) => state === 'finished' && !this.#used.has(key) && !key.startsWith(JournalKeyPrefix.USAGE),
+      )
       .sort((a, b) => a.order - b.order)
       .map(({ key }) => key);
   }

@@ -1,14 +1,9 @@
+import { JournalKeyPrefix } from '../../../lib/contract';
 import { FatalError } from '../errors';
 import type { TaskJournal } from './journal';
 
 /** Digits of a digest that go into a key. */
 export const KEY_DIGITS = 12;
-
-/** Keys of flags begin like this, and no others: those of steps begin with `step:`. */
-export const FLAG_KEY_PREFIX = 'flag:';
-
-/** Keys of reports of model calls that an agent made itself begin like this. */
-export const USAGE_KEY_PREFIX = 'usage:';
 
 /** Longest name of a step, in bytes: a sort key of DynamoDB has 1024. */
 const MAX_NAME = 512;
@@ -28,7 +23,7 @@ export class StepKeys {
    * @throws FatalError (`step_name`) for a name that this attempt has used
    */
   named(name: string): string {
-    const key = `step:${name}`;
+    const key = `${JournalKeyPrefix.STEP}${name}`;
     const bytes = typeof name === 'string' ? Buffer.byteLength(name) : 0;
     if (bytes === 0 || bytes > MAX_NAME) {
       throw new FatalError(

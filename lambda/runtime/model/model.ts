@@ -1,4 +1,4 @@
-import { digestOf } from '../../../lib/contract';
+import { digestOf, JournalKeyPrefix } from '../../../lib/contract';
 import { messageOf } from '../../shared/errors';
 import { throwIfAborted } from '../../shared/race-abort';
 import type { TraceContext } from '../../shared/telemetry/tracing';
@@ -45,7 +45,7 @@ export class TaskModel implements AgentModel {
     await throwIfAborted(signal);
     const { prompt, system, maxTokens, model } = request;
     const inputDigest = digestOf({ prompt, system, maxTokens, model });
-    const key = steps.numbered(`model:${inputDigest.slice(0, KEY_DIGITS)}`);
+    const key = steps.numbered(`${JournalKeyPrefix.MODEL}${inputDigest.slice(0, KEY_DIGITS)}`);
     const step = { key, kind: 'model', name: primary, inputDigest } as const;
     return steps.run(step, async () => {
       const answer = await this.#generate(request);

@@ -1,6 +1,5 @@
-import type { ModelSettings } from '../../../lib/contract';
+import { JournalKeyPrefix, type ModelSettings } from '../../../lib/contract';
 import { FatalError } from '../errors';
-import { USAGE_KEY_PREFIX } from '../journal/step-keys';
 import type { Steps } from '../journal/steps';
 import type { TaskMeter } from '../meter';
 import { NOTHING_USED } from '../usage';
@@ -71,7 +70,7 @@ export class UsageReports {
       throw refusals[0];
     }
     this.#reports += 1;
-    const key = `${USAGE_KEY_PREFIX}${attempt}#${this.#reports}`;
+    const key = `${JournalKeyPrefix.USAGE}${attempt}#${this.#reports}`;
     const cost = meter.costOf(price, inputTokens, outputTokens);
     const usage = { ...NOTHING_USED, modelCalls: 1, inputTokens, outputTokens, cost };
     await steps.run({ key, kind: 'model', name: id }, async () => ({ value: null, usage, model: id }));

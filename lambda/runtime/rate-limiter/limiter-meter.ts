@@ -7,10 +7,10 @@ import {
   CHUNK_MS,
   costOf,
   DENIED_MS,
-  LEASE_MS,
   largestChunk,
   PROBE_PATIENCE_MS,
   STORE_AGAIN_MS,
+  UNIT_LEASE_MS,
   WITHOUT_STORE_MS,
 } from './limiter-rules';
 import type { LimitStore, Meter } from './limiter-store';
@@ -90,7 +90,7 @@ export class SharedMeter {
     const left = units - this.#debt;
     this.#debt = Math.max(0, -left);
     if (left > 0) {
-      this.#held.push({ units: left, until: this.#parts.clock.now() + LEASE_MS });
+      this.#held.push({ units: left, until: this.#parts.clock.now() + UNIT_LEASE_MS });
     }
   }
 
@@ -158,7 +158,7 @@ export class SharedMeter {
     if (wait > 0) {
       await clock.sleep(wait);
     }
-    this.#held.push({ units, until: from + LEASE_MS });
+    this.#held.push({ units, until: from + UNIT_LEASE_MS });
   }
 
   /** How much to ask for: what is waited for, or what was used in some seconds lately. */

@@ -6,8 +6,8 @@ import type { Mode } from '../../../lib/contract';
  * it does not lie too far ahead by then. All that a worker keeps in memory is a lease: units already paid for there.
  *
  * What may be used in any 60 s: a lease's place in the store's time begins at most {@link AHEAD_MS} after the lease does,
- * and is at most {@link MAX_MS} long; and a unit is used at most {@link LEASE_MS} after its lease begins. So all units
- * that are used within a minute have their places within 60 s + AHEAD_MS + MAX_MS + LEASE_MS, where there is room for
+ * and is at most {@link MAX_MS} long; and a unit is used at most {@link UNIT_LEASE_MS} after its lease begins. So all units
+ * that are used within a minute have their places within 60 s + AHEAD_MS + MAX_MS + UNIT_LEASE_MS, where there is room for
  * {@link PACE} × the limit each minute. That is 106 % of the limit at the very most, after a pause, and PACE on average. A
  * single call that is larger than MAX_MS comes on top.
  */
@@ -22,7 +22,7 @@ export const AHEAD_MS = 1_000;
 export const MAX_MS = 2_000;
 
 /** A lease ends, used or not, so long after it begins. Leftovers of calls that used less than estimated last as long. */
-export const LEASE_MS = 4_000;
+export const UNIT_LEASE_MS = 4_000;
 
 /** How long a call of a live task may wait for its turn in the worker, which then has a lease that is yet to begin. */
 export const WAIT_MS = 2_000;

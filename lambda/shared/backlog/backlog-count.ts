@@ -4,14 +4,13 @@ import {
   type BacklogItem,
   LANES,
   type LaneName,
+  MINUTE_MS,
   PRIORITIES,
   type Priority,
   type QueueBacklog,
 } from '../../../lib/contract';
 import type { Clock } from '../clock';
 import type { QueueUrls } from '../settings';
-
-const MINUTE_MS = 60_000;
 
 /** How far back a metric is looked for: SQS reports every minute, and CloudWatch is late by a few. */
 const LOOK_BACK_MS = 5 * MINUTE_MS;

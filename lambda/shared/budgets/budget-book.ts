@@ -1,8 +1,6 @@
-import { type BudgetSettings, ControlKey, sha256, type TableKey } from '../../../lib/contract';
+import { type BudgetSettings, ControlKey, DAY_MS, DAY_SECONDS, sha256, type TableKey } from '../../../lib/contract';
 import type { Clock } from '../clock';
 import type { BudgetStore } from './budget-store';
-
-const DAY_MS = 86_400_000;
 
 /** What was spent on a day can be looked up so many days later. */
 const KEPT_DAYS = 32;
@@ -65,7 +63,7 @@ export class BudgetBook {
     const { agentPerDay, userPerDay } = this.#parts.settings;
     const { now, day } = this.#today();
     const add = async (key: TableKey, limit: number) => {
-      const expiresAt = Math.ceil(now / 1000) + KEPT_DAYS * (DAY_MS / 1000);
+      const expiresAt = Math.ceil(now / 1000) + KEPT_DAYS * DAY_SECONDS;
       const spent = await this.#parts.store.add(key, dollars, expiresAt);
       return { spent, percent: (spent / limit) * 100 };
     };

@@ -1,5 +1,12 @@
-import type { AliasSnapshot, LaneName, PromotedItem, RolloutItem, ValveItem } from '../../../lib/contract';
-import { bucketOf, isLetThrough } from './valve';
+import {
+  type AliasSnapshot,
+  isLetThrough,
+  type LaneName,
+  type PromotedItem,
+  type RolloutItem,
+  type ValveItem,
+  valveBucketOf,
+} from '../../../lib/contract';
 
 /** The routing items of the control table, as one read gave them. */
 export interface RoutingState {
@@ -14,9 +21,9 @@ export type LaneReason =
   | 'nothing_promoted'
   | 'no_rollout'
   | 'valve_closed'
-  | 'bucket_let_through'
-  | 'bucket_held_back'
-  | 'shift_done';
+  | 'valve_open_for_user'
+  | 'valve_closed_for_user'
+  | 'awaiting_promotion';
 
 export interface LaneDecision {
   readonly lane: LaneName;
@@ -51,14 +58,14 @@ export function chooseLane(state: RoutingState | undefined, now: number, agent: 
   const snapshot = snapshotInForce(state, now);
   if (snapshot?.shift !== undefined) {
     const { version, weight } = snapshot.shift;
-    const bucket = bucketOf(agent, version, user);
+    const bucket = valveBucketOf(agent, version, user);
     return isLetThrough(weight, bucket)
-      ? { lane: 'candidate', reason: 'bucket_let_through', rolloutId, bucket, weight }
-      : { lane: 'stable', reason: 'bucket_held_back', rolloutId, bucket, weight };
+      ? { lane: 'candidate', reason: 'valve_open_for_user', rolloutId, bucket, weight }
+      : { lane: 'stable', reason: 'valve_closed_for_user', rolloutId, bucket, weight };
   }
   return snapshot === undefined || snapshot.version === promoted.target.routerVersion
     ? { lane: 'stable', reason: 'valve_closed', rolloutId }
-    : { lane: 'candidate', reason: 'shift_done', rolloutId };
+    : { lane: 'candidate', reason: 'awaiting_promotion', rolloutId };
 }
 
 /** What routers go by at this moment; undefined (closed) if no valve item belongs to the rollout. */

@@ -1,5 +1,6 @@
 import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import {
+  DAY_SECONDS,
   type LaneName,
   PARTITION_KEY,
   SORT_KEY,
@@ -9,8 +10,6 @@ import {
   TTL_ATTRIBUTE,
 } from '../../../lib/contract';
 import { isConditionFailure } from '../aws/aws-errors';
-
-const DAY_SECONDS = 24 * 60 * 60;
 
 /** What is forgotten of a task that starts again: its end, and what was counted against it. */
 const FORGOTTEN = [

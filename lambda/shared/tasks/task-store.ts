@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import {
+  DAY_SECONDS,
   FINAL_STATUSES,
   type FlagValue,
   type Json,
@@ -15,8 +16,6 @@ import {
 } from '../../../lib/contract';
 import { isConditionFailure } from '../aws/aws-errors';
 import type { Clock } from '../clock';
-
-const DAY_SECONDS = 86_400;
 
 export interface TaskStoreOptions {
   readonly client: DynamoDBDocumentClient;

@@ -1,5 +1,4 @@
-import { isLetThrough } from '../../../lambda/shared/routing/valve';
-import type { TaskRecord } from '../../../lib/contract';
+import { isLetThrough, type TaskRecord } from '../../../lib/contract';
 import { allowedLanes, closedSince, releaseAt } from '../observe/propagation';
 import type { DrillHistory, ReleaseHistory } from '../report/history';
 import { type Invariant, judge, plural } from './invariant';

@@ -1,6 +1,5 @@
-import { isLetThrough } from '../../../lambda/shared/routing/valve';
 import { OPENING_DELAY_MS, ROUTING_CACHE_MS } from '../../../lambda/shared/routing/valve-update';
-import type { LaneName } from '../../../lib/contract';
+import { isLetThrough, type LaneName } from '../../../lib/contract';
 import type { DrillHistory, ReleaseHistory } from '../report/history';
 
 /**

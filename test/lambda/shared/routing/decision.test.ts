@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { chooseLane, type RoutingState } from '../../../../lambda/shared/routing/decision';
-import { bucketOf } from '../../../../lambda/shared/routing/valve';
+import { valveBucketOf } from '../../../../lib/contract';
 import { AGENT, CLOSED, DONE, NEW, shifting, UNDER_WAY, valve } from '../../functions/router/support';
 import { START } from '../support/fakes';
 
@@ -8,8 +8,8 @@ const choose = (state: RoutingState | undefined, now = START, user = 'user-1') =
 
 /** Users of a bucket below and above a tenth, in the shift to NEW. */
 const users = Array.from({ length: 200 }, (_, user) => `user-${user}`);
-const early = users.find((user) => bucketOf(AGENT, NEW.routerVersion, user) < 1_000) ?? '';
-const late = users.find((user) => bucketOf(AGENT, NEW.routerVersion, user) >= 1_000) ?? '';
+const early = users.find((user) => valveBucketOf(AGENT, NEW.routerVersion, user) < 1_000) ?? '';
+const late = users.find((user) => valveBucketOf(AGENT, NEW.routerVersion, user) >= 1_000) ?? '';
 
 test.each<[string, RoutingState | undefined, string, string]>([
   ['the routing items could never be read', undefined, 'stable', 'routing_unknown'],
@@ -30,7 +30,7 @@ test.each<[string, RoutingState | undefined, string, string]>([
   ],
   ['nobody looked at the alias yet', UNDER_WAY, 'stable', 'valve_closed'],
   ['the alias has not begun to shift', { ...UNDER_WAY, valve: valve() }, 'stable', 'valve_closed'],
-  ['the shift is done', { ...UNDER_WAY, valve: valve({ current: DONE }) }, 'candidate', 'shift_done'],
+  ['the shift is done', { ...UNDER_WAY, valve: valve({ current: DONE }) }, 'candidate', 'awaiting_promotion'],
   [
     'the valve is of another rollout',
     { ...UNDER_WAY, valve: valve({ rolloutId: 'rollout-0', current: shifting(1), previous: shifting(1) }) },
@@ -43,8 +43,8 @@ test.each<[string, RoutingState | undefined, string, string]>([
 
 test('during a shift the bucket decides', () => {
   const state = { ...UNDER_WAY, valve: valve({ current: shifting(0.1) }) };
-  expect(choose(state, START, early)).toMatchObject({ lane: 'candidate', reason: 'bucket_let_through', weight: 0.1 });
-  expect(choose(state, START, late)).toMatchObject({ lane: 'stable', reason: 'bucket_held_back', weight: 0.1 });
+  expect(choose(state, START, early)).toMatchObject({ lane: 'candidate', reason: 'valve_open_for_user', weight: 0.1 });
+  expect(choose(state, START, late)).toMatchObject({ lane: 'stable', reason: 'valve_closed_for_user', weight: 0.1 });
 });
 
 test('a change takes effect at its moment, not before', () => {
