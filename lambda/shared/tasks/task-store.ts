@@ -254,7 +254,10 @@ export class TaskStore {
       return `:new_${attribute}`;
     };
     const sets = [
-      ...Object.entries(set).map(([key, content]) => `${name(key)} = ${value(key, content)}`),
+      // The document client drops undefined values: an expression that names one would be invalid.
+      ...Object.entries(set).flatMap(([key, content]) =>
+        content === undefined ? [] : [`${name(key)} = ${value(key, content)}`],
+      ),
       ...Object.entries(copy).map(([key, from]) => `${name(key)} = ${name(from)}`),
       ...Object.entries(setOnce).map(
         ([key, content]) => `${name(key)} = if_not_exists(${name(key)}, ${value(key, content)})`,
