@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
-import { type RateLimiter, UNLIMITED } from '../lambda/runtime/rate-limiter/limiter';
-import { SharedRateLimiter } from '../lambda/runtime/rate-limiter/limiter-shared';
-import { LimitStore } from '../lambda/runtime/rate-limiter/limiter-store';
+import { RateLimitStore } from '../lambda/runtime/rate-limiter/rate-limit-store';
+import { type RateLimiter, UNLIMITED } from '../lambda/runtime/rate-limiter/rate-limiter';
+import { SharedRateLimiter } from '../lambda/runtime/rate-limiter/shared-rate-limiter';
 import { documentClient } from '../lambda/shared/aws/clients/dynamodb';
 import { systemClock } from '../lambda/shared/clock';
 import { type Comparison, median } from './measure';
@@ -57,9 +57,9 @@ export async function limiterCost(rounds: number): Promise<LimiterCost> {
     );
     const limiter = new SharedRateLimiter({
       limits: LIMITS,
-      store: new LimitStore(documentClient(client), TABLE),
+      store: new RateLimitStore(documentClient(client), TABLE),
       clock: systemClock(),
-      onProblem: (message, error) => {
+      onStoreUnavailable: (message, error) => {
         throw new Error(message, { cause: error });
       },
     });

@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { documentClient } from '../lambda/shared/aws/clients/dynamodb';
-import { once } from '../lambda/shared/once';
+import { lazy } from '../lambda/shared/lazy';
 import { envelopeOf } from '../lambda/shared/tasks/task-queues';
 import { createHandler } from '../lambda/worker';
 import { Env, TaskKey, type TaskRecord } from '../lib/contract';
@@ -110,7 +110,7 @@ class Consumer {
 
 /** Puts tasks into the table as intake does. */
 class TaskRecords {
-  private readonly client = once(documentClient);
+  private readonly client = lazy(documentClient);
 
   constructor(private readonly stack: RehearsedStack) {}
 

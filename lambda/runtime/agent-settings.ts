@@ -1,4 +1,4 @@
-import type { Checked, Schema, SchemaIssue } from './schema';
+import type { Schema, SchemaIssue, Validated } from './schema';
 
 /** Environment variables that are the library's, and no settings of an agent. */
 const LIBRARY_PREFIX = 'AGENT_LANES_';
@@ -10,10 +10,10 @@ const MIN_HIDDEN = 3;
  * Checks what an agent wants to find in its environment. The message is one line that names every setting that is missing
  * or malformed, and what was expected; values are not repeated, whatever the schema's own messages hold.
  */
-export async function checkSettings<S>(
+export async function validateAgentSettings<S>(
   schema: Schema<S>,
   environment: Readonly<Record<string, string | undefined>>,
-): Promise<Checked<S>> {
+): Promise<Validated<S>> {
   const values = Object.fromEntries(
     Object.entries(environment).filter(([name, value]) => value !== undefined && !name.startsWith(LIBRARY_PREFIX)),
   );

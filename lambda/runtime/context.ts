@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { BehaviorDocument, Json, Usage } from '../../lib/contract';
-import { throwIfAborted } from '../shared/race-abort';
+import { throwIfAborted } from '../shared/abort-signals';
 import type { PayloadStore } from '../shared/tasks/payload-store';
 import type { TraceContext } from '../shared/telemetry/tracing';
 import type {
@@ -13,19 +13,19 @@ import type {
   ToolCall,
   ToolOptions,
 } from './agent';
-import type { BudgetGuard } from './budget';
-import { type FlagReader, TaskFlags } from './flags';
-import type { TaskJournal } from './journal/journal';
+import { type FlagReader, TaskFlags } from './flags/task-flags';
 import { digestOfInput } from './journal/step-input';
-import { Steps } from './journal/steps';
-import { TaskMeter } from './meter';
-import { TaskModel } from './model/model';
+import { StepRunner } from './journal/step-runner';
+import type { TaskJournal } from './journal/task-journal';
+import type { BudgetGuard } from './limits/budget-guard';
+import { UsageMeter } from './limits/usage-meter';
+import { ModelCallCounter, type ModelCallStats } from './model/model-call-stats';
 import type { ModelChain } from './model/model-chain';
-import { type ModelReport, ModelTally } from './model/model-tally';
+import { TaskModel } from './model/task-model';
 import type { TranscriptWriter } from './model/transcripts';
-import { type ReportedCall, UsageReports } from './model/usage-reports';
+import { type ReportedCall, UsageReporter } from './model/usage-reporter';
 import { renderPrompt } from './prompts';
-import type { Checked } from './schema';
+import type { Validated } from './schema';
 import type { SecretReader } from './secrets';
 import type { SessionStore } from './sessions';
 import { callTool, type ToolSchemas } from './tools';
@@ -42,12 +42,12 @@ export interface AttemptEnvironment {
   /** Absent: the service has no flags. */
   readonly flags?: FlagReader | undefined;
   /** The agent's settings, checked. Absent: it names none. Only a probe is run although something is wrong with them. */
-  readonly settings?: Checked<unknown>;
+  readonly settings?: Validated<unknown>;
   /** Where model calls are recorded; absent: they are not. */
   readonly transcripts?: PayloadStore | undefined;
 }
 
-export interface ContextOptions {
+export interface TaskContextDeps {
   readonly task: TaskInfo;
   readonly logger: AgentLogger;
   /** Aborted by the context when a limit is exceeded or the journal fails, and by the worker when the time is up. */
@@ -67,17 +67,17 @@ export class TaskContext implements AgentContext {
   readonly session: AgentContext['session'];
   readonly flags: TaskFlags;
   readonly signal: AbortSignal;
-  readonly meter: TaskMeter;
+  readonly meter: UsageMeter;
   readonly #environment: AttemptEnvironment;
-  readonly #steps: Steps;
+  readonly #steps: StepRunner;
   readonly #trace: TraceContext | undefined;
-  readonly #tally: ModelTally;
-  readonly #reports: UsageReports;
+  readonly #tally: ModelCallCounter;
+  readonly #reports: UsageReporter;
   #score: number | undefined;
 
   constructor(
     environment: AttemptEnvironment,
-    { task, logger, controller, journal, trace, transcripts }: ContextOptions,
+    { task, logger, controller, journal, trace, transcripts }: TaskContextDeps,
   ) {
     const { behavior, models, sessions } = environment;
     const { signal } = controller;
@@ -90,14 +90,14 @@ export class TaskContext implements AgentContext {
     this.signal = signal;
     // Everything that is under way listens, and any number may be.
     setMaxListeners(0, signal);
-    const meter = new TaskMeter(
+    const meter = new UsageMeter(
       behavior.limits,
       (error) => controller.abort(error),
-      journal && { usage: journal.usage, steps: journal.finishedBefore },
+      journal && { usage: journal.usage, steps: journal.finishedEarlier },
     );
     this.meter = meter;
     const costBefore = meter.usage.cost;
-    const steps = new Steps({
+    const steps = new StepRunner({
       taskId: task.id,
       attempt: task.attempt,
       release: task.release,
@@ -107,7 +107,7 @@ export class TaskContext implements AgentContext {
       controller,
     });
     this.#steps = steps;
-    this.#tally = new ModelTally(journal?.models);
+    this.#tally = new ModelCallCounter(journal?.models);
     const checkBudgets = async () =>
       environment.budgets?.check(task.user, task.mode, meter.usage.cost - costBefore, logger);
     this.model = new TaskModel({
@@ -123,7 +123,7 @@ export class TaskContext implements AgentContext {
       trace,
       transcripts,
     });
-    this.#reports = new UsageReports({
+    this.#reports = new UsageReporter({
       models: [behavior.model, ...behavior.fallbacks],
       attempt: task.attempt,
       steps,
@@ -137,18 +137,18 @@ export class TaskContext implements AgentContext {
   }
 
   /** Quality as the agent last judged it. */
-  get quality(): number | undefined {
+  get qualityScore(): number | undefined {
     return this.#score;
   }
 
   /** Models that answered, and what happened on the way. */
-  get models(): ModelReport {
-    return this.#tally.report;
+  get modelStats(): ModelCallStats {
+    return this.#tally.stats;
   }
 
   async step<T>(name: string, run: (call: StepCall) => T | Promise<T>, { input }: StepOptions = {}): Promise<T> {
     await throwIfAborted(this.signal);
-    const key = this.#steps.named(name);
+    const key = this.#steps.keyOfName(name);
     const inputDigest = input === undefined ? undefined : digestOfInput(`step "${name}"`, input);
     return this.#steps.run({ key, kind: 'step', name, inputDigest }, async (call) => ({
       value: await run(call),
@@ -175,7 +175,7 @@ export class TaskContext implements AgentContext {
   async secret(name: string, { rejected }: SecretOptions = {}): Promise<string> {
     await throwIfAborted(this.signal);
     const { secrets } = this.#environment;
-    return rejected === undefined ? secrets.get(name) : secrets.instead(name, rejected);
+    return rejected === undefined ? secrets.get(name) : secrets.alternativeTo(name, rejected);
   }
 
   score(value: number): void {
@@ -193,7 +193,7 @@ export class TaskContext implements AgentContext {
    * Counts a call of a model that the agent made itself. Not for agents in this process: they have a model to ask.
    *
    * @returns what the call cost, in US dollars
-   * @throws as {@link UsageReports.report}
+   * @throws as {@link UsageReporter.report}
    */
   reportUsage(call: ReportedCall): Promise<number> {
     return this.#reports.report(call);

@@ -18,14 +18,14 @@ export interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
+export type Validated<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
 
 /**
  * Checks a value.
  *
  * @param what name of the value; paths in the message start with it: `input.orderId: expected string`
  */
-export async function check<T>(schema: Schema<T>, value: unknown, what: string): Promise<Checked<T>> {
+export async function validate<T>(schema: Schema<T>, value: unknown, what: string): Promise<Validated<T>> {
   const result = await schema['~standard'].validate(value);
   if (result.issues === undefined) {
     return { ok: true, value: result.value };

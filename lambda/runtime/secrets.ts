@@ -91,7 +91,7 @@ export class SecretReader {
    *
    * @throws as {@link get}
    */
-  async renew(name: string, rejected: string): Promise<string> {
+  async refreshIfRejected(name: string, rejected: string): Promise<string> {
     const cached = await this.#cache.get(name)?.value.catch(() => undefined);
     return cached !== undefined && cached !== rejected ? cached : this.#refresh(name);
   }
@@ -102,14 +102,14 @@ export class SecretReader {
    *
    * @throws as {@link get}
    */
-  async instead(name: string, rejected: string): Promise<string> {
-    const current = await this.renew(name, rejected);
+  async alternativeTo(name: string, rejected: string): Promise<string> {
+    const current = await this.refreshIfRejected(name, rejected);
     if (current !== rejected) {
       return current;
     }
     const previous = await this.previous(name);
     // A rotation that ended between the two reads: what was current is the one before now.
-    return previous === rejected ? this.renew(name, rejected) : (previous ?? current);
+    return previous === rejected ? this.refreshIfRejected(name, rejected) : (previous ?? current);
   }
 
   /** The value before the last rotation; undefined when there is none, or when it cannot be read. */
@@ -122,7 +122,7 @@ export class SecretReader {
   }
 
   /** The value was accepted where the one that {@link get} gave was not: it is gone on with for a little while. */
-  accepted(name: string, value: string): void {
+  preferValue(name: string, value: string): void {
     const current = this.#cache.get(name);
     const until = Math.min(current?.until ?? Number.POSITIVE_INFINITY, this.#clock.now() + PREFER_PREVIOUS_MS);
     current?.value.then(

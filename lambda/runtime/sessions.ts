@@ -4,12 +4,12 @@ import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 import { DAY_SECONDS, type Json, SessionKey, WRITE_TOKEN_ATTRIBUTE } from '../../lib/contract';
+import { throwIfAborted } from '../shared/abort-signals';
 import type { Clock } from '../shared/clock';
 import { messageOf } from '../shared/errors';
-import { throwIfAborted } from '../shared/race-abort';
 import type { AgentSession } from './agent';
 import { FatalError, RetryableError, SessionConflictError } from './errors';
-import { check, type Schema } from './schema';
+import { type Schema, validate } from './schema';
 
 /** Largest state, in bytes of JSON: with its keys it must fit in a DynamoDB item of 400 KB. */
 export const MAX_SESSION_BYTES = 350 * 1024;
@@ -164,7 +164,7 @@ class TaskSession implements AgentSession {
     if (schema === undefined) {
       return item.state;
     }
-    const checked = await check(schema, item.state, 'session');
+    const checked = await validate(schema, item.state, 'session');
     if (!checked.ok) {
       throw new FatalError(`the state of session ${JSON.stringify(this.id)} does not fit: ${checked.message}`, {
         code: 'session_invalid',

@@ -1,17 +1,17 @@
 import * as z from 'zod';
 import { type BehaviorDocument, JournalKeyPrefix } from '../../lib/contract';
+import { raceAbort, throwIfAborted } from '../shared/abort-signals';
 import { stopwatch } from '../shared/clock';
 import { messageOf } from '../shared/errors';
-import { raceAbort, throwIfAborted } from '../shared/race-abort';
-import { subsegment, type TraceContext } from '../shared/telemetry/tracing';
+import { captureSubsegment, type TraceContext } from '../shared/telemetry/tracing';
 import type { AgentLogger, ToolCall, ToolOptions } from './agent';
 import { FatalError } from './errors';
 import { digestOfInput } from './journal/step-input';
 import { KEY_DIGITS } from './journal/step-keys';
-import type { Steps } from './journal/steps';
-import type { TaskMeter } from './meter';
-import { check } from './schema';
-import { NOTHING_USED } from './usage';
+import type { StepRunner } from './journal/step-runner';
+import { NO_USAGE } from './limits/usage';
+import type { UsageMeter } from './limits/usage-meter';
+import { validate } from './schema';
 
 /** Compiled input schemas of the release's tools. */
 export type ToolSchemas = ReadonlyMap<string, z.ZodType>;
@@ -35,12 +35,12 @@ export function compileToolSchemas(tools: BehaviorDocument['tools']): ToolSchema
   );
 }
 
-export interface ToolParts {
+export interface ToolCallDeps {
   readonly schemas: ToolSchemas;
   /** Names of the tools in whose place their sandbox runs. */
   readonly sandboxed?: readonly string[] | undefined;
-  readonly steps: Steps;
-  readonly meter: TaskMeter;
+  readonly steps: StepRunner;
+  readonly meter: UsageMeter;
   readonly logger: AgentLogger;
   readonly signal: AbortSignal;
   readonly trace?: TraceContext | undefined;
@@ -48,7 +48,7 @@ export interface ToolParts {
 
 /** Runs one tool: once per task, checked, counted, timed, logged, traced, and left behind when the task must end. */
 export async function callTool<I, O>(
-  { schemas, sandboxed = [], steps, meter, logger, signal, trace }: ToolParts,
+  { schemas, sandboxed = [], steps, meter, logger, signal, trace }: ToolCallDeps,
   name: string,
   input: I,
   live: (input: I, call: ToolCall) => O | Promise<O>,
@@ -72,10 +72,10 @@ export async function callTool<I, O>(
     );
   }
   const inputDigest = digestOfInput(`tool "${name}"`, input, 'tool_input');
-  const key = steps.numbered(`${JournalKeyPrefix.TOOL}${name}:${inputDigest.slice(0, KEY_DIGITS)}`);
+  const key = steps.nextNumberedKey(`${JournalKeyPrefix.TOOL}${name}:${inputDigest.slice(0, KEY_DIGITS)}`);
   return steps.run<O>({ key, kind: 'tool', name, inputDigest }, async (call) => {
     meter.countToolCall(name);
-    const checked = await check(schema, input, `${name}.input`);
+    const checked = await validate(schema, input, `${name}.input`);
     if (!checked.ok) {
       throw new FatalError(`tool "${name}" was called with a wrong input: ${checked.message}`, { code: 'tool_input' });
     }
@@ -89,11 +89,11 @@ export async function callTool<I, O>(
       reason,
     });
     try {
-      const answer = await subsegment(trace, name, () => raceAbort(async () => run(input, call), signal), {
+      const answer = await captureSubsegment(trace, name, () => raceAbort(async () => run(input, call), signal), {
         annotations: { tool: name },
       });
       logger.info('tool answered', done('ok'));
-      return { value: answer, usage: { ...NOTHING_USED, toolCalls: 1 } };
+      return { value: answer, usage: { ...NO_USAGE, toolCalls: 1 } };
     } catch (error) {
       logger.warn('tool failed', done('error', messageOf(error)));
       throw error;

@@ -72,7 +72,7 @@ export function stopwatch(): () => number {
  * Runs the task once after so many real milliseconds: for limits on a handler's own work. Gives the function that
  * cancels it. The timer keeps the process alive, so that a limit is kept even when nothing else is left to wait for.
  */
-export function afterReal(milliseconds: number, task: () => void): () => void {
+export function startRealTimer(milliseconds: number, task: () => void): () => void {
   const timer = setTimeout(task, milliseconds);
   return () => clearTimeout(timer);
 }

@@ -1,14 +1,14 @@
 import { type AgentDefinition, requireAgent } from '../runtime/agent';
-import type { Checked } from '../runtime/schema';
-import type { InvocationContext } from '../shared/aws/deadline';
+import type { Validated } from '../runtime/schema';
+import type { InvocationContext } from '../shared/aws/invocation-deadline';
 import { type SqsBatchResponse, type SqsRecord, sqsEventSchema } from '../shared/aws/sqs-event';
 import { messageOf } from '../shared/errors';
-import { once } from '../shared/once';
+import { lazy } from '../shared/lazy';
 import { SettingsError } from '../shared/settings';
-import { createWorker } from './create-worker';
-import { isProbe } from './message';
+import { createTaskProcessor } from './create-task-processor';
+import { isProbe } from './message/parse-message';
 
-export type { InvocationContext } from '../shared/aws/deadline';
+export type { InvocationContext } from '../shared/aws/invocation-deadline';
 export type { SqsBatchResponse } from '../shared/aws/sqs-event';
 
 /** Handler of a worker function behind SQS event source mappings that take partial batch responses. */
@@ -24,7 +24,7 @@ export function createHandler<I, O, S>(agent: AgentDefinition<I, O, S>): WorkerH
   requireAgent(agent);
   // Settings are read at the first invocation and not while the module loads: an error there reaches the log as one
   // line, with the request that met it.
-  const worker = once(() => createWorker(agent));
+  const worker = lazy(() => createTaskProcessor(agent));
   return async (event, context) => {
     const { process: work, logger, agentSettings } = worker();
     const { Records } = sqsEventSchema.parse(event);
@@ -51,7 +51,7 @@ export function createHandler<I, O, S>(agent: AgentDefinition<I, O, S>): WorkerH
 }
 
 /** A probe is run all the same: it is what tells the preflight of the settings before there is traffic. */
-function refuseWithoutSettings(settings: Checked<unknown>, records: readonly SqsRecord[]): void {
+function refuseWithoutSettings(settings: Validated<unknown>, records: readonly SqsRecord[]): void {
   if (!settings.ok && !records.every(({ body }) => isProbe(body))) {
     throw new SettingsError(settings.message);
   }

@@ -12,7 +12,7 @@ export class TaskPayloads {
    * @throws FatalError (`input_lost`) when it is gone
    * @throws RetryableError (`payload_unavailable`) when it cannot be read for now
    */
-  async input({ input, inputRef }: TaskRecord): Promise<Json | undefined> {
+  async readInput({ input, inputRef }: TaskRecord): Promise<Json | undefined> {
     if (inputRef === undefined) {
       return input;
     }
@@ -32,12 +32,12 @@ export class TaskPayloads {
    * @returns undefined for one that is not
    * @throws RetryableError (`payload_unavailable`) when it cannot be written for now
    */
-  async keepLarge(task: TaskRecord, result: Json): Promise<PayloadRef | undefined> {
-    return Buffer.byteLength(JSON.stringify(result)) <= MAX_INLINE_BYTES ? undefined : this.keep(task, result);
+  async putLargeResult(task: TaskRecord, result: Json): Promise<PayloadRef | undefined> {
+    return Buffer.byteLength(JSON.stringify(result)) <= MAX_INLINE_BYTES ? undefined : this.putResult(task, result);
   }
 
   /** Puts a result into the bucket. Each attempt writes its own: a late one must not replace what was recorded. */
-  async keep({ id, attempts }: TaskRecord, result: Json): Promise<PayloadRef> {
+  async putResult({ id, attempts }: TaskRecord, result: Json): Promise<PayloadRef> {
     try {
       return await this.payloads.put(PayloadKey.result(id, attempts), JSON.stringify(result));
     } catch (error) {

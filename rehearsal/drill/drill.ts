@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { leaseTimes } from '../../lambda/worker/lease-times';
+import { leaseTimes } from '../../lambda/worker/lease/lease-times';
 import { Env, type TaskRecord, valveBucketOf, WorkerMetric } from '../../lib/contract';
 import { type CloudEvent, RehearsalCloud } from '../cloud';
 import { REHEARSAL_REGION } from '../core/resource';

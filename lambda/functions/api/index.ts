@@ -10,7 +10,7 @@ import { ControlTableBacklog } from '../../shared/backlog/backlog-store';
 import { BacklogView } from '../../shared/backlog/backlog-view';
 import { systemClock } from '../../shared/clock';
 import type { HttpEvent, HttpResponse } from '../../shared/http/http';
-import { once } from '../../shared/once';
+import { lazy } from '../../shared/lazy';
 import { queueUrlsSchema, readSettings, setting } from '../../shared/settings';
 import { PayloadStore } from '../../shared/tasks/payload-store';
 import { TaskCancellations } from '../../shared/tasks/task-cancellations';
@@ -32,7 +32,7 @@ const settingsSchema = z.object({
   [Env.WEBHOOK_QUEUE]: z.url().optional(),
 });
 
-const dependencies = once((): StatusApiProps => {
+const dependencies = lazy((): StatusApiProps => {
   const settings = readSettings(settingsSchema);
   const agent = settings[Env.AGENT];
   const clock = systemClock();

@@ -8,14 +8,14 @@ import type { Clock } from '../../shared/clock';
 import { messageOf } from '../../shared/errors';
 import { AGENT_UNREACHABLE, type AgentClient } from './agent-client';
 import { AttemptSession, type AttemptSessions } from './attempt-session';
-import { errorOf } from './reported-error';
+import { fromProtocolError } from './protocol-errors';
 
 type JsonValue = RunRequest['input'];
 
 /** Whatever the caller sent: the agent's container checks it. */
 const anything: Schema<JsonValue> = { '~standard': { validate: (value) => ({ value: (value ?? null) as JsonValue }) } };
 
-export interface AgentBridgeOptions {
+export interface AgentBridgeDeps {
   readonly client: AgentClient;
   readonly sessions: AttemptSessions;
   /** Where the worker answers on localhost. */
@@ -30,11 +30,11 @@ export interface AgentBridgeOptions {
  * leases, limits, retries and metrics are the worker's, as for every agent.
  */
 export class AgentBridge {
-  readonly #options: AgentBridgeOptions;
+  readonly #options: AgentBridgeDeps;
   /** When the worker has to be gone, in the cloud's time. Undefined: it was not told to stop. */
   #stopsAt: number | undefined;
 
-  constructor(options: AgentBridgeOptions) {
+  constructor(options: AgentBridgeDeps) {
     this.#options = options;
   }
 
@@ -89,7 +89,7 @@ export class AgentBridge {
     try {
       const answer = await client.run(requestOf(task, door, workerPort), signal);
       if ('error' in answer) {
-        throw errorOf(answer.error);
+        throw fromProtocolError(answer.error);
       }
       if ('result' in answer) {
         return answer.result;

@@ -14,7 +14,7 @@ import {
 } from '../../../lib/contract/agent-protocol';
 import { FatalError, RetryableError, ThrottledError } from '../../runtime/errors';
 import { messageOf } from '../../shared/errors';
-import { callHttp, type HttpAnswer, TooLargeError, UnreachableError } from './http-call';
+import { callHttp, type LocalHttpResponse, ResponseTooLargeError, UnreachableError } from './http-call';
 
 /** Real milliseconds for an answer to everything but a task. */
 const TIMEOUT_MS = 5_000;
@@ -30,7 +30,7 @@ const UNAVAILABLE: ReadonlySet<number> = new Set([502, 503, 504]);
 /** Code of a task's failure where the agent was not reached, or went away at work. */
 export const AGENT_UNREACHABLE = 'agent_unreachable';
 
-export type HealthReport =
+export type HealthCheckResult =
   | { readonly healthy: true; readonly description: AgentHealth }
   /** `slow`: somebody is there, and did not answer in time. */
   | { readonly healthy: false; readonly message: string; readonly slow: boolean };
@@ -45,7 +45,7 @@ export class AgentClient {
   }
 
   /** Does not reject. */
-  async health(signal?: AbortSignal): Promise<HealthReport> {
+  async health(signal?: AbortSignal): Promise<HealthCheckResult> {
     try {
       return judge(
         await callHttp({
@@ -68,7 +68,7 @@ export class AgentClient {
    * @throws FatalError, RetryableError or ThrottledError: the agent's own, or what its answer amounts to
    */
   async run(request: RunRequest, signal: AbortSignal): Promise<RunResponse> {
-    let answer: HttpAnswer;
+    let answer: LocalHttpResponse;
     try {
       answer = await callHttp({
         method: 'POST',
@@ -79,7 +79,7 @@ export class AgentClient {
       });
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof TooLargeError) {
+      if (error instanceof ResponseTooLargeError) {
         throw new FatalError(`the agent's result is too large: at most ${MAX_PAYLOAD_BYTES} bytes of JSON are kept`, {
           code: 'result_too_large',
           cause: error,
@@ -118,8 +118,8 @@ export class AgentClient {
   }
 }
 
-function judge({ status, text }: HttpAnswer): HealthReport {
-  const unhealthy = (message: string): HealthReport => ({ healthy: false, message, slow: false });
+function judge({ status, text }: LocalHttpResponse): HealthCheckResult {
+  const unhealthy = (message: string): HealthCheckResult => ({ healthy: false, message, slow: false });
   if (status < 200 || status >= 300) {
     const said = text.replaceAll(/\s+/g, ' ').trim().slice(0, 300);
     return unhealthy(`GET ${AgentPath.HEALTH} was answered with status ${status}${said === '' ? '' : `: ${said}`}`);
@@ -140,7 +140,7 @@ function judge({ status, text }: HttpAnswer): HealthReport {
     : unhealthy(`what GET ${AgentPath.HEALTH} answered is not of the protocol: ${issuesOf(parsed.error)}`);
 }
 
-function readRunAnswer({ status, text, retryAfterSeconds }: HttpAnswer): RunResponse {
+function readRunAnswer({ status, text, retryAfterSeconds }: LocalHttpResponse): RunResponse {
   const parsed = runResponseSchema.safeParse(parseJson(text));
   if (parsed.success && ('error' in parsed.data || status < 300)) {
     return parsed.data;

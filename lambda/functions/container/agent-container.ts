@@ -2,10 +2,10 @@ import { type AgentDefinition, defineAgent } from '../../runtime/agent';
 import { FatalError } from '../../runtime/errors';
 import type { Clock } from '../../shared/clock';
 import type { Log } from '../../shared/telemetry/logger';
-import { createWorker } from '../../worker/create-worker';
+import { createTaskProcessor } from '../../worker/create-task-processor';
 import { AgentBridge } from './agent-bridge';
 import { AgentClient } from './agent-client';
-import { type AgentState, AgentWatch } from './agent-health-monitor';
+import { AgentHealthMonitor, type AgentState } from './agent-health-monitor';
 import { AttemptSessions } from './attempt-session';
 import type { ContainerAgent, StartedAgent } from './container-agent';
 import type { LocalRoutes } from './local-server';
@@ -23,13 +23,13 @@ export interface AgentContainerOptions {
 export class AgentContainer implements ContainerAgent {
   readonly routes: LocalRoutes;
   readonly #bridge: AgentBridge;
-  readonly #watch: AgentWatch;
+  readonly #watch: AgentHealthMonitor;
 
   constructor({ agentPort, workerPort, clock, logger, environment }: AgentContainerOptions) {
     const sessions = new AttemptSessions();
     const client = new AgentClient(agentPort);
     this.routes = taskRoutes(sessions);
-    this.#watch = new AgentWatch({
+    this.#watch = new AgentHealthMonitor({
       client,
       clock,
       logger,
@@ -41,7 +41,7 @@ export class AgentContainer implements ContainerAgent {
       sessions,
       workerPort,
       clock,
-      onUnreachable: (message) => this.#watch.doubt(message),
+      onUnreachable: (message) => this.#watch.reportUnreachable(message),
     });
   }
 
@@ -50,14 +50,14 @@ export class AgentContainer implements ContainerAgent {
   }
 
   async start(signal: AbortSignal): Promise<StartedAgent> {
-    const description = await this.#watch.started(signal);
+    const description = await this.#watch.waitUntilHealthy(signal);
     if (description !== undefined) {
       const definition = this.#bridge.definition(description);
-      return { worker: (surroundings) => createWorker(definition, surroundings) };
+      return { createProcessor: (surroundings) => createTaskProcessor(definition, surroundings) };
     }
     const { state } = this.#watch;
     const problem = `the agent's container did not become healthy in time: ${state.healthy ? '' : state.message}`;
-    return { worker: (surroundings) => createWorker(unfit(problem), surroundings), problem };
+    return { createProcessor: (surroundings) => createTaskProcessor(unfit(problem), surroundings), problem };
   }
 
   watch(signal: AbortSignal, onChange: (state: AgentState) => void): Promise<boolean> {

@@ -1,7 +1,7 @@
 import type { AgentHealth } from '../../../lib/contract/agent-protocol';
 import { type Clock, scaleTimeout } from '../../shared/clock';
 import type { Log } from '../../shared/telemetry/logger';
-import type { AgentClient, HealthReport } from './agent-client';
+import type { AgentClient, HealthCheckResult } from './agent-client';
 
 /** Between two looks at an agent that is well, and at one that is not: milliseconds of the cloud's time, and real ones at least. */
 const EVERY_MS = { limit: 10_000, leastReal: 1_000 } as const;
@@ -11,7 +11,7 @@ const UNWELL_EVERY_MS = { limit: 1_000, leastReal: 250 } as const;
 const START_MS = { limit: 120_000, leastReal: 15_000 } as const;
 const UNWELL_MS = { limit: 60_000, leastReal: 5_000 } as const;
 
-export interface AgentWatchOptions {
+export interface AgentHealthMonitorDeps {
   readonly client: Pick<AgentClient, 'health'>;
   readonly clock: Clock;
   readonly logger: Log;
@@ -27,14 +27,14 @@ export type AgentState = { readonly healthy: true } | { readonly healthy: false;
  * Looks after the health of the agent's container. One that works on a task and is slow to say how it is, is busy: many a
  * server does one thing at a time. It gets no further task meanwhile, and nothing else follows from it.
  */
-export class AgentWatch {
-  readonly #options: AgentWatchOptions;
+export class AgentHealthMonitor {
+  readonly #options: AgentHealthMonitorDeps;
   /** Between two looks: aborted when there is reason to look at once. */
   #nap = new AbortController();
   #onChange: ((state: AgentState) => void) | undefined;
   #state: AgentState = { healthy: false, message: 'the agent was not asked yet' };
 
-  constructor(options: AgentWatchOptions) {
+  constructor(options: AgentHealthMonitorDeps) {
     this.#options = options;
   }
 
@@ -43,7 +43,7 @@ export class AgentWatch {
   }
 
   /** Waits until the agent is well. @returns what it says of itself; undefined when it took too long */
-  async started(signal: AbortSignal): Promise<AgentHealth | undefined> {
+  async waitUntilHealthy(signal: AbortSignal): Promise<AgentHealth | undefined> {
     const { clock, environment } = this.#options;
     const until = clock.now() + scaleTimeout(START_MS.limit, START_MS.leastReal, environment);
     for (;;) {
@@ -63,7 +63,7 @@ export class AgentWatch {
    * A call to the agent broke off. It counts as unwell until it was looked at, which is done at once: tasks that it cannot
    * do would spend their attempts on it.
    */
-  doubt(message: string): void {
+  reportUnreachable(message: string): void {
     if (this.#state.healthy) {
       this.#change({ healthy: false, message });
     }
@@ -108,7 +108,7 @@ export class AgentWatch {
     return scaleTimeout(limit, leastReal, this.#options.environment);
   }
 
-  async #look(signal: AbortSignal): Promise<HealthReport> {
+  async #look(signal: AbortSignal): Promise<HealthCheckResult> {
     const report = await this.#options.client.health(signal);
     if (!signal.aborted) {
       this.#change(report.healthy ? { healthy: true } : { healthy: false, message: report.message });

@@ -71,7 +71,7 @@ export class AttemptSession {
     return this.#context.signal;
   }
 
-  admits(token: string): boolean {
+  isValidToken(token: string): boolean {
     const [own, given] = [Buffer.from(this.token), Buffer.from(token)];
     return own.length === given.length && timingSafeEqual(own, given);
   }
@@ -244,9 +244,9 @@ export class AttemptSessions {
    * @throws FatalError (`task_over`) for a task whose attempt has ended, or is another one by now: the agent is told so
    * whatever it wants
    */
-  enter(taskId: string, token: string): AttemptSession {
+  authenticate(taskId: string, token: string): AttemptSession {
     const door = this.#open.get(taskId);
-    if (door === undefined || !door.admits(token)) {
+    if (door === undefined || !door.isValidToken(token)) {
       throw new FatalError('the attempt has ended, or the token is not its', { code: 'task_over' });
     }
     return door;

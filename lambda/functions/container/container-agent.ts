@@ -1,11 +1,15 @@
 import { type AgentDefinition, requireAgent } from '../../runtime/agent';
-import { type CreatedWorker, createWorker, type WorkerDependencies } from '../../worker/create-worker';
+import {
+  type CreatedTaskProcessor,
+  type CreateTaskProcessorOptions,
+  createTaskProcessor,
+} from '../../worker/create-task-processor';
 import type { AgentState } from './agent-health-monitor';
 import type { LocalRoutes } from './local-server';
 
 export interface StartedAgent {
   /** Makes the worker that runs its tasks. */
-  readonly worker: (surroundings: WorkerDependencies) => CreatedWorker;
+  readonly createProcessor: (surroundings: CreateTaskProcessorOptions) => CreatedTaskProcessor;
   /** Why it can take no tasks, but for the preflight's probe. Absent: it can. */
   readonly problem?: string;
 }
@@ -35,7 +39,7 @@ export function agentInProcess<I, O, S>(source: AgentSource<I, O, S>): Container
     start: async () => {
       const definition = typeof source === 'function' ? await source() : source;
       requireAgent(definition);
-      return { worker: (surroundings) => createWorker(definition, surroundings) };
+      return { createProcessor: (surroundings) => createTaskProcessor(definition, surroundings) };
     },
   };
 }

@@ -1,5 +1,5 @@
 import { type IncomingMessage, request } from 'node:http';
-import { afterReal } from '../../shared/clock';
+import { startRealTimer } from '../../shared/clock';
 
 export interface HttpCall {
   readonly method: 'GET' | 'POST' | 'PUT';
@@ -14,7 +14,7 @@ export interface HttpCall {
   readonly maxBytes: number;
 }
 
-export interface HttpAnswer {
+export interface LocalHttpResponse {
   readonly status: number;
   readonly text: string;
   /** Seconds, from the header of that name; undefined where it is none. */
@@ -36,7 +36,7 @@ export class UnreachableError extends Error {
 }
 
 /** The answer is larger than what is read of it. */
-export class TooLargeError extends Error {
+export class ResponseTooLargeError extends Error {
   override readonly name = 'TooLargeError';
 }
 
@@ -46,7 +46,7 @@ export class TooLargeError extends Error {
  *
  * @throws UnreachableError, TooLargeError, or the signal's reason when it aborts
  */
-export function callHttp({ method, url, body, timeoutMs, signal, maxBytes }: HttpCall): Promise<HttpAnswer> {
+export function callHttp({ method, url, body, timeoutMs, signal, maxBytes }: HttpCall): Promise<LocalHttpResponse> {
   signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const text = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
@@ -61,7 +61,9 @@ export function callHttp({ method, url, body, timeoutMs, signal, maxBytes }: Htt
     const cancel =
       timeoutMs === undefined
         ? () => {}
-        : afterReal(timeoutMs, () => end(new UnreachableError(`no answer within ${Math.round(timeoutMs)} ms`, true)));
+        : startRealTimer(timeoutMs, () =>
+            end(new UnreachableError(`no answer within ${Math.round(timeoutMs)} ms`, true)),
+          );
     const onAbort = () => end(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
     const settle = () => {
@@ -96,12 +98,12 @@ async function readAll(incoming: IncomingMessage, maxBytes: number): Promise<str
     for await (const chunk of incoming) {
       bytes += chunk.length;
       if (bytes > maxBytes) {
-        throw new TooLargeError(`the answer has more than ${maxBytes} bytes`);
+        throw new ResponseTooLargeError(`the answer has more than ${maxBytes} bytes`);
       }
       chunks.push(chunk);
     }
   } catch (error) {
-    throw error instanceof TooLargeError
+    throw error instanceof ResponseTooLargeError
       ? error
       : new UnreachableError(`the answer broke off: ${describe(error)}`, false, { cause: error });
   }

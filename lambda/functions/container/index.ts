@@ -32,11 +32,11 @@ import { Env } from '../../../lib/contract';
 import { messageOf } from '../../shared/errors';
 import { SettingsError } from '../../shared/settings';
 import { createLogger } from '../../shared/telemetry/logger';
-import { Container } from './container';
 import { type AgentSource, agentInProcess, type ContainerAgent } from './container-agent';
 import { ContainerExit, type ContainerExitCode } from './exit-codes';
 import { healthCheck } from './health-check';
 import { type ContainerSettings, readContainerSettings } from './settings';
+import { WorkerContainer } from './worker-container';
 
 export type { AgentSource } from './container-agent';
 export { ContainerExit, type ContainerExitCode } from './exit-codes';
@@ -68,10 +68,10 @@ export function runProgram(agentFor: (settings: ContainerSettings) => ContainerA
 }
 
 async function live(agentFor: (settings: ContainerSettings) => ContainerAgent): Promise<ContainerExitCode> {
-  let container: Container;
+  let container: WorkerContainer;
   try {
     const settings = readContainerSettings();
-    container = new Container({ settings, agent: agentFor(settings) });
+    container = new WorkerContainer({ settings, agent: agentFor(settings) });
   } catch (error) {
     if (!(error instanceof SettingsError)) {
       throw error;

@@ -4,9 +4,9 @@ import type { SqsRecord } from '../../shared/aws/sqs-event';
 import type { Clock } from '../../shared/clock';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/telemetry/logger';
-import type { Verdict } from '../../worker/delivery';
-import { type LaneMessages, LONG_POLL_SECONDS, MAX_PER_POLL } from './lane-messages';
-import { PriorityTurns } from './priority-turns';
+import type { MessageDisposition } from '../../worker/message/received-message';
+import { type LaneQueueClient, LONG_POLL_SECONDS, MAX_PER_POLL } from './lane-queue-client';
+import { PriorityScheduler } from './priority-scheduler';
 import type { TaskProtection } from './task-protection';
 import { WakeSignal } from './wake-signal';
 
@@ -23,15 +23,15 @@ const REFUSED_JITTER = 0.5;
 /** `unwell`: the agent is. `retired`: the lane is another release's. */
 export type PauseReason = 'unwell' | 'retired';
 
-export interface LanePollerParts {
-  readonly messages: Pick<LaneMessages, 'receive' | 'delete' | 'requeue'>;
+export interface LanePollerDeps {
+  readonly messages: Pick<LaneQueueClient, 'receive' | 'delete' | 'requeue'>;
   /** Share of the rounds in which each queue is asked first. */
   readonly shares: Readonly<Record<Priority, number>>;
   /** Tasks that run at once. */
   readonly slots: number;
   readonly protection: Pick<TaskProtection, 'acquire' | 'release'>;
   /** Takes a message to its end. @param stop aborts, with what becomes of the task, when there is no more time */
-  readonly work: (message: SqsRecord, stop: AbortSignal) => Promise<Verdict>;
+  readonly process: (message: SqsRecord, stop: AbortSignal) => Promise<MessageDisposition>;
   /** Queues that are polled. @default all */
   readonly priorities?: readonly Priority[];
   readonly clock: Clock;
@@ -53,9 +53,9 @@ export interface LanePollerParts {
  * Every message that is received is run, and deleted if its work says so, or it is given back.
  */
 export class LanePoller {
-  readonly #parts: LanePollerParts;
+  readonly #parts: LanePollerDeps;
   readonly #priorities: readonly Priority[];
-  readonly #turns: PriorityTurns;
+  readonly #turns: PriorityScheduler;
   readonly #bell = new WakeSignal();
   /** Aborted when no new task is to be begun. */
   readonly #stop = new AbortController();
@@ -80,10 +80,10 @@ export class LanePoller {
   #refused = false;
   #lastPollAt: number | undefined;
 
-  constructor(parts: LanePollerParts) {
+  constructor(parts: LanePollerDeps) {
     this.#parts = parts;
     this.#priorities = parts.priorities ?? PRIORITIES;
-    this.#turns = new PriorityTurns(parts.shares, parts.random);
+    this.#turns = new PriorityScheduler(parts.shares, parts.random);
   }
 
   /** Tasks that run. */
@@ -125,7 +125,7 @@ export class LanePoller {
   /** Begins no task any more. */
   stop(): void {
     this.#stop.abort();
-    this.#bell.ring();
+    this.#bell.notify();
   }
 
   /**
@@ -138,19 +138,19 @@ export class LanePoller {
   }
 
   /** Does not wait for polls either. */
-  abandon(): void {
+  abortPolls(): void {
     this.#abandon.abort();
   }
 
   /** Takes no new tasks until this reason, and any other, is gone: those that run go on. */
   pause(reason: PauseReason): void {
     this.#pauses.add(reason);
-    this.#bell.ring();
+    this.#bell.notify();
   }
 
   resume(reason: PauseReason): void {
     this.#pauses.delete(reason);
-    this.#bell.ring();
+    this.#bell.notify();
   }
 
   get #paused(): boolean {
@@ -245,7 +245,7 @@ export class LanePoller {
   }
 
   async #work(priority: Priority, message: SqsRecord): Promise<void> {
-    const { work, messages, logger } = this.#parts;
+    const { process: work, messages, logger } = this.#parts;
     try {
       if ((await work(message, this.#requeue.signal)) === 'delete') {
         await messages.delete(priority, message);
@@ -317,7 +317,7 @@ export class LanePoller {
   #keep(work: Promise<unknown>): void {
     const kept: Promise<void> = work.then(() => {
       this.#inProgress.delete(kept);
-      this.#bell.ring();
+      this.#bell.notify();
     });
     this.#inProgress.add(kept);
   }

@@ -4,14 +4,14 @@ import { WORKER_HEALTH_PATH, type WorkerHealth } from '../../../lib/contract/age
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/telemetry/logger';
 
-export interface LocalAnswer {
+export interface LocalResponse {
   readonly status: number;
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Answers requests below a path. Undefined for one that is not its. */
-export type LocalRoutes = (request: IncomingMessage) => Promise<LocalAnswer> | undefined;
+export type LocalRoutes = (request: IncomingMessage) => Promise<LocalResponse> | undefined;
 
 export interface LocalServerOptions {
   readonly port: number;
@@ -49,7 +49,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  let answered: LocalAnswer;
+  let answered: LocalResponse;
   try {
     if (request.method === 'GET' && request.url === WORKER_HEALTH_PATH) {
       const { fit, health: body } = health();

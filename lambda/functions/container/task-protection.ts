@@ -36,7 +36,7 @@ const answerSchema = z.object({
  */
 export type Protection = 'protected' | 'unprotected' | 'refused';
 
-export interface TaskProtectionOptions {
+export interface TaskProtectionDeps {
   /** `ECS_AGENT_URI`. Undefined outside of ECS: then there is nothing to protect the task from. */
   readonly agentUri: string | undefined;
   readonly clock: Clock;
@@ -51,13 +51,13 @@ export interface TaskProtectionOptions {
  * Calls are made one after the other: the last one that was asked for is the one that counts.
  */
 export class TaskProtection {
-  readonly #options: TaskProtectionOptions;
+  readonly #options: TaskProtectionDeps;
   /** Ends the renewal. Absent while the task is not to be protected. */
   #renewal: AbortController | undefined;
   #state: Protection = 'unprotected';
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(options: TaskProtectionOptions) {
+  constructor(options: TaskProtectionDeps) {
     this.#options = options;
   }
 

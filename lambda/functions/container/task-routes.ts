@@ -19,8 +19,8 @@ import {
 } from '../../../lib/contract/agent-protocol';
 import { dispositionOf, isAgentError } from '../../runtime/errors';
 import { type AttemptSession, type AttemptSessions, StepUnknownError } from './attempt-session';
-import type { LocalAnswer, LocalRoutes } from './local-server';
-import { describeEnd, describeError } from './reported-error';
+import type { LocalResponse, LocalRoutes } from './local-server';
+import { toAttemptEndedError, toProtocolError } from './protocol-errors';
 
 /** Largest request, in bytes. */
 const MAX_REQUEST_BYTES = MAX_PAYLOAD_BYTES + ENVELOPE_BYTES;
@@ -153,10 +153,10 @@ async function answerFor(
   sessions: AttemptSessions,
   request: IncomingMessage,
   { id, rest, query }: { readonly id: string; readonly rest: readonly string[]; readonly query: URLSearchParams },
-): Promise<LocalAnswer> {
+): Promise<LocalResponse> {
   let door: AttemptSession | undefined;
   try {
-    door = sessions.enter(id, tokenOf(request));
+    door = sessions.authenticate(id, tokenOf(request));
     const { route, name } = find(request.method ?? '', rest);
     const text = route.method === 'GET' ? '' : await readText(request);
     door.signal.throwIfAborted();
@@ -167,9 +167,9 @@ async function answerFor(
   }
 }
 
-function refusal(error: unknown, door: AttemptSession | undefined): LocalAnswer {
+function refusal(error: unknown, door: AttemptSession | undefined): LocalResponse {
   if (door === undefined || door.signal.aborted) {
-    return told(410, describeEnd(door === undefined ? error : door.signal.reason));
+    return told(410, toAttemptEndedError(door === undefined ? error : door.signal.reason));
   }
   if (error instanceof BadRequestError) {
     return told(error.status, { code: error.code, message: error.message, kind: 'fatal' });
@@ -180,7 +180,7 @@ function refusal(error: unknown, door: AttemptSession | undefined): LocalAnswer 
   if (!isAgentError(error)) {
     throw error;
   }
-  const described = describeError(error);
+  const described = toProtocolError(error);
   switch (dispositionOf(error)) {
     case 'fail':
       return told(422, described);
@@ -193,7 +193,7 @@ function refusal(error: unknown, door: AttemptSession | undefined): LocalAnswer 
   }
 }
 
-function told(status: number, error: ProtocolError): LocalAnswer {
+function told(status: number, error: ProtocolError): LocalResponse {
   const { retryAfterSeconds } = error;
   return {
     status,

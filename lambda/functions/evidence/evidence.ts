@@ -1,5 +1,5 @@
 import type { RolloutItem } from '../../../lib/contract';
-import type { Verdict } from '../../shared/aws/lifecycle-hook';
+import type { HookResult } from '../../shared/aws/lifecycle-hook';
 import { retryUntilAvailable } from '../../shared/aws/retry-until-available';
 import { type Clock, scaleTimeout } from '../../shared/clock';
 
@@ -29,7 +29,7 @@ export interface EvidenceProps {
  * promoted release. Only when the rollout moves nothing but the router, so that the release on both sides is the same,
  * do tasks of the stable lane count too; then they are evidence as good.
  */
-export async function gatherEvidence(props: EvidenceProps, signal?: AbortSignal): Promise<Verdict> {
+export async function gatherEvidence(props: EvidenceProps, signal?: AbortSignal): Promise<HookResult> {
   const { clock, countFinished, minTasks, release, waitSeconds } = props;
   if (minTasks === 0) {
     return { passed: true, reason: `no evidence asked for: release ${release} goes on without` };

@@ -4,10 +4,10 @@ import { Env } from '../../../lib/contract';
 import { cloudWatchClient } from '../../shared/aws/clients/cloudwatch';
 import { codeDeployClient } from '../../shared/aws/clients/codedeploy';
 import { documentClient } from '../../shared/aws/clients/dynamodb';
-import type { InvocationContext } from '../../shared/aws/deadline';
+import type { InvocationContext } from '../../shared/aws/invocation-deadline';
 import { runHook } from '../../shared/aws/lifecycle-hook';
 import { systemClock } from '../../shared/clock';
-import { once } from '../../shared/once';
+import { lazy } from '../../shared/lazy';
 import { readRollout } from '../../shared/routing/rollout-record';
 import { readSettings, setting } from '../../shared/settings';
 import { createLogger } from '../../shared/telemetry/logger';
@@ -22,10 +22,10 @@ const settingsSchema = z.object({
   [Env.EVIDENCE_WAIT_SECONDS]: setting.countOrZero,
 });
 
-const codeDeploy = once(codeDeployClient);
+const codeDeploy = lazy(codeDeployClient);
 
 /** Settings are read within the hook: a hook that is set up wrongly has to say so to CodeDeploy. */
-const evidence = once((): EvidenceProps => {
+const evidence = lazy((): EvidenceProps => {
   const settings = readSettings(settingsSchema);
   const agent = settings[Env.AGENT];
   const release = settings[Env.RELEASE];
@@ -46,6 +46,6 @@ export async function handler(event: unknown, context: InvocationContext): Promi
   await runHook(event, context, {
     codeDeploy: codeDeploy(),
     logger,
-    judge: async (signal) => await gatherEvidence(evidence(), signal),
+    check: async (signal) => await gatherEvidence(evidence(), signal),
   });
 }

@@ -4,10 +4,10 @@ import { Dimension, Env } from '../../../lib/contract';
 import { codeDeployClient } from '../../shared/aws/clients/codedeploy';
 import { documentClient } from '../../shared/aws/clients/dynamodb';
 import { sqsClient } from '../../shared/aws/clients/sqs';
-import type { InvocationContext } from '../../shared/aws/deadline';
+import type { InvocationContext } from '../../shared/aws/invocation-deadline';
 import { runHook } from '../../shared/aws/lifecycle-hook';
 import { systemClock } from '../../shared/clock';
-import { once } from '../../shared/once';
+import { lazy } from '../../shared/lazy';
 import { queueUrlsSchema, readSettings, setting } from '../../shared/settings';
 import { TaskQueues } from '../../shared/tasks/task-queues';
 import { TaskTable } from '../../shared/tasks/task-table';
@@ -23,10 +23,10 @@ const settingsSchema = z.object({
   [Env.PREFLIGHT_TIMEOUT_SECONDS]: setting.count,
 });
 
-const codeDeploy = once(codeDeployClient);
+const codeDeploy = lazy(codeDeployClient);
 
 /** Settings are read within the hook: a hook that is set up wrongly has to say so to CodeDeploy. */
-const preflight = once((): PreflightProps => {
+const preflight = lazy((): PreflightProps => {
   const settings = readSettings(settingsSchema);
   const clock = systemClock();
   return {
@@ -45,6 +45,6 @@ export async function handler(event: unknown, context: InvocationContext): Promi
   await runHook(event, context, {
     codeDeploy: codeDeploy(),
     logger,
-    judge: async (signal) => await runPreflight(preflight(), signal),
+    check: async (signal) => await runPreflight(preflight(), signal),
   });
 }

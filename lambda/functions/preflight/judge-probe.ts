@@ -1,6 +1,6 @@
 import { probeResultSchema, type TaskRecord } from '../../../lib/contract';
-import type { Verdict } from '../../shared/aws/lifecycle-hook';
-import { traceRootOf } from '../../shared/telemetry/trace';
+import type { HookResult } from '../../shared/aws/lifecycle-hook';
+import { traceRootOf } from '../../shared/telemetry/trace-header';
 
 export interface Expectation {
   readonly release: string;
@@ -9,7 +9,7 @@ export interface Expectation {
 }
 
 /** Judges a probe that reached a final status. Names everything that is wrong, not only the first thing. */
-export function judgeProbe(task: TaskRecord, { release, traceHeader }: Expectation): Verdict {
+export function judgeProbe(task: TaskRecord, { release, traceHeader }: Expectation): HookResult {
   const problems: string[] = [];
   if (task.status !== 'succeeded') {
     const why = task.error === undefined ? '' : ` (${task.error.code}: ${task.error.message})`;

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Dimension, FINAL_STATUSES, PreflightMetric, type TaskRecord } from '../../../lib/contract';
-import type { Verdict } from '../../shared/aws/lifecycle-hook';
+import type { HookResult } from '../../shared/aws/lifecycle-hook';
 import { retryUntilAvailable } from '../../shared/aws/retry-until-available';
 import { type Clock, scaleTimeout } from '../../shared/clock';
 import type { MetricEmitter } from '../../shared/telemetry/emf';
-import { newTraceHeader } from '../../shared/telemetry/trace';
+import { newTraceHeader } from '../../shared/telemetry/trace-header';
 import { judgeProbe } from './judge-probe';
 import { newProbe } from './probe-task';
 
@@ -34,7 +34,7 @@ export interface PreflightProps {
  * model, and carries the trace on, before any user meets it. A store or a queue that is away for a moment says nothing
  * about the release: it is asked again while there is time.
  */
-export async function runPreflight(props: PreflightProps, signal?: AbortSignal): Promise<Verdict> {
+export async function runPreflight(props: PreflightProps, signal?: AbortSignal): Promise<HookResult> {
   const { agent, clock, metrics, queues, release, tasks, timeoutSeconds } = props;
   const start = clock.now();
   const probe = newProbe(agent, start);

@@ -7,9 +7,9 @@ import { Env } from '../../../lib/contract';
 import { documentClient } from '../../shared/aws/clients/dynamodb';
 import { s3Client } from '../../shared/aws/clients/s3';
 import { answerCustomResource } from '../../shared/aws/custom-resource';
-import type { InvocationContext } from '../../shared/aws/deadline';
+import type { InvocationContext } from '../../shared/aws/invocation-deadline';
 import { systemClock } from '../../shared/clock';
-import { once } from '../../shared/once';
+import { lazy } from '../../shared/lazy';
 import { AuditTrail } from '../../shared/routing/audit-trail';
 import { ControlTable } from '../../shared/routing/control-table';
 import { RolloutLedger } from '../../shared/routing/rollout-ledger';
@@ -21,10 +21,10 @@ import { ReleaseArchive } from './release-archive';
 
 const settingsSchema = z.object({ [Env.AGENT]: setting.text, [Env.CONTROL_TABLE]: setting.text });
 
-const clock = once(systemClock);
+const clock = lazy(systemClock);
 
 /** Settings are read within the handler: a function that is set up wrongly has to say so to CloudFormation. */
-const recorder = once((): RecorderProps => {
+const recorder = lazy((): RecorderProps => {
   const settings = readSettings(settingsSchema);
   const agent = settings[Env.AGENT];
   const table = new ControlTable(documentClient(), settings[Env.CONTROL_TABLE]);

@@ -5,9 +5,9 @@
 import { Env } from '../../../lib/contract';
 import { documentClient } from '../../shared/aws/clients/dynamodb';
 import { sqsClient } from '../../shared/aws/clients/sqs';
-import type { InvocationContext } from '../../shared/aws/deadline';
+import type { InvocationContext } from '../../shared/aws/invocation-deadline';
 import { scaleTimeout, systemClock } from '../../shared/clock';
-import { once } from '../../shared/once';
+import { lazy } from '../../shared/lazy';
 import { AuditTrail } from '../../shared/routing/audit-trail';
 import { ControlTable } from '../../shared/routing/control-table';
 import { ControlTableRouting } from '../../shared/routing/routing-store';
@@ -25,7 +25,7 @@ import { settingsSchema } from './settings';
 /** Real milliseconds that are kept for the end of a call: releasing messages, audit, answer. */
 const RESERVE_MS = 15_000;
 
-const dependencies = once((): Omit<RedriveProps, 'isOver' | 'requestId'> => {
+const dependencies = lazy((): Omit<RedriveProps, 'isOver' | 'requestId'> => {
   const settings = readSettings(settingsSchema);
   const agent = settings[Env.AGENT];
   const clock = systemClock();

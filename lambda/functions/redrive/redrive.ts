@@ -7,7 +7,7 @@ import { chooseLane, type RoutingState } from '../../shared/routing/decision';
 import type { DeadTasks } from '../../shared/tasks/dead-tasks';
 import type { TaskQueues } from '../../shared/tasks/task-queues';
 import type { Log } from '../../shared/telemetry/logger';
-import { traceHeaderOf } from '../../shared/telemetry/trace';
+import { traceHeaderOf } from '../../shared/telemetry/trace-header';
 import type { DeadLetter, DeadLetters } from './dead-letters';
 import { entryOf, envelopeIn, type Found, fits, lanesOf } from './examine';
 import type { DeadEntry, RedriveAnswer, RedriveRequest } from './protocol';

@@ -7,15 +7,15 @@ import {
   type CustomResourceOutcome,
   propertiesOf,
 } from '../../shared/aws/custom-resource';
-import type { InvocationContext } from '../../shared/aws/deadline';
+import type { InvocationContext } from '../../shared/aws/invocation-deadline';
 import { systemClock } from '../../shared/clock';
-import { once } from '../../shared/once';
+import { lazy } from '../../shared/lazy';
 import { readAlias } from '../../shared/routing/alias';
 import { createLogger } from '../../shared/telemetry/logger';
 import { checkRollout } from './rollout-check';
 import { isStackRollback } from './stack-rollback';
 
-const lambda = once(lambdaClient);
+const lambda = lazy(lambdaClient);
 
 export async function handler(event: unknown, context: InvocationContext): Promise<void> {
   const agent = process.env[Env.AGENT] ?? 'unknown';

@@ -2,11 +2,11 @@ import { RotationError } from './errors';
 import type { KeySource } from './key-source';
 
 /** The secret is rotated by a function of the user's: this one only measures. */
-export const WATCH_ONLY: KeySource = {
+export const CUSTOM_KEY_SOURCE: KeySource = {
   create: () => refuse(),
   test: () => refuse(),
-  check: () => refuse(),
-  tidy: async () => {},
+  checkConfiguration: () => refuse(),
+  cleanUp: async () => {},
 };
 
 function refuse(): Promise<never> {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { afterReal } from '../../shared/clock';
+import { startRealTimer } from '../../shared/clock';
 import { RotationError } from './errors';
 
 /** Real milliseconds that a provider has to answer. */
@@ -21,7 +21,9 @@ export interface JsonAnswer {
 /** Asks a provider. @throws RotationError when it does not answer */
 export async function requestJson({ method, url, headers, body }: JsonRequest): Promise<JsonAnswer> {
   const controller = new AbortController();
-  const cancel = afterReal(TIMEOUT_MS, () => controller.abort(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`)));
+  const cancel = startRealTimer(TIMEOUT_MS, () =>
+    controller.abort(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`)),
+  );
   try {
     const response = await fetch(url, {
       method,

@@ -2,23 +2,23 @@
 import { Env, type RotationSettings } from '../../../lib/contract';
 import { secretsManagerClient } from '../../shared/aws/clients/secrets-manager';
 import { systemClock } from '../../shared/clock';
-import { once } from '../../shared/once';
+import { lazy } from '../../shared/lazy';
 import { readSettings } from '../../shared/settings';
 import { createLogger } from '../../shared/telemetry/logger';
-import { WATCH_ONLY } from './custom';
+import { CUSTOM_KEY_SOURCE } from './custom';
 import { RotationError } from './errors';
 import { rotationEventSchema } from './event';
+import { runHourlyCheck } from './hourly-check';
 import { KeyPool } from './key-pool';
 import type { KeySource } from './key-source';
 import { OpenAiAdmin } from './openai-admin';
-import { type RotationProps, rotate } from './rotate';
+import { type RotationDeps, rotate } from './rotate';
 import { RotationMetrics } from './rotation-metrics';
 import { CURRENT, SecretVersions } from './secret-versions';
 import { ServiceAccounts } from './service-accounts';
 import { settingsSchema } from './settings';
-import { watch } from './watch';
 
-const dependencies = once((): RotationProps & { readonly secret: string } => {
+const dependencies = lazy((): RotationDeps & { readonly secret: string } => {
   const settings = readSettings(settingsSchema);
   const agent = settings[Env.AGENT];
   const name = settings[Env.ROTATED_SECRET_NAME];
@@ -43,7 +43,7 @@ export async function handler(input: unknown): Promise<void> {
     );
   }
   if ('watch' in event.data) {
-    await watch(secret, props);
+    await runHourlyCheck(secret, props);
     return;
   }
   const { Step: step, ClientRequestToken: version } = event.data;
@@ -62,7 +62,7 @@ export async function handler(input: unknown): Promise<void> {
 
 function sourceOf(
   settings: RotationSettings,
-  { versions, metrics, clock, log }: Omit<RotationProps, 'source'>,
+  { versions, metrics, clock, log }: Omit<RotationDeps, 'source'>,
 ): KeySource {
   switch (settings.strategy) {
     case 'openai_service_account': {
@@ -90,6 +90,6 @@ function sourceOf(
       return new KeyPool({ versions, poolSecret, test, metrics, clock, log });
     }
     case 'custom':
-      return WATCH_ONLY;
+      return CUSTOM_KEY_SOURCE;
   }
 }

@@ -6,14 +6,14 @@ import { checkApiKey } from './api-key-check';
 import { RotationError } from './errors';
 import type { KeySource, NewKey } from './key-source';
 import type { RotationMetrics } from './rotation-metrics';
-import { CURRENT, PENDING, PREVIOUS, type SecretVersions, type SecretView } from './secret-versions';
+import { CURRENT, PENDING, PREVIOUS, type SecretDescription, type SecretVersions } from './secret-versions';
 
 const poolSchema = z.array(z.string().min(1)).refine((keys) => new Set(keys).size === keys.length);
 
 /** With so few keys left people are told. */
 const FEW = 1;
 
-export interface KeyPoolProps {
+export interface KeyPoolDeps {
   readonly versions: SecretVersions;
   readonly poolSecret: string;
   readonly test: ApiKeyCheckSettings;
@@ -27,9 +27,9 @@ export interface KeyPoolProps {
  * the one that is (or was last) in use are, those behind it are not. People add at the end, and take away at the start.
  */
 export class KeyPool implements KeySource {
-  constructor(private readonly props: KeyPoolProps) {}
+  constructor(private readonly props: KeyPoolDeps) {}
 
-  async create(secret: SecretView, _version: string): Promise<NewKey> {
+  async create(secret: SecretDescription, _version: string): Promise<NewKey> {
     const [next, ...left] = await this.unused(secret);
     if (next === undefined) {
       this.measure(0);
@@ -45,15 +45,15 @@ export class KeyPool implements KeySource {
     await checkApiKey(this.props.test, key, this.props.clock);
   }
 
-  async check(): Promise<void> {
+  async checkConfiguration(): Promise<void> {
     await this.pool();
   }
 
-  async tidy(secret: SecretView): Promise<void> {
+  async cleanUp(secret: SecretDescription): Promise<void> {
     this.measure((await this.unused(secret)).length);
   }
 
-  private async unused({ arn }: SecretView): Promise<readonly string[]> {
+  private async unused({ arn }: SecretDescription): Promise<readonly string[]> {
     const { versions } = this.props;
     const keys = await this.pool();
     const used = await Promise.all([CURRENT, PREVIOUS, PENDING].map((label) => versions.text(arn, label)));

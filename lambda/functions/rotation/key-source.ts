@@ -1,4 +1,4 @@
-import type { SecretView } from './secret-versions';
+import type { SecretDescription } from './secret-versions';
 
 /** A key that was made for a version. */
 export interface NewKey {
@@ -15,14 +15,14 @@ export interface NewKey {
  */
 export interface KeySource {
   /** Makes the key of a version that has no value yet. */
-  create(secret: SecretView, version: string): Promise<NewKey>;
+  create(secret: SecretDescription, version: string): Promise<NewKey>;
   /** @throws RotationError for a key that the provider does not take */
   test(key: string): Promise<void>;
   /** Whether a rotation could begin: admin key or pool can be read. @throws Error saying what is missing */
-  check(): Promise<void>;
+  checkConfiguration(): Promise<void>;
   /**
    * Every hour: removes what is not needed any more, and measures.
    * @param currentSince milliseconds since 1970; undefined: there is no current value
    */
-  tidy(secret: SecretView, currentSince: number | undefined): Promise<void>;
+  cleanUp(secret: SecretDescription, currentSince: number | undefined): Promise<void>;
 }

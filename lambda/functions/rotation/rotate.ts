@@ -5,9 +5,9 @@ import { RotationError } from './errors';
 import type { StepEvent } from './event';
 import type { KeySource } from './key-source';
 import type { RotationMetrics } from './rotation-metrics';
-import { CURRENT, PENDING, type SecretVersions, type SecretView, versionWith } from './secret-versions';
+import { CURRENT, PENDING, type SecretDescription, type SecretVersions, versionWith } from './secret-versions';
 
-export interface RotationProps {
+export interface RotationDeps {
   readonly versions: SecretVersions;
   readonly source: KeySource;
   readonly metrics: RotationMetrics;
@@ -25,7 +25,7 @@ export interface RotationProps {
  *
  * @throws RotationError for a version that is not the one to rotate to
  */
-export async function rotate(event: StepEvent, props: RotationProps): Promise<void> {
+export async function rotate(event: StepEvent, props: RotationDeps): Promise<void> {
   const { SecretId: secret, ClientRequestToken: version, Step: step } = event;
   const { versions, source, metrics, log } = props;
   const view = await versions.describe(secret);
@@ -76,7 +76,11 @@ export async function rotate(event: StepEvent, props: RotationProps): Promise<vo
   log.info('rotation step done', { step, version });
 }
 
-async function create(view: SecretView, version: string, { versions, source, log }: RotationProps): Promise<void> {
+async function create(
+  view: SecretDescription,
+  version: string,
+  { versions, source, log }: RotationDeps,
+): Promise<void> {
   const key = await source.create(view, version);
   try {
     await versions.stage(view.arn, version, key.text, key.labels);
@@ -95,9 +99,9 @@ async function create(view: SecretView, version: string, { versions, source, log
  * (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html). People may put the admin key or
  * the pool in later, so what is missing is said and is no failure.
  */
-async function checkConfiguration({ source, log }: RotationProps): Promise<void> {
+async function checkConfiguration({ source, log }: RotationDeps): Promise<void> {
   try {
-    await source.check();
+    await source.checkConfiguration();
     log.info('rotation is set up: there is nothing staged to be tested');
   } catch (error) {
     log.warn('rotation is not set up yet', { reason: error instanceof Error ? error.message : String(error) });

@@ -13,7 +13,7 @@ export const PENDING = 'AWSPENDING';
 export const PREVIOUS = 'AWSPREVIOUS';
 
 /** A secret as its description shows it; no values in it. */
-export interface SecretView {
+export interface SecretDescription {
   readonly arn: string;
   /** Version id → its staging labels. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
@@ -25,7 +25,7 @@ export interface SecretView {
 export class SecretVersions {
   constructor(private readonly client: SecretsManagerClient) {}
 
-  async describe(secret: string): Promise<SecretView> {
+  async describe(secret: string): Promise<SecretDescription> {
     const { ARN, LastRotatedDate, VersionIdsToStages } = await this.client.send(
       new DescribeSecretCommand({ SecretId: secret }),
     );
@@ -37,7 +37,7 @@ export class SecretVersions {
   }
 
   /** When the current value became current, by what Secrets Manager still knows. Milliseconds since 1970. */
-  async currentSince(secret: string, { lastRotatedAt }: SecretView): Promise<number | undefined> {
+  async currentSince(secret: string, { lastRotatedAt }: SecretDescription): Promise<number | undefined> {
     let createdAt: number | undefined;
     for await (const { Versions = [] } of paginateListSecretVersionIds({ client: this.client }, { SecretId: secret })) {
       createdAt ??= Versions.find(({ VersionStages }) => VersionStages?.includes(CURRENT))?.CreatedDate?.getTime();
@@ -100,6 +100,6 @@ export class SecretVersions {
 }
 
 /** Id of the version that has the label. */
-export function versionWith({ labels }: SecretView, label: string): string | undefined {
+export function versionWith({ labels }: SecretDescription, label: string): string | undefined {
   return [...labels].find(([, stages]) => stages.includes(label))?.[0];
 }

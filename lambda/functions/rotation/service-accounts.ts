@@ -4,7 +4,7 @@ import type { Log } from '../../shared/telemetry/logger';
 import { checkApiKey } from './api-key-check';
 import type { KeySource, NewKey } from './key-source';
 import type { OpenAiAdmin, ServiceAccount } from './openai-admin';
-import { CURRENT, PENDING, type SecretVersions, type SecretView } from './secret-versions';
+import { CURRENT, PENDING, type SecretDescription, type SecretVersions } from './secret-versions';
 
 /** Staging label of a version: which service account its key belongs to. Put in the same step as the key. */
 const LABEL_PREFIX = 'service-account:';
@@ -13,9 +13,9 @@ const LABEL_PREFIX = 'service-account:';
  * An account that no version names is left alone for so many milliseconds: whoever made it may be about to put its key
  * into the secret. Much longer than this function may run.
  */
-export const LEFTOVER_MS = 5 * 60_000;
+export const ORPHAN_MIN_AGE_MS = 5 * 60_000;
 
-export interface ServiceAccountsProps {
+export interface ServiceAccountsDeps {
   readonly admin: OpenAiAdmin;
   readonly versions: SecretVersions;
   readonly baseUrl: string | undefined;
@@ -32,9 +32,9 @@ export interface ServiceAccountsProps {
  * key never reached the secret, is known by its name, by the missing label, and by its age, and is deleted.
  */
 export class ServiceAccounts implements KeySource {
-  constructor(private readonly props: ServiceAccountsProps) {}
+  constructor(private readonly props: ServiceAccountsDeps) {}
 
-  async create(secret: SecretView, version: string): Promise<NewKey> {
+  async create(secret: SecretDescription, version: string): Promise<NewKey> {
     const { admin, keyExpirySeconds, log } = this.props;
     await this.deleteLeftovers(secret, await this.ownAccounts(secret));
     const { id, key } = await admin.create(`${prefixOf(secret)}${version}`, keyExpirySeconds);
@@ -47,11 +47,11 @@ export class ServiceAccounts implements KeySource {
     await checkApiKey({ provider: 'openai', baseUrl }, key, clock);
   }
 
-  async check(): Promise<void> {
+  async checkConfiguration(): Promise<void> {
     await this.props.admin.list();
   }
 
-  async tidy(secret: SecretView, currentSince: number | undefined): Promise<void> {
+  async cleanUp(secret: SecretDescription, currentSince: number | undefined): Promise<void> {
     const { versions, graceMs, clock } = this.props;
     const accounts = await this.ownAccounts(secret);
     // Read after the accounts: one that was made meanwhile is not on the list, however its version is labeled.
@@ -72,15 +72,15 @@ export class ServiceAccounts implements KeySource {
     }
   }
 
-  private async ownAccounts(secret: SecretView): Promise<readonly ServiceAccount[]> {
+  private async ownAccounts(secret: SecretDescription): Promise<readonly ServiceAccount[]> {
     const prefix = prefixOf(secret);
     return (await this.props.admin.list()).filter(({ name }) => name.startsWith(prefix));
   }
 
-  private async deleteLeftovers(secret: SecretView, accounts: readonly ServiceAccount[]): Promise<void> {
+  private async deleteLeftovers(secret: SecretDescription, accounts: readonly ServiceAccount[]): Promise<void> {
     const labels = new Set([...secret.labels.values()].flat());
     for (const { id, createdAt } of accounts) {
-      if (!labels.has(`${LABEL_PREFIX}${id}`) && this.props.clock.now() - createdAt >= LEFTOVER_MS) {
+      if (!labels.has(`${LABEL_PREFIX}${id}`) && this.props.clock.now() - createdAt >= ORPHAN_MIN_AGE_MS) {
         await this.remove(id, 'its key never reached the secret');
       }
     }
@@ -93,6 +93,6 @@ export class ServiceAccounts implements KeySource {
 }
 
 /** Different secrets may share a project: none touches the accounts of another. */
-function prefixOf({ arn }: SecretView): string {
+function prefixOf({ arn }: SecretDescription): string {
   return `agent-lanes-${sha256(arn).slice(0, 12)}-`;
 }

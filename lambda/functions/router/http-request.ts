@@ -1,7 +1,7 @@
 import { IDEMPOTENCY_HEADER, submitRequestSchema } from '../../../lib/contract';
 import { bodyTextOf, type HttpEvent, Refusal, subjectOf } from '../../shared/http/http';
 import { invalid } from '../../shared/http/json-body';
-import { traceHeaderOf } from '../../shared/telemetry/trace';
+import { traceHeaderOf } from '../../shared/telemetry/trace-header';
 import { commonFieldsOf, parseRequestBody } from './request-body';
 import type { Submission } from './submission';
 import type { WebhookPolicy } from './webhook-url';

@@ -1,6 +1,6 @@
 import type { SqsRecord } from '../../shared/aws/sqs-event';
 import { invalid } from '../../shared/http/json-body';
-import { traceHeaderOf } from '../../shared/telemetry/trace';
+import { traceHeaderOf } from '../../shared/telemetry/trace-header';
 import { commonFieldsOf, parseRequestBody } from './request-body';
 import type { Submission } from './submission';
 import type { WebhookPolicy } from './webhook-url';

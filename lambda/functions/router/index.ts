@@ -18,7 +18,7 @@ import { BudgetBook } from '../../shared/budgets/budget-book';
 import { ControlTableBudgets } from '../../shared/budgets/budget-store';
 import { systemClock } from '../../shared/clock';
 import type { HttpEvent, HttpResponse } from '../../shared/http/http';
-import { once } from '../../shared/once';
+import { lazy } from '../../shared/lazy';
 import { readAlias } from '../../shared/routing/alias';
 import { ControlTableRouting } from '../../shared/routing/routing-store';
 import { RoutingView } from '../../shared/routing/routing-view';
@@ -48,7 +48,7 @@ const settingsSchema = z.object({
   AWS_LAMBDA_FUNCTION_NAME: setting.text,
 });
 
-const dependencies = once(() => {
+const dependencies = lazy(() => {
   const settings = readSettings(settingsSchema);
   const agent = settings[Env.AGENT];
   const clock = systemClock();

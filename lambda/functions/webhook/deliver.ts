@@ -1,11 +1,11 @@
 import { FINAL_STATUSES, type TaskRecord, WebhookHeader, WebhookMetric } from '../../../lib/contract';
 import type { SqsBatchResponse, SqsRecord } from '../../shared/aws/sqs-event';
-import { afterReal, type Clock, stopwatch } from '../../shared/clock';
+import { type Clock, startRealTimer, stopwatch } from '../../shared/clock';
 import { describeError } from '../../shared/errors';
 import type { WebhookRecords } from '../../shared/tasks/webhook-records';
 import type { MetricEmitter } from '../../shared/telemetry/emf';
 import type { Log } from '../../shared/telemetry/logger';
-import { traceRootOf } from '../../shared/telemetry/trace';
+import { traceRootOf } from '../../shared/telemetry/trace-header';
 import { RefusedDestination } from './destination';
 import { notificationOf } from './notification';
 import type { Answer, Post } from './post';
@@ -162,7 +162,7 @@ async function send(task: EndedTask, { clock, keys, post }: DeliverProps): Promi
   });
   const timestamp = Math.floor(clock.now() / 1_000);
   const limit = new AbortController();
-  const cancel = afterReal(ANSWER_LIMIT_MS, () =>
+  const cancel = startRealTimer(ANSWER_LIMIT_MS, () =>
     limit.abort(new Error(`no answer after ${ANSWER_LIMIT_MS / 1_000} s`)),
   );
   try {

@@ -5,7 +5,7 @@ import { secretsManagerClient } from '../../shared/aws/clients/secrets-manager';
 import { sqsClient } from '../../shared/aws/clients/sqs';
 import { type SqsBatchResponse, sqsEventSchema } from '../../shared/aws/sqs-event';
 import { systemClock } from '../../shared/clock';
-import { once } from '../../shared/once';
+import { lazy } from '../../shared/lazy';
 import { readSettings } from '../../shared/settings';
 import { TaskTable } from '../../shared/tasks/task-table';
 import { WebhookRecords } from '../../shared/tasks/webhook-records';
@@ -18,7 +18,7 @@ import { settingsSchema } from './settings';
 import { SigningKeys } from './signing-keys';
 import { WebhookQueue } from './webhook-queue';
 
-const dependencies = once((): DeliverProps => {
+const dependencies = lazy((): DeliverProps => {
   const settings = readSettings(settingsSchema);
   const agent = settings[Env.AGENT];
   const clock = systemClock();

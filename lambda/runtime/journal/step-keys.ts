@@ -1,6 +1,6 @@
 import { JournalKeyPrefix } from '../../../lib/contract';
 import { FatalError } from '../errors';
-import type { TaskJournal } from './journal';
+import type { TaskJournal } from './task-journal';
 
 /** Digits of a digest that go into a key. */
 export const KEY_DIGITS = 12;
@@ -22,7 +22,7 @@ export class StepKeys {
    *
    * @throws FatalError (`step_name`) for a name that this attempt has used
    */
-  named(name: string): string {
+  keyOfName(name: string): string {
     const key = `${JournalKeyPrefix.STEP}${name}`;
     const bytes = typeof name === 'string' ? Buffer.byteLength(name) : 0;
     if (bytes === 0 || bytes > MAX_NAME) {
@@ -45,7 +45,7 @@ export class StepKeys {
    * Key of what is known by its content: the same content may be asked for again and again. What an earlier attempt
    * finished comes first, in its order.
    */
-  numbered(prefix: string): string {
+  nextNumberedKey(prefix: string): string {
     const finished = this.#journal?.occurrencesOf(prefix).find((key) => this.#isFree(key));
     let key = finished ?? `${prefix}#1`;
     for (let number = 2; !this.#isFree(key); number += 1) {

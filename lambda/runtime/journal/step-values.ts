@@ -9,7 +9,7 @@ import {
 import { messageOf } from '../../shared/errors';
 import { PayloadLostError, type PayloadStore } from '../../shared/tasks/payload-store';
 import { FatalError, RetryableError } from '../errors';
-import { toJsonText } from './json-text';
+import { toJsonText } from './step-json';
 
 interface Named {
   readonly key: string;

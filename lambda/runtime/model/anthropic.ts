@@ -1,5 +1,5 @@
 import type { ModelProvider, ProviderAnswer, ProviderRequest } from './provider';
-import { failureOf, ProviderError, retryAfterOf } from './provider';
+import { errorKindOfStatus, ProviderError, retryAfterOf } from './provider';
 
 /**
  * Anthropic's Messages API (https://docs.anthropic.com/en/api/messages) through its SDK. The SDK takes the base URL
@@ -51,7 +51,7 @@ export const anthropicProvider: ModelProvider = {
       if (error instanceof APIError && typeof error.status === 'number') {
         const said = error.apiMessage ?? error.message;
         throw new ProviderError(
-          failureOf(error.status),
+          errorKindOfStatus(error.status),
           error.status,
           `anthropic answered ${error.status}${error.type === null ? '' : ` ${error.type}`}: ${said}`,
           { cause: error, ...retryAfterOf(error.headers) },

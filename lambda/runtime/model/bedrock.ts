@@ -1,10 +1,10 @@
 import type { BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime';
 import { clientDefaults } from '../../shared/aws/clients/defaults';
-import type { ModelProvider, ProviderAnswer, ProviderFailure, ProviderRequest } from './provider';
-import { failureOf, ProviderError } from './provider';
+import type { ModelProvider, ProviderAnswer, ProviderErrorKind, ProviderRequest } from './provider';
+import { errorKindOfStatus, ProviderError } from './provider';
 
 /** Errors of Converse whose status does not say what they are to a caller. */
-const KINDS: Readonly<Record<string, ProviderFailure>> = {
+const KINDS: Readonly<Record<string, ProviderErrorKind>> = {
   ThrottlingException: 'throttled',
   // The account's quota. A status of 400, but it passes (https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html).
   ServiceQuotaExceededException: 'throttled',
@@ -93,7 +93,7 @@ function asProviderError(error: unknown): unknown {
     );
   }
   return new ProviderError(
-    KINDS[error.name] ?? failureOf(status),
+    KINDS[error.name] ?? errorKindOfStatus(status),
     status,
     `bedrock answered ${status} ${error.name}: ${error.message}`,
     { cause: error },

@@ -1,5 +1,5 @@
 import type { ModelSettings } from '../../../lib/contract';
-import { afterReal } from '../../shared/clock';
+import { startRealTimer } from '../../shared/clock';
 import { messageOf } from '../../shared/errors';
 import type { AgentLogger, ModelRequest } from '../agent';
 import { FatalError } from '../errors';
@@ -7,7 +7,7 @@ import type { SecretReader } from '../secrets';
 import { type ModelProvider, type ProviderAnswer, ProviderError } from './provider';
 
 /** One model, and how to reach it. */
-export interface ModelPlace {
+export interface ModelEndpoint {
   readonly settings: ModelSettings;
   readonly provider: ModelProvider;
   readonly secrets: SecretReader;
@@ -19,7 +19,7 @@ export interface CallContext {
 }
 
 /** The request as a model gets it: never a longer answer than the release allows it. */
-export function requestTo(settings: ModelSettings, { prompt, system, maxTokens }: ModelRequest) {
+export function capMaxTokens(settings: ModelSettings, { prompt, system, maxTokens }: ModelRequest) {
   return {
     prompt,
     system,
@@ -37,7 +37,7 @@ export function requestTo(settings: ModelSettings, { prompt, system, maxTokens }
  * @throws the signal's reason when it aborts
  */
 export async function callModel(
-  place: ModelPlace,
+  place: ModelEndpoint,
   request: ModelRequest,
   { signal, logger }: CallContext,
 ): Promise<ProviderAnswer> {
@@ -55,7 +55,8 @@ export async function callModel(
     refusal = unauthorized(error);
   }
   for (const stage of ['AWSCURRENT', 'AWSPREVIOUS', 'AWSCURRENT'] as const) {
-    const other = stage === 'AWSCURRENT' ? await secrets.renew(secret, key) : await secrets.previous(secret);
+    const other =
+      stage === 'AWSCURRENT' ? await secrets.refreshIfRejected(secret, key) : await secrets.previous(secret);
     if (other === undefined || tried.has(other)) {
       continue;
     }
@@ -68,7 +69,7 @@ export async function callModel(
     });
     try {
       const answer = await callOnce(place, request, other, signal);
-      secrets.accepted(secret, other);
+      secrets.preferValue(secret, other);
       return answer;
     } catch (error) {
       refusal = unauthorized(error);
@@ -86,13 +87,13 @@ function unauthorized(error: unknown): ProviderError {
 }
 
 async function callOnce(
-  { settings, provider }: ModelPlace,
+  { settings, provider }: ModelEndpoint,
   request: ModelRequest,
   apiKey: string | undefined,
   signal: AbortSignal,
 ): Promise<ProviderAnswer> {
   const late = new AbortController();
-  const cancel = afterReal(settings.timeoutMs, () =>
+  const cancel = startRealTimer(settings.timeoutMs, () =>
     late.abort(
       new ProviderError(
         'unavailable',
@@ -106,7 +107,7 @@ async function callOnce(
     return await provider.generate({
       model: settings,
       apiKey,
-      ...requestTo(settings, request),
+      ...capMaxTokens(settings, request),
       signal: either,
     });
   } catch (error) {

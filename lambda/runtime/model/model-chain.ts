@@ -1,17 +1,17 @@
 import type { BehaviorDocument, Mode, ModelPolicySettings, ModelSettings } from '../../../lib/contract';
-import { afterReal, type Clock, stopwatch } from '../../shared/clock';
-import { raceAbort } from '../../shared/race-abort';
-import { subsegment, type TraceContext } from '../../shared/telemetry/tracing';
+import { raceAbort } from '../../shared/abort-signals';
+import { type Clock, startRealTimer, stopwatch } from '../../shared/clock';
+import { captureSubsegment, type TraceContext } from '../../shared/telemetry/tracing';
 import type { AgentLogger, ModelRequest } from '../agent';
 import { FatalError, RetryableError, ThrottledError } from '../errors';
-import { estimateTokens, type RateLease, type RateLimiter, UNLIMITED } from '../rate-limiter/limiter';
+import { estimateTokens, type RateLease, type RateLimiter, UNLIMITED } from '../rate-limiter/rate-limiter';
 import type { SecretReader } from '../secrets';
-import { Breaker } from './breaker';
-import { callModel, type ModelPlace, requestTo } from './model-call';
+import { CircuitBreaker } from './circuit-breaker';
+import { callModel, capMaxTokens, type ModelEndpoint } from './model-call';
 import { type ModelProviders, modelProviders } from './model-providers';
 import { type ProviderAnswer, ProviderError } from './provider';
 
-export interface ModelChainOptions {
+export interface ModelChainDeps {
   readonly behavior: Pick<BehaviorDocument, 'model' | 'fallbacks' | 'modelPolicy'>;
   readonly secrets: SecretReader;
   /** The breakers' time. */
@@ -31,7 +31,7 @@ export interface ModelCall {
 }
 
 /** One request, and who wants to know of it. */
-export interface Asking {
+export interface ChainRequest {
   readonly request: ModelRequest;
   readonly mode: Mode;
   readonly signal: AbortSignal;
@@ -49,8 +49,8 @@ export interface ChainAnswer extends ProviderAnswer {
   readonly fallback: boolean;
 }
 
-interface Link extends ModelPlace {
-  readonly breaker: Breaker;
+interface Link extends ModelEndpoint {
+  readonly breaker: CircuitBreaker;
 }
 
 interface Failure {
@@ -69,14 +69,14 @@ export class ModelChain {
   readonly #limiter: RateLimiter;
   readonly #random: () => number;
 
-  constructor({ behavior, secrets, clock, limiter, random = Math.random, providers }: ModelChainOptions) {
+  constructor({ behavior, secrets, clock, limiter, random = Math.random, providers }: ModelChainDeps) {
     const { model, fallbacks, modelPolicy } = behavior;
     const known = { ...modelProviders(), ...providers };
     this.#links = [model, ...fallbacks].map((settings) => ({
       settings,
       provider: known[settings.provider],
       secrets,
-      breaker: new Breaker(modelPolicy, clock),
+      breaker: new CircuitBreaker(modelPolicy, clock),
     }));
     this.#policy = modelPolicy;
     this.#limiter = limiter ?? UNLIMITED;
@@ -88,7 +88,7 @@ export class ModelChain {
    * @throws RetryableError when no model answered
    * @throws FatalError when a model refused the request or its key, or the chain has no such model
    */
-  async ask(asking: Asking): Promise<ChainAnswer> {
+  async generate(asking: ChainRequest): Promise<ChainAnswer> {
     const failures: Failure[] = [];
     for (const [index, link] of this.#order(asking.request.model).entries()) {
       const answer = await this.#askOne(link, index > 0, asking, failures);
@@ -119,13 +119,13 @@ export class ModelChain {
   async #askOne(
     link: Link,
     fallback: boolean,
-    asking: Asking,
+    asking: ChainRequest,
     failures: Failure[],
   ): Promise<ProviderAnswer | undefined> {
     const { settings, breaker } = link;
     const { logger, onBreakerOpened, signal } = asking;
     for (let call = 1; ; call += 1) {
-      const passage = breaker.enter();
+      const passage = breaker.tryAcquire();
       if (passage === undefined) {
         return undefined;
       }
@@ -157,20 +157,20 @@ export class ModelChain {
         }
         await this.#pause(call, error.retryAfterMs, signal);
       } finally {
-        passage.abandoned();
+        passage.released();
       }
     }
   }
 
-  async #call(link: Link, fallback: boolean, asking: Asking): Promise<ProviderAnswer> {
+  async #call(link: Link, fallback: boolean, asking: ChainRequest): Promise<ProviderAnswer> {
     const { settings } = link;
     const { request, mode, signal, logger, trace, onCall } = asking;
-    const { prompt, system = '', maxTokens } = requestTo(settings, request);
+    const { prompt, system = '', maxTokens } = capMaxTokens(settings, request);
     const estimate = { requests: 1, tokens: estimateTokens(`${system}${prompt}`, maxTokens) } as const;
     const lease = await this.#limiter.acquire(settings.provider, estimate, mode, signal);
     const elapsed = stopwatch();
     try {
-      const answer = await subsegment(
+      const answer = await captureSubsegment(
         trace,
         settings.provider,
         () => raceAbort(() => callModel(link, request, { signal, logger }), signal),
@@ -211,7 +211,7 @@ export class ModelChain {
     let cancel = () => {};
     const over = () =>
       new Promise<void>((resolve) => {
-        cancel = afterReal((retryAfterMs ?? 0) + this.#random() * bound, resolve);
+        cancel = startRealTimer((retryAfterMs ?? 0) + this.#random() * bound, resolve);
       });
     await raceAbort(over, signal).finally(() => cancel());
   }

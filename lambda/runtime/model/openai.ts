@@ -1,6 +1,6 @@
 import { Env } from '../../../lib/contract';
 import type { ModelProvider, ProviderAnswer, ProviderRequest } from './provider';
-import { failureOf, ProviderError, retryAfterOf } from './provider';
+import { errorKindOfStatus, ProviderError, retryAfterOf } from './provider';
 
 /** Sent where no key is needed: the SDK insists on one. */
 const NO_KEY = 'none';
@@ -57,7 +57,7 @@ export const openAiProvider: ModelProvider = {
       }
       if (error instanceof APIError && typeof error.status === 'number') {
         // A quota that is used up comes as 429, too, and waiting does not fill it; but neither is the task to blame.
-        throw new ProviderError(failureOf(error.status), error.status, `${name} answered ${error.message}`, {
+        throw new ProviderError(errorKindOfStatus(error.status), error.status, `${name} answered ${error.message}`, {
           cause: error,
           ...retryAfterOf(error.headers),
         });

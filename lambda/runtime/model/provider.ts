@@ -31,7 +31,7 @@ export interface ModelProvider {
  * `throttled`: the provider limits its callers or is overloaded. `unavailable`: may pass (5xx, timeout, connection).
  * `unauthorized`: the key is not accepted. `refused`: the request itself is not accepted.
  */
-export type ProviderFailure = 'throttled' | 'unavailable' | 'unauthorized' | 'refused';
+export type ProviderErrorKind = 'throttled' | 'unavailable' | 'unauthorized' | 'refused';
 
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';
@@ -39,7 +39,7 @@ export class ProviderError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(
-    readonly kind: ProviderFailure,
+    readonly kind: ProviderErrorKind,
     /** HTTP status, or `timeout` or `connection` when there was none. */
     readonly status: number | 'timeout' | 'connection',
     message: string,
@@ -57,7 +57,7 @@ const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 409, 424]);
 const THROTTLED_STATUSES: ReadonlySet<number> = new Set([429, 529]);
 
 /** What an HTTP status means to a caller. */
-export function failureOf(status: number): ProviderFailure {
+export function errorKindOfStatus(status: number): ProviderErrorKind {
   if (THROTTLED_STATUSES.has(status)) {
     return 'throttled';
   }

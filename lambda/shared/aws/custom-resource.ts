@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Clock } from '../clock';
 import { describeError } from '../errors';
 import type { Log } from '../telemetry/logger';
-import { type InvocationContext, withinInvocation } from './deadline';
+import { type InvocationContext, withInvocationDeadline } from './invocation-deadline';
 
 /** What CloudFormation sends to the function behind a custom resource. */
 export const customResourceEventSchema = z.object({
@@ -43,7 +43,7 @@ export interface CustomResourceOutcome {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-export interface CustomResourceProps {
+export interface CustomResourceOptions {
   /**
    * Physical id to answer with when the handler fails before it gives one. CloudFormation refuses a failure without an
    * id, and takes another id than before for a replacement.
@@ -81,14 +81,14 @@ const REPLY_WAITS_MS = [500, 1_000, 2_000] as const;
 export async function answerCustomResource(
   rawEvent: unknown,
   context: InvocationContext,
-  props: CustomResourceProps,
+  props: CustomResourceOptions,
 ): Promise<void> {
   const { handle, logger } = props;
   const event = customResourceEventSchema.parse(rawEvent);
   const line = { resource: event.LogicalResourceId, type: event.ResourceType, request: event.RequestType };
   let reply: Reply;
   try {
-    const outcome = await withinInvocation(context, REPLY_RESERVE_MS, (signal) => handle(event, signal));
+    const outcome = await withInvocationDeadline(context, REPLY_RESERVE_MS, (signal) => handle(event, signal));
     reply = { status: 'SUCCESS', ...outcome };
     logger.info('custom resource done', line);
   } catch (error) {
@@ -103,7 +103,7 @@ type Reply =
   | ({ readonly status: 'SUCCESS' } & CustomResourceOutcome)
   | { readonly status: 'FAILED'; readonly physicalId: string; readonly reason: string };
 
-async function deliver(event: CustomResourceEvent, reply: Reply, props: CustomResourceProps): Promise<void> {
+async function deliver(event: CustomResourceEvent, reply: Reply, props: CustomResourceOptions): Promise<void> {
   const { clock, fetch: put = fetch, logger } = props;
   const body = responseBody(event, reply);
   for (let attempt = 0; ; attempt += 1) {

@@ -7,7 +7,7 @@ import * as z from 'zod';
 import { describeError } from '../errors';
 import type { Log } from '../telemetry/logger';
 import { errorName } from './aws-errors';
-import { type InvocationContext, withinInvocation } from './deadline';
+import { type InvocationContext, withInvocationDeadline } from './invocation-deadline';
 
 /** All that CodeDeploy tells a hook; the release comes through the function's environment. */
 export const hookEventSchema = z.object({
@@ -17,17 +17,17 @@ export const hookEventSchema = z.object({
 export type HookEvent = z.infer<typeof hookEventSchema>;
 
 /** What a hook found: whether the deployment may go on, and exactly why or why not. */
-export interface Verdict {
+export interface HookResult {
   readonly passed: boolean;
   readonly reason: string;
   /** For the log. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-export interface HookProps {
+export interface LifecycleHookOptions {
   readonly codeDeploy: CodeDeployClient;
   readonly logger: Log;
-  readonly judge: (signal: AbortSignal) => Promise<Verdict>;
+  readonly check: (signal: AbortSignal) => Promise<HookResult>;
 }
 
 /** Real milliseconds kept for telling CodeDeploy. */
@@ -39,11 +39,15 @@ const REPORT_RESERVE_MS = 10_000;
  *
  * @throws when CodeDeploy could not be told, or the event is not a hook's: Lambda then invokes the hook again (twice)
  */
-export async function runHook(event: unknown, context: InvocationContext, props: HookProps): Promise<Verdict> {
-  const { codeDeploy, logger, judge } = props;
+export async function runHook(
+  event: unknown,
+  context: InvocationContext,
+  props: LifecycleHookOptions,
+): Promise<HookResult> {
+  const { codeDeploy, logger, check } = props;
   const hook = hookEventSchema.parse(event);
-  const verdict = await withinInvocation(context, REPORT_RESERVE_MS, judge).catch(
-    (error: unknown): Verdict => ({ passed: false, reason: `the check itself failed: ${describeError(error)}` }),
+  const verdict = await withInvocationDeadline(context, REPORT_RESERVE_MS, check).catch(
+    (error: unknown): HookResult => ({ passed: false, reason: `the check itself failed: ${describeError(error)}` }),
   );
   const line = { deployment: hook.DeploymentId, outcome: verdict.passed ? 'passed' : 'failed', ...verdict.details };
   if (verdict.passed) {

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock';
 import { isUnavailable } from './aws-errors';
 
-export interface Patience {
+export interface RetryUntilAvailableOptions {
   /** Until when it is tried: milliseconds since 1970, in the cloud's time. */
   readonly until: number;
   /** Milliseconds (cloud time) between two tries. */
@@ -18,7 +18,7 @@ export interface Patience {
  */
 export async function retryUntilAvailable<T>(
   call: () => Promise<T>,
-  { until, pauseMs, clock, signal }: Patience,
+  { until, pauseMs, clock, signal }: RetryUntilAvailableOptions,
 ): Promise<T> {
   for (;;) {
     try {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { type Clock, stopwatch } from '../clock';
-import { once } from '../once';
-import { traceRootOf } from './trace';
+import { lazy } from '../lazy';
+import { traceRootOf } from './trace-header';
 
 const HEADER = '{"format":"json","version":1}\n';
 
@@ -81,7 +81,7 @@ function daemonOf(environment: NodeJS.ProcessEnv): SegmentSink | undefined {
   if (address === undefined) {
     return undefined;
   }
-  const socket = once(() => {
+  const socket = lazy(() => {
     const made = createSocket('udp4');
     made.on('error', () => {});
     made.unref();
@@ -102,7 +102,10 @@ export function segmentText(document: SegmentDocument): string {
 }
 
 /** The context, with every text of its documents changed: for what must not leave the function, such as secrets. */
-export function withTexts(trace: TraceContext | undefined, change: (text: string) => string): TraceContext | undefined {
+export function redactTrace(
+  trace: TraceContext | undefined,
+  change: (text: string) => string,
+): TraceContext | undefined {
   if (trace === undefined) {
     return undefined;
   }
@@ -112,7 +115,7 @@ export function withTexts(trace: TraceContext | undefined, change: (text: string
 }
 
 /** Does the work, and records it as a segment of its own: the part of one service in the trace. */
-export function segment<T>(
+export function captureSegment<T>(
   trace: TraceContext | undefined,
   name: string,
   work: (inner: TraceContext | undefined) => Promise<T>,
@@ -122,7 +125,7 @@ export function segment<T>(
 }
 
 /** Does the work, and records it as a part of what the context stands for. */
-export function subsegment<T>(
+export function captureSubsegment<T>(
   trace: TraceContext | undefined,
   name: string,
   work: (inner: TraceContext | undefined) => Promise<T>,

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { z } from 'zod';
-import { checkSettings } from '../../../lambda/runtime/agent-settings';
+import { validateAgentSettings } from '../../../lambda/runtime/agent-settings';
 import type { Schema } from '../../../lambda/runtime/schema';
 
 const settings = z.object({
@@ -11,12 +11,12 @@ const settings = z.object({
 const GOOD = { CRM_URL: 'https://crm.example.com', CRM_MODE: 'read', PAGE_SIZE: '50' };
 
 test('are given as the schema makes them, whatever else is in the environment', async () => {
-  const checked = await checkSettings(settings, { ...GOOD, PATH: '/bin', AWS_REGION: 'eu-west-1' });
+  const checked = await validateAgentSettings(settings, { ...GOOD, PATH: '/bin', AWS_REGION: 'eu-west-1' });
   expect(checked).toEqual({ ok: true, value: { CRM_URL: GOOD.CRM_URL, CRM_MODE: 'read', PAGE_SIZE: 50 } });
 });
 
 test('fails with one line that names each one missing and each one malformed, and what was expected', async () => {
-  const checked = await checkSettings(settings, { CRM_MODE: 'sideways', PAGE_SIZE: '50' });
+  const checked = await validateAgentSettings(settings, { CRM_MODE: 'sideways', PAGE_SIZE: '50' });
   expect(checked).toEqual({
     ok: false,
     message:
@@ -40,7 +40,7 @@ test("fails without repeating a value, though the schema's own message holds it"
   await fc.assert(
     fc.asyncProperty(fc.string({ minLength: 8 }), fc.string({ minLength: 8 }), async (url, mode) => {
       const random = { CRM_URL: `<${url}>`, CRM_MODE: `[${mode}]` };
-      const checked = await checkSettings(talkative, random);
+      const checked = await validateAgentSettings(talkative, random);
       if (checked.ok) {
         throw new Error('the settings were accepted');
       }
@@ -53,7 +53,7 @@ test("fails without repeating a value, though the schema's own message holds it"
 });
 
 test("does not see the library's own variables", async () => {
-  const seen = await checkSettings(z.record(z.string(), z.string()), {
+  const seen = await validateAgentSettings(z.record(z.string(), z.string()), {
     AGENT_LANES_AGENT: 'support',
     CRM_MODE: 'read',
   });

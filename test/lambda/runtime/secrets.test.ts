@@ -95,8 +95,8 @@ test('spreads the next readings of environments over the last fifth of the age',
 test('reads once for many whose value was not accepted', async () => {
   const { reader, asked } = setUp(['old-value', 'new-value']);
   await reader.get('crm');
-  expect(await reader.renew('crm', 'old-value')).toBe('new-value');
-  expect(await reader.renew('crm', 'old-value')).toBe('new-value');
+  expect(await reader.refreshIfRejected('crm', 'old-value')).toBe('new-value');
+  expect(await reader.refreshIfRejected('crm', 'old-value')).toBe('new-value');
   expect(asked).toHaveLength(2);
 });
 
@@ -106,8 +106,8 @@ describe('in place of a value that was not accepted', () => {
   test('gives the one that was put since, whoever asks', async () => {
     const { reader, asked } = setUp(['old-value', 'new-value']);
     await reader.get('crm');
-    expect(await reader.instead('crm', 'old-value')).toBe('new-value');
-    expect(await reader.instead('crm', 'old-value')).toBe('new-value');
+    expect(await reader.alternativeTo('crm', 'old-value')).toBe('new-value');
+    expect(await reader.alternativeTo('crm', 'old-value')).toBe('new-value');
     expect(await reader.get('crm')).toBe('new-value');
     expect(asked).toHaveLength(2);
   });
@@ -115,22 +115,22 @@ describe('in place of a value that was not accepted', () => {
   test('gives the former one when none was put since, and that one again when there is no other', async () => {
     const former = setUp(['new-value', 'new-value', 'old-value']);
     await former.reader.get('crm');
-    expect(await former.reader.instead('crm', 'new-value')).toBe('old-value');
+    expect(await former.reader.alternativeTo('crm', 'new-value')).toBe('old-value');
     const only = setUp(['one-value', 'one-value', absent]);
     await only.reader.get('crm');
-    expect(await only.reader.instead('crm', 'one-value')).toBe('one-value');
+    expect(await only.reader.alternativeTo('crm', 'one-value')).toBe('one-value');
   });
 
   test('gives the new one when the rotation ends between the reads of the current and of the former one', async () => {
     const { reader } = setUp(['old-value', 'old-value', 'old-value', 'new-value']);
     await reader.get('crm');
-    expect(await reader.instead('crm', 'old-value')).toBe('new-value');
+    expect(await reader.alternativeTo('crm', 'old-value')).toBe('new-value');
   });
 
   test('fails when the secret cannot be read any more', async () => {
     const { reader } = setUp(['old-value', named('AccessDeniedException', 'no')]);
     await reader.get('crm');
-    await expect(reader.instead('crm', 'old-value')).rejects.toMatchObject({ code: 'secret_unreadable' });
+    await expect(reader.alternativeTo('crm', 'old-value')).rejects.toMatchObject({ code: 'secret_unreadable' });
   });
 });
 
@@ -145,7 +145,7 @@ test('goes on with a former value that was accepted, but not for long', async ()
   const { reader, clock } = setUp(['new-value', 'old-value', 'new-value']);
   await reader.get('crm');
   const former = await reader.previous('crm');
-  reader.accepted('crm', former ?? '');
+  reader.preferValue('crm', former ?? '');
   await Promise.resolve();
   expect(await reader.get('crm')).toBe('old-value');
   clock.time = 30_000;

@@ -1,6 +1,6 @@
-import { Steps } from '../../../lambda/runtime/journal/steps';
-import { TaskMeter } from '../../../lambda/runtime/meter';
-import { callTool, compileToolSchemas, type ToolParts } from '../../../lambda/runtime/tools';
+import { StepRunner } from '../../../lambda/runtime/journal/step-runner';
+import { UsageMeter } from '../../../lambda/runtime/limits/usage-meter';
+import { callTool, compileToolSchemas, type ToolCallDeps } from '../../../lambda/runtime/tools';
 
 const limits = { maxToolCalls: 3, maxModelCalls: 1, maxSteps: 200, maxTokens: 1, maxCost: 1, maxDurationMs: 1 };
 const tools = {
@@ -12,15 +12,15 @@ const tools = {
   },
 };
 
-function parts(controller = new AbortController()): ToolParts & { readonly lines: [string, unknown][] } {
+function parts(controller = new AbortController()): ToolCallDeps & { readonly lines: [string, unknown][] } {
   const lines: [string, unknown][] = [];
   const log = (message: string, fields?: unknown) => lines.push([message, fields]);
   const logger = { debug: log, info: log, warn: log, error: log };
-  const meter = new TaskMeter(limits, () => {});
+  const meter = new UsageMeter(limits, () => {});
   const task = { taskId: `t-${'0'.repeat(32)}`, attempt: 1, release: 'r-0123456789ab' };
   return {
     schemas: compileToolSchemas(tools),
-    steps: new Steps({ ...task, journal: undefined, meter, logger, controller }),
+    steps: new StepRunner({ ...task, journal: undefined, meter, logger, controller }),
     meter,
     logger,
     signal: controller.signal,

@@ -1,4 +1,4 @@
-import { afterReal, scaleTimeout, stopwatch, systemClock } from '../../../lambda/shared/clock';
+import { scaleTimeout, startRealTimer, stopwatch, systemClock } from '../../../lambda/shared/clock';
 import { Env } from '../../../lib/contract';
 
 const compressed = (settings: object) => systemClock({ [Env.CLOCK]: JSON.stringify(settings) });
@@ -40,10 +40,10 @@ test('sleep fails with the reason of its signal', async () => {
 
 test('a limit that was cancelled does nothing', async () => {
   const task = jest.fn();
-  const cancel = afterReal(5, task);
+  const cancel = startRealTimer(5, task);
   cancel();
   await new Promise<void>((resolve) => {
-    afterReal(20, resolve);
+    startRealTimer(20, resolve);
   });
   expect(task).not.toHaveBeenCalled();
 });

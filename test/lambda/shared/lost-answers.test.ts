@@ -9,11 +9,11 @@ import { DeadTasks } from '../../../lambda/shared/tasks/dead-tasks';
 import { TaskCancellations } from '../../../lambda/shared/tasks/task-cancellations';
 import { TaskTable } from '../../../lambda/shared/tasks/task-table';
 import { WebhookRecords } from '../../../lambda/shared/tasks/webhook-records';
-import { InFlight, type Slot } from '../../../lambda/worker/in-flight';
+import { UserConcurrencyLimiter, type UserSlot } from '../../../lambda/worker/lease/user-concurrency-limiter';
 import { LEASE_MS, TaskKey, type TaskRecord, taskRecordSchema } from '../../../lib/contract';
 import { type LocalDynamoDb, startDynamoDb } from '../../support/local-dynamodb';
+import { Wire, type WireCall } from '../worker/support/scripted-network';
 import { undelayedRetries } from '../worker/support/undelayed';
-import { Wire, type WireCall } from '../worker/support/wire';
 import { START } from './support/fakes';
 
 const WRITES: ReadonlySet<string> = new Set(['PutItem', 'UpdateItem', 'DeleteItem']);
@@ -161,7 +161,7 @@ test('a webhook that was noted as told is noted so', async () => {
 
 test('slots of a user are taken, taken over and left', async () => {
   let now = START;
-  const slots = new InFlight({
+  const slots = new UserConcurrencyLimiter({
     client: documents,
     table: 'tasks',
     max: 1,
@@ -176,15 +176,15 @@ test('slots of a user are taken, taken over and left', async () => {
     },
   });
   const user = nextId();
-  const first = (await losing(() => slots.take(user, 't-1'))) as Slot;
+  const first = (await losing(() => slots.acquire(user, 't-1'))) as UserSlot;
   expect(first).toMatchObject({ fresh: true });
   const own = await losing(() => slots.takeOver(first));
   expect(own.expiresAt).toBeGreaterThan(first.expiresAt);
-  await losing(() => slots.leave(own));
-  const second = (await losing(() => slots.take(user, 't-2'))) as Slot;
+  await losing(() => slots.release(own));
+  const second = (await losing(() => slots.acquire(user, 't-2'))) as UserSlot;
   expect(second).toMatchObject({ taskId: 't-2', fresh: true });
-  await losing(() => slots.leave(second));
-  await expect(slots.take(user, 't-3')).resolves.toMatchObject({ taskId: 't-3', fresh: true });
+  await losing(() => slots.release(second));
+  await expect(slots.acquire(user, 't-3')).resolves.toMatchObject({ taskId: 't-3', fresh: true });
 });
 
 describe('sessions', () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { AgentContext } from '../../../lambda/runtime';
-import { Bench } from './support/bench';
+import { Bench } from './support/attempt-harness';
 
 const bench = new Bench();
 

@@ -3,7 +3,7 @@ import { type Expectation, judgeProbe } from '../../../lambda/functions/prefligh
 import { defineAgent } from '../../../lambda/runtime';
 import { createHandler } from '../../../lambda/worker';
 import { probeResultSchema } from '../../../lib/contract';
-import { Bench } from './support/bench';
+import { Bench } from './support/attempt-harness';
 import { context, messageFor, RELEASE } from './support/task-cloud';
 
 const bench = new Bench();

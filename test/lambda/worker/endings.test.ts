@@ -10,7 +10,7 @@ import {
   type TaskRecord,
   WorkerMetric,
 } from '../../../lib/contract';
-import { Bench, until } from './support/bench';
+import { Bench, until } from './support/attempt-harness';
 import { behaviorDocument, TASKS, WEBHOOKS } from './support/task-cloud';
 
 const bench = new Bench();

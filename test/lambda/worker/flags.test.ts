@@ -3,7 +3,7 @@ import { type AgentContext, RetryableError } from '../../../lambda/runtime';
 import { Env, type FlagsDocument, TaskKey, TaskMetric, type TaskRecord } from '../../../lib/contract';
 import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
 import { AppConfigWorld } from '../../rehearsal/appconfig/world';
-import { Bench } from './support/bench';
+import { Bench } from './support/attempt-harness';
 import { TASKS } from './support/task-cloud';
 
 const on = (percent: number): FlagsDocument => ({

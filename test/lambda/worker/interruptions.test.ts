@@ -1,6 +1,6 @@
 import { FatalError, RetryableError } from '../../../lambda/runtime';
 import { Env, TaskMetric, type TaskRecord } from '../../../lib/contract';
-import { Bench, type Run, until } from './support/bench';
+import { Bench, type Run, until } from './support/attempt-harness';
 import { type QueueCall, WEBHOOKS } from './support/task-cloud';
 
 const bench = new Bench();

@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { type AgentContext, defineAgent } from '../../../lambda/runtime';
 import { LeaseLostError } from '../../../lambda/runtime/errors';
-import { type JournalStore, type Recorded, TaskJournal } from '../../../lambda/runtime/journal/journal';
+import { type JournalStore, type RecordResult, TaskJournal } from '../../../lambda/runtime/journal/task-journal';
 import { ModelChain } from '../../../lambda/runtime/model/model-chain';
 import { SecretReader } from '../../../lambda/runtime/secrets';
 import { SessionStore } from '../../../lambda/runtime/sessions';
 import { compileToolSchemas } from '../../../lambda/runtime/tools';
 import { systemClock } from '../../../lambda/shared/clock';
-import { attempt, type Outcome } from '../../../lambda/worker/attempt';
+import { type AttemptOutcome, runAttempt } from '../../../lambda/worker/attempt/run-attempt';
 import { digestOf, type JournalEntry, sha256 } from '../../../lib/contract';
 import { newTaskId } from './support/attempts';
 import { MemoryJournal } from './support/memory-journal';
@@ -105,7 +105,7 @@ class Race {
     private readonly lost: readonly boolean[],
   ) {}
 
-  async run(number: number, ops: readonly Op[], { diesAt, sees }: Fate): Promise<Outcome | 'dead'> {
+  async run(number: number, ops: readonly Op[], { diesAt, sees }: Fate): Promise<AttemptOutcome | 'dead'> {
     let acts = 0;
     let died = () => {};
     const death = new Promise<'dead'>((resolve) => {
@@ -140,7 +140,7 @@ class Race {
         input: z.null(),
         run: (_, ctx) => this.#each(ops, ctx, (key) => this.#begin(key, number, sees), act),
       });
-      return attempt(agent, environment, {
+      return runAttempt(agent, environment, {
         task: {
           id: this.taskId,
           agent: AGENT,
@@ -262,7 +262,7 @@ class Race {
         await act('load');
         return this.journal.load(taskId);
       },
-      record: async (taskId, entry): Promise<Recorded> => {
+      record: async (taskId, entry): Promise<RecordResult> => {
         await act(`write ${entry.state} ${entry.key}`);
         let taken = put(taskId, entry);
         const lost = this.lost[this.#lost % Math.max(1, this.lost.length)] === true;
@@ -290,7 +290,7 @@ test('however attempts interleave, die and do not know of each other, each step 
       async (scheduler, ops, fates, lostAnswers) => {
         const race = new Race(scheduler, lostAnswers);
         const steps = named(ops);
-        const all: Promise<Outcome | 'dead'>[] = [];
+        const all: Promise<AttemptOutcome | 'dead'>[] = [];
         // The last attempt lives: what it was left by the others must be enough to end the task.
         const last: Fate = { diesAt: undefined, sees: true };
         const started = scheduler.scheduleSequence(

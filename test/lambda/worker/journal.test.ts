@@ -1,7 +1,7 @@
 import { DeleteCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { type AgentContext, defineAgent, FatalError, RetryableError } from '../../../lambda/runtime';
-import { TableJournalStore } from '../../../lambda/worker/journal-store';
+import { TableJournalStore } from '../../../lambda/runtime/journal/journal-store';
 import { MAX_INLINE_STEP_BYTES, MAX_PAYLOAD_BYTES, TaskKey } from '../../../lib/contract';
 import { FakeClock } from '../shared/support/fakes';
 import { type AttemptSetup, Attempts, newTaskId } from './support/attempts';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { NOTHING_USED } from '../../../lambda/runtime/usage';
+import { NO_USAGE } from '../../../lambda/runtime/limits/usage';
 import type { Clock } from '../../../lambda/shared/clock';
 import { type Lease, TaskStore } from '../../../lambda/shared/tasks/task-store';
-import { Heartbeat } from '../../../lambda/worker/heartbeat';
-import { leaseTimes } from '../../../lambda/worker/lease-times';
+import { Heartbeat } from '../../../lambda/worker/lease/heartbeat';
+import { leaseTimes } from '../../../lambda/worker/lease/lease-times';
 import { HEARTBEAT_MS, LEASE_MS, LEASE_SAFETY_MS } from '../../../lib/contract';
 import { CapturedLog } from '../shared/support/fakes';
 import { RELEASE, TASKS, TaskCloud } from './support/task-cloud';
@@ -122,8 +122,8 @@ class Workers {
           this.#calls -= 1;
         }
       },
-      hide: async () => {},
-      revoked: async () => false,
+      extendVisibility: async () => {},
+      isRevoked: async () => false,
       times: TIMES,
       clock: this.clocks[worker] as Clock,
       logger: this.#log,
@@ -134,10 +134,10 @@ class Workers {
   /** A worker that is frozen does nothing; one that is not ends the task if it believes that it may. */
   async finish(worker: number): Promise<void> {
     const holding = this.holdings[worker];
-    if (holding === undefined || this.clocks[worker]?.frozen === true || !holding.heartbeat.held()) {
+    if (holding === undefined || this.clocks[worker]?.frozen === true || !holding.heartbeat.isLeaseHeld()) {
       return;
     }
-    const end = { status: 'succeeded', usage: NOTHING_USED, ranMs: 1, result: holding.lease.token } as const;
+    const end = { status: 'succeeded', usage: NO_USAGE, ranMs: 1, result: holding.lease.token } as const;
     const written = await this.store(worker).finish(holding.lease, end);
     expect(written.kind).toBe('written');
     this.ends += 1;
@@ -168,13 +168,13 @@ class Workers {
     const record = await cloud.task(this.id);
     // First, for whoever is asked notices by itself that its time is up.
     const told = this.holdings.map((holding) => holding?.controller.signal.aborted);
-    const believers = this.holdings.filter((holding) => holding?.heartbeat.held());
+    const believers = this.holdings.filter((holding) => holding?.heartbeat.isLeaseHeld());
     expect(believers.length).toBeLessThanOrEqual(1);
     for (const believer of believers) {
       expect(record).toMatchObject({ status: 'running', lease: { token: believer?.lease.token } });
     }
     for (const [worker, holding] of this.holdings.entries()) {
-      if (holding !== undefined && this.clocks[worker]?.frozen === false && !holding.heartbeat.held()) {
+      if (holding !== undefined && this.clocks[worker]?.frozen === false && !holding.heartbeat.isLeaseHeld()) {
         expect(told[worker]).toBe(true);
         expect(holding.controller.signal.reason).toMatchObject({ code: 'lease_lost' });
       }

@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import fc from 'fast-check';
-import { NOTHING_USED } from '../../../lambda/runtime/usage';
+import { NO_USAGE } from '../../../lambda/runtime/limits/usage';
 import { documentClient } from '../../../lambda/shared/aws/clients/dynamodb';
 import { type Claim, type Lease, type Renewal, TaskStore, type Written } from '../../../lambda/shared/tasks/task-store';
 import { LEASE_MS, TaskKey, type TaskRecord, taskRecordSchema } from '../../../lib/contract';
@@ -145,12 +145,12 @@ class SteppedWorker {
       case 'finish':
         return store.finish(this.lease, {
           status: 'succeeded',
-          usage: NOTHING_USED,
+          usage: NO_USAGE,
           ranMs: RAN_MS,
           result: this.lease.token,
         });
       case 'requeue':
-        return store.requeue(this.lease, { usage: NOTHING_USED, ranMs: RAN_MS });
+        return store.requeue(this.lease, { usage: NO_USAGE, ranMs: RAN_MS });
     }
   }
 

@@ -1,7 +1,7 @@
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { RetryableError } from '../../../lambda/runtime';
 import { BudgetMetric, ControlKey, Env, MAX_WAITS, ModelMetric, sha256 } from '../../../lib/contract';
-import { Bench, type Run } from './support/bench';
+import { Bench, type Run } from './support/attempt-harness';
 import { CONTROL } from './support/task-cloud';
 
 const bench = new Bench();

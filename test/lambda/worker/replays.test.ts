@@ -2,7 +2,7 @@ import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { type AgentContext, RetryableError } from '../../../lambda/runtime';
 import { Env, TaskKey, WorkerMetric } from '../../../lib/contract';
 import { XRayDaemon } from '../shared/support/xray-daemon';
-import { Bench } from './support/bench';
+import { Bench } from './support/attempt-harness';
 import { KEY, modelMessage, RELEASE, TASKS } from './support/task-cloud';
 
 const bench = new Bench();

@@ -8,7 +8,7 @@ import {
   TaskMetric,
   WorkerMetric,
 } from '../../../lib/contract';
-import { Bench, until } from './support/bench';
+import { Bench, until } from './support/attempt-harness';
 import { RELEASE } from './support/task-cloud';
 
 const bench = new Bench();

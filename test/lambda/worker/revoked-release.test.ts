@@ -1,7 +1,7 @@
 import type { Clock } from '../../../lambda/shared/clock';
 import type { Lease } from '../../../lambda/shared/tasks/task-store';
-import { Heartbeat, type HeartbeatParts } from '../../../lambda/worker/heartbeat';
-import { leaseTimes } from '../../../lambda/worker/lease-times';
+import { Heartbeat, type HeartbeatDeps } from '../../../lambda/worker/lease/heartbeat';
+import { leaseTimes } from '../../../lambda/worker/lease/lease-times';
 import { LEASE_MS } from '../../../lib/contract';
 import { CapturedLog } from '../shared/support/fakes';
 
@@ -22,12 +22,12 @@ class OneBeat implements Clock {
   }
 }
 
-function begin(revoked: HeartbeatParts['revoked']) {
+function begin(revoked: HeartbeatDeps['isRevoked']) {
   const controller = new AbortController();
   const heartbeat = new Heartbeat(LEASE, controller, {
     renew: async (lease) => ({ kind: 'renewed', lease, cancelRequested: false }),
-    hide: async () => {},
-    revoked,
+    extendVisibility: async () => {},
+    isRevoked: revoked,
     times: TIMES,
     clock: new OneBeat(),
     logger: new CapturedLog(),

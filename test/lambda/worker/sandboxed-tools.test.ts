@@ -1,4 +1,4 @@
-import { Bench } from './support/bench';
+import { Bench } from './support/attempt-harness';
 import { behaviorDocument } from './support/task-cloud';
 
 const bench = new Bench();

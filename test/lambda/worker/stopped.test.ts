@@ -2,16 +2,18 @@ import { z } from 'zod';
 import { type AgentContext, defineAgent, type StepCall } from '../../../lambda/runtime';
 import { RetryableError, TaskRequeuedError } from '../../../lambda/runtime/errors';
 import { sqsRecordSchema } from '../../../lambda/shared/aws/sqs-event';
-import { createWorker } from '../../../lambda/worker/create-worker';
+import { createTaskProcessor } from '../../../lambda/worker/create-task-processor';
 import { DIMENSION_SETS, type TaskRecord, WorkerMetric } from '../../../lib/contract';
-import { Bench, until } from './support/bench';
+import { Bench, until } from './support/attempt-harness';
 import { messageFor } from './support/task-cloud';
 
 const bench = new Bench();
 
 /** Runs the task in a worker that may be told to stop. */
 async function work(task: TaskRecord, run: (ctx: AgentContext) => unknown, stop?: AbortSignal, receives = 1) {
-  const worker = createWorker(defineAgent({ input: z.json(), probe: { input: null }, run: (_, ctx) => run(ctx) }));
+  const worker = createTaskProcessor(
+    defineAgent({ input: z.json(), probe: { input: null }, run: (_, ctx) => run(ctx) }),
+  );
   const message = sqsRecordSchema.parse(messageFor(task, { receives }));
   const verdict = await worker.process(message, () => 60_000, stop);
   return { verdict, record: await bench.cloud.task(task.id) };

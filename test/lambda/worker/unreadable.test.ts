@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { defineAgent } from '../../../lambda/runtime';
 import { createHandler } from '../../../lambda/worker';
 import { SessionKey, TaskKey, type TaskRecord } from '../../../lib/contract';
-import { Bench } from './support/bench';
+import { Bench } from './support/attempt-harness';
 import { AGENT, behaviorDocument, context, messageFor, SESSIONS, TASKS } from './support/task-cloud';
 
 const bench = new Bench();

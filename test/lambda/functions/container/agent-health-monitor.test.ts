@@ -1,20 +1,20 @@
-import type { HealthReport } from '../../../../lambda/functions/container/agent-client';
+import type { HealthCheckResult } from '../../../../lambda/functions/container/agent-client';
 import { AgentClient } from '../../../../lambda/functions/container/agent-client';
-import { AgentWatch } from '../../../../lambda/functions/container/agent-health-monitor';
+import { AgentHealthMonitor } from '../../../../lambda/functions/container/agent-health-monitor';
 import { ManualClock } from '../../../support/manual-clock';
 import { type StubAnswer, startStub } from '../../worker/support/http-stub';
 import { freePort } from './support/container-process';
 
-const report = (given: HealthReport): HealthReport => given;
+const report = (given: HealthCheckResult): HealthCheckResult => given;
 const WELL = report({ healthy: true, description: { protocol: 1 } });
 const ILL = report({ healthy: false, message: 'out of order', slow: false });
 const SLOW = report({ healthy: false, message: 'no answer within 5000 ms', slow: true });
 
-function watchOf(report: () => HealthReport, running = () => 0) {
+function watchOf(report: () => HealthCheckResult, running = () => 0) {
   const clock = new ManualClock();
   let looks = 0;
   const quiet = () => {};
-  const watch = new AgentWatch({
+  const watch = new AgentHealthMonitor({
     client: {
       health: async () => {
         looks += 1;
@@ -31,9 +31,9 @@ function watchOf(report: () => HealthReport, running = () => 0) {
 
 describe('an agent that starts', () => {
   test('is waited for until it is well, and says what it is', async () => {
-    let now: HealthReport = ILL;
+    let now: HealthCheckResult = ILL;
     const { clock, watch } = watchOf(() => now);
-    const started = watch.started(new AbortController().signal);
+    const started = watch.waitUntilHealthy(new AbortController().signal);
     await clock.advance(100_000);
     expect(watch.state).toEqual({ healthy: false, message: 'out of order' });
     now = WELL;
@@ -44,7 +44,7 @@ describe('an agent that starts', () => {
 
   test('has two minutes', async () => {
     const { clock, watch } = watchOf(() => ILL);
-    const started = watch.started(new AbortController().signal);
+    const started = watch.waitUntilHealthy(new AbortController().signal);
     await clock.advance(122_000);
     expect(await started).toBeUndefined();
   });
@@ -52,7 +52,7 @@ describe('an agent that starts', () => {
   test('is not waited for when the container is told to stop', async () => {
     const stop = new AbortController();
     const { clock, watch } = watchOf(() => ILL);
-    const started = watch.started(stop.signal).catch(() => 'stopped');
+    const started = watch.waitUntilHealthy(stop.signal).catch(() => 'stopped');
     await clock.advance(5_000);
     stop.abort();
     expect(await started).toBe('stopped');
@@ -60,11 +60,11 @@ describe('an agent that starts', () => {
 });
 
 describe('an agent at work', () => {
-  async function watched(report: () => HealthReport, running = () => 0) {
+  async function watched(report: () => HealthCheckResult, running = () => 0) {
     const made = watchOf(report, running);
     const changes: boolean[] = [];
     const stop = new AbortController();
-    const started = made.watch.started(stop.signal);
+    const started = made.watch.waitUntilHealthy(stop.signal);
     await made.clock.advance(1);
     await started;
     const ended: { value?: boolean } = {};
@@ -77,7 +77,7 @@ describe('an agent at work', () => {
   }
 
   test('is looked after every ten seconds, and given up when it is unwell for a minute', async () => {
-    let now: HealthReport = WELL;
+    let now: HealthCheckResult = WELL;
     const { clock, looks, changes, ended, watching } = await watched(() => now);
     const before = looks();
     await clock.advance(60_000);
@@ -92,7 +92,7 @@ describe('an agent at work', () => {
   });
 
   test('that comes back in time is not given up', async () => {
-    let now: HealthReport = WELL;
+    let now: HealthCheckResult = WELL;
     const { clock, changes, ended, stop, watching } = await watched(() => now);
     for (let times = 0; times < 4; times += 1) {
       now = ILL;
@@ -107,10 +107,10 @@ describe('an agent at work', () => {
   });
 
   test('that broke off a call gets no more until it was looked at, which is at once', async () => {
-    let now: HealthReport = WELL;
+    let now: HealthCheckResult = WELL;
     const { clock, watch, looks, changes, ended, stop, watching } = await watched(() => now);
     const before = looks();
-    watch.doubt('socket hang up');
+    watch.reportUnreachable('socket hang up');
     // Before anything else can happen.
     expect(changes).toEqual([false]);
     expect(watch.state).toEqual({ healthy: false, message: 'socket hang up' });
@@ -121,7 +121,7 @@ describe('an agent at work', () => {
     await clock.advance(9_000);
     expect(looks() - before).toBe(1);
     now = ILL;
-    watch.doubt('socket hang up');
+    watch.reportUnreachable('socket hang up');
     await clock.advance(30_000);
     expect(changes).toEqual([false, true, false]);
     expect(watch.state).toEqual({ healthy: false, message: 'out of order' });
@@ -135,7 +135,7 @@ describe('an agent at work', () => {
 
   test('that is slow to answer while it works is busy: it gets no more, and is not given up', async () => {
     let running = 1;
-    let now: HealthReport = WELL;
+    let now: HealthCheckResult = WELL;
     const { clock, changes, ended, watching } = await watched(
       () => now,
       () => running,
@@ -152,7 +152,7 @@ describe('an agent at work', () => {
   });
 
   test('that refuses connections is gone, whatever it worked on', async () => {
-    let now: HealthReport = WELL;
+    let now: HealthCheckResult = WELL;
     const { clock, ended, watching } = await watched(
       () => now,
       () => 3,

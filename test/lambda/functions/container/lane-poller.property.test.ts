@@ -65,7 +65,7 @@ test('whatever comes, and whenever the container is told to stop, no message is 
         poller.stop();
         await watched(graceMs);
         poller.requeue();
-        poller.abandon();
+        poller.abortPolls();
         // Tasks that do not listen run to their end: the longest of them.
         await watched(400_000);
         expect(ended).toBe(true);

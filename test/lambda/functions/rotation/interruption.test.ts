@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { LEFTOVER_MS } from '../../../../lambda/functions/rotation/service-accounts';
+import { ORPHAN_MIN_AGE_MS } from '../../../../lambda/functions/rotation/service-accounts';
 import type { Disturbance } from '../../../../rehearsal/provider';
 import { GRACE_MS, HOUR_MS, nth, RotationCloud, type Strategy } from './support/rotation-cloud';
 
@@ -20,7 +20,7 @@ async function expectRotated(cloud: RotationCloud, before: string | undefined, v
 /** Two hours of watching: what is left over is gone, what is used is not. */
 async function expectNoLeftovers(cloud: RotationCloud): Promise<void> {
   cloud.disturb = () => undefined;
-  await cloud.clock.advance(LEFTOVER_MS);
+  await cloud.clock.advance(ORPHAN_MIN_AGE_MS);
   await cloud.watch();
   const labeled = Object.values(await cloud.labels())
     .flat()

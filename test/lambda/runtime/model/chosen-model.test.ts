@@ -38,7 +38,7 @@ function ask(model: string, away?: string) {
       },
     },
   });
-  const answer = chain.ask({
+  const answer = chain.generate({
     request: { prompt: 'p', model },
     mode: 'live',
     signal: new AbortController().signal,

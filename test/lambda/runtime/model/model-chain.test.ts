@@ -3,7 +3,7 @@ import { ThrottledError } from '../../../../lambda/runtime';
 import { dispositionOf } from '../../../../lambda/runtime/errors';
 import { type ModelCall, ModelChain } from '../../../../lambda/runtime/model/model-chain';
 import { type ModelProvider, type ProviderAnswer, ProviderError } from '../../../../lambda/runtime/model/provider';
-import { type RateLimiter, UNLIMITED } from '../../../../lambda/runtime/rate-limiter/limiter';
+import { type RateLimiter, UNLIMITED } from '../../../../lambda/runtime/rate-limiter/rate-limiter';
 import { SecretReader } from '../../../../lambda/runtime/secrets';
 import { DEFAULT_MODEL_POLICY, type ModelPolicySettings, type ModelSettings } from '../../../../lib/contract';
 
@@ -53,7 +53,7 @@ function setUp(script: Script, policy: Partial<ModelPolicySettings> = {}, { limi
   let opened = 0;
   const silent: AgentLogger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
   const ask = (signal = new AbortController().signal) =>
-    chain.ask({
+    chain.generate({
       request: { prompt: 'p' },
       mode: 'live',
       signal,

@@ -1,10 +1,10 @@
 import { CodeDeployClient, PutLifecycleEventHookExecutionStatusCommand } from '@aws-sdk/client-codedeploy';
-import { runHook, type Verdict } from '../../../../lambda/shared/aws/lifecycle-hook';
+import { type HookResult, runHook } from '../../../../lambda/shared/aws/lifecycle-hook';
 import { awsError, CapturedLog, invocation } from '../support/fakes';
 
 const event = { DeploymentId: 'd-1', LifecycleEventHookExecutionId: 'hook-1' };
 
-function setUp(judge: (signal: AbortSignal) => Promise<Verdict>, error?: Error) {
+function setUp(check: (signal: AbortSignal) => Promise<HookResult>, error?: Error) {
   const codeDeploy = new CodeDeployClient({ region: 'us-east-1' });
   const inputs: unknown[] = [];
   jest.spyOn(codeDeploy, 'send').mockImplementation(async (command: unknown) => {
@@ -14,15 +14,15 @@ function setUp(judge: (signal: AbortSignal) => Promise<Verdict>, error?: Error) 
     }
   });
   const log = new CapturedLog();
-  return { inputs, log, props: { codeDeploy, logger: log, judge } };
+  return { inputs, log, props: { codeDeploy, logger: log, check } };
 }
 
 test.each([
   ['passed', async () => ({ passed: true, reason: 'all well' }), 'Succeeded', 'info', 'all well'],
   ['failed', async () => ({ passed: false, reason: 'no answer' }), 'Failed', 'error', 'no answer'],
   ['threw', () => Promise.reject(new TypeError('bug')), 'Failed', 'error', 'the check itself failed: TypeError: bug'],
-] as const)('CodeDeploy is told of a check that %s', async (_, judge, status, level, reason) => {
-  const { inputs, log, props } = setUp(judge);
+] as const)('CodeDeploy is told of a check that %s', async (_, check, status, level, reason) => {
+  const { inputs, log, props } = setUp(check);
   await runHook(event, invocation(), props);
   expect(inputs).toEqual([{ deploymentId: 'd-1', lifecycleEventHookExecutionId: 'hook-1', status }]);
   expect(log.find(reason)).toMatchObject({ level, fields: { deployment: 'd-1' } });

@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import fc from 'fast-check';
-import { NOTHING_USED } from '../../../../lambda/runtime/usage';
+import { NO_USAGE } from '../../../../lambda/runtime/limits/usage';
 import { documentClient } from '../../../../lambda/shared/aws/clients/dynamodb';
 import { type Lease, TaskStore } from '../../../../lambda/shared/tasks/task-store';
 import { FINAL_STATUSES, LANES, type LaneName, LEASE_MS, TaskKey } from '../../../../lib/contract';
@@ -185,7 +185,7 @@ class Rehearsal {
     if (lease === undefined) {
       return;
     }
-    const end = { status: 'succeeded', usage: NOTHING_USED, ranMs: 10, result: lease.token } as const;
+    const end = { status: 'succeeded', usage: NO_USAGE, ranMs: 10, result: lease.token } as const;
     const { kind } = await this.store.finish(lease, end);
     expect(kind).toBe(this.counts(lease) || this.ends.has(lease.token) ? 'written' : 'lost');
     if (kind === 'written') {
@@ -200,7 +200,7 @@ class Rehearsal {
       return;
     }
     const again = this.status === 'queued' && this.holder === lease.token;
-    const how = { usage: NOTHING_USED, ranMs: 10, uncounted, lane: to };
+    const how = { usage: NO_USAGE, ranMs: 10, uncounted, lane: to };
     const { kind } = await this.store.requeue(lease, how);
     const counts = this.counts(lease);
     expect(kind).toBe(counts && this.cancelAsked ? 'cancelled' : counts || again ? 'written' : 'lost');
@@ -332,7 +332,7 @@ describe('a lease', () => {
     const store = storeAt(new HandClock());
     const { id } = await cloud.putTask();
     const lease = await leaseOf(store, id);
-    await store.requeue(lease, { usage: NOTHING_USED, ranMs: 1 });
+    await store.requeue(lease, { usage: NO_USAGE, ranMs: 1 });
     await documents.send(
       new UpdateCommand({
         TableName: TASKS,
@@ -348,8 +348,8 @@ describe('a lease', () => {
     );
     const before = await cloud.task(id);
     expect(await store.renew(lease)).toEqual({ kind: 'lost' });
-    expect(await store.requeue(lease, { usage: NOTHING_USED, ranMs: 1 })).toMatchObject({ kind: 'lost' });
-    const end = { status: 'succeeded', usage: NOTHING_USED, ranMs: 1 } as const;
+    expect(await store.requeue(lease, { usage: NO_USAGE, ranMs: 1 })).toMatchObject({ kind: 'lost' });
+    const end = { status: 'succeeded', usage: NO_USAGE, ranMs: 1 } as const;
     expect(await store.finish(lease, end)).toMatchObject({ kind: 'lost' });
     expect(await cloud.task(id)).toEqual(before);
   });

@@ -1,4 +1,4 @@
-import { segment, subsegment, Tracer } from '../../../../lambda/shared/telemetry/tracing';
+import { captureSegment, captureSubsegment, Tracer } from '../../../../lambda/shared/telemetry/tracing';
 import { FakeClock, START } from '../support/fakes';
 import { XRayDaemon } from '../support/xray-daemon';
 
@@ -21,12 +21,12 @@ const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
 test('work within work is a segment with its parts, in the trace that the message came with', async () => {
   const clock = new FakeClock();
   const trace = tracer(clock).contextOf(HEADER);
-  const result = await segment(
+  const result = await captureSegment(
     trace,
     'support',
     async (inner) => {
       clock.time += 2_000;
-      await subsegment(inner, 'anthropic', pause, { namespace: 'remote', annotations: { model: 'm-1' } });
+      await captureSubsegment(inner, 'anthropic', pause, { namespace: 'remote', annotations: { model: 'm-1' } });
       return 7;
     },
     { annotations: { task: 't-1' } },
@@ -67,7 +67,7 @@ test.each([
   ],
 ])('work that fails is shown as %s, and its error is handed on', async (_, error, shown) => {
   const trace = tracer().contextOf(HEADER);
-  const work = subsegment(trace, 'search', () => Promise.reject(error));
+  const work = captureSubsegment(trace, 'search', () => Promise.reject(error));
   await expect(work).rejects.toBe(error);
   const { search } = await daemon.documents(1);
   expect(search).toMatchObject({
@@ -78,7 +78,7 @@ test.each([
 });
 
 test('work that gives a failure back is shown as it says', async () => {
-  await segment(tracer().contextOf(HEADER), 'support', async () => 'gone', {
+  await captureSegment(tracer().contextOf(HEADER), 'support', async () => 'gone', {
     annotations: { task: 't-1' },
     outcomeOf: (result) => ({ failure: { code: 'agent_error', message: result }, annotations: { outcome: 'failed' } }),
   });
@@ -90,13 +90,13 @@ test('work that gives a failure back is shown as it says', async () => {
 });
 
 test('a trace that came without a parent has its segment at the top', async () => {
-  await segment(tracer().contextOf(`Root=${ROOT}`), 'support', async () => 1);
+  await captureSegment(tracer().contextOf(`Root=${ROOT}`), 'support', async () => 1);
   expect((await daemon.documents(1)).support).not.toHaveProperty('parent_id');
 });
 
 test('signs that X-Ray does not take in a name are replaced, and long texts cut', async () => {
   const trace = tracer().contextOf(HEADER);
-  const work = subsegment(trace, `a<b>"${'x'.repeat(300)}`, () => Promise.reject(new Error('y'.repeat(5_000))));
+  const work = captureSubsegment(trace, `a<b>"${'x'.repeat(300)}`, () => Promise.reject(new Error('y'.repeat(5_000))));
   await expect(work).rejects.toThrow();
   const [name, document] = Object.entries(await daemon.documents(1))[0] ?? [];
   expect(name).toMatch(/^a_b__x+$/);
@@ -111,7 +111,7 @@ test.each([
 ])('nothing is sent when the header %s', async (_, header) => {
   const trace = tracer().contextOf(header);
   expect(trace).toBeUndefined();
-  expect(await segment(trace, 'support', async (inner) => inner)).toBeUndefined();
+  expect(await captureSegment(trace, 'support', async (inner) => inner)).toBeUndefined();
   await pause();
   expect(daemon.received).toBe(0);
 });
@@ -122,7 +122,7 @@ test.each([undefined, '', 'nonsense'])('nothing is sent where there is no daemon
 
 test('the daemon may have one address for TCP and another for UDP', async () => {
   const both = tracer(new FakeClock(), `tcp:127.0.0.1:1 udp:${daemon.address}`);
-  await subsegment(both.contextOf(HEADER), 'search', async () => 1);
+  await captureSubsegment(both.contextOf(HEADER), 'search', async () => 1);
   expect(Object.keys(await daemon.documents(1))).toEqual(['search']);
 });
 
@@ -130,7 +130,7 @@ test('nothing fails when nobody listens, or the daemon cannot be found', async (
   const gone = daemon.address;
   for (const address of [gone, 'no-such-host.invalid:2000']) {
     const trace = new Tracer(new FakeClock(), { AWS_XRAY_DAEMON_ADDRESS: address }).contextOf(HEADER);
-    expect(await subsegment(trace, 'search', async () => 'fine')).toBe('fine');
+    expect(await captureSubsegment(trace, 'search', async () => 'fine')).toBe('fine');
   }
   await pause();
 });

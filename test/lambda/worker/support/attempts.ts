@@ -1,7 +1,8 @@
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { AgentDefinition } from '../../../../lambda/runtime';
 import type { AttemptEnvironment } from '../../../../lambda/runtime/context';
-import { TaskJournal } from '../../../../lambda/runtime/journal/journal';
+import { TableJournalStore } from '../../../../lambda/runtime/journal/journal-store';
+import { TaskJournal } from '../../../../lambda/runtime/journal/task-journal';
 import { ModelChain } from '../../../../lambda/runtime/model/model-chain';
 import { SecretReader } from '../../../../lambda/runtime/secrets';
 import { SessionStore } from '../../../../lambda/runtime/sessions';
@@ -9,8 +10,7 @@ import { compileToolSchemas } from '../../../../lambda/runtime/tools';
 import { documentClient } from '../../../../lambda/shared/aws/clients/dynamodb';
 import { type Clock, systemClock } from '../../../../lambda/shared/clock';
 import type { TraceContext } from '../../../../lambda/shared/telemetry/tracing';
-import { attempt, type Outcome } from '../../../../lambda/worker/attempt';
-import { TableJournalStore } from '../../../../lambda/worker/journal-store';
+import { type AttemptOutcome, runAttempt } from '../../../../lambda/worker/attempt/run-attempt';
 import type { JournalEntry, Mode, TaskLimits, Usage } from '../../../../lib/contract';
 import { startDynamoDb } from '../../../support/local-dynamodb';
 import { type HttpStub, type StubAnswer, type StubRequest, startStub } from './http-stub';
@@ -85,7 +85,7 @@ export class Attempts {
     this.payloads.failure = undefined;
   }
 
-  async run<I, O>(agent: AgentDefinition<I, O>, input: I, setup: AttemptSetup = {}): Promise<Outcome> {
+  async run<I, O>(agent: AgentDefinition<I, O>, input: I, setup: AttemptSetup = {}): Promise<AttemptOutcome> {
     const { clock = systemClock(), attempt: number = 1, release = RELEASE, taskId = newTaskId() } = setup;
     const journal = await TaskJournal.open({
       store: this.store(clock),
@@ -99,7 +99,7 @@ export class Attempts {
       recordUsage: setup.recordUsage,
       clock,
     });
-    return attempt(agent, this.environment(setup, clock), {
+    return runAttempt(agent, this.environment(setup, clock), {
       task: {
         id: taskId,
         agent: AGENT,

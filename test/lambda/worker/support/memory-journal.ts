@@ -1,4 +1,4 @@
-import type { JournalStore, Recorded } from '../../../../lambda/runtime/journal/journal';
+import type { JournalStore, RecordResult } from '../../../../lambda/runtime/journal/task-journal';
 import type { JournalEntry } from '../../../../lib/contract';
 
 /**
@@ -12,7 +12,7 @@ export class MemoryJournal implements JournalStore {
     return [...this.#entries].flatMap(([place, entry]) => (place.startsWith(`${taskId} `) ? [entry] : []));
   }
 
-  async record(taskId: string, entry: JournalEntry): Promise<Recorded> {
+  async record(taskId: string, entry: JournalEntry): Promise<RecordResult> {
     return this.put(taskId, entry) ? { kind: 'written' } : { kind: 'refused', found: this.get(taskId, entry.key) };
   }
 

@@ -18,7 +18,7 @@ import {
 } from '../../../../lib/contract';
 import { startDynamoDb } from '../../../support/local-dynamodb';
 import { type HttpStub, type StubAnswer, type StubRequest, startStub } from './http-stub';
-import { Wire } from './wire';
+import { Wire } from './scripted-network';
 
 export const AGENT = 'support';
 export const RELEASE = 'r-0123456789ab';

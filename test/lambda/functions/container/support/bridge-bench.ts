@@ -14,7 +14,7 @@ import {
   runRequestSchema,
 } from '../../../../../lib/contract/agent-protocol';
 import { documentOf } from '../../../../contract/support/agent-document';
-import { Bench } from '../../../worker/support/bench';
+import { Bench } from '../../../worker/support/attempt-harness';
 import { type MessageOptions, messageFor } from '../../../worker/support/task-cloud';
 import { freePort } from './container-process';
 
@@ -130,7 +130,7 @@ export class BridgeBench extends Bench {
     try {
       const started = await container.start(new AbortController().signal);
       onStarted?.(container);
-      const worker = started.worker({ settings: readWorkerSettings(), clock: workerClock });
+      const worker = started.createProcessor({ settings: readWorkerSettings(), clock: workerClock });
       const verdict = await worker.process(sqsRecordSchema.parse(messageFor(task, options)), () => remainingMs, stop);
       return { record: await this.cloud.task(task.id), deleted: verdict === 'delete', problem: started.problem };
     } finally {

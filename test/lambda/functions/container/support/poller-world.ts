@@ -2,7 +2,7 @@ import { LanePoller } from '../../../../../lambda/functions/container/lane-polle
 import type { Protection } from '../../../../../lambda/functions/container/task-protection';
 import type { AgentError } from '../../../../../lambda/runtime/errors';
 import type { SqsRecord } from '../../../../../lambda/shared/aws/sqs-event';
-import type { Verdict } from '../../../../../lambda/worker/delivery';
+import type { MessageDisposition } from '../../../../../lambda/worker/message/received-message';
 import { DEFAULT_PRIORITY_SHARES, type Priority } from '../../../../../lib/contract';
 import { ManualClock } from '../../../../support/manual-clock';
 
@@ -93,7 +93,7 @@ export class PollerWorld {
       shares,
       slots,
       protection: { acquire: () => this.acquire(), release: () => this.release() },
-      work: (record, stop) => this.work(record, stop),
+      process: (record, stop) => this.work(record, stop),
       clock: this.clock,
       random,
       logger: { info: () => {}, warn: () => {}, error: () => {} },
@@ -230,7 +230,7 @@ export class PollerWorld {
     }
   }
 
-  private async work(record: SqsRecord, stop: AbortSignal): Promise<Verdict> {
+  private async work(record: SqsRecord, stop: AbortSignal): Promise<MessageDisposition> {
     const receipt = this.receiptOf(record);
     const { runsMs, ends, handsBackMs } = receipt.message.task;
     if (receipt.run === true || receipt.givenBack === true) {

@@ -5,14 +5,14 @@ import {
   RotateSecretCommand,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
+import { runHourlyCheck } from '../../../../../lambda/functions/rotation/hourly-check';
 import { KeyPool } from '../../../../../lambda/functions/rotation/key-pool';
 import type { KeySource } from '../../../../../lambda/functions/rotation/key-source';
 import { OpenAiAdmin } from '../../../../../lambda/functions/rotation/openai-admin';
-import { type RotationProps, rotate } from '../../../../../lambda/functions/rotation/rotate';
+import { type RotationDeps, rotate } from '../../../../../lambda/functions/rotation/rotate';
 import { RotationMetrics } from '../../../../../lambda/functions/rotation/rotation-metrics';
 import { SecretVersions } from '../../../../../lambda/functions/rotation/secret-versions';
 import { ServiceAccounts } from '../../../../../lambda/functions/rotation/service-accounts';
-import { watch } from '../../../../../lambda/functions/rotation/watch';
 import type { Clock } from '../../../../../lambda/shared/clock';
 import type { RotationStep } from '../../../../../lib/contract';
 import { type Disturbance, ScriptedOpenAiAdmin, serveOpenAiAdmin } from '../../../../../rehearsal/provider';
@@ -89,7 +89,7 @@ export class RotationCloud {
   readonly failures: unknown[] = [];
   readonly admin: string;
   readonly pool: string;
-  readonly props: RotationProps;
+  readonly props: RotationDeps;
   readonly versions: SecretVersions;
   /** Of every call of the function, in order. */
   readonly calls: string[] = [];
@@ -147,7 +147,7 @@ export class RotationCloud {
 
   /** The hourly watch. */
   watch(): Promise<void> {
-    return watch(this.arn, this.props);
+    return runHourlyCheck(this.arn, this.props);
   }
 
   /** Begins a rotation, and lets so much time go by that all its repetitions are over. @returns the version */

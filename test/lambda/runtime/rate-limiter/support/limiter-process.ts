@@ -3,8 +3,8 @@
  * to begin until its time is over. Then it says when each was made.
  */
 import { once, setMaxListeners } from 'node:events';
-import { SharedRateLimiter } from '../../../../../lambda/runtime/rate-limiter/limiter-shared';
-import { LimitStore } from '../../../../../lambda/runtime/rate-limiter/limiter-store';
+import { RateLimitStore } from '../../../../../lambda/runtime/rate-limiter/rate-limit-store';
+import { SharedRateLimiter } from '../../../../../lambda/runtime/rate-limiter/shared-rate-limiter';
 import { documentClient, dynamoDbClient } from '../../../../../lambda/shared/aws/clients/dynamodb';
 import { systemClock } from '../../../../../lambda/shared/clock';
 import type { Mode, RateLimits } from '../../../../../lib/contract';
@@ -49,9 +49,9 @@ async function under(load: LimiterLoad, untilMs: number): Promise<LimiterReport>
   );
   const limiter = new SharedRateLimiter({
     limits: load.limits,
-    store: new LimitStore(documentClient(client), load.table),
+    store: new RateLimitStore(documentClient(client), load.table),
     clock,
-    onProblem: (message, error) => console.error(message, error),
+    onStoreUnavailable: (message, error) => console.error(message, error),
   });
 
   async function caller(): Promise<void> {

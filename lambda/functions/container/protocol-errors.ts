@@ -1,0 +1,66 @@
+import {
+  type ErrorKind,
+  MAX_MESSAGE_LENGTH,
+  MAX_RETRY_AFTER_SECONDS,
+  type ProtocolError,
+} from '../../../lib/contract/agent-protocol';
+import {
+  type AgentError,
+  dispositionOf,
+  FatalError,
+  isAgentError,
+  RetryableError,
+  ThrottledError,
+} from '../../runtime/errors';
+import { messageOf } from '../../shared/errors';
+
+/** The error that the agent answered, as one of the runtime's. */
+export function fromProtocolError({
+  code,
+  message: said,
+  kind = 'fatal',
+  retryAfterSeconds,
+}: ProtocolError): AgentError {
+  const message = said.slice(0, MAX_MESSAGE_LENGTH);
+  const options = { code, ...(retryAfterSeconds === undefined ? {} : { retryAfterMs: retryAfterSeconds * 1000 }) };
+  switch (kind) {
+    case 'retryable':
+      return new RetryableError(message, options);
+    case 'throttled':
+      return new ThrottledError(message, options);
+    case 'fatal':
+    case 'over':
+      return new FatalError(message, { code });
+  }
+}
+
+/** An error of the runtime, as the agent is told of it. */
+export function toProtocolError(error: unknown): ProtocolError {
+  const retryAfterMs = error instanceof RetryableError ? error.retryAfterMs : undefined;
+  return {
+    code: isAgentError(error) ? error.code : 'worker_error',
+    message: messageOf(error).slice(0, MAX_MESSAGE_LENGTH),
+    kind: kindOf(error),
+    ...(retryAfterMs === undefined
+      ? {}
+      : { retryAfterSeconds: Math.min(MAX_RETRY_AFTER_SECONDS, Math.ceil(retryAfterMs / 1000)) }),
+  };
+}
+
+/** The attempt has ended, for this reason. */
+export function toAttemptEndedError(reason: unknown): ProtocolError {
+  return { ...toProtocolError(reason), kind: 'over' };
+}
+
+function kindOf(error: unknown): ErrorKind {
+  switch (dispositionOf(error)) {
+    case 'retry':
+      return 'retryable';
+    case 'wait':
+      return 'throttled';
+    case 'fail':
+      return 'fatal';
+    default:
+      return 'over';
+  }
+}

@@ -1,0 +1,36 @@
+import type { Mode } from '../../../lib/contract';
+import type { BudgetBook } from '../../shared/budgets/budget-book';
+import { messageOf } from '../../shared/errors';
+import type { AgentLogger } from '../agent';
+import { ThrottledError } from '../errors';
+
+/** The budgets of the day, before a model is called. */
+export class BudgetGuard {
+  constructor(private readonly book: Pick<BudgetBook, 'exceeded'>) {}
+
+  /**
+   * Budgets that cannot be read stop nothing: those of a task still hold, and so do the limits of the providers.
+   *
+   * @param own dollars that the attempt has spent so far
+   * @throws ThrottledError `budget_exceeded` when one is used up: the task waits for the next day
+   */
+  async check(user: string, mode: Mode, own: number, logger: AgentLogger): Promise<void> {
+    if (mode === 'probe') {
+      return;
+    }
+    let exceeded: Awaited<ReturnType<BudgetBook['exceeded']>>;
+    try {
+      exceeded = await this.book.exceeded(mode === 'live' ? user : undefined, own);
+    } catch (error) {
+      logger.warn('the budgets could not be read, the task goes on', {
+        component: 'budget',
+        outcome: 'error',
+        reason: messageOf(error),
+      });
+      return;
+    }
+    if (exceeded !== undefined) {
+      throw new ThrottledError(exceeded.message, { code: 'budget_exceeded', retryAfterMs: exceeded.endsInMs });
+    }
+  }
+}

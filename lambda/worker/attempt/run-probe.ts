@@ -1,0 +1,206 @@
+import type { BehaviorDocument, ProbeCheck, ProbeResult, Usage } from '../../../lib/contract';
+import { type AgentDefinition, type AgentLogger, defineAgent, type TaskInfo } from '../../runtime/agent';
+import type { AttemptEnvironment } from '../../runtime/context';
+import { dispositionOf, FatalError, RetryableError } from '../../runtime/errors';
+import { addUsage, NO_USAGE } from '../../runtime/limits/usage';
+import { type Clock, stopwatch } from '../../shared/clock';
+import { messageOf } from '../../shared/errors';
+import type { TraceContext } from '../../shared/telemetry/tracing';
+import { type AttemptOutcome, runAttempt } from './run-attempt';
+
+/**
+ * A connection that was cut, a store that is throttled or a provider's limit may hit a probe as any other task, and says
+ * nothing about the release. What may pass is tried so often, with a pause of the cloud's time.
+ */
+const TRIES = 3;
+const PAUSE_MS = 5_000;
+
+/** Enough for a model to say that it is there. */
+const PING_MAX_TOKENS = 16;
+
+export interface ProbeOptions {
+  readonly task: TaskInfo;
+  readonly logger: AgentLogger;
+  readonly clock: Clock;
+  /** Real milliseconds until Lambda ends the function. */
+  readonly remainingMs: number;
+  /** The probe's calls of the agent are recorded under it. */
+  readonly trace?: TraceContext | undefined;
+}
+
+export interface ProbeReport {
+  readonly result: ProbeResult;
+  readonly usage: Usage;
+  /** Names and reasons of the checks that failed; undefined if none did. */
+  readonly problem: string | undefined;
+}
+
+/**
+ * The deep health check of a release, run by one of its workers like any task: behavior readable, settings there, secrets
+ * readable, session store readable and writable, and the agent itself (or, if it does not say how to try it, its model).
+ *
+ * Every check runs, so that one probe names everything that is wrong, except that nothing can be tried without behavior.
+ * A check fails for what tries do not change, at the first, or for what still was so at the last.
+ */
+export async function runProbe<I, O>(
+  agent: AgentDefinition<I, O>,
+  load: () => Promise<AttemptEnvironment>,
+  { task, logger, clock, remainingMs, trace }: ProbeOptions,
+): Promise<ProbeReport> {
+  const checks: ProbeCheck[] = [];
+  const sinceStart = stopwatch();
+  const hasTimeFor = (ms: number): boolean => remainingMs - sinceStart() > ms;
+  const persistently = async (name: string, work: () => Promise<void>): Promise<void> => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!mayPass(error) || tries === TRIES || !hasTimeFor(PAUSE_MS)) {
+          throw error;
+        }
+        logger.warn('a probe check is tried again', { component: 'probe', check: name, reason: messageOf(error) });
+        await clock.sleep(PAUSE_MS);
+      }
+    }
+  };
+  const record = async (name: string, work: () => Promise<void>): Promise<void> => {
+    const elapsed = stopwatch();
+    const message = await persistently(name, work).then(
+      () => undefined,
+      (error: unknown) => messageOf(error),
+    );
+    const durationMs = Math.round(elapsed());
+    checks.push({ name, ok: message === undefined, durationMs, message });
+    logger.info('probe check', {
+      component: 'probe',
+      check: name,
+      outcome: message === undefined ? 'ok' : 'error',
+      durationMs,
+      reason: message,
+    });
+  };
+
+  let environment: AttemptEnvironment | undefined;
+  let usage = NO_USAGE;
+  await record('behavior', async () => {
+    environment = await load();
+  });
+  if (environment !== undefined) {
+    const { secrets, behavior, settings } = environment;
+    const whole = environment;
+    if (agent.settings !== undefined) {
+      await record('settings', async () => refuseWrong(settings));
+    }
+    // An agent without its settings would fail for want of them whatever else is wrong: its model is tried in its place.
+    const tried = settings?.ok === false ? modelOnly(agent) : agent;
+    const keys = [behavior.model, ...behavior.fallbacks].flatMap(({ secret }) =>
+      secret === undefined ? [] : [secret],
+    );
+    for (const name of new Set([...secrets.names, ...keys])) {
+      await record(`secret:${name}`, async () => {
+        await secrets.get(name);
+      });
+    }
+    await record('sessions', () => trySessions(whole, task));
+    await record(tried.probe === undefined ? 'model' : 'agent', async () => {
+      const outcome = await tryAgent(tried, whole, {
+        task,
+        logger,
+        clock,
+        trace,
+        remainingMs: remainingMs - sinceStart(),
+      });
+      usage = addUsage(usage, outcome.usage);
+      if (outcome.kind !== 'succeeded') {
+        throw failureOf(outcome);
+      }
+    });
+  }
+
+  const failed = checks.filter(({ ok }) => !ok);
+  return {
+    result: { release: task.release, checks },
+    usage,
+    problem: failed.length === 0 ? undefined : failed.map(({ name, message }) => `${name}: ${message}`).join('; '),
+  };
+}
+
+function mayPass(error: unknown): boolean {
+  return ['retry', 'wait'].includes(dispositionOf(error));
+}
+
+function failureOf({ kind, error }: Exclude<AttemptOutcome, { kind: 'succeeded' }>): Error {
+  const message = `${error.code}: ${error.message}`;
+  return kind === 'retry' || kind === 'wait' ? new RetryableError(message) : new FatalError(message);
+}
+
+function refuseWrong(settings: AttemptEnvironment['settings']): void {
+  if (settings?.ok === false) {
+    throw new FatalError(settings.message, { code: 'settings' });
+  }
+}
+
+function modelOnly<I, O>(agent: AgentDefinition<I, O>): AgentDefinition<I, O> {
+  const { probe: _, ...rest } = agent;
+  return rest;
+}
+
+/** Writes and reads a session of the probe's own. It expires by itself: workers hold no permission to delete. */
+async function trySessions({ sessions }: AttemptEnvironment, task: TaskInfo): Promise<void> {
+  const name = probeSession(task);
+  const { signal } = new AbortController();
+  const session = sessions.open(name, signal);
+  await session.get();
+  await session.put({ probe: task.id });
+  const seen = await sessions.open(name, signal).get();
+  if (JSON.stringify(seen) !== JSON.stringify({ probe: task.id })) {
+    throw new FatalError(`session ${JSON.stringify(name)} was written, but read back as ${JSON.stringify(seen)}`);
+  }
+}
+
+function tryAgent<I, O>(
+  agent: AgentDefinition<I, O>,
+  environment: AttemptEnvironment,
+  { task, ...rest }: ProbeOptions,
+): Promise<AttemptOutcome> {
+  if (agent.probe === undefined) {
+    return runAttempt(pingAgent(environment.behavior), environment, { task, input: null, ...rest });
+  }
+  const { input, check } = agent.probe;
+  const judged: AgentDefinition<I, O> = {
+    ...agent,
+    run: async (probeTask, context) => {
+      const result = await agent.run(probeTask, context);
+      const problem = check?.(result);
+      if (problem !== undefined) {
+        throw new FatalError(problem, { code: 'probe_check' });
+      }
+      return result;
+    },
+  };
+  // A conversation of its own: the state that the check of the store left is not one that the agent would know.
+  const session = `${probeSession(task)}#agent`;
+  return runAttempt(judged, environment, {
+    task: { ...task, session },
+    input: JSON.parse(JSON.stringify(input)),
+    ...rest,
+  });
+}
+
+/** For agents that do not say how to try them: is the model there at all? */
+function pingAgent(behavior: BehaviorDocument): AgentDefinition<unknown, string> {
+  return defineAgent({
+    input: { '~standard': { validate: (value: unknown) => ({ value }) } },
+    run: async (_, ctx) => {
+      const { stopReason } = await ctx.model.generate({
+        prompt: 'Answer with the one word: ready',
+        maxTokens: Math.min(PING_MAX_TOKENS, behavior.model.maxTokens),
+      });
+      return stopReason;
+    },
+  });
+}
+
+function probeSession(task: TaskInfo): string {
+  return `probe#${task.id}`;
+}

@@ -1,0 +1,34 @@
+import { type MessageAttributeValue, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { Envelope, LaneName, TaskRecord } from '../../../lib/contract';
+import { messageGroupOf, systemAttributesOf } from '../../shared/tasks/task-queues';
+
+/**
+ * Where the worker puts the message of a task that failed after its last attempt: as the queue would, but at once, and
+ * with the reason on it for whoever looks at the queue.
+ */
+export class DeadLetterSender {
+  constructor(
+    private readonly client: SQSClient,
+    private readonly urls: Readonly<Record<LaneName, string>>,
+  ) {}
+
+  async send(envelope: Envelope, task: TaskRecord, traceHeader: string | undefined): Promise<void> {
+    await this.client.send(
+      new SendMessageCommand({
+        QueueUrl: this.urls[envelope.lane],
+        MessageBody: JSON.stringify(envelope),
+        MessageGroupId: messageGroupOf(envelope.user),
+        MessageAttributes: {
+          reason: text(task.error?.code ?? 'unknown'),
+          ...(task.release === undefined ? {} : { release: text(task.release) }),
+          attempts: { DataType: 'Number', StringValue: String(task.attempts) },
+        },
+        ...systemAttributesOf(traceHeader),
+      }),
+    );
+  }
+}
+
+function text(value: string): MessageAttributeValue {
+  return { DataType: 'String', StringValue: value };
+}

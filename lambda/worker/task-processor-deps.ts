@@ -1,0 +1,46 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { AgentDefinition } from '../runtime/agent';
+import type { AttemptEnvironment } from '../runtime/context';
+import type { JournalStore } from '../runtime/journal/task-journal';
+import type { Spending } from '../shared/budgets/spending';
+import type { Clock } from '../shared/clock';
+import type { PayloadStore } from '../shared/tasks/payload-store';
+import type { TaskQueues } from '../shared/tasks/task-queues';
+import type { TaskStore } from '../shared/tasks/task-store';
+import type { WebhookOutbox } from '../shared/tasks/webhook-outbox';
+import type { MetricSink } from '../shared/telemetry/emf';
+import type { Tracer } from '../shared/telemetry/tracing';
+import type { LeaseTimes } from './lease/lease-times';
+import type { UserConcurrencyLimiter } from './lease/user-concurrency-limiter';
+import type { DeadLetterSender } from './message/dead-letter-sender';
+import type { WorkerSettings } from './settings';
+
+/** What a worker is made of, once per environment. */
+export interface TaskProcessorDeps<I, O> {
+  readonly agent: AgentDefinition<I, O>;
+  readonly settings: WorkerSettings;
+  readonly store: TaskStore;
+  readonly journal: JournalStore;
+  readonly payloads: PayloadStore;
+  readonly queues: TaskQueues;
+  readonly deadLetters: DeadLetterSender;
+  /** Undefined for a service without webhooks. */
+  readonly webhooks: WebhookOutbox | undefined;
+  /** Undefined when the tasks of one user are not limited. */
+  readonly userConcurrency: UserConcurrencyLimiter | undefined;
+  /** Absent: what tasks cost is counted against no budget. */
+  readonly spending?: Spending | undefined;
+  readonly revocation: { revoked(): Promise<boolean> };
+  /** Gives what all tasks share. Loaded at the first task; an attempt whose load failed is repeated. */
+  readonly environment: () => Promise<AttemptEnvironment>;
+  /** Takes the values of secrets out of what is logged. */
+  readonly redact: (text: string) => string;
+  readonly times: LeaseTimes;
+  readonly clock: Clock;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  readonly tracer: Tracer;
+  readonly logger: Logger;
+  /** @default standard output */
+  readonly metrics?: MetricSink;
+}
