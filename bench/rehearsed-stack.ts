@@ -52,7 +52,7 @@ export async function inRehearsal<T>(app: string, work: (stack: RehearsedStack) 
     if (result.status !== 'CREATE_COMPLETE') {
       throw new Error(`${app} could not be deployed: ${result.reason}`);
     }
-    const access = { endpoint: cloud.frontUrl, region: REHEARSAL_REGION, credentials: cloud.operatorCredentials };
+    const access = { endpoint: cloud.endpointUrl, region: REHEARSAL_REGION, credentials: cloud.operatorCredentials };
     const secrets = cloud.resources().filter(({ type }) => type === 'AWS::SecretsManager::Secret');
     await fillSecrets(access, [{ name: '*', value: 'bench' }], secrets);
     const outputs = cloud.stackOutputs();
@@ -78,7 +78,7 @@ export async function inRehearsal<T>(app: string, work: (stack: RehearsedStack) 
 
 /** How a client reaches the stack's cloud, allowed to do everything. */
 export function accessOf({ cloud }: RehearsedStack) {
-  return { endpoint: cloud.frontUrl, region: REHEARSAL_REGION, credentials: cloud.operatorCredentials };
+  return { endpoint: cloud.endpointUrl, region: REHEARSAL_REGION, credentials: cloud.operatorCredentials };
 }
 
 function synthesize(app: string, folder: string): void {

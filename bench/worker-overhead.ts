@@ -163,7 +163,7 @@ function environmentOf({ cloud }: RehearsedStack): Record<string, string> {
     ...variables,
     [Env.CLOCK]: JSON.stringify(cloud.clock.settings()),
     AWS_REGION: 'us-east-1',
-    AWS_ENDPOINT_URL: cloud.frontUrl,
+    AWS_ENDPOINT_URL: cloud.endpointUrl,
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secretAccessKey,
     AWS_SESSION_TOKEN: sessionToken,

@@ -14,8 +14,8 @@ import {
   type DeployResult,
   type DestroyResult,
   type ProgressEvent,
-  REPLY_PREFIX,
-  ReplyBox,
+  RESPONSE_URL_PREFIX,
+  ResponseUrls,
   type StackEvent,
   type StackResourceView,
 } from './services/cloudformation';
@@ -129,9 +129,9 @@ export class RehearsalCloud {
     return new RehearsalCloud(options, clock, faults, front, await XRayDaemon.start(traces), iam, iamHandlers);
   }
 
-  readonly #front: ApiServer;
+  readonly #apiServer: ApiServer;
   readonly #xray: XRayDaemon;
-  readonly frontUrl: string;
+  readonly endpointUrl: string;
   /** With these a caller may do everything. */
   readonly operatorCredentials: Credentials = OPERATOR_CREDENTIALS;
   readonly lambda: LambdaPort;
@@ -161,7 +161,7 @@ export class RehearsalCloud {
   readonly #ecs: ReturnType<typeof createEcs>;
   readonly #scaling: ReturnType<typeof createApplicationAutoScaling>;
   /** In the order in which they stop. */
-  readonly #parts: readonly { stop(): Promise<void> | void }[];
+  readonly #stoppables: readonly { stop(): Promise<void> | void }[];
   #stopped: Promise<void> | undefined;
 
   private constructor(
@@ -174,10 +174,10 @@ export class RehearsalCloud {
     readonly iam: IamPort & ReturnType<typeof createIam>['iam'],
     iamHandlers: ReturnType<typeof createIam>['handlers'],
   ) {
-    this.#front = front;
+    this.#apiServer = front;
     this.#xray = xray;
-    this.frontUrl = front.url;
-    const frontUrl = () => front.url;
+    this.endpointUrl = front.url;
+    const endpointUrl = () => front.url;
     const emit = options.onEvent ?? (() => undefined);
     const sns = createSns({ clock, iam });
     this.#cloudWatch = new CloudWatchService({
@@ -209,14 +209,14 @@ export class RehearsalCloud {
     const ssm = createSsm();
     const sts = createSts();
     const kms = createKms();
-    this.#sqs = createSqs({ clock, metrics, iam, frontUrl });
+    this.#sqs = createSqs({ clock, metrics, iam, endpointUrl });
     this.#lambdaService = createLambda({
       clock,
       iam,
       logs: this.#logs,
       metrics,
       sqs: this.#sqs.port,
-      frontUrl,
+      endpointUrl,
       xrayAddress: xray.address,
       assetPath: (bucket, key) => this.#s3.fileOf(bucket, key),
       extraEnvironment: () => options.extraEnvironment ?? {},
@@ -232,7 +232,7 @@ export class RehearsalCloud {
       iam,
       logs: this.#logs,
       metrics,
-      frontUrl,
+      endpointUrl,
       mount: front.mount.bind(front),
       commands: options.containers ?? [],
       appDirectory: options.appDirectory,
@@ -255,7 +255,7 @@ export class RehearsalCloud {
       logs: this.#logs,
       metrics,
       lambda: lambda.port,
-      frontUrl,
+      endpointUrl,
       mount: front.mount.bind(front),
     });
     this.#codeDeploy = new CodeDeployService({
@@ -266,10 +266,10 @@ export class RehearsalCloud {
       onEvent: (event) => emit({ kind: 'codedeploy', ...event }),
     });
     this.#appConfig = createAppConfig({ clock, metrics, iam, random: seededRandom(`appconfig ${options.seed}`) });
-    front.guard((principal, service) => this.#ecs.unreachable(principal, service));
+    front.addReachabilityCheck((principal, service) => this.#ecs.unreachable(principal, service));
     front.observe((service, call, output) => this.#ecs.observe(service, call, output));
-    const replies = new ReplyBox(frontUrl);
-    front.mount(REPLY_PREFIX, (request, response) => replies.handle(request, response));
+    const replies = new ResponseUrls(endpointUrl);
+    front.mount(RESPONSE_URL_PREFIX, (request, response) => replies.handle(request, response));
     front.add(
       this.#cloudWatch,
       this.#codeDeploy,
@@ -335,7 +335,7 @@ export class RehearsalCloud {
         }
       },
     };
-    this.#parts = [
+    this.#stoppables = [
       eventRules,
       this.#codeDeploy,
       this.#appConfig,
@@ -389,7 +389,7 @@ export class RehearsalCloud {
   /** Ends functions, containers, timers and servers. Nothing can be asked of the cloud afterwards. */
   stop(): Promise<void> {
     this.#stopped ??= (async () => {
-      for (const part of this.#parts) {
+      for (const part of this.#stoppables) {
         await part.stop();
       }
     })();
@@ -469,7 +469,7 @@ export class RehearsalCloud {
 
   /** Calls over the wire so far by `service.Operation`, whatever came of them. */
   calls(): Readonly<Record<string, number>> {
-    return this.#front.counts();
+    return this.#apiServer.counts();
   }
 
   /** Segment documents that functions and containers sent, by trace, oldest first. */
@@ -479,7 +479,7 @@ export class RehearsalCloud {
 
   /** Calls that named what the rehearsal does not have, with how often. */
   refusedCalls(): Readonly<Record<string, number>> {
-    return this.#front.refusals();
+    return this.#apiServer.refusals();
   }
 
   logGroups(): readonly string[] {

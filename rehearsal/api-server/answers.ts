@@ -3,13 +3,13 @@ import { toAwsJson } from './json';
 import { encodeQuery, escapeXml } from './query';
 
 /** What goes back on the wire. */
-export interface Answer {
+export interface WireResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Buffer;
 }
 
-type Speaker = Pick<RehearsalService, 'protocol' | 'queryErrorCodes' | 'xmlNamespace'>;
+type ResponseProtocol = Pick<RehearsalService, 'protocol' | 'queryErrorCodes' | 'xmlNamespace'>;
 
 const CONTENT_TYPE: Readonly<Record<WireProtocol, string>> = {
   'awsJson1.0': 'application/x-amz-json-1.0',
@@ -26,7 +26,12 @@ function requestIdHeaders(protocol: WireProtocol, requestId: string): Record<str
 }
 
 /** An operation's output in the service's protocol. */
-export function successAnswer(service: Speaker, operation: string, output: unknown, requestId: string): Answer {
+export function successResponse(
+  service: ResponseProtocol,
+  operation: string,
+  output: unknown,
+  requestId: string,
+): WireResponse {
   const headers = requestIdHeaders(service.protocol, requestId);
   if (output instanceof RestResponse) {
     return { status: output.status, headers: { ...headers, ...output.headers }, body: output.body };
@@ -52,7 +57,7 @@ export function successAnswer(service: Speaker, operation: string, output: unkno
 }
 
 /** An error as clients of the protocol recognize it. */
-export function errorAnswer(service: Speaker, error: ServiceError, requestId: string): Answer {
+export function errorResponse(service: ResponseProtocol, error: ServiceError, requestId: string): WireResponse {
   const status = error.status;
   const fault = status >= 500 ? 'Receiver' : 'Sender';
   const headers = {

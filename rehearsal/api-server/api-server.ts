@@ -3,11 +3,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { AnswerLost, type FaultsPort, NO_FAULTS } from '../core/faults';
+import { type FaultsPort, NO_FAULTS, ResponseLost } from '../core/faults';
 import type { IamPort } from '../core/ports';
 import type { Principal } from '../core/principal';
 import { type Call, type RehearsalService, ServiceError, type WireProtocol } from '../core/service';
-import { type Answer, accessDenied, errorAnswer, successAnswer } from './answers';
+import { accessDenied, errorResponse, successResponse, type WireResponse } from './answers';
 import { credentialScope } from './identity';
 import { decodeQuery } from './query';
 
@@ -19,7 +19,7 @@ const MAX_BODY = 16 * 1024 * 1024;
 /** Answers plain HTTP below a prefix: an API's stage, CloudFormation's response URLs. */
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
-export interface ApiServerProps {
+export interface ApiServerDeps {
   readonly iam: IamPort;
   /**
    * Port on 127.0.0.1.
@@ -39,10 +39,10 @@ export interface ApiServerProps {
 export type CallObserver = (service: string, call: Call, output: unknown) => void;
 
 /** Why a caller does not get through to a service; undefined when it does. */
-export type Barrier = (principal: Principal, service: string) => string | undefined;
+export type ReachabilityCheck = (principal: Principal, service: string) => string | undefined;
 
 /** For a caller that is gone. */
-const NO_ANSWER: Answer = { status: 499, headers: {}, body: '' };
+const NO_RESPONSE: WireResponse = { status: 499, headers: {}, body: '' };
 
 interface Decoded {
   readonly operation: string;
@@ -56,7 +56,7 @@ interface Decoded {
  */
 export class ApiServer {
   /** Starts to listen. */
-  static async start(props: ApiServerProps): Promise<ApiServer> {
+  static async start(props: ApiServerDeps): Promise<ApiServer> {
     const front = new ApiServer(props);
     await new Promise<void>((resolve, reject) => {
       front.#server.once('error', reject);
@@ -68,17 +68,17 @@ export class ApiServer {
     return front;
   }
 
-  readonly #props: ApiServerProps;
+  readonly #props: ApiServerDeps;
   readonly #server: Server;
   readonly #services = new Map<string, RehearsalService>();
   readonly #operations = new Map<string, ReadonlySet<string>>();
   readonly #mounts = new Map<string, HttpHandler>();
-  readonly #counted = new Map<string, number>();
-  readonly #refused = new Map<string, number>();
+  readonly #callCounts = new Map<string, number>();
+  readonly #refusalCounts = new Map<string, number>();
   readonly #observers: CallObserver[] = [];
-  readonly #barriers: Barrier[] = [];
+  readonly #reachabilityChecks: ReachabilityCheck[] = [];
 
-  private constructor(props: ApiServerProps) {
+  private constructor(props: ApiServerDeps) {
     this.#props = props;
     this.#server = createServer((request, response) => {
       this.#serve(request, response).catch((error: unknown) => this.#fault(error, request, response));
@@ -120,18 +120,18 @@ export class ApiServer {
   }
 
   /** Asks of every call whether its caller gets through: one that does not is cut off, and counted as refused. */
-  guard(barrier: Barrier): void {
-    this.#barriers.push(barrier);
+  addReachabilityCheck(barrier: ReachabilityCheck): void {
+    this.#reachabilityChecks.push(barrier);
   }
 
   /** Calls so far by `service.Operation`, whatever came of them. */
   counts(): Record<string, number> {
-    return Object.fromEntries([...this.#counted].sort(([a], [b]) => a.localeCompare(b)));
+    return Object.fromEntries([...this.#callCounts].sort(([a], [b]) => a.localeCompare(b)));
   }
 
   /** What callers asked for and the rehearsal does not have, with how often. */
   refusals(): Record<string, number> {
-    return Object.fromEntries(this.#refused);
+    return Object.fromEntries(this.#refusalCounts);
   }
 
   /** Stops to listen and drops every connection, long polls included. */
@@ -145,7 +145,7 @@ export class ApiServer {
     const target = request.url ?? '/';
     const path = target.split('?', 1)[0] ?? '/';
     if (path.startsWith('/_')) {
-      const handler = this.#mounted(path);
+      const handler = this.#handlerFor(path);
       if (handler === undefined) {
         response.writeHead(404, { 'content-type': 'application/json' }).end('{"message":"Not Found"}');
         return;
@@ -159,27 +159,27 @@ export class ApiServer {
       response.writeHead(413, { connection: 'close' }).end();
       return;
     }
-    send(request, response, await this.#answer(request, response, target, path, body, requestId));
+    send(request, response, await this.#respond(request, response, target, path, body, requestId));
   }
 
-  async #answer(
+  async #respond(
     request: IncomingMessage,
     response: ServerResponse,
     target: string,
     path: string,
     body: Buffer,
     requestId: string,
-  ): Promise<Answer> {
+  ): Promise<WireResponse> {
     const scope = credentialScope(request.headers);
     const service = scope === undefined ? undefined : this.#services.get(scope.signingName);
     if (scope === undefined || service === undefined) {
       const speaker = { protocol: guessProtocol(request) };
-      return errorAnswer(speaker, this.#refuseService(request, scope?.signingName), requestId);
+      return errorResponse(speaker, this.#refuseService(request, scope?.signingName), requestId);
     }
     try {
       const principal = this.#props.iam.principalOf(scope.accessKeyId);
       if (principal === undefined) throw unknownAccessKey(service);
-      this.#passBarriers(principal, service.signingName);
+      this.#checkReachability(principal, service.signingName);
       const decoded = decode(service, request, target, path, body);
       const known = decoded !== undefined && this.#operations.get(service.signingName)?.has(decoded.operation) === true;
       if (!known) {
@@ -187,29 +187,29 @@ export class ApiServer {
         throw this.#refuse(`${service.signingName}.${name}`);
       }
       const counter = `${service.signingName}.${decoded.operation}`;
-      this.#counted.set(counter, (this.#counted.get(counter) ?? 0) + 1);
+      this.#callCounts.set(counter, (this.#callCounts.get(counter) ?? 0) + 1);
       const call: Call = {
         ...decoded,
         principal,
-        signal: gone(response),
+        signal: disconnectSignal(response),
         headers: request.headers as Readonly<Record<string, string | undefined>>,
       };
       this.#authorize(service, call, principal);
       const faults = this.#props.faults ?? NO_FAULTS;
-      const output = await faults.around(service.signingName, call, () => service.handle(call));
+      const output = await faults.aroundCall(service.signingName, call, () => service.handle(call));
       for (const observer of this.#observers) {
         observer(service.signingName, call, output);
       }
-      return successAnswer(service, decoded.operation, output, requestId);
+      return successResponse(service, decoded.operation, output, requestId);
     } catch (error) {
-      if (error instanceof AnswerLost) {
+      if (error instanceof ResponseLost) {
         request.socket.destroy();
-        return NO_ANSWER;
+        return NO_RESPONSE;
       }
-      if (error instanceof ServiceError) return errorAnswer(service, error, requestId);
-      if (response.destroyed) return NO_ANSWER;
+      if (error instanceof ServiceError) return errorResponse(service, error, requestId);
+      if (response.destroyed) return NO_RESPONSE;
       this.#report(error, `${service.signingName} ${request.headers['x-amz-target'] ?? path}`);
-      return errorAnswer(
+      return errorResponse(
         service,
         new ServiceError('InternalFailure', `fault of the rehearsal: ${error}`, 500),
         requestId,
@@ -218,12 +218,12 @@ export class ApiServer {
   }
 
   /** @throws AnswerLost: on AWS a call that leads nowhere gets no answer */
-  #passBarriers(principal: Principal, service: string): void {
-    for (const barrier of this.#barriers) {
+  #checkReachability(principal: Principal, service: string): void {
+    for (const barrier of this.#reachabilityChecks) {
       const reason = barrier(principal, service);
       if (reason !== undefined) {
         this.#refuse(`${service} by ${principal.label}: ${reason}`);
-        throw new AnswerLost(reason);
+        throw new ResponseLost(reason);
       }
     }
   }
@@ -235,7 +235,7 @@ export class ApiServer {
     }
   }
 
-  #mounted(path: string): HttpHandler | undefined {
+  #handlerFor(path: string): HttpHandler | undefined {
     for (let prefix = path; prefix.length > 1; prefix = prefix.slice(0, prefix.lastIndexOf('/'))) {
       const handler = this.#mounts.get(prefix);
       if (handler !== undefined) return handler;
@@ -254,7 +254,7 @@ export class ApiServer {
   }
 
   #refuse(what: string): ServiceError {
-    this.#refused.set(what, (this.#refused.get(what) ?? 0) + 1);
+    this.#refusalCounts.set(what, (this.#refusalCounts.get(what) ?? 0) + 1);
     return new ServiceError('NotRehearsable', `not rehearsable: ${what}`, 501);
   }
 
@@ -326,7 +326,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   return compressed && credentialScope(request.headers)?.signingName !== 's3' ? unzip(body) : body;
 }
 
-function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+function send(request: IncomingMessage, response: ServerResponse, answer: WireResponse): void {
   if (response.destroyed || request.socket.destroyed) return;
   const headers = { 'content-length': String(Buffer.byteLength(answer.body)), ...answer.headers };
   response.writeHead(answer.status, headers);
@@ -334,7 +334,7 @@ function send(request: IncomingMessage, response: ServerResponse, answer: Answer
 }
 
 /** Aborts when the caller closes the connection before it has its answer. */
-function gone(response: ServerResponse): AbortSignal {
+function disconnectSignal(response: ServerResponse): AbortSignal {
   const controller = new AbortController();
   response.once('close', () => {
     if (!response.writableFinished) controller.abort(new Error('the caller went away'));

@@ -1,2 +1,2 @@
-export { ApiServer, type ApiServerProps, type HttpHandler } from './api-server';
+export { ApiServer, type ApiServerDeps, type HttpHandler } from './api-server';
 export { type CredentialScope, credentialScope } from './identity';

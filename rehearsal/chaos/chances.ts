@@ -4,7 +4,7 @@ import { type Random, seededRandom } from '../core/random';
  * Draws by place: the n-th draw at one place is the same for the same seed, whatever is drawn at others in between.
  * What meets the n-th draw is the machine's business, so two runs of one seed have the same plan and not the same course.
  */
-export class Chances {
+export class SeededDraws {
   readonly #seed: number;
   readonly #streams = new Map<string, Random>();
 

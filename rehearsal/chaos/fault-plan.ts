@@ -1,9 +1,9 @@
 import type { RehearsalClock } from '../core/clock';
-import { AnswerLost, type DeliveryFault, type FaultsPort, type ProcessFault, type TaskFault } from '../core/faults';
+import { type DeliveryFault, type FaultsPort, type ProcessFault, ResponseLost, type TaskFault } from '../core/faults';
 import type { Call } from '../core/service';
-import { Chances } from './chances';
+import { SeededDraws } from './chances';
 import type { FaultKind, FaultRates } from './fault-rates';
-import { failed, throttled } from './service-errors';
+import { internalError, throttlingError } from './service-errors';
 
 /** Whom the faults meet, and how often. */
 export interface FaultSettings {
@@ -17,7 +17,7 @@ export interface FaultSettings {
   /** Whether a call renews a lease. */
   readonly isHeartbeat: (service: string, call: Call) => boolean;
   /** Whether the process that works on this event, or message, is left in peace. @default none is */
-  readonly isSpared?: (event: string) => boolean;
+  readonly isExempt?: (event: string) => boolean;
 }
 
 export interface FaultReport {
@@ -28,14 +28,14 @@ export interface FaultReport {
 }
 
 /** Time in which the invocation with this event stood still. Real milliseconds since 1970. */
-export interface Standstill {
+export interface FreezeWindow {
   readonly event: string;
   readonly from: number;
   readonly to: number;
 }
 
 /** A throttled service stays so for up to so many calls: more than a client tries by itself. */
-const MAX_THROTTLING = 6;
+const MAX_THROTTLED_CALLS = 6;
 
 /** Cloud milliseconds. */
 const MAX_DELAY_MS = 10_000;
@@ -44,30 +44,30 @@ const MAX_DELAY_MS = 10_000;
 const MAX_SILENCE_MS = 30_000;
 
 /** Of a lease: how much longer than it something stands still. */
-const BEYOND_LEASE = { from: 1.1, to: 1.6 } as const;
+const LEASE_MULTIPLES = { from: 1.1, to: 1.6 } as const;
 
 /**
  * Invocations are killed and frozen within so many real milliseconds from their start, mostly soon: few take that long. So are
  * tasks from the receipt of a message.
  */
-const WITHIN_MS = 2_000;
+const MAX_FAULT_DELAY_MS = 2_000;
 
 /**
- * Decides what goes wrong, from one seed; see {@link Chances} for what repeats. Nothing does before {@link begin} and after
+ * Decides what goes wrong, from one seed; see {@link SeededDraws} for what repeats. Nothing does before {@link begin} and after
  * {@link end}.
  */
 export class FaultPlan implements FaultsPort {
   readonly #clock: RehearsalClock;
-  readonly #chances: Chances;
+  readonly #draws: SeededDraws;
   readonly #counted = new Map<FaultKind, Map<string, number>>();
   /** Place → calls that will be throttled there because one was. */
-  readonly #stillThrottled = new Map<string, number>();
-  readonly #frozen: Standstill[] = [];
+  readonly #throttledCallsLeft = new Map<string, number>();
+  readonly #freezeWindows: FreezeWindow[] = [];
   #settings: FaultSettings | undefined;
 
   constructor(clock: RehearsalClock, seed: number) {
     this.#clock = clock;
-    this.#chances = new Chances(seed);
+    this.#draws = new SeededDraws(seed);
   }
 
   begin(settings: FaultSettings): void {
@@ -76,7 +76,7 @@ export class FaultPlan implements FaultsPort {
 
   end(): void {
     this.#settings = undefined;
-    this.#stillThrottled.clear();
+    this.#throttledCallsLeft.clear();
   }
 
   report(): FaultReport {
@@ -89,7 +89,7 @@ export class FaultPlan implements FaultsPort {
     return { injected: Object.values(byKind).reduce((sum, count) => sum + count, 0), byKind, byTarget };
   }
 
-  async around<T>(service: string, call: Call, run: () => Promise<T>): Promise<T> {
+  async aroundCall<T>(service: string, call: Call, run: () => Promise<T>): Promise<T> {
     const settings = this.#settings;
     const { label, kind } = call.principal;
     if (settings === undefined || kind !== 'role' || !settings.functions.has(label)) {
@@ -99,57 +99,57 @@ export class FaultPlan implements FaultsPort {
     const target = `${service}.${call.operation}`;
     const place = `${heartbeat ? 'heartbeat' : target} by ${stableName(label)}`;
     // All are drawn for every call, so that the n-th call at a place has the same lot whatever the ones before met.
-    const held = this.#strikes('heartbeatsHeld', place);
-    const throttling = this.#throttles(place);
-    const delayed = this.#strikes('delayed', place);
-    const failing = this.#strikes('failed', place);
-    const answerLost = this.#strikes('answersLost', place);
-    const unanswered = this.#strikes('unanswered', place);
+    const held = this.#occurs('heartbeatsHeld', place);
+    const throttling = this.#isThrottled(place);
+    const delayed = this.#occurs('delayed', place);
+    const failing = this.#occurs('failed', place);
+    const answerLost = this.#occurs('answersLost', place);
+    const unanswered = this.#occurs('unanswered', place);
     if (heartbeat && held) {
       this.#count('heartbeatsHeld', target);
       await this.#clock.sleep(
-        settings.leaseMs * this.#chances.between(`held ${place}`, BEYOND_LEASE.from, BEYOND_LEASE.to),
+        settings.leaseMs * this.#draws.between(`held ${place}`, LEASE_MULTIPLES.from, LEASE_MULTIPLES.to),
       );
       return run();
     }
     if (throttling) {
       this.#count('throttled', target);
-      throw throttled(service, this.#chances.draw(`code ${place}`));
+      throw throttlingError(service, this.#draws.draw(`code ${place}`));
     }
     if (delayed) {
       this.#count('delayed', target);
-      await this.#clock.sleep(this.#chances.between(`delay ${place}`, 0, MAX_DELAY_MS));
+      await this.#clock.sleep(this.#draws.between(`delay ${place}`, 0, MAX_DELAY_MS));
     }
     if (failing) {
       this.#count('failed', target);
-      if (this.#chances.draw(`applied ${place}`) < 0.5) {
+      if (this.#draws.draw(`applied ${place}`) < 0.5) {
         await run();
       }
-      throw failed(service);
+      throw internalError(service);
     }
     if (unanswered) {
       this.#count('unanswered', target);
-      if (this.#chances.draw(`unanswered, applied ${place}`) < 0.5) {
+      if (this.#draws.draw(`unanswered, applied ${place}`) < 0.5) {
         await run();
       }
-      await silence(call.signal);
-      throw new AnswerLost(`rehearsed fault: ${target} got no answer`);
+      await waitForDisconnect(call.signal);
+      throw new ResponseLost(`rehearsed fault: ${target} got no answer`);
     }
     const result = await run();
     if (answerLost) {
       this.#count('answersLost', target);
-      throw new AnswerLost(`rehearsed fault: the answer to ${target} got lost`);
+      throw new ResponseLost(`rehearsed fault: the answer to ${target} got lost`);
     }
     return result;
   }
 
-  delivery(functionName: string): DeliveryFault | undefined {
+  deliveryFault(functionName: string): DeliveryFault | undefined {
     if (!this.#settings?.functions.has(functionName)) {
       return undefined;
     }
     const name = stableName(functionName);
-    const dropped = this.#strikes('deliveriesDropped', name);
-    const duplicated = this.#strikes('deliveriesDuplicated', name);
+    const dropped = this.#occurs('deliveriesDropped', name);
+    const duplicated = this.#occurs('deliveriesDuplicated', name);
     if (dropped) {
       this.#count('deliveriesDropped', name);
       return 'dropped';
@@ -161,66 +161,66 @@ export class FaultPlan implements FaultsPort {
     return undefined;
   }
 
-  process(functionName: string, event: string): ProcessFault | undefined {
+  processFault(functionName: string, event: string): ProcessFault | undefined {
     const settings = this.#settings;
-    if (!settings?.workers.has(functionName) || this.spares(event)) {
+    if (!settings?.workers.has(functionName) || this.isExempt(event)) {
       return undefined;
     }
-    return this.#processFault(stableName(functionName), settings);
+    return this.#drawProcessFault(stableName(functionName), settings);
   }
 
-  task(service: string, message: string): TaskFault | undefined {
+  taskFault(service: string, message: string): TaskFault | undefined {
     const settings = this.#settings;
-    if (!settings?.workers.has(service) || this.spares(message)) {
+    if (!settings?.workers.has(service) || this.isExempt(message)) {
       return undefined;
     }
     const name = stableName(service);
-    const stopped = this.#strikes('workersStopped', name);
-    const afterMs = WITHIN_MS * this.#chances.draw(`${name} stopped after`) ** 3;
-    return this.#processFault(name, settings) ?? (stopped ? { kind: 'stopped', afterMs } : undefined);
+    const stopped = this.#occurs('workersStopped', name);
+    const afterMs = MAX_FAULT_DELAY_MS * this.#draws.draw(`${name} stopped after`) ** 3;
+    return this.#drawProcessFault(name, settings) ?? (stopped ? { kind: 'stopped', afterMs } : undefined);
   }
 
-  spares(event: string): boolean {
-    return this.#settings?.isSpared?.(event) === true;
+  isExempt(event: string): boolean {
+    return this.#settings?.isExempt?.(event) === true;
   }
 
-  #processFault(name: string, { leaseMs }: FaultSettings): ProcessFault | undefined {
+  #drawProcessFault(name: string, { leaseMs }: FaultSettings): ProcessFault | undefined {
     const clock = this.#clock;
-    const killed = this.#strikes('workersKilled', name);
-    const frozen = this.#strikes('workersFrozen', name);
-    const afterMs = WITHIN_MS * this.#chances.draw(`${name} after`) ** 3;
-    const beyond = this.#chances.between(`${name} for`, BEYOND_LEASE.from, BEYOND_LEASE.to);
+    const killed = this.#occurs('workersKilled', name);
+    const frozen = this.#occurs('workersFrozen', name);
+    const afterMs = MAX_FAULT_DELAY_MS * this.#draws.draw(`${name} after`) ** 3;
+    const beyond = this.#draws.between(`${name} for`, LEASE_MULTIPLES.from, LEASE_MULTIPLES.to);
     if (killed) {
       return { kind: 'killed', afterMs };
     }
     return frozen ? { kind: 'frozen', afterMs, forMs: (leaseMs * beyond) / clock.speed } : undefined;
   }
 
-  happened(fault: TaskFault, name: string, event: string): void {
+  recordInjected(fault: TaskFault, name: string, event: string): void {
     if (fault.kind !== 'frozen') {
       this.#count(fault.kind === 'killed' ? 'workersKilled' : 'workersStopped', stableName(name));
       return;
     }
     this.#count('workersFrozen', stableName(name));
     const from = Date.now();
-    this.#frozen.push({ event, from, to: from + fault.forMs });
+    this.#freezeWindows.push({ event, from, to: from + fault.forMs });
   }
 
   /** When which invocations stood still. */
-  get standstills(): readonly Standstill[] {
-    return this.#frozen;
+  get freezeWindows(): readonly FreezeWindow[] {
+    return this.#freezeWindows;
   }
 
-  #throttles(place: string): boolean {
-    const begins = this.#strikes('throttled', place);
-    const length = Math.floor(this.#chances.between(`row ${place}`, 0, MAX_THROTTLING));
-    const still = this.#stillThrottled.get(place) ?? 0;
-    this.#stillThrottled.set(place, still > 0 ? still - 1 : begins ? length : 0);
+  #isThrottled(place: string): boolean {
+    const begins = this.#occurs('throttled', place);
+    const length = Math.floor(this.#draws.between(`row ${place}`, 0, MAX_THROTTLED_CALLS));
+    const still = this.#throttledCallsLeft.get(place) ?? 0;
+    this.#throttledCallsLeft.set(place, still > 0 ? still - 1 : begins ? length : 0);
     return still > 0 || begins;
   }
 
-  #strikes(kind: FaultKind, place: string): boolean {
-    return this.#chances.draw(`${kind} ${place}`) < (this.#settings?.rates[kind] ?? 0);
+  #occurs(kind: FaultKind, place: string): boolean {
+    return this.#draws.draw(`${kind} ${place}`) < (this.#settings?.rates[kind] ?? 0);
   }
 
   #count(kind: FaultKind, target: string): void {
@@ -230,7 +230,7 @@ export class FaultPlan implements FaultsPort {
 }
 
 /** Until the caller goes away. */
-async function silence(signal: AbortSignal): Promise<void> {
+async function waitForDisconnect(signal: AbortSignal): Promise<void> {
   if (signal.aborted) {
     return;
   }

@@ -1,2 +1,2 @@
-export { FaultPlan, type FaultReport, type FaultSettings, type Standstill } from './fault-plan';
+export { FaultPlan, type FaultReport, type FaultSettings, type FreezeWindow } from './fault-plan';
 export { FAULT_KINDS, type FaultKind, type FaultRates, faultRatesSchema } from './fault-rates';

@@ -1,7 +1,7 @@
 import type { Call } from './service';
 
 /** The answer to a call got lost: the connection is to be cut. What the call does has been done. */
-export class AnswerLost extends Error {
+export class ResponseLost extends Error {
   override readonly name = 'AnswerLost';
 }
 
@@ -26,27 +26,27 @@ export interface FaultsPort {
    * Runs a call that was authorized, or not, or makes its answer another.
    * @throws ServiceError, AnswerLost
    */
-  around<T>(service: string, call: Call, run: () => Promise<T>): Promise<T>;
-  delivery(functionName: string): DeliveryFault | undefined;
+  aroundCall<T>(service: string, call: Call, run: () => Promise<T>): Promise<T>;
+  deliveryFault(functionName: string): DeliveryFault | undefined;
   /** @param event of the invocation, in JSON */
-  process(functionName: string, event: string): ProcessFault | undefined;
+  processFault(functionName: string, event: string): ProcessFault | undefined;
   /** @param message that the task has received */
-  task(service: string, message: string): TaskFault | undefined;
+  taskFault(service: string, message: string): TaskFault | undefined;
   /** Whether whoever works on this event, or message, is left in peace. */
-  spares(event: string): boolean;
+  isExempt(event: string): boolean;
   /**
    * The fault has met its process, at work on this event: one for an invocation that was over before does not count. For a
    * task: on these messages.
    */
-  happened(fault: TaskFault, name: string, event: string): void;
+  recordInjected(fault: TaskFault, name: string, event: string): void;
 }
 
 /** Nothing goes wrong. */
 export const NO_FAULTS: FaultsPort = {
-  around: (_service, _call, run) => run(),
-  delivery: () => undefined,
-  process: () => undefined,
-  task: () => undefined,
-  spares: () => true,
-  happened: () => undefined,
+  aroundCall: (_service, _call, run) => run(),
+  deliveryFault: () => undefined,
+  processFault: () => undefined,
+  taskFault: () => undefined,
+  isExempt: () => true,
+  recordInjected: () => undefined,
 };

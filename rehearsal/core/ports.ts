@@ -67,7 +67,7 @@ export interface AlarmView {
   /** Whether its metrics ever had a data point. */
   readonly hadData: boolean;
   /** Dimensions of those of its metrics that had none. */
-  readonly silent?: readonly MetricDimensions[];
+  readonly metricsWithoutData?: readonly MetricDimensions[];
 }
 
 export interface InvokeRequest {
@@ -119,7 +119,7 @@ export interface ReceivedMessage {
 export interface SqsPort {
   exists(queueArn: string): boolean;
   /** Long poll. Messages stay invisible until deleted or released: what an event source mapping relies on. */
-  receiveHeld(queueArn: string, max: number, signal: AbortSignal): Promise<readonly ReceivedMessage[]>;
+  receiveInFlight(queueArn: string, max: number, signal: AbortSignal): Promise<readonly ReceivedMessage[]>;
   /** Ends the hold; the message becomes visible when its visibility timeout, counted in cloud time from now, is over. */
   release(queueArn: string, receiptHandle: string): void;
   delete(queueArn: string, receiptHandle: string): void;

@@ -6,8 +6,8 @@ import { LinkedList, type ListNode } from './linked-list';
  */
 export class RoundRobinQueue<T> {
   /** Groups with values, next to be served first. */
-  readonly #turns = new LinkedList<GroupLine<T>>();
-  readonly #groups = new Map<string, GroupLine<T>>();
+  readonly #turns = new LinkedList<MessageGroup<T>>();
+  readonly #groups = new Map<string, MessageGroup<T>>();
   #count = 0;
 
   get size(): number {
@@ -15,28 +15,28 @@ export class RoundRobinQueue<T> {
   }
 
   /** @param groupId values without one share a group */
-  add(groupId: string | undefined, value: T): QueuePlace<T> {
+  add(groupId: string | undefined, value: T): QueueEntry<T> {
     const id = groupId ?? '';
     let group = this.#groups.get(id);
     if (group === undefined) {
-      group = { id, members: new LinkedList<T>(), turn: undefined };
+      group = { id, values: new LinkedList<T>(), turn: undefined };
       group.turn = this.#turns.push(group);
       this.#groups.set(id, group);
     }
     this.#count += 1;
-    return { group, node: group.members.push(value) };
+    return { group, node: group.values.push(value) };
   }
 
   /** Takes the next value; its group goes to the end of the turns. */
   take(): T | undefined {
     const group = this.#turns.first;
-    const value = group?.members.shift();
+    const value = group?.values.shift();
     if (group === undefined || value === undefined) {
       return undefined;
     }
     this.#count -= 1;
     this.#endTurn(group);
-    if (group.members.size > 0) {
+    if (group.values.size > 0) {
       group.turn = this.#turns.push(group);
     } else {
       this.#groups.delete(group.id);
@@ -45,20 +45,20 @@ export class RoundRobinQueue<T> {
   }
 
   /** Takes a value out of turn. */
-  remove(place: QueuePlace<T>): void {
+  remove(place: QueueEntry<T>): void {
     const { group, node } = place;
-    if (node.list !== group.members) {
+    if (node.list !== group.values) {
       return;
     }
-    group.members.remove(node);
+    group.values.remove(node);
     this.#count -= 1;
-    if (group.members.size === 0) {
+    if (group.values.size === 0) {
       this.#endTurn(group);
       this.#groups.delete(group.id);
     }
   }
 
-  #endTurn(group: GroupLine<T>): void {
+  #endTurn(group: MessageGroup<T>): void {
     if (group.turn !== undefined) {
       this.#turns.remove(group.turn);
       group.turn = undefined;
@@ -67,13 +67,13 @@ export class RoundRobinQueue<T> {
 }
 
 /** Where a value stands in the line. */
-export interface QueuePlace<T> {
-  readonly group: GroupLine<T>;
+export interface QueueEntry<T> {
+  readonly group: MessageGroup<T>;
   readonly node: ListNode<T>;
 }
 
-interface GroupLine<T> {
+interface MessageGroup<T> {
   readonly id: string;
-  readonly members: LinkedList<T>;
-  turn: ListNode<GroupLine<T>> | undefined;
+  readonly values: LinkedList<T>;
+  turn: ListNode<MessageGroup<T>> | undefined;
 }

@@ -3,7 +3,7 @@ import type { RehearsalClock, Timer } from './clock';
 /** Longest delay of setTimeout; a longer one would fire at once. Milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
 
-export interface ScaledClockProps {
+export interface ScaledClockOptions {
   /**
    * Cloud milliseconds per real millisecond.
    * @default 1
@@ -25,7 +25,7 @@ export class ScaledClock implements RehearsalClock {
   readonly #realEpochMs = Date.now();
   readonly #cloudEpochMs: number;
 
-  constructor(props: ScaledClockProps = {}) {
+  constructor(props: ScaledClockOptions = {}) {
     const speed = props.speed ?? 1;
     if (!Number.isFinite(speed) || speed <= 0) {
       throw new RangeError(`speed of the rehearsal's clock: got ${speed}, expected a number above 0`);

@@ -205,7 +205,7 @@ class DrillRun {
     this.signal = options.signal;
     this.progress = options.progress;
     this.access = {
-      endpoint: cloud.frontUrl,
+      endpoint: cloud.endpointUrl,
       region: REHEARSAL_REGION,
       credentials: cloud.operatorCredentials,
     };
@@ -254,7 +254,7 @@ class DrillRun {
   /** What the agents did, if they wrote it down. */
   private async steps(since: number): Promise<StepHistory | undefined> {
     const { agent, cloud, access } = this;
-    const executions = this.ledger.executions(cloud.faults.standstills);
+    const executions = this.ledger.executions(cloud.faults.freezeWindows);
     if (agent === undefined || executions.length === 0) {
       return undefined;
     }
@@ -426,7 +426,7 @@ class DrillRun {
         workers,
         leaseMs,
         isHeartbeat,
-        isSpared: bringsProbe,
+        isExempt: bringsProbe,
       });
       progress.log('', `from now on things go wrong, by the plan of seed ${this.seed}`);
     }

@@ -121,7 +121,7 @@ test('a task that has ended is judged', async () => {
   const id = `t-${'0'.repeat(32)}`;
   const tables = documentClient(
     new DynamoDBClient({
-      endpoint: cloud.frontUrl,
+      endpoint: cloud.endpointUrl,
       region: REHEARSAL_REGION,
       credentials: cloud.operatorCredentials,
     }),

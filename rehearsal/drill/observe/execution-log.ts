@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { Standstill } from '../../chaos';
+import type { FreezeWindow } from '../../chaos';
 
 /** Environment variable by which agents of a drill learn in which file to write down what they do. */
 export const EXECUTION_LOG_VARIABLE = 'DRILL_LEDGER';
@@ -42,7 +42,7 @@ export class Ledger {
    * @param standstills of workers. A call that was on its way to the provider when its worker stood still arrives after it,
    * and was begun before.
    */
-  executions(standstills: readonly Standstill[] = []): readonly Execution[] {
+  executions(standstills: readonly FreezeWindow[] = []): readonly Execution[] {
     const lines = existsSync(this.file) ? readFileSync(this.file, 'utf8').split('\n') : [];
     const written = lines.filter((line) => line !== '').map((line) => executionSchema.parse(JSON.parse(line)));
     return [...written, ...this.asked.map((execution) => begunBefore(standstills, execution))];
@@ -52,7 +52,7 @@ export class Ledger {
 /** Real milliseconds that a call may take from the check of the lease to the provider. */
 const ON_ITS_WAY_MS = 250;
 
-function begunBefore(standstills: readonly Standstill[], execution: Execution): Execution {
+function begunBefore(standstills: readonly FreezeWindow[], execution: Execution): Execution {
   const { task, at } = execution;
   const last = standstills.find(({ event, to }) => event.includes(task) && at >= to - 1 && at < to + ON_ITS_WAY_MS);
   return last === undefined ? execution : { ...execution, at: last.from };

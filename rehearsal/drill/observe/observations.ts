@@ -65,7 +65,9 @@ export async function observe(
     }),
     authorization: cloud.iam.statistics(),
     refusedCalls: cloud.refusedCalls(),
-    alarms: cloud.alarms().map(({ name, hadData, silent = [] }) => ({ name, hadData, silent })),
+    alarms: cloud
+      .alarms()
+      .map(({ name, hadData, metricsWithoutData = [] }) => ({ name, hadData, silent: metricsWithoutData })),
     provider: { requests: answered + unmatched, unmatched },
     malformedMetricLines: cloud.malformedMetricLines(),
   };

@@ -2,20 +2,20 @@ import { randomBytes } from 'node:crypto';
 import type { HttpHandler } from '../../api-server';
 import { ResourceFailure } from '../../core/resource';
 import type { Api } from './api';
-import { Gateway, type GatewayDependencies } from './gateway';
+import { Gateway, type GatewayDeps } from './gateway';
 
-export interface ApisDependencies extends GatewayDependencies {
-  readonly frontUrl: () => string;
+export interface ApisDeps extends GatewayDeps {
+  readonly endpointUrl: () => string;
   /** The front's. */
   readonly mount: (prefix: string, handler: HttpHandler) => () => void;
 }
 
 /** The HTTP APIs of the account, each mounted on the front. */
 export class Apis {
-  readonly #deps: ApisDependencies;
+  readonly #deps: ApisDeps;
   readonly #mounted = new Map<string, { readonly api: Api; readonly unmount: () => void }>();
 
-  constructor(deps: ApisDependencies) {
+  constructor(deps: ApisDeps) {
     this.#deps = deps;
   }
 
@@ -59,7 +59,7 @@ export class Apis {
   }
 
   endpointOf(id: string): string {
-    return `${this.#deps.frontUrl()}${prefixOf(id)}`;
+    return `${this.#deps.endpointUrl()}${prefixOf(id)}`;
   }
 }
 

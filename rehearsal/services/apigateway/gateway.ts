@@ -10,14 +10,14 @@ import { accessLogLine, type LogContext } from './access-log';
 import { type Api, DEFAULT_STAGE, type JwtAuthorizer, type Stage } from './api';
 import { checkJwt } from './jwt';
 import { proxyEvent, requestTime } from './proxy-event';
-import { gatewayAnswer, type HttpAnswer, proxyResponse } from './proxy-response';
+import { type GatewayResponse, gatewayResponse, proxyResponse } from './proxy-response';
 import { matchRoute, type RouteMatch } from './route-match';
-import { Throttle } from './throttle';
+import { TokenBucket } from './throttle';
 
 /** Largest body of a request. Bytes. @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html */
 const MAX_BODY = 10_485_760;
 
-export interface GatewayDependencies {
+export interface GatewayDeps {
   readonly clock: RehearsalClock;
   readonly iam: IamPort;
   readonly logs: LogsPort;
@@ -26,7 +26,7 @@ export interface GatewayDependencies {
 }
 
 /** A request on its way, with what becomes known of it. */
-interface Exchange {
+interface RequestContext {
   readonly request: IncomingMessage;
   readonly requestId: string;
   readonly stage: Stage;
@@ -42,7 +42,7 @@ interface Exchange {
 
 type Authorized =
   | { readonly kind: 'allowed'; readonly authorizer: Readonly<Record<string, unknown>> | undefined }
-  | { readonly kind: 'refused'; readonly answer: HttpAnswer };
+  | { readonly kind: 'refused'; readonly answer: GatewayResponse };
 
 /**
  * Serves the requests of one HTTP API: stage, route, throttle, authorization, function, response, access log, metrics.
@@ -53,10 +53,10 @@ export class Gateway {
   readonly #api: Api;
   /** Path below which the API is mounted. */
   readonly #prefix: string;
-  readonly #deps: GatewayDependencies;
-  readonly #throttles = new WeakMap<Stage, Throttle>();
+  readonly #deps: GatewayDeps;
+  readonly #throttles = new WeakMap<Stage, TokenBucket>();
 
-  constructor(api: Api, prefix: string, deps: GatewayDependencies) {
+  constructor(api: Api, prefix: string, deps: GatewayDeps) {
     this.#api = api;
     this.#prefix = prefix;
     this.#deps = deps;
@@ -66,7 +66,7 @@ export class Gateway {
     const started = performance.now();
     const exchange = this.#open(request);
     if (exchange === undefined) {
-      send(response, gatewayAnswer(404, 'Not Found'), randomUUID());
+      send(response, gatewayResponse(404, 'Not Found'), randomUUID());
       return;
     }
     const answer = await this.#answer(exchange);
@@ -74,7 +74,7 @@ export class Gateway {
     this.#record(exchange, answer, performance.now() - started);
   }
 
-  #open(request: IncomingMessage): Exchange | undefined {
+  #open(request: IncomingMessage): RequestContext | undefined {
     const [fullPath = '', rawQuery = ''] = split(request.url ?? '', '?');
     const rawPath = fullPath.slice(this.#prefix.length) || '/';
     const [, first = ''] = rawPath.split('/');
@@ -96,14 +96,14 @@ export class Gateway {
     };
   }
 
-  async #answer(exchange: Exchange): Promise<HttpAnswer> {
+  async #answer(exchange: RequestContext): Promise<GatewayResponse> {
     const match = matchRoute(this.#api.routes.values(), exchange.method, exchange.path);
     if (match === undefined) {
-      return gatewayAnswer(404, 'Not Found');
+      return gatewayResponse(404, 'Not Found');
     }
     exchange.log.routeKey = match.route.key;
-    if (!this.#throttleOf(exchange.stage).admit()) {
-      return gatewayAnswer(429, 'Too Many Requests');
+    if (!this.#throttleOf(exchange.stage).tryAcquire()) {
+      return gatewayResponse(429, 'Too Many Requests');
     }
     const authorized = this.#authorize(exchange, match);
     if (authorized.kind === 'refused') {
@@ -111,21 +111,21 @@ export class Gateway {
     }
     const body = await readBody(exchange.request);
     if (body === undefined) {
-      return gatewayAnswer(413, 'Request Entity Too Large');
+      return gatewayResponse(413, 'Request Entity Too Large');
     }
     return this.#invoke(exchange, match, authorized.authorizer, body);
   }
 
-  #throttleOf(stage: Stage): Throttle {
+  #throttleOf(stage: Stage): TokenBucket {
     let throttle = this.#throttles.get(stage);
     if (throttle === undefined) {
-      throttle = new Throttle(this.#deps.clock, stage.throttle);
+      throttle = new TokenBucket(this.#deps.clock, stage.throttle);
       this.#throttles.set(stage, throttle);
     }
     return throttle;
   }
 
-  #authorize(exchange: Exchange, { route }: RouteMatch): Authorized {
+  #authorize(exchange: RequestContext, { route }: RouteMatch): Authorized {
     if (route.authorization === 'NONE') {
       return { kind: 'allowed', authorizer: undefined };
     }
@@ -149,14 +149,14 @@ export class Gateway {
       kind: 'refused',
       answer:
         result.refused === 'forbidden'
-          ? gatewayAnswer(403, 'Forbidden')
-          : gatewayAnswer(401, 'Unauthorized', { 'www-authenticate': 'Bearer' }),
+          ? gatewayResponse(403, 'Forbidden')
+          : gatewayResponse(401, 'Unauthorized', { 'www-authenticate': 'Bearer' }),
     };
   }
 
   /** @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html */
-  #authorizeIam(exchange: Exchange): Authorized {
-    const refused: Authorized = { kind: 'refused', answer: gatewayAnswer(403, 'Forbidden') };
+  #authorizeIam(exchange: RequestContext): Authorized {
+    const refused: Authorized = { kind: 'refused', answer: gatewayResponse(403, 'Forbidden') };
     const scope = credentialScope(exchange.request.headers);
     const principal = scope === undefined ? undefined : this.#deps.iam.principalOf(scope.accessKeyId);
     if (scope?.signingName !== 'execute-api' || principal === undefined) {
@@ -190,11 +190,11 @@ export class Gateway {
   }
 
   async #invoke(
-    exchange: Exchange,
+    exchange: RequestContext,
     { route, pathParameters }: RouteMatch,
     authorizer: Readonly<Record<string, unknown>> | undefined,
     body: Buffer,
-  ): Promise<HttpAnswer> {
+  ): Promise<GatewayResponse> {
     const integration = this.#api.integrations.get(route.integrationId);
     if (integration === undefined) {
       throw new Error(`API ${this.#api.id}, route ${route.key}: no integration ${route.integrationId}`);
@@ -230,36 +230,36 @@ export class Gateway {
       traceHeader,
     });
     try {
-      const result = await within(invocation, integration.timeoutMs);
+      const result = await withTimeout(invocation, integration.timeoutMs);
       exchange.log.integrationLatency = Math.round(performance.now() - started);
       if (result === undefined) {
         exchange.log.integrationErrorMessage = `no answer within ${integration.timeoutMs} ms`;
-        return gatewayAnswer(503, 'Service Unavailable');
+        return gatewayResponse(503, 'Service Unavailable');
       }
       exchange.log.integrationStatus = result.status;
       if (result.functionError !== undefined) {
         exchange.log.integrationErrorMessage = `the function failed: ${result.payload.slice(0, 500)}`;
-        return gatewayAnswer(500, 'Internal Server Error');
+        return gatewayResponse(500, 'Internal Server Error');
       }
       const answer = proxyResponse(result.payload);
       if (answer === undefined) {
         exchange.log.integrationErrorMessage = 'the response of the function has no valid form';
       }
-      return answer ?? gatewayAnswer(500, 'Internal Server Error');
+      return answer ?? gatewayResponse(500, 'Internal Server Error');
     } catch (error) {
       if (!(error instanceof ServiceError)) {
         throw error;
       }
       exchange.log.integrationErrorMessage = `${error.code}: ${error.message}`;
-      return ERRORS[error.code] ?? gatewayAnswer(500, 'Internal Server Error');
+      return ERRORS[error.code] ?? gatewayResponse(500, 'Internal Server Error');
     }
   }
 
-  #executeApiArn(exchange: Exchange, path: string): string {
+  #executeApiArn(exchange: RequestContext, path: string): string {
     return `arn:aws:execute-api:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:${this.#api.id}/${exchange.stage.name}/${exchange.method}${path}`;
   }
 
-  #record(exchange: Exchange, answer: HttpAnswer, latencyMs: number): void {
+  #record(exchange: RequestContext, answer: GatewayResponse, latencyMs: number): void {
     const { stage, log } = exchange;
     const sets: Record<string, string>[] = [{ ApiId: this.#api.id }, { ApiId: this.#api.id, Stage: stage.name }];
     const put = (name: string, value: number, unit: string) => {
@@ -307,9 +307,9 @@ export class Gateway {
 }
 
 /** Errors of the Invoke API that are not the caller's 500. */
-const ERRORS: Readonly<Record<string, HttpAnswer>> = {
-  TooManyRequestsException: gatewayAnswer(503, 'Service Unavailable'),
-  RequestTooLargeException: gatewayAnswer(413, 'Request Entity Too Large'),
+const ERRORS: Readonly<Record<string, GatewayResponse>> = {
+  TooManyRequestsException: gatewayResponse(503, 'Service Unavailable'),
+  RequestTooLargeException: gatewayResponse(413, 'Request Entity Too Large'),
 };
 
 function userArnOf(principal: Principal): string {
@@ -319,7 +319,7 @@ function userArnOf(principal: Principal): string {
     : `arn:aws:sts::${role[1]}:assumed-role/${role[2]}/${principal.label}`;
 }
 
-function tokenOf(exchange: Exchange, authorizer: JwtAuthorizer): string | undefined {
+function tokenOf(exchange: RequestContext, authorizer: JwtAuthorizer): string | undefined {
   for (const source of authorizer.identitySources) {
     const [, where, name = ''] = /^\$request\.(header|querystring)\.(.+)$/.exec(source) ?? [];
     const value =
@@ -341,7 +341,7 @@ function traceHeaderOf(request: IncomingMessage): string {
 }
 
 /** Undefined when the time (real milliseconds) runs out first. */
-async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
+async function withTimeout<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), milliseconds);
@@ -368,7 +368,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   return size <= MAX_BODY ? Buffer.concat(chunks) : undefined;
 }
 
-function send(response: ServerResponse, answer: HttpAnswer, requestId: string): void {
+function send(response: ServerResponse, answer: GatewayResponse, requestId: string): void {
   if (response.destroyed) {
     return;
   }

@@ -1,8 +1,8 @@
 import type { ResourceHandler } from '../../core/resource';
-import { Apis, type ApisDependencies } from './apis';
+import { Apis, type ApisDeps } from './apis';
 import { apiHandler, authorizerHandler, integrationHandler, routeHandler, stageHandler } from './handlers';
 
-export type HttpApiDependencies = ApisDependencies;
+export type HttpApiDeps = ApisDeps;
 
 export interface HttpApi {
   readonly handlers: readonly ResourceHandler[];
@@ -10,7 +10,7 @@ export interface HttpApi {
 }
 
 /** HTTP APIs of API Gateway. Only the template makes them: there is no wire side but the APIs themselves. */
-export function createHttpApi(deps: HttpApiDependencies): HttpApi {
+export function createHttpApi(deps: HttpApiDeps): HttpApi {
   const apis = new Apis(deps);
   return {
     handlers: [apiHandler, stageHandler, routeHandler, integrationHandler, authorizerHandler].map((make) => make(apis)),

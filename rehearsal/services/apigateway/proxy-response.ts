@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** What goes back to the caller. */
-export interface HttpAnswer {
+export interface GatewayResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly body: string | Buffer;
@@ -25,7 +25,7 @@ const responseSchema = z.object({
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
-export function proxyResponse(payload: string): HttpAnswer | undefined {
+export function proxyResponse(payload: string): GatewayResponse | undefined {
   const result: unknown = JSON.parse(payload);
   if (typeof result !== 'object' || result === null || !('statusCode' in result)) {
     const body = typeof result === 'string' ? result : payload;
@@ -49,6 +49,10 @@ export function proxyResponse(payload: string): HttpAnswer | undefined {
 }
 
 /** An answer of the gateway itself. */
-export function gatewayAnswer(status: number, message: string, headers: Record<string, string> = {}): HttpAnswer {
+export function gatewayResponse(
+  status: number,
+  message: string,
+  headers: Record<string, string> = {},
+): GatewayResponse {
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify({ message }) };
 }

@@ -5,7 +5,7 @@ import type { RehearsalClock } from '../../core/clock';
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html
  */
-export class Throttle {
+export class TokenBucket {
   readonly #clock: RehearsalClock;
   /** Requests a second, and how many may come at once. */
   readonly #limits: { readonly rate: number; readonly burst: number };
@@ -20,7 +20,7 @@ export class Throttle {
   }
 
   /** Whether one more request may pass. */
-  admit(): boolean {
+  tryAcquire(): boolean {
     const now = this.#clock.now();
     const { rate, burst } = this.#limits;
     this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1000) * rate);

@@ -12,7 +12,7 @@ import {
 import { type AppConfigStore, configurationArn } from './store';
 
 const DEFAULT_POLL_SECONDS = 60;
-const TOKEN_LASTS_MS = 24 * 3_600_000;
+const TOKEN_LIFETIME_MS = 24 * 3_600_000;
 
 const startSchema = z.strictObject({
   ApplicationIdentifier: z.string(),
@@ -76,7 +76,7 @@ export class AppConfigData implements RehearsalService {
     const of =
       operation === 'StartConfigurationSession'
         ? [input.ApplicationIdentifier, input.EnvironmentIdentifier, input.ConfigurationProfileIdentifier]
-        : this.#placeOf(String(input.ConfigurationToken));
+        : this.#configurationOf(String(input.ConfigurationToken));
     if (of === undefined) {
       // A spent token, as a client sends it that repeats a call whose answer it did not get: it is told so, and not denied.
       return [];
@@ -129,7 +129,7 @@ export class AppConfigData implements RehearsalService {
     const known = this.#sessions.get(token);
     this.#sessions.delete(token);
     const now = this.#clock.now();
-    if (known === undefined || now - known.issuedAt > TOKEN_LASTS_MS) {
+    if (known === undefined || now - known.issuedAt > TOKEN_LIFETIME_MS) {
       throw new ServiceError('BadRequestException', 'the token is unknown, spent or expired', 400, {
         Reason: 'InvalidParameters',
       });
@@ -166,7 +166,7 @@ export class AppConfigData implements RehearsalService {
     return token;
   }
 
-  #placeOf(token: string): readonly string[] | undefined {
+  #configurationOf(token: string): readonly string[] | undefined {
     const session = this.#sessions.get(token)?.session;
     return session === undefined ? undefined : [session.application, session.environment, session.profile];
   }

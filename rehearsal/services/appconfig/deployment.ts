@@ -1,12 +1,18 @@
 import type { RehearsalClock, Timer } from '../../core/clock';
 import type { IamPort, MetricsPort } from '../../core/ports';
-import { type ConfigurationDeploymentView, type DeploymentState, type Monitor, type Strategy, stepsOf } from './model';
-import type { Served } from './store';
+import {
+  type ConfigurationDeploymentView,
+  type DeploymentState,
+  type DeploymentStrategy,
+  type EnvironmentMonitor,
+  stepsOf,
+} from './model';
+import type { ServedConfiguration } from './store';
 
 /** Cloud milliseconds between two looks at the alarms. */
 const ALARM_POLL_MS = 10_000;
 
-export interface DeploymentPorts {
+export interface DeploymentDeps {
   readonly clock: RehearsalClock;
   readonly metrics: MetricsPort;
   readonly iam: IamPort;
@@ -19,14 +25,14 @@ export interface DeploymentRequest {
   readonly number: number;
   readonly version: string;
   readonly content: string;
-  readonly strategy: Strategy;
-  readonly monitors: readonly Monitor[];
-  readonly served: Served;
+  readonly strategy: DeploymentStrategy;
+  readonly monitors: readonly EnvironmentMonitor[];
+  readonly served: ServedConfiguration;
   report(message: string): void;
 }
 
 /** The deployment was taken back. */
-export class RolledBack extends Error {}
+export class DeploymentRolledBack extends Error {}
 
 /**
  * One deployment of a configuration: it grows over the callers, bakes, and is complete. An alarm of the environment that is
@@ -37,7 +43,7 @@ export class RolledBack extends Error {}
  */
 export class ConfigurationDeployment {
   readonly #request: DeploymentRequest;
-  readonly #ports: DeploymentPorts;
+  readonly #ports: DeploymentDeps;
   #state: DeploymentState = 'DEPLOYING';
   readonly #startedAt: number;
   #endedAt: number | undefined;
@@ -46,7 +52,7 @@ export class ConfigurationDeployment {
   readonly #abort = new AbortController();
   #polling: Timer | undefined;
 
-  constructor(request: DeploymentRequest, ports: DeploymentPorts) {
+  constructor(request: DeploymentRequest, ports: DeploymentDeps) {
     this.#request = request;
     this.#ports = ports;
     this.#startedAt = ports.clock.now();
@@ -76,7 +82,7 @@ export class ConfigurationDeployment {
     const { strategy, served, content } = request;
     const { signal } = this.#abort;
     try {
-      this.#look();
+      this.#pollAlarms();
       for (const { percent, lastsMs } of stepsOf(strategy)) {
         signal.throwIfAborted();
         served.growing = { content, percent };
@@ -97,7 +103,7 @@ export class ConfigurationDeployment {
       this.#reason = error instanceof Error ? error.message : String(error);
       this.#end('ROLLED_BACK');
       request.report(`rolled back: ${this.#reason}`);
-      throw new RolledBack(this.#reason);
+      throw new DeploymentRolledBack(this.#reason);
     }
   }
 
@@ -107,20 +113,20 @@ export class ConfigurationDeployment {
   }
 
   /** Looks at the alarms now, and again and again until the deployment has ended. */
-  #look(): void {
-    const alarm = this.#request.monitors.map((monitor) => this.#problem(monitor)).find((one) => one !== undefined);
+  #pollAlarms(): void {
+    const alarm = this.#request.monitors.map((monitor) => this.#stopReason(monitor)).find((one) => one !== undefined);
     if (alarm !== undefined) {
       this.stop(alarm);
       return;
     }
     this.#polling = this.#ports.clock.after(ALARM_POLL_MS, () => {
       if (this.#endedAt === undefined) {
-        this.#look();
+        this.#pollAlarms();
       }
     });
   }
 
-  #problem({ alarmArn, roleArn }: Monitor): string | undefined {
+  #stopReason({ alarmArn, roleArn }: EnvironmentMonitor): string | undefined {
     const { iam, metrics } = this.#ports;
     if (roleArn === undefined) {
       return `monitor ${alarmArn} has no role with which AppConfig could look at it`;

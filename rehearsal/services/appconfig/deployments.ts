@@ -1,10 +1,10 @@
 import { Ajv } from 'ajv';
 import { ResourceFailure, type ResourceRequest } from '../../core/resource';
-import { ConfigurationDeployment, type DeploymentPorts, RolledBack } from './deployment';
+import { ConfigurationDeployment, type DeploymentDeps, DeploymentRolledBack } from './deployment';
 import type { ConfigurationDeploymentView } from './model';
 import type { AppConfigStore } from './store';
 
-export interface StartRequest {
+export interface StartDeploymentRequest {
   readonly application: string;
   readonly environment: string;
   readonly profile: string;
@@ -15,10 +15,10 @@ export interface StartRequest {
 /** The deployments of all environments; one at a time in each. */
 export class Deployments {
   readonly #store: AppConfigStore;
-  readonly #ports: DeploymentPorts;
+  readonly #ports: DeploymentDeps;
   readonly #all: ConfigurationDeployment[] = [];
 
-  constructor(store: AppConfigStore, ports: DeploymentPorts) {
+  constructor(store: AppConfigStore, ports: DeploymentDeps) {
     this.#store = store;
     this.#ports = ports;
   }
@@ -32,7 +32,7 @@ export class Deployments {
    *
    * @throws ResourceFailure when it cannot begin, or was rolled back
    */
-  async run(given: StartRequest, request: ResourceRequest): Promise<number> {
+  async run(given: StartDeploymentRequest, request: ResourceRequest): Promise<number> {
     const { application, environment, profile, version } = given;
     const strategy = this.#store.strategies.get(given.strategy);
     const monitors = this.#store.environments.get(environment)?.monitors;
@@ -68,7 +68,7 @@ export class Deployments {
       await deployment.run();
       return number;
     } catch (error) {
-      throw error instanceof RolledBack
+      throw error instanceof DeploymentRolledBack
         ? new ResourceFailure(`deployment ${number} was rolled back: ${error.message}`)
         : error;
     }

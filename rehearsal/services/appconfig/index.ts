@@ -1,7 +1,7 @@
 import type { ResourceHandler } from '../../core/resource';
 import type { RehearsalService } from '../../core/service';
 import { AppConfigData } from './data-plane';
-import type { DeploymentPorts } from './deployment';
+import type { DeploymentDeps } from './deployment';
 import { Deployments } from './deployments';
 import type { ConfigurationDeploymentView } from './model';
 import {
@@ -25,7 +25,7 @@ export interface AppConfig {
 }
 
 /** @param ports.random from 0 up to 1: which callers a growing deployment reaches */
-export function createAppConfig(ports: DeploymentPorts & { readonly random: () => number }): AppConfig {
+export function createAppConfig(ports: DeploymentDeps & { readonly random: () => number }): AppConfig {
   const store = new AppConfigStore();
   const deployments = new Deployments(store, ports);
   return {

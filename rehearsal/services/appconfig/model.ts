@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 
-export interface Monitor {
+export interface EnvironmentMonitor {
   readonly alarmArn: string;
   readonly roleArn: string | undefined;
 }
 
-export interface Strategy {
+export interface DeploymentStrategy {
   readonly durationMs: number;
   readonly bakeMs: number;
   /** Percent of the callers that each step adds. */
@@ -33,7 +33,7 @@ export interface ConfigurationDeploymentView {
   readonly reason?: string;
 }
 
-export interface Step {
+export interface DeploymentStep {
   readonly percent: number;
   readonly lastsMs: number;
 }
@@ -42,7 +42,7 @@ export interface Step {
  * The shares of a deployment. The first step comes at its start, the whole time is over before the bake begins.
  * https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_CreateDeploymentStrategy.html
  */
-export function stepsOf({ durationMs, growthFactor, growthType }: Strategy): readonly Step[] {
+export function stepsOf({ durationMs, growthFactor, growthType }: DeploymentStrategy): readonly DeploymentStep[] {
   const percents: number[] = [];
   for (let n = 0; percents.at(-1) !== 100; n += 1) {
     percents.push(Math.min(100, growthType === 'LINEAR' ? growthFactor * (n + 1) : growthFactor * 2 ** n));

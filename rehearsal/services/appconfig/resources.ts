@@ -60,7 +60,7 @@ export function environmentHandler(store: AppConfigStore): ResourceHandler {
     replaceOn: ['ApplicationId'],
     create: async (request) => put(request, newId()),
     update: async (request) => put(request, request.physicalId),
-    delete: async ({ physicalId }) => store.forget(physicalId),
+    delete: async ({ physicalId }) => store.deleteEnvironment(physicalId),
   };
 }
 

@@ -1,12 +1,12 @@
 import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
-import type { Monitor, Strategy } from './model';
+import type { DeploymentStrategy, EnvironmentMonitor } from './model';
 
-export interface Environment {
+export interface AppConfigEnvironment {
   readonly application: string;
-  monitors: readonly Monitor[];
+  monitors: readonly EnvironmentMonitor[];
 }
 
-export interface Profile {
+export interface ConfigurationProfile {
   readonly application: string;
   /** JSON schemas that a configuration must fit. */
   validators: readonly string[];
@@ -14,7 +14,7 @@ export interface Profile {
 }
 
 /** What callers in one environment get of one profile. */
-export interface Served {
+export interface ServedConfiguration {
   /** Deployed to its end; undefined before the first one. */
   complete: string | undefined;
   /** Under way: the version, and the share of the callers that get it. */
@@ -24,19 +24,19 @@ export interface Served {
 /** Applications, environments, profiles, strategies, and what is served of them. */
 export class AppConfigStore {
   readonly applications = new Set<string>();
-  readonly environments = new Map<string, Environment>();
-  readonly profiles = new Map<string, Profile>();
-  readonly strategies = new Map<string, Strategy>();
-  readonly #serving = new Map<string, Served>();
+  readonly environments = new Map<string, AppConfigEnvironment>();
+  readonly profiles = new Map<string, ConfigurationProfile>();
+  readonly strategies = new Map<string, DeploymentStrategy>();
+  readonly #serving = new Map<string, ServedConfiguration>();
 
-  served(environment: string, profile: string): Served {
+  served(environment: string, profile: string): ServedConfiguration {
     const key = `${environment}/${profile}`;
     const known = this.#serving.get(key) ?? { complete: undefined, growing: undefined };
     this.#serving.set(key, known);
     return known;
   }
 
-  forget(environment: string): void {
+  deleteEnvironment(environment: string): void {
     this.environments.delete(environment);
     for (const key of this.#serving.keys()) {
       if (key.startsWith(`${environment}/`)) {

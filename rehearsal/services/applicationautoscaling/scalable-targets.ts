@@ -1,5 +1,5 @@
 import type { RehearsalClock } from '../../core/clock';
-import { adjusted, type StepPolicy } from './step-policy';
+import { adjustedCapacity, type StepPolicy } from './step-policy';
 
 /** Services whose tasks are scaled, as Application Auto Scaling knows them: `service/CLUSTER/NAME`. */
 export interface ScalableServices {
@@ -44,7 +44,7 @@ export interface AlarmValue {
 }
 
 /** Activities that are kept, the newest. */
-const ACTIVITIES_KEPT = 10_000;
+const MAX_ACTIVITIES = 10_000;
 
 /**
  * Scalable targets and their step scaling policies.
@@ -61,7 +61,7 @@ export class ScalableTargets {
   readonly #onActivity: (activity: ScalingActivity) => void;
   readonly #targets = new Map<string, Target>();
   readonly #policies = new Map<string, Policy>();
-  readonly #happened: ScalingActivity[] = [];
+  readonly #activities: ScalingActivity[] = [];
 
   constructor(clock: RehearsalClock, services: ScalableServices, onActivity: (activity: ScalingActivity) => void) {
     this.#clock = clock;
@@ -71,7 +71,7 @@ export class ScalableTargets {
 
   /** Oldest first. */
   get activities(): readonly ScalingActivity[] {
-    return [...this.#happened];
+    return [...this.#activities];
   }
 
   has(resourceId: string): boolean {
@@ -127,7 +127,7 @@ export class ScalableTargets {
     }
     const waiting = policy.last !== undefined && now < policy.last.until ? policy.last : undefined;
     const base = waiting?.direction === 'out' ? waiting.base : current;
-    const wanted = adjusted(policy.steps, base, value - threshold);
+    const wanted = adjustedCapacity(policy.steps, base, value - threshold);
     if (wanted === undefined) {
       return;
     }
@@ -142,7 +142,7 @@ export class ScalableTargets {
       return;
     }
     if (direction === 'out') {
-      this.#endWaits(target.resourceId);
+      this.#endCooldowns(target.resourceId);
     }
     policy.last = { until: now + policy.steps.Cooldown * 1000, direction, base };
     const at = Number(value.toPrecision(6));
@@ -150,7 +150,7 @@ export class ScalableTargets {
   }
 
   /** A scale-out ends every wait after a scale-in. */
-  #endWaits(resourceId: string): void {
+  #endCooldowns(resourceId: string): void {
     for (const policy of this.#policies.values()) {
       if (policy.resourceId === resourceId && policy.last?.direction === 'in') {
         policy.last = undefined;
@@ -164,9 +164,9 @@ export class ScalableTargets {
     }
     this.#services.scaleTo(resourceId, to);
     const activity = { at: this.#clock.now(), resourceId, from, to, cause };
-    this.#happened.push(activity);
-    if (this.#happened.length > ACTIVITIES_KEPT) {
-      this.#happened.shift();
+    this.#activities.push(activity);
+    if (this.#activities.length > MAX_ACTIVITIES) {
+      this.#activities.shift();
     }
     this.#onActivity(activity);
   }

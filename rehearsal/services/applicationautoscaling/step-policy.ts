@@ -23,7 +23,7 @@ export const stepPolicySchema = z
     StepAdjustments: z.array(stepSchema).min(1).max(20),
   })
   .superRefine(({ AdjustmentType, MinAdjustmentMagnitude, StepAdjustments }, context) => {
-    const problem = problemOf(StepAdjustments);
+    const problem = intervalProblem(StepAdjustments);
     if (problem !== undefined) {
       context.addIssue({ code: 'custom', path: ['StepAdjustments'], message: problem });
     }
@@ -45,15 +45,15 @@ type Step = StepPolicy['StepAdjustments'][number];
  * begin or end at it.
  * https://docs.aws.amazon.com/autoscaling/application/userguide/step-scaling-policy-overview.html
  */
-function problemOf(steps: readonly Step[]): string | undefined {
+function intervalProblem(steps: readonly Step[]): string | undefined {
   const sorted = [...steps].sort((a, b) => lowerOf(a) - lowerOf(b));
   for (const [index, step] of sorted.entries()) {
     if (lowerOf(step) >= upperOf(step)) {
-      return `the bounds ${shown(step)} enclose nothing`;
+      return `the bounds ${formatBounds(step)} enclose nothing`;
     }
     const next = sorted[index + 1];
     if (next !== undefined && upperOf(step) !== lowerOf(next)) {
-      return `${shown(step)} and ${shown(next)} overlap or leave a gap`;
+      return `${formatBounds(step)} and ${formatBounds(next)} overlap or leave a gap`;
     }
   }
   const open = (bound: (step: Step) => number) => steps.filter((step) => !Number.isFinite(bound(step))).length;
@@ -71,7 +71,7 @@ function upperOf({ MetricIntervalUpperBound }: Step): number {
   return MetricIntervalUpperBound ?? Number.POSITIVE_INFINITY;
 }
 
-function shown(step: Step): string {
+function formatBounds(step: Step): string {
   return `${lowerOf(step)} to ${upperOf(step)}`;
 }
 
@@ -91,7 +91,7 @@ function stepFor(steps: readonly Step[], distance: number): Step | undefined {
  * The capacity that the policy wants instead of `base`, for a metric so far from its threshold. Undefined when no step covers
  * that.
  */
-export function adjusted(policy: StepPolicy, base: number, distance: number): number | undefined {
+export function adjustedCapacity(policy: StepPolicy, base: number, distance: number): number | undefined {
   const step = stepFor(policy.StepAdjustments, distance);
   if (step === undefined) {
     return undefined;

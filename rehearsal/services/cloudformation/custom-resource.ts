@@ -9,7 +9,7 @@ import {
   type StackContext,
 } from '../../core/resource';
 import { scaledTimeout } from '../../core/scaled-timeout';
-import type { ReplyBox } from './replies';
+import type { ResponseUrls } from './replies';
 
 const DEFAULT_TIMEOUT_SECONDS = 3600;
 
@@ -17,7 +17,7 @@ export function isCustomResource(type: string): boolean {
   return type.startsWith('Custom::') || type === 'AWS::CloudFormation::CustomResource';
 }
 
-const replySchema = z.object({
+const responseSchema = z.object({
   Status: z.enum(['SUCCESS', 'FAILED']),
   Reason: z.string().optional(),
   PhysicalResourceId: z.string().min(1).max(1024).optional(),
@@ -26,7 +26,7 @@ const replySchema = z.object({
   Data: z.record(z.string(), z.unknown()).nullish(),
 });
 
-interface Request {
+interface CustomResourceRequest {
   readonly stack: StackContext;
   readonly logicalId: string;
   readonly properties: Readonly<Record<string, unknown>>;
@@ -39,13 +39,13 @@ interface Request {
  * physical id from an update means a replacement: the clean-up sends a Delete for the old one. A failed Create is
  * followed by a Delete.
  */
-export function customResourceHandler(type: string, lambda: LambdaPort, replies: ReplyBox): ResourceHandler {
+export function customResourceHandler(type: string, lambda: LambdaPort, replies: ResponseUrls): ResourceHandler {
   const send = async (
     requestType: 'Create' | 'Update' | 'Delete',
-    request: Request,
+    request: CustomResourceRequest,
     physicalId: string | undefined,
     previous?: Readonly<Record<string, unknown>>,
-  ): Promise<z.infer<typeof replySchema>> => {
+  ): Promise<z.infer<typeof responseSchema>> => {
     const serviceToken = request.properties.ServiceToken;
     if (typeof serviceToken !== 'string' || !/^arn:[^:]+:lambda:/.test(serviceToken)) {
       throw new ResourceFailure(
@@ -90,7 +90,7 @@ export function customResourceHandler(type: string, lambda: LambdaPort, replies:
       if ('refused' in reply) {
         throw new ResourceFailure(reply.refused);
       }
-      return readReply(reply.body, requestId);
+      return readResponse(reply.body, requestId);
     } finally {
       over.abort();
       box.close();
@@ -133,14 +133,14 @@ export function customResourceHandler(type: string, lambda: LambdaPort, replies:
   };
 }
 
-function readReply(body: string, requestId: string): z.infer<typeof replySchema> {
+function readResponse(body: string, requestId: string): z.infer<typeof responseSchema> {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body);
   } catch {
     throw new ResourceFailure(`invalid response of a custom resource: not JSON: ${body.slice(0, 200)}`);
   }
-  const reply = replySchema.safeParse(parsed);
+  const reply = responseSchema.safeParse(parsed);
   if (!reply.success) {
     const issue = reply.error.issues[0];
     throw new ResourceFailure(`invalid response of a custom resource: ${issue?.path.join('.')}: ${issue?.message}`);
@@ -153,7 +153,7 @@ function readReply(body: string, requestId: string): z.infer<typeof replySchema>
   return reply.data;
 }
 
-function outcome(reply: z.infer<typeof replySchema>): ResourceOutcome {
+function outcome(reply: z.infer<typeof responseSchema>): ResourceOutcome {
   if (reply.PhysicalResourceId === undefined) {
     throw new ResourceFailure('invalid response of a custom resource: PhysicalResourceId is missing');
   }
@@ -166,7 +166,7 @@ function outcome(reply: z.infer<typeof replySchema>): ResourceOutcome {
   return { physicalId: reply.PhysicalResourceId, attributes };
 }
 
-function reasonOf(reply: z.infer<typeof replySchema>): string {
+function reasonOf(reply: z.infer<typeof responseSchema>): string {
   return `received response status [FAILED] from custom resource: ${reply.Reason ?? 'no reason given'}`;
 }
 

@@ -3,7 +3,7 @@ import type { RehearsalClock } from '../../core/clock';
 import type { LambdaPort } from '../../core/ports';
 import { REHEARSAL_ACCOUNT, REHEARSAL_REGION, type ResourceHandler, type StackContext } from '../../core/resource';
 import { customResourceHandler, isCustomResource } from './custom-resource';
-import { FaultPlan } from './faults';
+import { InjectedFailures } from './faults';
 import { walk } from './graph';
 import {
   type DeployResult,
@@ -13,9 +13,9 @@ import {
   type StackEvent,
   type StackResourceView,
 } from './model';
-import { canonicalText, deletionOrder, messageOf, Operation, type OperationPorts } from './operation';
+import { canonicalText, deletionOrder, messageOf, type OperationDeps, StackOperation } from './operation';
 import { makePlan, type Plan } from './plan';
-import type { ReplyBox } from './replies';
+import type { ResponseUrls } from './replies';
 import type { Stack } from './stack';
 import { readTemplate } from './template';
 
@@ -24,7 +24,7 @@ export interface EngineOptions {
   /** One per resource type. Custom resources need none. */
   readonly handlers: readonly ResourceHandler[];
   readonly lambda: LambdaPort;
-  readonly replies: ReplyBox;
+  readonly replies: ResponseUrls;
   readonly onEvent?: (event: StackEvent) => void;
   readonly onProgress?: (event: ProgressEvent) => void;
   /** Order in which a failed update is put back: AWS documents none. @default 'reverse' (dependents first) */
@@ -61,7 +61,7 @@ export class CloudFormation {
   readonly #options: EngineOptions;
   readonly #stacks = new Map<string, Stack>();
   readonly #handlers: ReadonlyMap<string, ResourceHandler>;
-  readonly #faults = new FaultPlan();
+  readonly #injectedFailures = new InjectedFailures();
   readonly #parallelism: number;
   #generation = 0;
 
@@ -131,16 +131,16 @@ export class CloudFormation {
     const verb = existing === undefined ? 'CREATE' : 'UPDATE';
     const setStatus = (status: string, reason?: string) => {
       stack.status = status;
-      this.#tellStack(stack, events, status, reason);
+      this.#emitStackEvent(stack, events, status, reason);
     };
-    const operation = new Operation(
+    const operation = new StackOperation(
       stack.resources,
       plan,
-      this.#ports(stack, request.assemblyDirectory, pseudo, (event) => this.#tell(events, event)),
+      this.#ports(stack, request.assemblyDirectory, pseudo, (event) => this.#emit(events, event)),
     );
     const result = (
       status: DeployResult['status'],
-      failure?: Awaited<ReturnType<Operation['forward']>>,
+      failure?: Awaited<ReturnType<StackOperation['apply']>>,
     ): DeployResult => {
       stack.resources = operation.current;
       stack.retained.push(...operation.retained);
@@ -159,7 +159,7 @@ export class CloudFormation {
     };
     try {
       setStatus(`${verb}_IN_PROGRESS`);
-      let failure = await operation.forward();
+      let failure = await operation.apply();
       let outputs: Readonly<Record<string, string>> = {};
       if (failure === undefined) {
         try {
@@ -186,13 +186,13 @@ export class CloudFormation {
       const reason = `${failure.resource.path}: ${failure.reason}`;
       if (verb === 'CREATE') {
         setStatus('ROLLBACK_IN_PROGRESS', reason);
-        const left = await operation.undoCreate();
+        const left = await operation.rollbackCreate();
         const status = left === undefined ? 'ROLLBACK_COMPLETE' : 'ROLLBACK_FAILED';
         setStatus(status, left?.reason);
         return result(status, failure);
       }
       setStatus('UPDATE_ROLLBACK_IN_PROGRESS', reason);
-      const stuck = await operation.back();
+      const stuck = await operation.rollbackUpdate();
       const status = stuck === undefined ? 'UPDATE_ROLLBACK_COMPLETE' : 'UPDATE_ROLLBACK_FAILED';
       setStatus(status, stuck === undefined ? undefined : `${stuck.resource.path}: ${stuck.reason}`);
       return result(
@@ -221,10 +221,10 @@ export class CloudFormation {
     const overridden: string[] = [];
     const failures: { path: string; reason: string }[] = [];
     const pseudo = pseudoParameters(stack.name, stack.id);
-    const tell = (event: StackEvent) => this.#tell(events, event);
+    const tell = (event: StackEvent) => this.#emit(events, event);
     const { context } = this.#ports(stack, stack.assemblyDirectory, pseudo, tell);
     try {
-      this.#tellStack(stack, events, 'DELETE_IN_PROGRESS');
+      this.#emitStackEvent(stack, events, 'DELETE_IN_PROGRESS');
       const failed = await walk(
         deletionOrder(stack.resources, stack.resources.keys()),
         this.#parallelism,
@@ -274,7 +274,7 @@ export class CloudFormation {
         failures.push({ path: stack.resources.get(node)?.path ?? node, reason: messageOf(error) });
       }
       const status = failures.length === 0 ? 'DELETE_COMPLETE' : 'DELETE_FAILED';
-      this.#tellStack(stack, events, status);
+      this.#emitStackEvent(stack, events, status);
       stack.status = status;
       if (status === 'DELETE_COMPLETE') {
         this.#stacks.delete(stackName);
@@ -292,9 +292,9 @@ export class CloudFormation {
     }
   }
 
-  /** See {@link FaultPlan.add}. */
+  /** See {@link InjectedFailures.add}. */
   failResource(pattern: string, reason: string, when: 'create' | 'update'): () => void {
-    return this.#faults.add(pattern, reason, when);
+    return this.#injectedFailures.add(pattern, reason, when);
   }
 
   stackNames(): readonly string[] {
@@ -320,7 +320,7 @@ export class CloudFormation {
     );
   }
 
-  #planFor(request: DeployRequest, pseudo: OperationPorts['pseudo']): Plan {
+  #planFor(request: DeployRequest, pseudo: OperationDeps['pseudo']): Plan {
     try {
       return makePlan(readTemplate(request.template, request.pathOf), {
         stackName: request.stackName,
@@ -337,9 +337,9 @@ export class CloudFormation {
   #ports(
     stack: Stack,
     assemblyDirectory: string,
-    pseudo: OperationPorts['pseudo'],
+    pseudo: OperationDeps['pseudo'],
     onEvent: (event: StackEvent) => void,
-  ): OperationPorts {
+  ): OperationDeps {
     const context: StackContext = {
       stackName: stack.name,
       stackId: stack.id,
@@ -353,7 +353,7 @@ export class CloudFormation {
       context,
       pseudo,
       handlerFor: (type) => this.#handlerFor(type),
-      faults: this.#faults,
+      faults: this.#injectedFailures,
       parallelism: this.#parallelism,
       rollbackOrder: this.#options.rollbackOrder ?? 'reverse',
       onEvent,
@@ -393,8 +393,8 @@ export class CloudFormation {
     return `arn:aws:cloudformation:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:stack/${stackName}/${uuid.join('-')}`;
   }
 
-  #tellStack(stack: Stack, events: StackEvent[], status: string, reason?: string): void {
-    this.#tell(events, {
+  #emitStackEvent(stack: Stack, events: StackEvent[], status: string, reason?: string): void {
+    this.#emit(events, {
       at: this.#options.clock.now(),
       stackName: stack.name,
       logicalId: stack.name,
@@ -406,13 +406,13 @@ export class CloudFormation {
     });
   }
 
-  #tell(events: StackEvent[], event: StackEvent): void {
+  #emit(events: StackEvent[], event: StackEvent): void {
     events.push(event);
     this.#options.onEvent?.(event);
   }
 }
 
-function pseudoParameters(stackName: string, stackId: string): OperationPorts['pseudo'] {
+function pseudoParameters(stackName: string, stackId: string): OperationDeps['pseudo'] {
   return {
     'AWS::AccountId': REHEARSAL_ACCOUNT,
     'AWS::NotificationARNs': [],

@@ -1,5 +1,5 @@
 /** Failures that a drill orders: the next matching operation on the way forward fails, once. */
-export class FaultPlan {
+export class InjectedFailures {
   readonly #planned = new Set<{
     readonly pattern: RegExp;
     readonly reason: string;
@@ -21,7 +21,7 @@ export class FaultPlan {
   }
 
   /** Reason for which this operation must fail, if any. */
-  take(logicalId: string, path: string, when: 'create' | 'update'): string | undefined {
+  consume(logicalId: string, path: string, when: 'create' | 'update'): string | undefined {
     for (const fault of this.#planned) {
       if (fault.when === when && (fault.pattern.test(logicalId) || fault.pattern.test(path))) {
         this.#planned.delete(fault);

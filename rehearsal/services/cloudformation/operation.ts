@@ -1,18 +1,18 @@
 import { canonicalJson, type Json } from '../../../lib/contract';
 import { FailedCreate, ResourceFailure, type ResourceHandler, type StackContext } from '../../core/resource';
-import type { FaultPlan } from './faults';
+import type { InjectedFailures } from './faults';
 import { type Graph, restrictedTo, reversed, walk } from './graph';
 import { ResolutionError, resolve, type Scope } from './intrinsics';
 import type { ProgressEvent, ResourceChange, ResourceName, RetainedResource, StackEvent } from './model';
 import type { Plan } from './plan';
-import { type Deployed, deployed } from './stack';
+import { type DeployedResource, deployedResource } from './stack';
 import type { TemplateResource } from './template';
 
-export interface OperationPorts {
+export interface OperationDeps {
   readonly context: StackContext;
   readonly pseudo: Scope['pseudo'];
   readonly handlerFor: (type: string) => ResourceHandler;
-  readonly faults: FaultPlan;
+  readonly faults: InjectedFailures;
   readonly parallelism: number;
   readonly rollbackOrder: 'reverse' | 'forward';
   readonly onEvent: (event: StackEvent) => void;
@@ -20,13 +20,13 @@ export interface OperationPorts {
 }
 
 /** What the way forward did to one resource, to be put back or cleaned up. */
-type Done =
-  | { readonly kind: 'created'; readonly after: Deployed }
-  | { readonly kind: 'replaced'; readonly before: Deployed; readonly after: Deployed }
+type AppliedChange =
+  | { readonly kind: 'created'; readonly after: DeployedResource }
+  | { readonly kind: 'replaced'; readonly before: DeployedResource; readonly after: DeployedResource }
   /** Changed in place, perhaps in part: then `after` is what was wanted. */
-  | { readonly kind: 'updated'; readonly before: Deployed; readonly after: Deployed };
+  | { readonly kind: 'updated'; readonly before: DeployedResource; readonly after: DeployedResource };
 
-export interface Failure {
+export interface OperationFailure {
   readonly resource: ResourceName;
   readonly reason: string;
 }
@@ -40,17 +40,17 @@ export interface Failure {
  *
  * Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
  */
-export class Operation {
-  readonly #before: ReadonlyMap<string, Deployed>;
+export class StackOperation {
+  readonly #before: ReadonlyMap<string, DeployedResource>;
   readonly #plan: Plan;
   /** Resources as they are now. */
-  readonly current: Map<string, Deployed>;
+  readonly current: Map<string, DeployedResource>;
   readonly changes: ResourceChange[] = [];
   readonly retained: RetainedResource[] = [];
-  readonly #done = new Map<string, Done>();
-  readonly #ports: OperationPorts;
+  readonly #applied = new Map<string, AppliedChange>();
+  readonly #ports: OperationDeps;
 
-  constructor(before: ReadonlyMap<string, Deployed>, plan: Plan, ports: OperationPorts) {
+  constructor(before: ReadonlyMap<string, DeployedResource>, plan: Plan, ports: OperationDeps) {
     this.#before = before;
     this.#plan = plan;
     this.current = new Map(before);
@@ -58,11 +58,11 @@ export class Operation {
   }
 
   /** @returns the first failure, if any */
-  async forward(): Promise<Failure | undefined> {
+  async apply(): Promise<OperationFailure | undefined> {
     const failures = await walk(this.#plan.graph, this.#ports.parallelism, async (logicalId) => {
       const resource = this.#plan.resources.get(logicalId);
       if (resource !== undefined) {
-        await this.#bring(resource);
+        await this.#applyResource(resource);
       }
     });
     const [first] = failures;
@@ -89,8 +89,8 @@ export class Operation {
 
   /** Deletes what was replaced and what the template no longer has. A failure here does not fail the stack. */
   async cleanUp(): Promise<void> {
-    const doomed = new Map<string, { readonly resource: Deployed; readonly removed: boolean }>();
-    for (const [logicalId, done] of this.#done) {
+    const doomed = new Map<string, { readonly resource: DeployedResource; readonly removed: boolean }>();
+    for (const [logicalId, done] of this.#applied) {
       if (done.kind === 'replaced' || (done.kind === 'updated' && done.before.physicalId !== done.after.physicalId)) {
         doomed.set(logicalId, { resource: done.before, removed: false });
       }
@@ -115,12 +115,12 @@ export class Operation {
           : (this.current.get(logicalId)?.updateReplacePolicy ?? resource.updateReplacePolicy);
         const retained = policy !== 'Delete';
         if (removed) {
-          this.#note(resource, retained ? 'retain' : 'remove', false, []);
+          this.#recordChange(resource, retained ? 'retain' : 'remove', false, []);
         }
         if (retained) {
           this.#retain(resource);
         } else {
-          await this.#remove(resource);
+          await this.#deleteResource(resource);
         }
       },
       true,
@@ -128,17 +128,17 @@ export class Operation {
   }
 
   /** @returns the first failure of putting back, if any */
-  async back(): Promise<Failure | undefined> {
-    const updated = new Set([...this.#done].filter(([, done]) => done.kind === 'updated').map(([id]) => id));
+  async rollbackUpdate(): Promise<OperationFailure | undefined> {
+    const updated = new Set([...this.#applied].filter(([, done]) => done.kind === 'updated').map(([id]) => id));
     const among = restrictedTo(this.#plan.graph, updated);
-    const superseded: Deployed[] = [];
+    const superseded: DeployedResource[] = [];
     const failures = await walk(
       this.#ports.rollbackOrder === 'reverse' ? reversed(among) : among,
       this.#ports.parallelism,
       async (logicalId) => {
-        const done = this.#done.get(logicalId);
+        const done = this.#applied.get(logicalId);
         if (done?.kind === 'updated') {
-          superseded.push(...(await this.#rollBack(done.before, done.after)));
+          superseded.push(...(await this.#rollbackResource(done.before, done.after)));
         }
       },
     );
@@ -147,8 +147,8 @@ export class Operation {
       const { path = first.node, type = '' } = this.#plan.resources.get(first.node) ?? {};
       return { resource: { logicalId: first.node, path, type }, reason: messageOf(first.error) };
     }
-    const doomed = new Map<string, Deployed[]>();
-    for (const [logicalId, done] of this.#done) {
+    const doomed = new Map<string, DeployedResource[]>();
+    for (const [logicalId, done] of this.#applied) {
       if (done.kind === 'replaced') {
         this.current.set(logicalId, done.before);
         doomed.set(logicalId, [done.after]);
@@ -160,21 +160,23 @@ export class Operation {
     for (const resource of superseded) {
       doomed.set(resource.logicalId, [...(doomed.get(resource.logicalId) ?? []), resource]);
     }
-    await this.#removeCreated(doomed);
+    await this.#deleteCreated(doomed);
     return undefined;
   }
 
   /** Deletes everything that a failed creation of the stack made. @returns the first failure */
-  async undoCreate(): Promise<Failure | undefined> {
-    const doomed = new Map<string, Deployed[]>();
-    for (const [logicalId, done] of this.#done) {
+  async rollbackCreate(): Promise<OperationFailure | undefined> {
+    const doomed = new Map<string, DeployedResource[]>();
+    for (const [logicalId, done] of this.#applied) {
       doomed.set(logicalId, [done.after]);
       this.current.delete(logicalId);
     }
-    return this.#removeCreated(doomed);
+    return this.#deleteCreated(doomed);
   }
 
-  async #removeCreated(doomed: ReadonlyMap<string, readonly Deployed[]>): Promise<Failure | undefined> {
+  async #deleteCreated(
+    doomed: ReadonlyMap<string, readonly DeployedResource[]>,
+  ): Promise<OperationFailure | undefined> {
     const failures = await walk(
       reversed(restrictedTo(this.#plan.graph, new Set(doomed.keys()))),
       this.#ports.parallelism,
@@ -184,7 +186,7 @@ export class Operation {
           if (resource.deletionPolicy === 'Retain') {
             this.#retain(resource);
           } else {
-            await this.#remove(resource);
+            await this.#deleteResource(resource);
           }
         }
       },
@@ -198,15 +200,15 @@ export class Operation {
     return { resource: { logicalId: first.node, path, type }, reason: messageOf(first.error) };
   }
 
-  async #bring(resource: TemplateResource): Promise<void> {
+  async #applyResource(resource: TemplateResource): Promise<void> {
     const { logicalId } = resource;
     const old = this.#before.get(logicalId);
     const needs = this.#plan.graph.get(logicalId) ?? new Set<string>();
     const verb = old === undefined ? 'CREATE' : 'UPDATE';
     try {
-      const properties = asMembers(resolve(resource.properties, this.#scope()));
+      const properties = asRecord(resolve(resource.properties, this.#scope()));
       const updatePolicy =
-        resource.updatePolicy === undefined ? undefined : asMembers(resolve(resource.updatePolicy, this.#scope()));
+        resource.updatePolicy === undefined ? undefined : asRecord(resolve(resource.updatePolicy, this.#scope()));
       const handler = this.#ports.handlerFor(resource.type);
       const request = {
         stack: this.#ports.context,
@@ -217,22 +219,22 @@ export class Operation {
         report: (message: string) => this.#progress(resource, message),
       };
       if (old === undefined) {
-        this.#tell(resource, 'CREATE_IN_PROGRESS');
-        this.#failIfOrdered(resource, 'create');
-        const after = await this.#create(
+        this.#emit(resource, 'CREATE_IN_PROGRESS');
+        this.#failIfInjected(resource, 'create');
+        const after = await this.#createResource(
           resource,
           old,
           () => handler.create(request),
-          (outcome) => deployed(resource, needs, properties, updatePolicy, outcome),
+          (outcome) => deployedResource(resource, needs, properties, updatePolicy, outcome),
         );
-        this.#note(resource, 'create', false, Object.keys(properties));
-        this.#tell(resource, 'CREATE_COMPLETE', undefined, after.physicalId);
+        this.#recordChange(resource, 'create', false, Object.keys(properties));
+        this.#emit(resource, 'CREATE_COMPLETE', undefined, after.physicalId);
         return;
       }
       if (old.type !== resource.type) {
         throw new ResourceFailure(`update of resource type is not permitted: ${old.type} to ${resource.type}`);
       }
-      const changed = differences(old.properties, properties);
+      const changed = changedProperties(old.properties, properties);
       if (changed.length === 0) {
         this.current.set(logicalId, {
           ...old,
@@ -245,27 +247,27 @@ export class Operation {
         return;
       }
       const replaces = changed.some((property) => handler.replaceOn.includes(property));
-      this.#tell(
+      this.#emit(
         resource,
         'UPDATE_IN_PROGRESS',
         replaces ? 'requested update requires the creation of a new physical resource' : undefined,
         old.physicalId,
       );
       // Until the handler answers, what was wanted counts as begun: a failure has to put it back.
-      const wanted = deployed(resource, needs, properties, updatePolicy, old);
+      const wanted = deployedResource(resource, needs, properties, updatePolicy, old);
       if (!replaces) {
-        this.#done.set(logicalId, { kind: 'updated', before: old, after: wanted });
+        this.#applied.set(logicalId, { kind: 'updated', before: old, after: wanted });
       }
-      this.#failIfOrdered(resource, 'update');
+      this.#failIfInjected(resource, 'update');
       if (replaces) {
-        const after = await this.#create(
+        const after = await this.#createResource(
           resource,
           old,
           () => handler.create(request),
-          (outcome) => deployed(resource, needs, properties, updatePolicy, outcome),
+          (outcome) => deployedResource(resource, needs, properties, updatePolicy, outcome),
         );
-        this.#note(resource, 'replace', true, changed);
-        this.#tell(resource, 'UPDATE_COMPLETE', undefined, after.physicalId);
+        this.#recordChange(resource, 'replace', true, changed);
+        this.#emit(resource, 'UPDATE_COMPLETE', undefined, after.physicalId);
         return;
       }
       const outcome = await handler.update({
@@ -274,26 +276,26 @@ export class Operation {
         previous: old.properties,
         rollback: false,
       });
-      const after = deployed(resource, needs, properties, updatePolicy, outcome);
-      this.#done.set(logicalId, { kind: 'updated', before: old, after });
+      const after = deployedResource(resource, needs, properties, updatePolicy, outcome);
+      this.#applied.set(logicalId, { kind: 'updated', before: old, after });
       this.current.set(logicalId, after);
       const replaced = after.physicalId !== old.physicalId;
-      this.#note(resource, replaced ? 'replace' : 'update', replaced, changed);
-      this.#tell(resource, 'UPDATE_COMPLETE', undefined, after.physicalId);
+      this.#recordChange(resource, replaced ? 'replace' : 'update', replaced, changed);
+      this.#emit(resource, 'UPDATE_COMPLETE', undefined, after.physicalId);
     } catch (error) {
-      this.#tell(resource, `${verb}_FAILED`, messageOf(error), old?.physicalId);
+      this.#emit(resource, `${verb}_FAILED`, messageOf(error), old?.physicalId);
       throw error;
     }
   }
 
-  async #create(
+  async #createResource(
     resource: TemplateResource,
-    old: Deployed | undefined,
-    make: () => Promise<Parameters<typeof deployed>[4]>,
-    build: (outcome: Parameters<typeof deployed>[4]) => Deployed,
-  ): Promise<Deployed> {
-    const record = (after: Deployed) =>
-      this.#done.set(
+    old: DeployedResource | undefined,
+    make: () => Promise<Parameters<typeof deployedResource>[4]>,
+    build: (outcome: Parameters<typeof deployedResource>[4]) => DeployedResource,
+  ): Promise<DeployedResource> {
+    const record = (after: DeployedResource) =>
+      this.#applied.set(
         resource.logicalId,
         old === undefined ? { kind: 'created', after } : { kind: 'replaced', before: old, after },
       );
@@ -310,16 +312,16 @@ export class Operation {
     }
   }
 
-  #failIfOrdered(resource: TemplateResource, when: 'create' | 'update'): void {
-    const reason = this.#ports.faults.take(resource.logicalId, resource.path, when);
+  #failIfInjected(resource: TemplateResource, when: 'create' | 'update'): void {
+    const reason = this.#ports.faults.consume(resource.logicalId, resource.path, when);
     if (reason !== undefined) {
       throw new ResourceFailure(reason);
     }
   }
 
   /** @returns physical resources that the way back superseded */
-  async #rollBack(before: Deployed, after: Deployed): Promise<readonly Deployed[]> {
-    this.#tell(before, 'UPDATE_IN_PROGRESS', 'rollback', after.physicalId);
+  async #rollbackResource(before: DeployedResource, after: DeployedResource): Promise<readonly DeployedResource[]> {
+    this.#emit(before, 'UPDATE_IN_PROGRESS', 'rollback', after.physicalId);
     try {
       const outcome = await this.#ports.handlerFor(before.type).update({
         stack: this.#ports.context,
@@ -339,20 +341,20 @@ export class Operation {
         attributes: outcome.attributes,
       };
       this.current.set(before.logicalId, now);
-      this.#tell(before, 'UPDATE_COMPLETE', undefined, now.physicalId);
+      this.#emit(before, 'UPDATE_COMPLETE', undefined, now.physicalId);
       return [before, after].filter(
         (resource, index, both) =>
           resource.physicalId !== now.physicalId &&
           both.findIndex((other) => other.physicalId === resource.physicalId) === index,
       );
     } catch (error) {
-      this.#tell(before, 'UPDATE_FAILED', messageOf(error), after.physicalId);
+      this.#emit(before, 'UPDATE_FAILED', messageOf(error), after.physicalId);
       throw error;
     }
   }
 
-  async #remove(resource: Deployed): Promise<void> {
-    this.#tell(resource, 'DELETE_IN_PROGRESS', undefined, resource.physicalId);
+  async #deleteResource(resource: DeployedResource): Promise<void> {
+    this.#emit(resource, 'DELETE_IN_PROGRESS', undefined, resource.physicalId);
     try {
       await this.#ports.handlerFor(resource.type).delete({
         stack: this.#ports.context,
@@ -360,17 +362,17 @@ export class Operation {
         physicalId: resource.physicalId,
         properties: resource.properties,
       });
-      this.#tell(resource, 'DELETE_COMPLETE', undefined, resource.physicalId);
+      this.#emit(resource, 'DELETE_COMPLETE', undefined, resource.physicalId);
     } catch (error) {
-      this.#tell(resource, 'DELETE_FAILED', messageOf(error), resource.physicalId);
+      this.#emit(resource, 'DELETE_FAILED', messageOf(error), resource.physicalId);
       throw error;
     }
   }
 
-  #retain(resource: Deployed): void {
+  #retain(resource: DeployedResource): void {
     const { logicalId, path, type, physicalId } = resource;
     this.retained.push({ logicalId, path, type, physicalId });
-    this.#tell(resource, 'DELETE_SKIPPED', undefined, physicalId);
+    this.#emit(resource, 'DELETE_SKIPPED', undefined, physicalId);
   }
 
   #scope(): Scope {
@@ -385,7 +387,7 @@ export class Operation {
     };
   }
 
-  #note(
+  #recordChange(
     { logicalId, path, type }: ResourceName,
     action: ResourceChange['action'],
     replaced: boolean,
@@ -394,7 +396,7 @@ export class Operation {
     this.changes.push({ logicalId, path, type, action, replaced, properties });
   }
 
-  #tell(resource: ResourceName, status: string, reason?: string, physicalId?: string): void {
+  #emit(resource: ResourceName, status: string, reason?: string, physicalId?: string): void {
     const { logicalId, path, type } = resource;
     this.#ports.onEvent({
       at: this.#ports.context.clock.now(),
@@ -415,7 +417,7 @@ export class Operation {
 }
 
 /** Dependents before what they need. */
-export function deletionOrder(resources: ReadonlyMap<string, Deployed>, wanted: Iterable<string>): Graph {
+export function deletionOrder(resources: ReadonlyMap<string, DeployedResource>, wanted: Iterable<string>): Graph {
   const graph = new Map([...resources].map(([id, resource]) => [id, resource.needs]));
   return reversed(restrictedTo(graph, new Set(wanted)));
 }
@@ -425,7 +427,10 @@ export function messageOf(error: unknown): string {
 }
 
 /** First-level names whose values differ. */
-function differences(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): readonly string[] {
+function changedProperties(
+  a: Readonly<Record<string, unknown>>,
+  b: Readonly<Record<string, unknown>>,
+): readonly string[] {
   return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
     (key) => canonicalText(a[key]) !== canonicalText(b[key]),
   );
@@ -436,7 +441,7 @@ export function canonicalText(value: unknown): string {
   return value === undefined ? '' : canonicalJson(value as Json);
 }
 
-function asMembers(value: unknown): Readonly<Record<string, unknown>> {
+function asRecord(value: unknown): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ResolutionError(`expected an object, got ${JSON.stringify(value)}`);
   }

@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** Largest reply that CloudFormation reads, in bytes. */
-const MAX_REPLY_BYTES = 4096;
+const MAX_RESPONSE_BYTES = 4096;
 
-export const REPLY_PREFIX = '/_cloudformation';
+export const RESPONSE_URL_PREFIX = '/_cloudformation';
 
 /** What a custom resource sent to its ResponseURL: the text, or why there is none. */
-export type Reply = { readonly body: string } | { readonly refused: string };
+export type CustomResourceResponse = { readonly body: string } | { readonly refused: string };
 
 /** The place where custom resources report: one address per request, good for one PUT. */
-export class ReplyBox {
+export class ResponseUrls {
   readonly #baseUrl: () => string;
-  readonly #waiting = new Map<string, (reply: Reply) => void>();
+  readonly #waiting = new Map<string, (reply: CustomResourceResponse) => void>();
 
   /** @param baseUrl address under which {@link handle} is reachable, without the prefix */
   constructor(baseUrl: () => string) {
@@ -20,12 +20,16 @@ export class ReplyBox {
   }
 
   /** Opens an address. Close it when nobody waits any more. */
-  open(): { readonly url: string; readonly reply: Promise<Reply>; close(): void } {
+  open(): { readonly url: string; readonly reply: Promise<CustomResourceResponse>; close(): void } {
     const token = randomUUID();
-    const reply = new Promise<Reply>((resolve) => {
+    const reply = new Promise<CustomResourceResponse>((resolve) => {
       this.#waiting.set(token, resolve);
     });
-    return { url: `${this.#baseUrl()}${REPLY_PREFIX}/${token}`, reply, close: () => this.#waiting.delete(token) };
+    return {
+      url: `${this.#baseUrl()}${RESPONSE_URL_PREFIX}/${token}`,
+      reply,
+      close: () => this.#waiting.delete(token),
+    };
   }
 
   /** Takes a PUT. A second one to the same address is answered like a signed URL that has expired. */
@@ -35,7 +39,7 @@ export class ReplyBox {
     let size = 0;
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= MAX_REPLY_BYTES) {
+      if (size <= MAX_RESPONSE_BYTES) {
         chunks.push(chunk);
       }
     });
@@ -48,8 +52,8 @@ export class ReplyBox {
       this.#waiting.delete(token);
       response.writeHead(200).end();
       settle(
-        size > MAX_REPLY_BYTES
-          ? { refused: `response object is too long: ${size} bytes; CloudFormation reads ${MAX_REPLY_BYTES}` }
+        size > MAX_RESPONSE_BYTES
+          ? { refused: `response object is too long: ${size} bytes; CloudFormation reads ${MAX_RESPONSE_BYTES}` }
           : { body: Buffer.concat(chunks).toString('utf8') },
       );
     });

@@ -4,7 +4,7 @@ import type { Plan } from './plan';
 import type { DeletionPolicy, TemplateResource } from './template';
 
 /** A resource as it exists. */
-export interface Deployed {
+export interface DeployedResource {
   readonly logicalId: string;
   readonly type: string;
   readonly path: string;
@@ -28,18 +28,18 @@ export interface Stack {
   /** Canonical text of template and parameters that the resources come from. */
   fingerprint: string;
   plan: Plan;
-  resources: Map<string, Deployed>;
+  resources: Map<string, DeployedResource>;
   outputs: Readonly<Record<string, string>>;
   readonly retained: RetainedResource[];
 }
 
-export function deployed(
+export function deployedResource(
   resource: TemplateResource,
   needs: ReadonlySet<string>,
   properties: Readonly<Record<string, unknown>>,
   updatePolicy: Readonly<Record<string, unknown>> | undefined,
   outcome: ResourceOutcome,
-): Deployed {
+): DeployedResource {
   return {
     logicalId: resource.logicalId,
     type: resource.type,

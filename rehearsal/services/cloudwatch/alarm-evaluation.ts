@@ -25,7 +25,7 @@ export function evaluationRange(evaluationPeriods: number): number {
  * not reached, if the oldest breaching data point is at least M periods old and nothing since was within the threshold.
  * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
  */
-export function judge(rule: AlarmRule, breaching: readonly (boolean | undefined)[]): AlarmState | 'retain' {
+export function evaluateState(rule: AlarmRule, breaching: readonly (boolean | undefined)[]): AlarmState | 'retain' {
   const { evaluationPeriods: n, datapointsToAlarm: m } = rule;
   const existing = breaching.filter((value) => value !== undefined);
   const judged = existing.slice(-n);

@@ -1,7 +1,7 @@
 import type { RehearsalClock, Timer } from '../../core/clock';
 import type { AlarmView } from '../../core/ports';
 import type { AlarmDefinition, Comparison } from './alarm-definition';
-import { type AlarmState, evaluationRange, judge } from './alarm-evaluation';
+import { type AlarmState, evaluateState, evaluationRange } from './alarm-evaluation';
 import type { Series } from './math-evaluator';
 import { idsOf, MathError } from './math-parser';
 import { evaluateQuery, type Grid, type MetricQuery } from './metric-query';
@@ -56,7 +56,7 @@ interface Alarm {
   repeatedAt: number;
 }
 
-export interface AlarmBookOptions {
+export interface AlarmsDeps {
   readonly clock: RehearsalClock;
   readonly store: MetricStore;
   readonly onChange: (change: AlarmChange) => void;
@@ -66,12 +66,12 @@ export interface AlarmBookOptions {
 }
 
 /** All alarms, judged every ten seconds of the cloud's time. */
-export class AlarmBook {
-  readonly #options: AlarmBookOptions;
+export class Alarms {
+  readonly #options: AlarmsDeps;
   readonly #alarms = new Map<string, Alarm>();
   #timer: Timer | undefined;
 
-  constructor(options: AlarmBookOptions) {
+  constructor(options: AlarmsDeps) {
     this.#options = options;
   }
 
@@ -126,7 +126,7 @@ export class AlarmBook {
   /** Judges every alarm now. */
   evaluate(): void {
     for (const alarm of this.#alarms.values()) {
-      this.#judgeAlarm(alarm);
+      this.#evaluateAlarm(alarm);
     }
   }
 
@@ -149,7 +149,7 @@ export class AlarmBook {
     });
   }
 
-  #judgeAlarm(alarm: Alarm): void {
+  #evaluateAlarm(alarm: Alarm): void {
     const { definition } = alarm;
     const now = this.#options.clock.now();
     const alignment = Math.min(definition.periodMs, ALIGNMENT_MS);
@@ -161,7 +161,7 @@ export class AlarmBook {
       series = evaluateQuery(this.#options.store, definition.queries, definition.watched, grid);
     } catch (error) {
       if (error instanceof MathError) {
-        this.#change(alarm, 'INSUFFICIENT_DATA', error.message);
+        this.#changeState(alarm, 'INSUFFICIENT_DATA', error.message);
         return;
       }
       throw error;
@@ -171,14 +171,14 @@ export class AlarmBook {
     if (definition.ignoreLowSamples && this.#tooFewSamples(definition, grid)) {
       return;
     }
-    const verdict = judge(
+    const verdict = evaluateState(
       definition,
       series.map((value) =>
         value === undefined ? undefined : breaches(definition.comparison, value, definition.threshold),
       ),
     );
     if (verdict !== 'retain') {
-      this.#change(alarm, verdict, reasonOf(definition, series));
+      this.#changeState(alarm, verdict, reasonOf(definition, series));
     }
     this.#repeat(alarm, points.at(-1));
   }
@@ -212,7 +212,7 @@ export class AlarmBook {
     );
   }
 
-  #change(alarm: Alarm, to: AlarmState, reason: string): void {
+  #changeState(alarm: Alarm, to: AlarmState, reason: string): void {
     const from = alarm.state;
     if (from === to) {
       return;
@@ -240,8 +240,8 @@ export class AlarmBook {
 
   #viewOf(alarm: Alarm): AlarmView {
     const { definition } = alarm;
-    const silent = metricsBehind(definition.queries, definition.watched)
-      .filter((query) => !this.#options.store.everHad(query.metric))
+    const metricsWithoutData = metricsBehind(definition.queries, definition.watched)
+      .filter((query) => !this.#options.store.hasReceived(query.metric))
       .map(({ metric }) => metric.dimensions);
     return {
       name: definition.name,
@@ -250,8 +250,8 @@ export class AlarmBook {
       reason: alarm.reason,
       threshold: definition.threshold,
       value: alarm.value,
-      hadData: silent.length === 0,
-      silent,
+      hadData: metricsWithoutData.length === 0,
+      metricsWithoutData,
     };
   }
 }
@@ -288,13 +288,13 @@ function reasonOf(definition: AlarmDefinition, series: Series): string {
   const breaching = points.filter((value) => breaches(definition.comparison, value, definition.threshold)).length;
   const missing = Math.max(0, definition.evaluationPeriods - points.length);
   return (
-    `${breaching} of ${points.length} data points [${points.map(shown).join(', ')}] ` +
-    `${definition.comparison} ${shown(definition.threshold)}; ` +
+    `${breaching} of ${points.length} data points [${points.map(formatNumber).join(', ')}] ` +
+    `${definition.comparison} ${formatNumber(definition.threshold)}; ` +
     `${definition.datapointsToAlarm} of ${definition.evaluationPeriods} make an alarm` +
     (missing === 0 ? '' : `; ${missing} missing, treated as ${definition.treatMissingData}`)
   );
 }
 
-function shown(value: number): string {
+function formatNumber(value: number): string {
   return String(Number(value.toPrecision(6)));
 }

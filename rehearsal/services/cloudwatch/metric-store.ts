@@ -87,7 +87,7 @@ export class MetricStore {
   }
 
   /** Whether the metric ever had a value, dropped ones included. */
-  everHad(metric: MetricIdentity): boolean {
+  hasReceived(metric: MetricIdentity): boolean {
     return this.#series.has(keyOf(metric));
   }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { RehearsalClock } from '../../core/clock';
 import type { AlarmView, MetricDimensions, MetricsPort, ScalingPort, SnsPort } from '../../core/ports';
 import { type Call, type RehearsalService, type RequiredPermission, ServiceError } from '../../core/service';
-import { AlarmBook, type AlarmChange } from './alarms';
+import { type AlarmChange, Alarms } from './alarms';
 import { readEmbeddedLine } from './embedded-metrics';
 import { MathError } from './math-parser';
 import { checkQueries, evaluateQuery, expressionQuery, type MetricQuery } from './metric-query';
@@ -10,8 +10,8 @@ import { MetricStore } from './metric-store';
 import { parseStatistic } from './statistics';
 
 /** CloudWatch refuses data points older than two weeks or more than two hours ahead. */
-const OLDEST_MS = 14 * 86_400_000;
-const AHEAD_MS = 2 * 3_600_000;
+const MAX_AGE_MS = 14 * 86_400_000;
+const MAX_AHEAD_MS = 2 * 3_600_000;
 
 export interface CloudWatchOptions {
   readonly clock: RehearsalClock;
@@ -39,7 +39,7 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
   readonly accessDeniedCode = 'AccessDenied';
   readonly queryErrorCodes = { InvalidParameterValueException: 'InvalidParameterValue' };
   readonly operations = ['GetMetricData', 'DescribeAlarms', 'PutMetricData'] as const;
-  readonly book: AlarmBook;
+  readonly book: Alarms;
   readonly #store: MetricStore;
   readonly #clock: RehearsalClock;
   readonly #malformed: { count: number; examples: string[] } = { count: 0, examples: [] };
@@ -47,7 +47,7 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
   constructor(options: CloudWatchOptions) {
     this.#clock = options.clock;
     this.#store = options.store ?? new MetricStore();
-    this.book = new AlarmBook({
+    this.book = new Alarms({
       clock: options.clock,
       store: this.#store,
       onChange: (change) => {
@@ -85,7 +85,7 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
     }
     const now = this.#clock.now();
     const at = read.timestamp ?? now;
-    if (at < now - OLDEST_MS || at > now + AHEAD_MS) {
+    if (at < now - MAX_AGE_MS || at > now + MAX_AHEAD_MS) {
       this.#countMalformed(
         line,
         `Timestamp ${at} is not within two weeks before and two hours after the cloud's time ${Math.round(now)} (milliseconds since 1970)`,

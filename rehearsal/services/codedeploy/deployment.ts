@@ -20,7 +20,7 @@ const HOOK_TIMEOUT_MS = 3_600_000;
 /** Cloud milliseconds between two looks at the alarms. */
 const ALARM_POLL_MS = 10_000;
 
-export interface DeploymentPorts {
+export interface DeploymentDeps {
   readonly clock: RehearsalClock;
   readonly lambda: LambdaPort;
   readonly metrics: MetricsPort;
@@ -53,7 +53,7 @@ interface Lifecycle {
 export class Deployment {
   readonly #request: DeploymentRequest;
   readonly #shift: TrafficShift;
-  readonly #ports: DeploymentPorts;
+  readonly #ports: DeploymentDeps;
   #status: DeploymentStatus = 'Created';
   readonly #createdAt: number;
   #endedAt: number | undefined;
@@ -69,7 +69,7 @@ export class Deployment {
     readonly group: DeploymentGroup,
     request: DeploymentRequest,
     shift: TrafficShift,
-    ports: DeploymentPorts,
+    ports: DeploymentDeps,
   ) {
     this.#request = request;
     this.#shift = shift;
@@ -85,7 +85,7 @@ export class Deployment {
 
   /** Resolves when the deployment has succeeded. @throws DeploymentFailure after the way back, if there is one */
   async run(): Promise<void> {
-    this.#tell('created', `deployment ${this.id}: version ${this.#request.fromVersion} → ${this.#request.toVersion}`);
+    this.#emit('created', `deployment ${this.id}: version ${this.#request.fromVersion} → ${this.#request.toVersion}`);
     this.#status = 'InProgress';
     let polling: Timer | undefined;
     const { timeoutMs } = this.#request;
@@ -117,7 +117,7 @@ export class Deployment {
       await this.#runHook('AfterAllowTraffic');
       this.#checkAlarms();
       this.#end('Succeeded');
-      this.#tell('ended', `deployment ${this.id} succeeded`);
+      this.#emit('ended', `deployment ${this.id} succeeded`);
     } catch (error) {
       const failure = asFailure(error);
       this.#failure = failure;
@@ -129,11 +129,11 @@ export class Deployment {
         }
       }
       if (failure.alarms.length > 0) {
-        this.#tell('alarm', failure.message);
+        this.#emit('alarm', failure.message);
       }
       this.#rollBack(failure);
       this.#end(failure.code === 'MANUAL_STOP' ? 'Stopped' : 'Failed');
-      this.#tell('ended', `deployment ${this.id} failed: ${failure.message}`);
+      this.#emit('ended', `deployment ${this.id} failed: ${failure.message}`);
       throw failure;
     } finally {
       polling?.cancel();
@@ -261,7 +261,7 @@ export class Deployment {
         : { functionName, name: alias, version: fromVersion, weights: { [toVersion]: weight } },
     );
     this.#shifts.push({ at: this.#ports.clock.now(), weight });
-    this.#tell('shift', `${percentText(weight)} of ${functionName}:${alias} on version ${toVersion}`, weight);
+    this.#emit('shift', `${percentText(weight)} of ${functionName}:${alias} on version ${toVersion}`, weight);
   }
 
   #rollBack(failure: DeploymentFailure): void {
@@ -278,7 +278,7 @@ export class Deployment {
     this.#ports.lambda.putAlias({ functionName, name: alias, version: fromVersion, weights: {} });
     this.#rolledBackAt = this.#ports.clock.now();
     this.#shifts.push({ at: this.#rolledBackAt, weight: 0 });
-    this.#tell('rollback', `${functionName}:${alias} back on version ${fromVersion}`, 0);
+    this.#emit('rollback', `${functionName}:${alias} back on version ${fromVersion}`, 0);
   }
 
   /** The role's trust policy must let CodeDeploy in. */
@@ -351,7 +351,7 @@ export class Deployment {
   #begin(step: Lifecycle, message: string): void {
     step.status = 'InProgress';
     step.startedAt = this.#ports.clock.now();
-    this.#tell('lifecycle', `${message} began`);
+    this.#emit('lifecycle', `${message} began`);
   }
 
   #finish(step: Lifecycle, status: 'Succeeded' | 'Failed', message?: string): void {
@@ -360,7 +360,7 @@ export class Deployment {
     if (message !== undefined) {
       step.message = message;
     }
-    this.#tell('lifecycle', `${step.name}: ${status}${message === undefined ? '' : ` (${message})`}`);
+    this.#emit('lifecycle', `${step.name}: ${status}${message === undefined ? '' : ` (${message})`}`);
   }
 
   #end(status: DeploymentStatus): void {
@@ -368,7 +368,7 @@ export class Deployment {
     this.#endedAt = this.#ports.clock.now();
   }
 
-  #tell(event: DeploymentEvent['event'], message: string, weight?: number): void {
+  #emit(event: DeploymentEvent['event'], message: string, weight?: number): void {
     this.#request.report(message);
     this.#ports.onEvent({
       at: this.#ports.clock.now(),

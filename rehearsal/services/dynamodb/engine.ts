@@ -74,7 +74,7 @@ export type WriteObserver = (write: ObservedWrite) => void;
  * Dynalite without its HTTP server: the store, its validation and its actions in this process. What dynalite would
  * silently ignore or judge wrongly is emulated here or refused by name.
  */
-export class Engine {
+export class DynamoEngine {
   readonly #store = db.create({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
   /** Table → names of its key attributes. */
   readonly #keyNames = new Map<string, readonly string[]>();

@@ -9,9 +9,9 @@ import {
   type ResourceRequest,
   type ResourceUpdateRequest,
 } from '../../core/resource';
-import type { Engine } from './engine';
+import type { DynamoEngine } from './engine';
 import { tableArn } from './service';
-import type { TableSettings, Tables } from './tables';
+import type { TableSettings, TableSettingsStore } from './tables';
 
 const keySchema = z.array(z.strictObject({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) }));
 const projection = z.looseObject({ ProjectionType: z.string().optional() });
@@ -61,14 +61,14 @@ type CommonProperties = Pick<z.infer<typeof tableSchema>, keyof typeof commonSch
 const REPLACE_ON = ['KeySchema', 'LocalSecondaryIndexes', 'TableName'] as const;
 
 /** Capacity, encryption, backups and table classes are accepted and have no effect. */
-interface Kind<T extends CommonProperties> {
+interface TableType<T extends CommonProperties> {
   readonly type: string;
   readonly source: string;
   readonly schema: z.ZodObject & z.ZodType<T>;
   protection(properties: T): boolean;
 }
 
-export function tableHandler(engine: Engine, tables: Tables): ResourceHandler {
+export function tableHandler(engine: DynamoEngine, tables: TableSettingsStore): ResourceHandler {
   return handler(engine, tables, {
     type: 'AWS::DynamoDB::Table',
     source: 'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html',
@@ -77,7 +77,7 @@ export function tableHandler(engine: Engine, tables: Tables): ResourceHandler {
   });
 }
 
-export function globalTableHandler(engine: Engine, tables: Tables): ResourceHandler {
+export function globalTableHandler(engine: DynamoEngine, tables: TableSettingsStore): ResourceHandler {
   return handler(engine, tables, {
     type: 'AWS::DynamoDB::GlobalTable',
     source:
@@ -87,7 +87,11 @@ export function globalTableHandler(engine: Engine, tables: Tables): ResourceHand
   });
 }
 
-function handler<T extends CommonProperties>(engine: Engine, tables: Tables, kind: Kind<T>): ResourceHandler {
+function handler<T extends CommonProperties>(
+  engine: DynamoEngine,
+  tables: TableSettingsStore,
+  kind: TableType<T>,
+): ResourceHandler {
   const read = (request: ResourceRequest) => readProperties<T>(kind.type, kind.schema, request);
   const settings = (properties: T): TableSettings => {
     const ttl = properties.TimeToLiveSpecification;
@@ -104,7 +108,7 @@ function handler<T extends CommonProperties>(engine: Engine, tables: Tables, kin
     create: async (request) => {
       const properties = read(request);
       const name = properties.TableName ?? physicalName(request.stack, request.logicalId, { maxLength: 255 });
-      const table = await engine.createTable(creation(name, properties), keyNames(properties));
+      const table = await engine.createTable(createTableInput(name, properties), keyNames(properties));
       tables.configure(name, settings(properties));
       return outcome(name, table.TableId);
     },
@@ -121,13 +125,13 @@ function handler<T extends CommonProperties>(engine: Engine, tables: Tables, kin
           `Resource cannot be deleted as it is currently protected against deletion: table ${physicalId}. Disable deletion protection first`,
         );
       }
-      tables.forget(physicalId);
+      tables.remove(physicalId);
       await engine.deleteTable(physicalId);
     },
   };
 }
 
-function creation(name: string, properties: CommonProperties): { TableName: string } & Record<string, unknown> {
+function createTableInput(name: string, properties: CommonProperties): { TableName: string } & Record<string, unknown> {
   const index = ({ IndexName, KeySchema, Projection }: z.infer<typeof indexSchema>) => ({
     IndexName,
     KeySchema,

@@ -2,10 +2,10 @@ import type { RehearsalClock } from '../../core/clock';
 import type { ResourceHandler } from '../../core/resource';
 import type { RehearsalService } from '../../core/service';
 import { plainItem } from './attributes';
-import { Engine, type ObservedWrite } from './engine';
+import { DynamoEngine, type ObservedWrite } from './engine';
 import { globalTableHandler, tableHandler } from './handlers';
 import { dynamoDbService } from './service';
-import { scanPages, Tables } from './tables';
+import { scanPages, TableSettingsStore } from './tables';
 
 export type { ObservedWrite } from './engine';
 
@@ -27,8 +27,8 @@ export interface DynamoDb {
 
 /** DynamoDB, held by dynalite in memory. */
 export function createDynamoDb({ clock }: { readonly clock: RehearsalClock }): DynamoDb {
-  const engine = new Engine();
-  const tables = new Tables(engine, clock);
+  const engine = new DynamoEngine();
+  const tables = new TableSettingsStore(engine, clock);
   return {
     service: dynamoDbService(engine),
     handlers: [tableHandler(engine, tables), globalTableHandler(engine, tables)],

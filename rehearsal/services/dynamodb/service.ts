@@ -1,6 +1,6 @@
 import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
 import type { Call, RehearsalService, RequiredPermission } from '../../core/service';
-import type { Engine } from './engine';
+import type { DynamoEngine } from './engine';
 
 type Attributes = Readonly<Record<string, unknown>>;
 
@@ -19,7 +19,7 @@ type WireOperation = (typeof OPERATIONS)[number];
  * DynamoDB on the wire. Transactions, PartiQL, streams, scans and table administration are not rehearsed.
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/Welcome.html
  */
-export function dynamoDbService(engine: Engine): RehearsalService {
+export function dynamoDbService(engine: DynamoEngine): RehearsalService {
   return {
     signingName: 'dynamodb',
     protocol: 'awsJson1.0',
@@ -30,7 +30,7 @@ export function dynamoDbService(engine: Engine): RehearsalService {
 }
 
 /** https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html */
-function permissions(engine: Engine, call: Call): RequiredPermission[] {
+function permissions(engine: DynamoEngine, call: Call): RequiredPermission[] {
   const { input, operation } = call;
   const action = `dynamodb:${operation}`;
   switch (operation) {
@@ -63,7 +63,7 @@ function batches(input: Attributes): [string, unknown][] {
 
 /** @param keys items or keys that the call names: their partition keys are the condition key `dynamodb:LeadingKeys`. */
 function permission(
-  engine: Engine,
+  engine: DynamoEngine,
   action: string,
   table: string,
   keys: readonly Attributes[],
@@ -79,7 +79,7 @@ function permission(
   };
 }
 
-function queryPermission(engine: Engine, input: Attributes): RequiredPermission {
+function queryPermission(engine: DynamoEngine, input: Attributes): RequiredPermission {
   const name = tableName(String(input.TableName));
   const index = typeof input.IndexName === 'string' ? `/index/${input.IndexName}` : '';
   const names = (input.ExpressionAttributeNames ?? {}) as Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 import type { RehearsalClock, Timer } from '../../core/clock';
 import { ServiceError } from '../../core/service';
-import type { Engine, Output } from './engine';
+import type { DynamoEngine, Output } from './engine';
 
 /** Cloud milliseconds between two looks for expired items; at high speed never less than a real minute. */
 const SWEEP_INTERVAL = 3_600_000;
@@ -16,14 +16,14 @@ export interface TableSettings {
 }
 
 /** Settings of tables that dynalite does not know: expiry and deletion protection. */
-export class Tables {
-  readonly #engine: Engine;
+export class TableSettingsStore {
+  readonly #engine: DynamoEngine;
   readonly #clock: RehearsalClock;
   readonly #settings = new Map<string, TableSettings>();
   #timer: Timer | undefined;
   #stopped = false;
 
-  constructor(engine: Engine, clock: RehearsalClock) {
+  constructor(engine: DynamoEngine, clock: RehearsalClock) {
     this.#engine = engine;
     this.#clock = clock;
   }
@@ -37,7 +37,7 @@ export class Tables {
     return this.#settings.get(table)?.deletionProtection === true;
   }
 
-  forget(table: string): void {
+  remove(table: string): void {
     this.#settings.delete(table);
   }
 
@@ -96,7 +96,7 @@ export class Tables {
 
 /** Every item of a table, in DynamoDB's typed form. */
 export async function* scanPages(
-  engine: Engine,
+  engine: DynamoEngine,
   table: string,
   options: Readonly<Record<string, unknown>> = {},
 ): AsyncGenerator<Output> {

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import type { IamPort } from '../../core/ports';
 import { cfnNumber, cfnTags, readProperties } from '../../core/properties';
 import { ResourceFailure, type ResourceHandler, type ResourceOutcome, type ResourceRequest } from '../../core/resource';
-import { Inventory, type Item, newId } from './inventory';
-import { type Place, unreachable } from './reachability';
-import { KINDS, type Kind, TYPES } from './resource-types';
+import { type Ec2Resource, Ec2Resources, newId } from './inventory';
+import { type NetworkPlacement, unreachableReason } from './reachability';
+import { RESOURCE_TYPES, type ResourceTypeDefinition, TYPES } from './resource-types';
 
-export type { Place } from './reachability';
+export type { NetworkPlacement } from './reachability';
 
 const DOCUMENTS = 'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference';
 
@@ -15,23 +15,23 @@ export interface Ec2 {
   /** Zone of a subnet; undefined if there is none of that id. */
   zoneOf(subnet: string): string | undefined;
   /** Why a service (`sqs`, `ecr.api`, `internet`) cannot be reached from a place; undefined when it can. */
-  unreachable(place: Place, service: string): string | undefined;
+  unreachable(place: NetworkPlacement, service: string): string | undefined;
 }
 
 /** VPCs and what belongs to them: they are there, know each other, and say what can be reached from where. */
 export function createEc2({ iam }: { readonly iam: IamPort }): Ec2 {
-  const inventory = new Inventory();
+  const inventory = new Ec2Resources();
   return {
-    handlers: [...KINDS.map((kind) => handlerOf(kind, inventory)), flowLogHandler(inventory, iam)],
+    handlers: [...RESOURCE_TYPES.map((kind) => resourceHandler(kind, inventory)), flowLogHandler(inventory, iam)],
     zoneOf: (subnet) => {
       const item = inventory.get(subnet);
       return item === undefined ? undefined : String(item.properties.AvailabilityZone ?? 'us-east-1a');
     },
-    unreachable: (place, service) => unreachable(inventory, place, service),
+    unreachable: (place, service) => unreachableReason(inventory, place, service),
   };
 }
 
-function handlerOf(kind: Kind, inventory: Inventory): ResourceHandler {
+function resourceHandler(kind: ResourceTypeDefinition, inventory: Ec2Resources): ResourceHandler {
   const put = (request: ResourceRequest, id: string): ResourceOutcome => {
     const properties = readProperties(kind.type, kind.schema, request);
     const needs = Object.entries(kind.references).flatMap(([property, type]) =>
@@ -58,8 +58,8 @@ function idsIn(value: unknown): readonly string[] {
 }
 
 /** @throws ResourceFailure when there is nothing of that id and type */
-function existing(inventory: Inventory, id: string, type: string, where: string): string {
-  const found: Item | undefined = inventory.get(id);
+function existing(inventory: Ec2Resources, id: string, type: string, where: string): string {
+  const found: Ec2Resource | undefined = inventory.get(id);
   // Every VPC has a security group of its own that no template makes.
   const isDefaultGroup = type === TYPES.SECURITY_GROUP && inventory.get(id.replace('sg-', 'vpc-')) !== undefined;
   if (found?.type !== type && !isDefaultGroup) {
@@ -82,7 +82,7 @@ const flowLogSchema = z.strictObject({
 });
 
 /** `AWS::EC2::FlowLog` to CloudWatch Logs. There is no traffic, and so no record of it. */
-function flowLogHandler(inventory: Inventory, iam: IamPort): ResourceHandler {
+function flowLogHandler(inventory: Ec2Resources, iam: IamPort): ResourceHandler {
   const type = 'AWS::EC2::FlowLog';
   const check = (request: ResourceRequest, id: string): ResourceOutcome => {
     const given = readProperties(type, flowLogSchema, request);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { ResourceFailure } from '../../core/resource';
 
 /** Something of EC2 that exists. */
-export interface Item {
+export interface Ec2Resource {
   readonly id: string;
   /** `AWS::EC2::Subnet` */
   readonly type: string;
@@ -13,18 +13,18 @@ export interface Item {
 }
 
 /** Everything of EC2 that exists, by id. */
-export class Inventory {
-  readonly #items = new Map<string, Item>();
+export class Ec2Resources {
+  readonly #items = new Map<string, Ec2Resource>();
 
-  put(item: Item): void {
+  put(item: Ec2Resource): void {
     this.#items.set(item.id, item);
   }
 
-  get(id: string): Item | undefined {
+  get(id: string): Ec2Resource | undefined {
     return this.#items.get(id);
   }
 
-  ofType(type: string): readonly Item[] {
+  ofType(type: string): readonly Ec2Resource[] {
     return [...this.#items.values()].filter((item) => item.type === type);
   }
 

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { Inventory, Item } from './inventory';
+import type { Ec2Resource, Ec2Resources } from './inventory';
 import { egressSchema, ingressSchema, TYPES } from './resource-types';
 
 /** Where something is in a network, and how it is let out. */
-export interface Place {
+export interface NetworkPlacement {
   readonly subnet: string;
   readonly publicIp: boolean;
   readonly securityGroups: readonly string[];
@@ -27,7 +27,11 @@ const HTTPS = 443;
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html
  */
-export function unreachable(inventory: Inventory, place: Place, service: string): string | undefined {
+export function unreachableReason(
+  inventory: Ec2Resources,
+  place: NetworkPlacement,
+  service: string,
+): string | undefined {
   const subnet = inventory.get(place.subnet);
   if (subnet === undefined) {
     return undefined;
@@ -38,7 +42,7 @@ export function unreachable(inventory: Inventory, place: Place, service: string)
     .find(({ properties }) => properties.RouteTableId === table && properties.DestinationCidrBlock === ANYWHERE);
   const egress = place.securityGroups.flatMap((group) => egressOf(inventory, group));
   if (gateway !== undefined && place.publicIp) {
-    const out = egress.some((rule) => rule.CidrIp === ANYWHERE && covers(rule));
+    const out = egress.some((rule) => rule.CidrIp === ANYWHERE && coversHttps(rule));
     return out ? undefined : `no security group of ${place.securityGroups.join(', ')} lets HTTPS out to ${ANYWHERE}`;
   }
   const found = endpointsOf(inventory, subnet, table, service);
@@ -46,16 +50,21 @@ export function unreachable(inventory: Inventory, place: Place, service: string)
     const way = gateway === undefined ? 'has no way to the internet' : 'is public, and there is no public address';
     return `subnet ${place.subnet} ${way}, and there is no endpoint of ${service}`;
   }
-  const open = found.some((endpoint) => letsIn(inventory, endpoint, place, egress));
+  const open = found.some((endpoint) => allowsHttps(inventory, endpoint, place, egress));
   return open ? undefined : `security groups keep HTTPS from the endpoint of ${service}`;
 }
 
-function routeTableOf(inventory: Inventory, subnet: Item): unknown {
+function routeTableOf(inventory: Ec2Resources, subnet: Ec2Resource): unknown {
   return inventory.ofType(TYPES.ASSOCIATION).find(({ properties }) => properties.SubnetId === subnet.id)?.properties
     .RouteTableId;
 }
 
-function endpointsOf(inventory: Inventory, subnet: Item, table: unknown, service: string): readonly Item[] {
+function endpointsOf(
+  inventory: Ec2Resources,
+  subnet: Ec2Resource,
+  table: unknown,
+  service: string,
+): readonly Ec2Resource[] {
   return inventory.ofType(TYPES.ENDPOINT).filter(({ properties }) => {
     const named = String(properties.ServiceName).endsWith(`.${service}`);
     if (!named || properties.VpcId !== subnet.properties.VpcId) {
@@ -68,12 +77,17 @@ function endpointsOf(inventory: Inventory, subnet: Item, table: unknown, service
   });
 }
 
-function letsIn(inventory: Inventory, endpoint: Item, place: Place, egress: readonly Egress[]): boolean {
+function allowsHttps(
+  inventory: Ec2Resources,
+  endpoint: Ec2Resource,
+  place: NetworkPlacement,
+  egress: readonly Egress[],
+): boolean {
   const { properties } = endpoint;
   const out = (group?: string) =>
     egress.some(
       (rule) =>
-        covers(rule) &&
+        coversHttps(rule) &&
         (rule.CidrIp === ANYWHERE ||
           rule.CidrIp === inventory.get(String(properties.VpcId))?.properties.CidrBlock ||
           rule.DestinationPrefixListId !== undefined ||
@@ -89,7 +103,7 @@ function letsIn(inventory: Inventory, endpoint: Item, place: Place, egress: read
       out(group) &&
       ingressOf(inventory, group).some(
         (rule) =>
-          covers(rule) &&
+          coversHttps(rule) &&
           (rule.CidrIp === ANYWHERE ||
             rule.CidrIp === vpc ||
             place.securityGroups.includes(rule.SourceSecurityGroupId ?? '')),
@@ -98,19 +112,19 @@ function letsIn(inventory: Inventory, endpoint: Item, place: Place, egress: read
 }
 
 /** Rules of a group that was given none: everything may leave. */
-const ALL_OUT: Egress = { CidrIp: ANYWHERE, IpProtocol: '-1' };
+const DEFAULT_EGRESS: Egress = { CidrIp: ANYWHERE, IpProtocol: '-1' };
 
-function egressOf(inventory: Inventory, group: string): readonly Egress[] {
+function egressOf(inventory: Ec2Resources, group: string): readonly Egress[] {
   const own = inventory.get(group)?.properties.SecurityGroupEgress;
   const further = inventory.ofType(TYPES.EGRESS).filter(({ properties }) => properties.GroupId === group);
   const inline = z.array(egressSchema).safeParse(own);
   return [
-    ...(inline.success ? inline.data : [ALL_OUT]),
+    ...(inline.success ? inline.data : [DEFAULT_EGRESS]),
     ...further.flatMap(({ properties: { GroupId: _, ...rule } }) => egressSchema.safeParse(rule).data ?? []),
   ];
 }
 
-function ingressOf(inventory: Inventory, group: string): readonly Ingress[] {
+function ingressOf(inventory: Ec2Resources, group: string): readonly Ingress[] {
   const inline = z.array(ingressSchema).safeParse(inventory.get(group)?.properties.SecurityGroupIngress);
   const further = inventory.ofType(TYPES.INGRESS).filter(({ properties }) => properties.GroupId === group);
   return [
@@ -119,7 +133,7 @@ function ingressOf(inventory: Inventory, group: string): readonly Ingress[] {
   ];
 }
 
-function covers({
+function coversHttps({
   IpProtocol,
   FromPort = 0,
   ToPort = 65_535,

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { cfnBoolean, cfnNumber, cfnTags } from '../../core/properties';
 import { ResourceFailure } from '../../core/resource';
-import type { Inventory, Item } from './inventory';
+import type { Ec2Resource, Ec2Resources } from './inventory';
 
 /** A resource type that does nothing but exist: what it may say, what must be there for it, what it answers. */
-export interface Kind {
+export interface ResourceTypeDefinition {
   readonly type: string;
   /** Last part of the address of its page in the template reference. */
   readonly page: string;
@@ -16,9 +16,9 @@ export interface Kind {
   /** Properties that hold ids (or lists of ids), with the type that each must be of. */
   readonly references: Readonly<Record<string, string>>;
   /** What `Fn::GetAtt` gives. */
-  attributes(item: Item): Readonly<Record<string, string>>;
+  attributes(item: Ec2Resource): Readonly<Record<string, string>>;
   /** @throws ResourceFailure for what EC2 would not take */
-  check?(properties: Readonly<Record<string, unknown>>, inventory: Inventory): void;
+  check?(properties: Readonly<Record<string, unknown>>, inventory: Ec2Resources): void;
 }
 
 const VPC = 'AWS::EC2::VPC';
@@ -75,7 +75,7 @@ export const egressSchema = z.strictObject({
 
 const gateway = /^igw-/;
 
-export const KINDS: readonly Kind[] = [
+export const RESOURCE_TYPES: readonly ResourceTypeDefinition[] = [
   {
     type: VPC,
     page: 'vpc',

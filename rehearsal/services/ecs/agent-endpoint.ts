@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RehearsalClock } from '../../core/clock';
-import { AnswerLost, type FaultsPort, NO_FAULTS } from '../../core/faults';
+import { type FaultsPort, NO_FAULTS, ResponseLost } from '../../core/faults';
 import type { Credentials, IamPort } from '../../core/ports';
 import type { Principal } from '../../core/principal';
 import { type Call, ServiceError } from '../../core/service';
@@ -22,20 +22,20 @@ export interface Identity {
 }
 
 /** What UpdateTaskProtection and GetTaskProtection say of one task. */
-export type ProtectionAnswer =
+export type ProtectionResult =
   | { readonly protection: { readonly enabled: boolean; readonly until: number | undefined } }
   | { readonly failure: { readonly reason: string; readonly detail: string | undefined } };
 
-export interface AgentEndpointProps {
+export interface AgentEndpointDeps {
   readonly clock: RehearsalClock;
   readonly iam: IamPort;
-  readonly frontUrl: () => string;
+  readonly endpointUrl: () => string;
   readonly faults?: FaultsPort;
   /** Protects the task for so many minutes, or no more (0). @throws ServiceError */
-  readonly protect: (task: Task, minutes: number) => ProtectionAnswer;
+  readonly protect: (task: Task, minutes: number) => ProtectionResult;
 }
 
-interface Resident {
+interface ContainerRegistration {
   readonly task: Task;
   readonly container: string;
   readonly identity: Identity | undefined;
@@ -51,11 +51,11 @@ interface Resident {
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
  */
 export class AgentEndpoint {
-  readonly #props: AgentEndpointProps;
+  readonly #props: AgentEndpointDeps;
   /** By the id in a container's addresses. */
-  readonly #residents = new Map<string, Resident>();
+  readonly #registrations = new Map<string, ContainerRegistration>();
 
-  constructor(props: AgentEndpointProps) {
+  constructor(props: AgentEndpointDeps) {
     this.#props = props;
   }
 
@@ -64,8 +64,8 @@ export class AgentEndpoint {
     return (container) => {
       const id = `${task.id}-${randomUUID().slice(0, 8)}`;
       const token = newToken();
-      this.#residents.set(id, { task, container, identity, token });
-      const base = `${this.#props.frontUrl()}${AGENT_PREFIX}`;
+      this.#registrations.set(id, { task, container, identity, token });
+      const base = `${this.#props.endpointUrl()}${AGENT_PREFIX}`;
       return {
         agentUri: `${base}/api/${id}`,
         metadataUri: `${base}/v4/${id}`,
@@ -75,9 +75,9 @@ export class AgentEndpoint {
   }
 
   close(task: Task): void {
-    for (const [id, resident] of this.#residents) {
+    for (const [id, resident] of this.#registrations) {
       if (resident.task === task) {
-        this.#residents.delete(id);
+        this.#registrations.delete(id);
       }
     }
   }
@@ -86,7 +86,7 @@ export class AgentEndpoint {
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '').split('?', 1)[0]?.slice(AGENT_PREFIX.length) ?? '';
     const [, kind, id = '', rest = ''] = /^\/(api|v4|v2\/credentials)\/([^/]+)(\/.*)?$/.exec(path) ?? [];
-    const resident = this.#residents.get(id);
+    const resident = this.#registrations.get(id);
     const answer = (status: number, body: unknown) => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
@@ -105,7 +105,11 @@ export class AgentEndpoint {
     }
   }
 
-  #credentials({ identity, token, task }: Resident, request: IncomingMessage, answer: Answer): void {
+  #credentials(
+    { identity, token, task }: ContainerRegistration,
+    request: IncomingMessage,
+    answer: RespondFunction,
+  ): void {
     if (identity === undefined || request.headers.authorization !== token) {
       answer(400, { code: 'InvalidIdInRequest', message: 'CredentialsV2Request: Credentials not found' });
       return;
@@ -121,10 +125,10 @@ export class AgentEndpoint {
   }
 
   async #protection(
-    resident: Resident | undefined,
+    resident: ContainerRegistration | undefined,
     request: IncomingMessage,
     signal: AbortSignal,
-    answer: Answer,
+    answer: RespondFunction,
   ): Promise<void> {
     if (resident === undefined) {
       answer(404, {
@@ -140,7 +144,7 @@ export class AgentEndpoint {
       });
     let minutes: number | undefined;
     if (request.method === 'PUT') {
-      const wish = readWish(await readText(request));
+      const wish = parseProtectionRequest(await readText(request));
       if (typeof wish === 'string') {
         fail(400, 'InvalidParameterException', wish);
         return;
@@ -156,9 +160,9 @@ export class AgentEndpoint {
       return;
     }
     try {
-      answer(200, shapeOf(task, await this.#call(task, principal, minutes, signal)));
+      answer(200, protectionBody(task, await this.#call(task, principal, minutes, signal)));
     } catch (error) {
-      if (error instanceof AnswerLost) {
+      if (error instanceof ResponseLost) {
         request.socket.destroy();
       } else if (error instanceof ServiceError) {
         fail(error.status, error.code, error.message, randomUUID());
@@ -169,7 +173,7 @@ export class AgentEndpoint {
   }
 
   /** The call that the agent makes with the task's credentials. */
-  #call(task: Task, principal: Principal, minutes: number | undefined, signal: AbortSignal): Promise<ProtectionAnswer> {
+  #call(task: Task, principal: Principal, minutes: number | undefined, signal: AbortSignal): Promise<ProtectionResult> {
     const { iam, faults = NO_FAULTS, protect } = this.#props;
     const { cluster } = task.props;
     const operation = minutes === undefined ? 'GetTaskProtection' : 'UpdateTaskProtection';
@@ -192,7 +196,7 @@ export class AgentEndpoint {
     if (!decision.allowed) {
       throw new ServiceError('AccessDeniedException', decision.reason, 400);
     }
-    return faults.around('ecs', call, async () => {
+    return faults.aroundCall('ecs', call, async () => {
       if (minutes !== undefined) {
         return protect(task, minutes);
       }
@@ -201,14 +205,16 @@ export class AgentEndpoint {
   }
 }
 
-type Answer = (status: number, body: unknown) => void;
+type RespondFunction = (status: number, body: unknown) => void;
 
 /** https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateTaskProtection.html */
 const DEFAULT_MINUTES = 120;
 const MAX_MINUTES = 2_880;
 
 /** What a PUT asks for, or what is wrong with it. */
-function readWish(body: string): { readonly enabled: boolean; readonly minutes: number | undefined } | string {
+function parseProtectionRequest(
+  body: string,
+): { readonly enabled: boolean; readonly minutes: number | undefined } | string {
   let value: unknown;
   try {
     value = JSON.parse(body);
@@ -236,7 +242,7 @@ function readWish(body: string): { readonly enabled: boolean; readonly minutes: 
     : `expiresInMinutes: got ${minutes}, expected 1 to ${MAX_MINUTES}`;
 }
 
-function shapeOf(task: Task, answer: ProtectionAnswer): unknown {
+function protectionBody(task: Task, answer: ProtectionResult): unknown {
   if ('failure' in answer) {
     return { failure: { Arn: task.arn, Detail: answer.failure.detail ?? null, Reason: answer.failure.reason } };
   }

@@ -27,7 +27,7 @@ const DRAIN_MS = 250;
  * the far end of file descriptor 3 closes, which it does however the rehearsal ends, the watcher ends the whole group, stopped
  * processes included. The container has neither the descriptor nor the watcher's ignored signals.
  */
-const GUARD = '(trap "" HUP INT TERM; read -r _ <&3; kill -9 0) </dev/null >/dev/null 2>&1 & exec "$@" 3<&-';
+const WATCHED_EXEC = '(trap "" HUP INT TERM; read -r _ <&3; kill -9 0) </dev/null >/dev/null 2>&1 & exec "$@" 3<&-';
 
 /**
  * A container, here a process that leads a group (and session) of its own. Signals go to the process itself, as they go to
@@ -37,11 +37,11 @@ const GUARD = '(trap "" HUP INT TERM; read -r _ <&3; kill -9 0) </dev/null >/dev
 export class ContainerProcess {
   readonly #props: ContainerProcessProps;
   readonly #child: ChildProcess;
-  #gone = false;
+  #exited = false;
 
   constructor(props: ContainerProcessProps) {
     this.#props = props;
-    this.#child = spawn('/bin/sh', ['-c', GUARD, 'container', ...props.launch.argv], {
+    this.#child = spawn('/bin/sh', ['-c', WATCHED_EXEC, 'container', ...props.launch.argv], {
       cwd: props.launch.cwd,
       env: props.environment,
       detached: true,
@@ -68,7 +68,7 @@ export class ContainerProcess {
   }
 
   get alive(): boolean {
-    return !this.#gone;
+    return !this.#exited;
   }
 
   /** Asks the process to end. */
@@ -91,15 +91,15 @@ export class ContainerProcess {
   }
 
   #finish(exit: Exit): void {
-    if (!this.#gone) {
-      this.#gone = true;
+    if (!this.#exited) {
+      this.#exited = true;
       this.#props.onExit(exit);
     }
   }
 
   #endGroup(): void {
     const { pid } = this.#child;
-    if (pid === undefined || this.#gone) {
+    if (pid === undefined || this.#exited) {
       return;
     }
     try {

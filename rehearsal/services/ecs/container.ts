@@ -80,7 +80,7 @@ export class Container {
       onExit: ({ code, error }) => {
         this.#exitCode = code;
         this.startError = error;
-        this.#over();
+        this.#markStopped();
       },
     });
     const { healthCheck } = this.definition;
@@ -105,7 +105,7 @@ export class Container {
   async stop(mostMs = Number.POSITIVE_INFINITY): Promise<void> {
     const running = this.#process;
     if (running === undefined) {
-      this.#over();
+      this.#markStopped();
       return;
     }
     this.#monitor?.stop();
@@ -118,7 +118,7 @@ export class Container {
   /** Ends it at once. */
   kill(): void {
     if (this.#process === undefined) {
-      this.#over();
+      this.#markStopped();
     } else {
       this.#process.kill();
     }
@@ -133,7 +133,7 @@ export class Container {
   }
 
   /** Resolves when its process is gone. */
-  get gone(): Promise<void> {
+  get exited(): Promise<void> {
     return this.#end;
   }
 
@@ -142,7 +142,7 @@ export class Container {
     return scaleTimeout(this.definition.stopTimeoutSeconds * 1000, MIN_REAL_STOP_MS, settings);
   }
 
-  #over(): void {
+  #markStopped(): void {
     if (!this.#ended) {
       this.#ended = true;
       this.finishedAt = this.#props.clock.now();

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { CircuitBreaker, ServiceRevision } from './model';
 
-export type Outcome = { readonly completed: true } | { readonly completed: false; readonly reason: string };
+export type DeploymentOutcome = { readonly completed: true } | { readonly completed: false; readonly reason: string };
 
 /**
  * One deployment of a service: the tasks of one revision, and how far it has come.
@@ -14,9 +14,9 @@ export class Deployment {
   reason = `ECS deployment ${this.id} in progress.`;
   /** Since the last task that became healthy. */
   failedTasks = 0;
-  #resolve: (outcome: Outcome) => void = () => undefined;
+  #resolve: (outcome: DeploymentOutcome) => void = () => undefined;
   /** Resolves when it has completed, has failed, or was overtaken by a newer one. */
-  settled: Promise<Outcome>;
+  settled: Promise<DeploymentOutcome>;
 
   constructor(
     readonly revision: ServiceRevision,
@@ -47,11 +47,11 @@ export class Deployment {
   }
 
   /** A newer one has begun. */
-  overtake(): void {
+  supersede(): void {
     this.#resolve({ completed: false, reason: `deployment ${this.id} was replaced by a newer one` });
   }
 
-  #outcome(): Promise<Outcome> {
+  #outcome(): Promise<DeploymentOutcome> {
     return new Promise((resolve) => {
       this.#resolve = resolve;
     });

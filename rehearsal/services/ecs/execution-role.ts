@@ -26,11 +26,13 @@ export class ExecutionRole {
     this.#definition = definition;
     const { executionRoleArn } = definition;
     this.#principal =
-      executionRoleArn === undefined ? undefined : assumed(iam, executionRoleArn, `${label}-execution`).principal;
+      executionRoleArn === undefined
+        ? undefined
+        : assumeTaskRole(iam, executionRoleArn, `${label}-execution`).principal;
   }
 
   /** @throws StartFailure for an image of ECR, or of a private registry, that the role may not pull */
-  pull({ image, registrySecret }: ContainerDefinition): void {
+  checkImagePull({ image, registrySecret }: ContainerDefinition): void {
     const secret =
       registrySecret === undefined ? undefined : this.#denial('secretsmanager:GetSecretValue', registrySecret);
     if (secret !== undefined) {
@@ -60,17 +62,17 @@ export class ExecutionRole {
   }
 
   /** @throws StartFailure when the role may not write to the stream, or there is no such group */
-  openLog(log: LogTarget, stream: string, groupExists: boolean): void {
+  checkLogStream(log: LogTarget, stream: string, groupExists: boolean): void {
     const group = `arn:aws:logs:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:log-group:${log.group}`;
     const actions = log.createGroup && !groupExists ? ['logs:CreateLogGroup'] : [];
     for (const action of [...actions, 'logs:CreateLogStream', 'logs:PutLogEvents']) {
       const denied = this.#denial(action, action === 'logs:CreateLogGroup' ? group : `${group}:log-stream:${stream}`);
       if (denied !== undefined) {
-        throw notLogged(`AccessDeniedException: ${denied}`);
+        throw logStreamFailure(`AccessDeniedException: ${denied}`);
       }
     }
     if (!groupExists && !log.createGroup) {
-      throw notLogged('ResourceNotFoundException: The specified log group does not exist.');
+      throw logStreamFailure('ResourceNotFoundException: The specified log group does not exist.');
     }
   }
 
@@ -89,14 +91,14 @@ export function isInEcr(image: string): boolean {
   return ECR_IMAGE.test(image);
 }
 
-function notLogged(why: string): StartFailure {
+function logStreamFailure(why: string): StartFailure {
   return new StartFailure(
     `ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ${why}`,
   );
 }
 
 /** Credentials of a role that ECS takes on, and who they make of their bearer. @throws StartFailure */
-export function assumed(iam: IamPort, roleArn: string, label: string, session?: string) {
+export function assumeTaskRole(iam: IamPort, roleArn: string, label: string, session?: string) {
   try {
     const credentials = iam.sessionFor(roleArn, label, TASKS_SERVICE, session);
     return { credentials, principal: iam.principalOf(credentials.accessKeyId) };

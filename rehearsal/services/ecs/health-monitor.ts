@@ -13,7 +13,7 @@ const MIN_REAL_INTERVAL_MS = { starting: 1_000, healthy: 10_000 } as const;
 const MIN_REAL_TIMEOUT_MS = 5_000;
 
 /** Checks of all containers that run at the same time: a program for each. */
-class Turns {
+class ConcurrencyLimit {
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
@@ -30,7 +30,7 @@ class Turns {
   }
 }
 
-const TURNS = new Turns();
+const HEALTH_CHECKS = new ConcurrencyLimit();
 
 export interface HealthMonitorProps {
   readonly check: HealthCheck;
@@ -78,24 +78,24 @@ export class HealthMonitor {
   #schedule(): void {
     const { check, clock } = this.#props;
     const least = MIN_REAL_INTERVAL_MS[this.#current === 'HEALTHY' ? 'healthy' : 'starting'] * clock.speed;
-    this.#timer = clock.after(Math.max(check.intervalSeconds * 1000, least), () => void this.#look());
+    this.#timer = clock.after(Math.max(check.intervalSeconds * 1000, least), () => void this.#check());
   }
 
-  async #look(): Promise<void> {
-    await TURNS.take();
+  async #check(): Promise<void> {
+    await HEALTH_CHECKS.take();
     let passed = false;
     try {
       passed = !this.#stopped && (await this.#run());
     } finally {
-      TURNS.give();
+      HEALTH_CHECKS.give();
     }
     if (!this.#stopped) {
-      this.#judge(passed);
+      this.#recordResult(passed);
       this.#schedule();
     }
   }
 
-  #judge(passed: boolean): void {
+  #recordResult(passed: boolean): void {
     const { check, clock } = this.#props;
     if (passed) {
       this.#failures = 0;

@@ -26,7 +26,7 @@ export interface Launch {
 export class ImageError extends Error {}
 
 /** What a container definition says about what it runs. */
-export interface Override {
+export interface CommandOverride {
   readonly entryPoint: readonly string[] | undefined;
   readonly command: readonly string[] | undefined;
 }
@@ -53,7 +53,7 @@ export class Images {
   }
 
   /** @throws ImageError */
-  launchOf(image: string, override: Override): Launch {
+  launchOf(image: string, override: CommandOverride): Launch {
     const asset = this.#assets.get(image);
     const given = this.#given.find((one) => matches(one.image, image));
     if (given !== undefined) {

@@ -6,7 +6,7 @@ import type { IamPort, LogsPort, MetricsPort } from '../../core/ports';
 import type { Principal } from '../../core/principal';
 import type { ResourceHandler } from '../../core/resource';
 import type { Call } from '../../core/service';
-import type { Place } from '../ec2';
+import type { NetworkPlacement } from '../ec2';
 import { AGENT_PREFIX, AgentEndpoint } from './agent-endpoint';
 import { associationsHandler, Clusters, clusterHandler } from './clusters';
 import { type ImageCommand, Images } from './images';
@@ -17,18 +17,18 @@ import { ServiceMetrics } from './service-metrics';
 import type { Task } from './task';
 import { TaskDefinitionHandler, TaskDefinitions } from './task-definitions';
 import { TaskHost } from './task-host';
-import { TaskWork } from './task-work';
+import { TaskFaultInjector } from './task-work';
 
 export type { ImageCommand } from './images';
 export type { ContainerView, EcsEvent, ServiceView, TaskView } from './model';
 
-export interface EcsDependencies {
+export interface EcsDeps {
   readonly clock: RehearsalClock;
   readonly iam: IamPort;
   readonly logs: LogsPort & { groups(): readonly string[] };
   readonly metrics: MetricsPort;
   /** Where the front listens: the containers' `AWS_ENDPOINT_URL`. */
-  readonly frontUrl: () => string;
+  readonly endpointUrl: () => string;
   /** Serves HTTP below a prefix of the front. */
   readonly mount: (prefix: string, handler: HttpHandler) => unknown;
   /** What to run for images that are no assets of the assembly. @default nothing */
@@ -40,7 +40,7 @@ export interface EcsDependencies {
   /** Zone of a subnet of this cloud. @default none is known */
   readonly zoneOf?: (subnet: string) => string | undefined;
   /** Why a service cannot be reached from a place in a network of this cloud. @default everything can */
-  readonly unreachable?: (place: Place, service: string) => string | undefined;
+  readonly unreachable?: (place: NetworkPlacement, service: string) => string | undefined;
   /** What goes wrong on purpose. @default nothing */
   readonly faults?: FaultsPort;
   readonly onEvent?: (event: EcsEvent) => void;
@@ -78,13 +78,13 @@ export interface Ecs {
 }
 
 /** Tasks of deleted services that are still shown, the newest. */
-const PAST_KEPT = 2_000;
+const MAX_DELETED_SERVICE_TASKS = 2_000;
 
 /** Names of services in endpoints where their signing names differ. */
 const ENDPOINT_NAMES: Readonly<Record<string, string>> = { appconfig: 'appconfigdata', bedrock: 'bedrock-runtime' };
 
 /** ECS on Fargate: services run their tasks as processes of this machine; see {@link Service} and {@link Task}. */
-export function createEcs(deps: EcsDependencies): Ecs {
+export function createEcs(deps: EcsDeps): Ecs {
   const { clock } = deps;
   const services = new Map<string, Service>();
   const past: TaskView[] = [];
@@ -100,7 +100,7 @@ export function createEcs(deps: EcsDependencies): Ecs {
   const endpoint = new AgentEndpoint({
     clock,
     iam: deps.iam,
-    frontUrl: deps.frontUrl,
+    endpointUrl: deps.endpointUrl,
     faults: deps.faults,
     protect: (task, minutes) => {
       const service = [...services.values()].find((one) => one.livingTasks().includes(task));
@@ -115,7 +115,7 @@ export function createEcs(deps: EcsDependencies): Ecs {
     metrics: deps.metrics,
     images,
     endpoint,
-    frontUrl: deps.frontUrl,
+    endpointUrl: deps.endpointUrl,
     extraEnvironment: deps.extraEnvironment ?? (() => ({})),
     unreachable: (place, service) => deps.unreachable?.(place, service),
   });
@@ -132,7 +132,7 @@ export function createEcs(deps: EcsDependencies): Ecs {
     const task = taskOf(id);
     return task !== undefined && act(task);
   };
-  const work = new TaskWork({ faults: deps.faults ?? NO_FAULTS, taskOf });
+  const work = new TaskFaultInjector({ faults: deps.faults ?? NO_FAULTS, taskOf });
   const scalable = (resourceId: string): Service | undefined =>
     [...services.values()].find(({ clusterName, name }) => resourceId === `service/${clusterName}/${name}`);
   const killAll = () => {
@@ -156,7 +156,7 @@ export function createEcs(deps: EcsDependencies): Ecs {
         zoneOf: deps.zoneOf ?? (() => undefined),
         onDeleted: (service) => {
           past.push(...service.taskViews());
-          past.splice(0, past.length - PAST_KEPT);
+          past.splice(0, past.length - MAX_DELETED_SERVICE_TASKS);
         },
         onEvent: deps.onEvent ?? (() => undefined),
       }),
@@ -203,7 +203,7 @@ export function createEcs(deps: EcsDependencies): Ecs {
       publisher.stop();
       const living = [...services.values()].flatMap((service) => service.livingTasks());
       killAll();
-      await Promise.all(living.map(({ allGone }) => allGone));
+      await Promise.all(living.map(({ allExited }) => allExited));
       process.off('exit', killAll);
     },
   };

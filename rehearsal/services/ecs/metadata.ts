@@ -20,17 +20,17 @@ export function taskMetadata(task: Task): Readonly<Record<string, unknown>> {
     AvailabilityZone: zone.zone,
     LaunchType: 'FARGATE',
     ServiceName: service,
-    Containers: task.containers.map((container) => described(task, container)),
+    Containers: task.containers.map((container) => describeContainer(task, container)),
   };
 }
 
 /** @param name of a container of the task */
 export function containerMetadata(task: Task, name: string): Readonly<Record<string, unknown>> {
   const container = task.containers.find((one) => one.name === name);
-  return container === undefined ? {} : described(task, container);
+  return container === undefined ? {} : describeContainer(task, container);
 }
 
-function described(task: Task, container: Container): Readonly<Record<string, unknown>> {
+function describeContainer(task: Task, container: Container): Readonly<Record<string, unknown>> {
   const { cluster, definition } = task.props;
   const { definition: own } = container;
   const { view } = container;
@@ -46,7 +46,7 @@ function described(task: Task, container: Container): Readonly<Record<string, un
       'com.amazonaws.ecs.task-definition-family': definition.family,
       'com.amazonaws.ecs.task-definition-version': String(definition.revision),
     },
-    DesiredStatus: task.wanted ? 'RUNNING' : 'STOPPED',
+    DesiredStatus: task.shouldRun ? 'RUNNING' : 'STOPPED',
     KnownStatus: view.state,
     ExitCode: view.exitCode,
     Limits: { CPU: 0 },

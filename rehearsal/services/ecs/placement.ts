@@ -38,7 +38,7 @@ interface Placed {
  * Which tasks a scale-in stops, in this order: those that do not run yet, then from the zone with the most. Which of a
  * zone's tasks AWS picks is not documented; here it is the youngest.
  */
-export function victims<T>(candidates: readonly T[], count: number, placed: (one: T) => Placed): readonly T[] {
+export function tasksToStop<T>(candidates: readonly T[], count: number, placed: (one: T) => Placed): readonly T[] {
   const left = [...candidates];
   const chosen: T[] = [];
   while (chosen.length < count && left.length > 0) {

@@ -160,7 +160,7 @@ export class ServiceHandler implements ResourceHandler {
       () => 'late' as const,
       () => 'late' as const,
     );
-    const outcome = await Promise.race([service.steady(), limit]);
+    const outcome = await Promise.race([service.deploymentSettled(), limit]);
     over.abort();
     if (outcome === 'late') {
       const { desired, running, pending } = service.view;

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { RehearsalClock, Timer } from '../../core/clock';
-import type { ProtectionAnswer } from './agent-endpoint';
+import type { ProtectionResult } from './agent-endpoint';
 import { newTaskId, serviceArn } from './arn';
-import { breakerThreshold, Deployment, type Outcome } from './deployment';
+import { breakerThreshold, Deployment, type DeploymentOutcome } from './deployment';
 import type { DeploymentRules, EcsEvent, ServiceRevision, ServiceView, StopReason, TaskView } from './model';
-import { nextProvider, nextZone, victims } from './placement';
+import { nextProvider, nextZone, tasksToStop } from './placement';
 import { laneOf, Task } from './task';
 import type { TaskHost } from './task-host';
 
@@ -24,7 +24,7 @@ export interface ServiceSettings {
 }
 
 /** Stopped tasks that a service still shows, the newest. */
-const STOPPED_KEPT = 1_000;
+const MAX_STOPPED_TASKS = 1_000;
 
 /**
  * Cloud milliseconds between two attempts after so many failed starts in a row. AWS documents that the pauses grow and their
@@ -56,14 +56,14 @@ export class Service {
   /** Tasks that have become healthy. */
   readonly #healthyOnce = new WeakSet<Task>();
   /** Tasks that are stopping or have stopped. */
-  readonly #lostOnce = new WeakSet<Task>();
+  readonly #countedAsLost = new WeakSet<Task>();
   #lastCompleted: Deployment | undefined;
   #failedStarts = 0;
   #pausedUntil = 0;
   #pause: Timer | undefined;
   #ending = false;
   #scheduling = false;
-  #again = false;
+  #pending = false;
 
   constructor(props: ServiceProps, settings: ServiceSettings) {
     this.#props = props;
@@ -74,7 +74,7 @@ export class Service {
     this.#rules = settings.rules;
     const first = new Deployment(settings.revision, props.clock.now());
     this.#deployments = [first];
-    this.#say(`deployment ${first.id} of ${settings.revision.definition.arn} begins`);
+    this.#emit(`deployment ${first.id} of ${settings.revision.definition.arn} begins`);
     this.#schedule();
   }
 
@@ -140,7 +140,7 @@ export class Service {
   }
 
   /** Resolves when the present deployment has completed or failed. */
-  steady(): Promise<Outcome> {
+  deploymentSettled(): Promise<DeploymentOutcome> {
     return this.#deployments[0]?.settled ?? Promise.resolve({ completed: true });
   }
 
@@ -150,19 +150,19 @@ export class Service {
     this.#desired = desired ?? this.#desired;
     const present = this.#deployments[0];
     if (present === undefined || !isDeepStrictEqual(present.revision, revision)) {
-      present?.overtake();
+      present?.supersede();
       const next = new Deployment(revision, this.#props.clock.now());
       this.#deployments.unshift(next);
       this.#failedStarts = 0;
       this.#pausedUntil = 0;
-      this.#say(`deployment ${next.id} of ${revision.definition.arn} begins`);
+      this.#emit(`deployment ${next.id} of ${revision.definition.arn} begins`);
     }
     this.#schedule();
   }
 
   scaleTo(count: number): void {
     if (count !== this.#desired) {
-      this.#say(`desired count ${this.#desired} → ${count}`);
+      this.#emit(`desired count ${this.#desired} → ${count}`);
       this.#desired = count;
       this.#schedule();
     }
@@ -174,7 +174,7 @@ export class Service {
     this.#pause?.cancel();
     this.#desired = 0;
     for (const deployment of this.#deployments) {
-      deployment.overtake();
+      deployment.supersede();
     }
     await Promise.all(
       this.livingTasks().map((task) =>
@@ -198,8 +198,8 @@ export class Service {
    * Refused for a task that is being stopped, and while a deployment is in progress and the service would have more protected
    * tasks than it is to have at all: those would keep the deployment from its end.
    */
-  protect(task: Task, minutes: number): ProtectionAnswer {
-    if (!task.wanted) {
+  protect(task: Task, minutes: number): ProtectionResult {
+    if (!task.shouldRun) {
       return { failure: { reason: 'TASK_NOT_VALID', detail: undefined } };
     }
     const others = this.#active().filter((one) => one !== task && one.isProtected).length;
@@ -213,7 +213,7 @@ export class Service {
 
   /** Tasks that are meant to run. */
   #active(): readonly Task[] {
-    return this.livingTasks().filter(({ wanted }) => wanted);
+    return this.livingTasks().filter(({ shouldRun }) => shouldRun);
   }
 
   readonly #onTaskChange = (task: Task): void => {
@@ -227,15 +227,15 @@ export class Service {
         deployment.failedTasks = 0;
       }
     }
-    if (!task.wanted && !this.#lostOnce.has(task)) {
-      this.#lostOnce.add(task);
+    if (!task.shouldRun && !this.#countedAsLost.has(task)) {
+      this.#countedAsLost.add(task);
       this.#onTaskLost(task, deployment);
     }
     if (task.lastStatus === 'STOPPED') {
       const { stoppedReason, containers } = task.view;
       const codes = containers.map(({ name, exitCode }) => `${name} ${exitCode ?? 'never ran'}`).join(', ');
-      this.#say(`stopped: ${stoppedReason} (${codes})`, task);
-      this.#forgetOldest();
+      this.#emit(`stopped: ${stoppedReason} (${codes})`, task);
+      this.#pruneStopped();
     }
     this.#schedule();
   };
@@ -264,7 +264,7 @@ export class Service {
       return;
     }
     deployment.fail(`ECS deployment circuit breaker: tasks failed to start: ${why}`);
-    this.#say(`deployment ${deployment.id} failed: ${deployment.reason}`);
+    this.#emit(`deployment ${deployment.id} failed: ${deployment.reason}`);
     const lastCompleted = this.#lastCompleted;
     if (breaker.rollback && lastCompleted !== undefined) {
       const reason = `ECS deployment circuit breaker: rolling back to deploymentId ${lastCompleted.id}.`;
@@ -272,28 +272,28 @@ export class Service {
       this.#deployments = [lastCompleted, ...this.#deployments.filter((one) => one !== lastCompleted)];
       this.#failedStarts = 0;
       this.#pausedUntil = 0;
-      this.#say(reason);
+      this.#emit(reason);
     }
   }
 
   /** One decision after the other until there is nothing to decide. */
   #schedule(): void {
-    this.#again = true;
+    this.#pending = true;
     if (this.#scheduling) {
       return;
     }
     this.#scheduling = true;
     try {
-      while (this.#again && !this.#ending) {
-        this.#again = false;
-        this.#decide();
+      while (this.#pending && !this.#ending) {
+        this.#pending = false;
+        this.#reconcile();
       }
     } finally {
       this.#scheduling = false;
     }
   }
 
-  #decide(): void {
+  #reconcile(): void {
     const present = this.#deployments[0];
     if (present === undefined) {
       return;
@@ -305,16 +305,16 @@ export class Service {
     const sound = own.filter((task) => task.health !== 'UNHEALTHY');
     this.#launch(present, { active, own, old, sick, sound });
     this.#retireOld(present, active, old);
-    this.#retireSick(present, sick, sound, active);
+    this.#replaceUnhealthy(present, sick, sound, active);
     const surplus = sound.length - this.#desired;
     if (surplus > 0) {
       const reason = `Scaling activity initiated by (deployment ${present.id})`;
-      this.#stopSome(sound, surplus, { code: 'ServiceSchedulerInitiated', reason });
+      this.#stopTasks(sound, surplus, { code: 'ServiceSchedulerInitiated', reason });
     }
     this.#finishDeployment(present);
   }
 
-  #launch(present: Deployment, groups: Groups): void {
+  #launch(present: Deployment, groups: TaskGroups): void {
     const { active, own, old, sick, sound } = groups;
     const missing = this.#desired - sound.length;
     if (missing <= 0 || present.state === 'FAILED') {
@@ -374,14 +374,14 @@ export class Service {
     const reason = `Scaling activity initiated by (deployment ${present.id})`;
     const why = { code: 'ServiceSchedulerInitiated', reason } as const;
     if (present.state === 'COMPLETED') {
-      this.#stopSome(stoppable, stoppable.length, why);
+      this.#stopTasks(stoppable, stoppable.length, why);
       return;
     }
     const lower = Math.ceil((this.#desired * this.#rules.minimumHealthyPercent) / 100);
     const useless = stoppable.filter((task) => !task.isHealthy);
     const spare = active.filter(({ isHealthy }) => isHealthy).length - lower;
-    this.#stopSome(useless, useless.length, why);
-    this.#stopSome(
+    this.#stopTasks(useless, useless.length, why);
+    this.#stopTasks(
       stoppable.filter((task) => task.isHealthy),
       Math.max(0, spare),
       why,
@@ -389,7 +389,7 @@ export class Service {
   }
 
   /** Unhealthy tasks go when others are healthy in their place, or when there is no room for others beside them. */
-  #retireSick(present: Deployment, sick: readonly Task[], sound: readonly Task[], active: readonly Task[]): void {
+  #replaceUnhealthy(present: Deployment, sick: readonly Task[], sound: readonly Task[], active: readonly Task[]): void {
     if (sick.length === 0) {
       return;
     }
@@ -407,9 +407,9 @@ export class Service {
     }
   }
 
-  #stopSome(candidates: readonly Task[], count: number, why: StopReason): void {
+  #stopTasks(candidates: readonly Task[], count: number, why: StopReason): void {
     const unprotected = candidates.filter((task) => !task.isProtected);
-    const chosen = victims(unprotected, count, (task) => ({
+    const chosen = tasksToStop(unprotected, count, (task) => ({
       zone: task.props.zone.zone,
       running: task.lastStatus === 'RUNNING',
       createdAt: task.createdAt,
@@ -434,8 +434,8 @@ export class Service {
       if (enough && (!oldLeft || early?.cleanup === 'DEFERRED')) {
         present.complete();
         this.#lastCompleted = present;
-        this.#say(`deployment ${present.id} completed`);
-        this.#again = true;
+        this.#emit(`deployment ${present.id} completed`);
+        this.#pending = true;
       }
     }
     this.#deployments = this.#deployments.filter(
@@ -444,15 +444,15 @@ export class Service {
     );
   }
 
-  #forgetOldest(): void {
+  #pruneStopped(): void {
     const stopped = [...this.#tasks.values()].filter(({ lastStatus }) => lastStatus === 'STOPPED');
-    for (const task of stopped.slice(0, Math.max(0, stopped.length - STOPPED_KEPT))) {
+    for (const task of stopped.slice(0, Math.max(0, stopped.length - MAX_STOPPED_TASKS))) {
       this.#tasks.delete(task.id);
       this.#deploymentOf.delete(task);
     }
   }
 
-  #say(message: string, task?: Task): void {
+  #emit(message: string, task?: Task): void {
     this.#props.onEvent({
       at: this.#props.clock.now(),
       service: this.name,
@@ -462,7 +462,7 @@ export class Service {
   }
 }
 
-interface Groups {
+interface TaskGroups {
   readonly active: readonly Task[];
   /** Of the present deployment. */
   readonly own: readonly Task[];

@@ -27,7 +27,7 @@ export interface EnvironmentRequest {
   readonly extra: Readonly<Record<string, string>>;
   readonly ports: TaskPorts;
   readonly endpoints: ContainerEndpoints;
-  readonly frontUrl: string;
+  readonly endpointUrl: string;
   readonly clock: Pick<RehearsalClock, 'settings'>;
   readonly home: string;
 }
@@ -72,7 +72,7 @@ export function environmentOf(request: EnvironmentRequest): Record<string, strin
           AWS_CONTAINER_CREDENTIALS_FULL_URI: credentials.uri,
           AWS_CONTAINER_AUTHORIZATION_TOKEN: credentials.token,
         }),
-    AWS_ENDPOINT_URL: request.frontUrl,
+    AWS_ENDPOINT_URL: request.endpointUrl,
     // Nothing of this machine's own AWS settings may reach the container.
     AWS_CONFIG_FILE: '/dev/null',
     AWS_SHARED_CREDENTIALS_FILE: '/dev/null',

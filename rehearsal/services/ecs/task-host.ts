@@ -1,24 +1,24 @@
 import type { RehearsalClock } from '../../core/clock';
 import type { IamPort, LogsPort, MetricsPort } from '../../core/ports';
-import type { Place } from '../ec2';
+import type { NetworkPlacement } from '../ec2';
 import type { AgentEndpoint } from './agent-endpoint';
-import { assumed, ExecutionRole, isInEcr, StartFailure } from './execution-role';
+import { assumeTaskRole, ExecutionRole, isInEcr, StartFailure } from './execution-role';
 import type { Images, Launch } from './images';
 import type { ContainerDefinition } from './model';
 import type { Task } from './task';
 import { environmentOf, freePort } from './task-environment';
 
-export interface HostDependencies {
+export interface TaskHostDeps {
   readonly clock: RehearsalClock;
   readonly iam: IamPort;
   readonly logs: LogsPort & { groups(): readonly string[] };
   readonly metrics: MetricsPort;
   readonly images: Images;
   readonly endpoint: AgentEndpoint;
-  readonly frontUrl: () => string;
+  readonly endpointUrl: () => string;
   readonly extraEnvironment: (service: string) => Readonly<Record<string, string>>;
   /** Why a service cannot be reached from a place in a network; undefined when it can. */
-  readonly unreachable: (place: Place, service: string) => string | undefined;
+  readonly unreachable: (place: NetworkPlacement, service: string) => string | undefined;
 }
 
 /** A container with all that its process gets. */
@@ -29,9 +29,9 @@ export interface PreparedLaunch extends Launch {
 
 /** Gives tasks what a machine of Fargate and ECS's agent on it give them: images, logs, credentials, endpoints. */
 export class TaskHost {
-  readonly #deps: HostDependencies;
+  readonly #deps: TaskHostDeps;
 
-  constructor(deps: HostDependencies) {
+  constructor(deps: TaskHostDeps) {
     this.#deps = deps;
   }
 
@@ -41,13 +41,13 @@ export class TaskHost {
     const { definition, service } = task.props;
     const execution = new ExecutionRole(iam, definition, service);
     const identity =
-      definition.taskRoleArn === undefined ? undefined : assumed(iam, definition.taskRoleArn, service, task.id);
+      definition.taskRoleArn === undefined ? undefined : assumeTaskRole(iam, definition.taskRoleArn, service, task.id);
     const groups = new Set(logs.groups());
     for (const container of definition.containers) {
-      this.#reach(task, container);
-      execution.pull(container);
+      this.#checkReachability(task, container);
+      execution.checkImagePull(container);
       if (container.log !== undefined) {
-        execution.openLog(container.log, streamOf(task, container), groups.has(container.log.group));
+        execution.checkLogStream(container.log, streamOf(task, container), groups.has(container.log.group));
       }
     }
     const ports = { agent: await freePort(), worker: await freePort() };
@@ -61,7 +61,7 @@ export class TaskHost {
           extra: this.#deps.extraEnvironment(service),
           ports,
           endpoints: endpoints(container.name),
-          frontUrl: this.#deps.frontUrl(),
+          endpointUrl: this.#deps.endpointUrl(),
           clock: this.#deps.clock,
           home: launch.cwd,
         });
@@ -71,7 +71,7 @@ export class TaskHost {
   }
 
   /** @throws StartFailure for an image, its secret or a log that the task's network does not lead to */
-  #reach(task: Task, { image, registrySecret, log }: ContainerDefinition): void {
+  #checkReachability(task: Task, { image, registrySecret, log }: ContainerDefinition): void {
     const missing = (...services: readonly string[]) =>
       services.map((service) => this.#deps.unreachable(task.place, service)).find((reason) => reason !== undefined);
     const secret = registrySecret === undefined ? undefined : missing('secretsmanager');
@@ -98,7 +98,7 @@ export class TaskHost {
   }
 
   /** Nothing is served to the task any more. */
-  forget(task: Task): void {
+  release(task: Task): void {
     this.#deps.endpoint.close(task);
   }
 }

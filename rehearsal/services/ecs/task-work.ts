@@ -9,7 +9,7 @@ const receivedSchema = z.looseObject({
 const handleSchema = z.looseObject({ ReceiptHandle: z.string(), VisibilityTimeout: z.number().optional() });
 const batchSchema = z.looseObject({ Entries: z.array(handleSchema) });
 
-export interface TaskWorkProps {
+export interface TaskFaultInjectorDeps {
   readonly faults: FaultsPort;
   /** Living task by its id. */
   readonly taskOf: (id: string) => Task | undefined;
@@ -19,11 +19,11 @@ export interface TaskWorkProps {
  * What tasks have in hand: messages that they have received and neither deleted nor given back. Of that the fault plan is asked,
  * so that what is to happen to a worker happens in the middle of its work.
  */
-export class TaskWork {
-  readonly #props: TaskWorkProps;
+export class TaskFaultInjector {
+  readonly #props: TaskFaultInjectorDeps;
   readonly #inHand = new WeakMap<Task, Map<string, string>>();
 
-  constructor(props: TaskWorkProps) {
+  constructor(props: TaskFaultInjectorDeps) {
     this.#props = props;
   }
 
@@ -38,7 +38,7 @@ export class TaskWork {
       case 'ReceiveMessage':
         for (const { Body, ReceiptHandle } of receivedSchema.safeParse(output).data?.Messages ?? []) {
           this.#messagesOf(task).set(ReceiptHandle, Body);
-          const fault = this.#props.faults.task(label, Body);
+          const fault = this.#props.faults.taskFault(label, Body);
           if (fault !== undefined) {
             this.#await(task, label, ReceiptHandle, fault);
           }
@@ -63,7 +63,7 @@ export class TaskWork {
     const timer = setTimeout(() => {
       const messages = this.#messagesOf(task);
       const bodies = [...messages.values()];
-      if (!task.wanted || !messages.has(receipt) || bodies.some((body) => faults.spares(body))) {
+      if (!task.shouldRun || !messages.has(receipt) || bodies.some((body) => faults.isExempt(body))) {
         return;
       }
       switch (fault.kind) {
@@ -77,7 +77,7 @@ export class TaskWork {
           void task.stop({ code: 'UserInitiated', reason: 'rehearsed fault: told to stop at work' });
           break;
       }
-      faults.happened(fault, label, bodies.join('\n'));
+      faults.recordInjected(fault, label, bodies.join('\n'));
     }, fault.afterMs);
     timer.unref();
   }

@@ -1,6 +1,6 @@
 import { Env } from '../../../lib/contract';
 import type { RehearsalClock, Timer } from '../../core/clock';
-import type { Place } from '../ec2';
+import type { NetworkPlacement } from '../ec2';
 import { taskArn } from './arn';
 import { Container } from './container';
 import { StartFailure } from './execution-role';
@@ -76,7 +76,7 @@ export class Task {
   }
 
   /** Where it is in its network. */
-  get place(): Place {
+  get place(): NetworkPlacement {
     const { zone, publicIp, securityGroups } = this.props;
     return { subnet: zone.subnet, publicIp, securityGroups };
   }
@@ -86,7 +86,7 @@ export class Task {
   }
 
   /** Whether it is meant to run. */
-  get wanted(): boolean {
+  get shouldRun(): boolean {
     return this.#stopReason === undefined;
   }
 
@@ -125,7 +125,7 @@ export class Task {
       capacityProvider,
       zone: zone.zone,
       status: this.#status,
-      desiredStatus: this.wanted ? 'RUNNING' : 'STOPPED',
+      desiredStatus: this.shouldRun ? 'RUNNING' : 'STOPPED',
       health: this.health,
       protected: this.isProtected,
       protectedUntil: this.protectedUntil,
@@ -158,13 +158,13 @@ export class Task {
           }
         }),
       );
-      if (this.wanted) {
+      if (this.shouldRun) {
         this.#startedAt = clock.now();
         this.#set('RUNNING');
       }
     } catch (error) {
       if (signal.aborted) {
-        host.forget(this);
+        host.release(this);
         return;
       }
       const known = error instanceof StartFailure || error instanceof ImageError;
@@ -192,13 +192,13 @@ export class Task {
     const last = mostMs === undefined ? undefined : clock.after(mostMs, () => this.kill());
     await Promise.all(
       this.containers.map(async (container) => {
-        await Promise.all(this.#dependentsOf(container).map(({ gone }) => gone));
+        await Promise.all(this.#dependentsOf(container).map(({ exited }) => exited));
         await container.stop();
       }),
     );
     last?.cancel();
     this.#stoppedAt = clock.now();
-    host.forget(this);
+    host.release(this);
     this.#set('STOPPED');
     this.#resolveStopped();
     return undefined;
@@ -210,8 +210,8 @@ export class Task {
   }
 
   /** Resolves when no process of it is left. */
-  get allGone(): Promise<unknown> {
-    return Promise.all(this.containers.map(({ gone }) => gone));
+  get allExited(): Promise<unknown> {
+    return Promise.all(this.containers.map(({ exited }) => exited));
   }
 
   /** Every process of it ends at once, as in a crash. */
@@ -265,7 +265,7 @@ export class Task {
     const met = Promise.all(
       definition.dependsOn.map(({ container: name, condition }) => {
         const container = this.containers.find((one) => one.name === name);
-        return this.#until(() => {
+        return this.#waitUntil(() => {
           if (container === undefined) {
             return true;
           }
@@ -297,7 +297,7 @@ export class Task {
   }
 
   /** Resolves when the test holds; rejects when the task is to stop. */
-  async #until(test: () => boolean): Promise<void> {
+  async #waitUntil(test: () => boolean): Promise<void> {
     while (!test()) {
       this.#stopping.signal.throwIfAborted();
       await new Promise<void>((resolve) => this.#watchers.add(resolve));
@@ -306,10 +306,10 @@ export class Task {
 
   #set(status: TaskStatus): void {
     this.#status = status;
-    this.#changed();
+    this.#notifyChange();
   }
 
-  #changed(): void {
+  #notifyChange(): void {
     const waiting = [...this.#watchers];
     this.#watchers.clear();
     for (const resolve of waiting) {
@@ -321,13 +321,13 @@ export class Task {
   #onContainerChange(): void {
     const failed = this.containers.find(({ startError }) => startError !== undefined);
     const ended = this.containers.find(({ state, definition }) => state === 'STOPPED' && definition.essential);
-    if (failed !== undefined && this.wanted) {
+    if (failed !== undefined && this.shouldRun) {
       const reason = `CannotStartContainerError: ${failed.name}: ${failed.startError}`;
       void this.stop({ code: 'TaskFailedToStart', reason });
-    } else if (ended !== undefined && this.wanted) {
+    } else if (ended !== undefined && this.shouldRun) {
       void this.stop({ code: 'EssentialContainerExited', reason: 'Essential container in task exited' });
     } else {
-      this.#changed();
+      this.#notifyChange();
     }
   }
 }

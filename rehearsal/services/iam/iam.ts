@@ -54,7 +54,9 @@ export class Iam implements IamPort {
       const principal: Principal = { kind: 'service', arn: service, label: service };
       const request = requestOf(principal, { action: 'sts:AssumeRole', resource: roleArn });
       if (
-        !role.trust.statements.some((one) => one.effect === 'Allow' && one.names(principal) && one.matches(request))
+        !role.trust.statements.some(
+          (one) => one.effect === 'Allow' && one.principalMatch(principal) && one.matches(request),
+        )
       ) {
         throw new Error(`role ${roleArn} cannot be assumed by ${service}: its trust policy does not allow it`);
       }
@@ -79,7 +81,7 @@ export class Iam implements IamPort {
 
   decide(principal: Principal, permission: RequiredPermission): Decision {
     this.#calls++;
-    const decision = this.judge(principal, permission);
+    const decision = this.evaluate(principal, permission);
     if (!decision.allowed && this.#denied.length < MAX_DENIED_KEPT) {
       const { action, resource } = permission;
       this.#denied.push({ principal: sessionArn(principal), action, resource, reason: decision.reason });
@@ -88,22 +90,25 @@ export class Iam implements IamPort {
   }
 
   /** Like {@link decide}, but not counted: for a service that only wants to know. */
-  judge(principal: Principal, permission: RequiredPermission): Decision {
+  evaluate(principal: Principal, permission: RequiredPermission): Decision {
     if (principal.kind === 'operator') return { allowed: true, reason: 'the operator may do everything' };
     const request = requestOf(principal, permission);
     const identity = this.#identityPolicies(principal);
     const resource = this.#policiesOn(permission.resource);
     const denied = (kind: string) => refusal(principal, permission, `with an explicit deny in ${kind} policy`);
-    if (find(identity, (one) => one.effect === 'Deny' && one.matches(request)) !== undefined) {
+    if (findStatement(identity, (one) => one.effect === 'Deny' && one.matches(request)) !== undefined) {
       return denied('an identity-based');
     }
     const deniedByResource = (one: Statement) =>
-      one.effect === 'Deny' && one.names(principal) !== undefined && one.matches(request);
-    if (find(resource, deniedByResource) !== undefined) return denied('a resource-based');
+      one.effect === 'Deny' && one.principalMatch(principal) !== undefined && one.matches(request);
+    if (findStatement(resource, deniedByResource) !== undefined) return denied('a resource-based');
     const allowance =
-      find(identity, (one) => one.effect === 'Allow' && one.matches(request)) ??
+      findStatement(identity, (one) => one.effect === 'Allow' && one.matches(request)) ??
       // Naming the account only lets its identity policies decide: that is not yet a permission.
-      find(resource, (one) => one.effect === 'Allow' && one.names(principal) === 'itself' && one.matches(request));
+      findStatement(
+        resource,
+        (one) => one.effect === 'Allow' && one.principalMatch(principal) === 'itself' && one.matches(request),
+      );
     if (allowance !== undefined) return { allowed: true, reason: `allowed by ${allowance}` };
     const kind = principal.kind === 'role' ? 'identity-based' : 'resource-based';
     return refusal(principal, permission, `because no ${kind} policy allows the ${permission.action} action`);
@@ -204,7 +209,7 @@ export class Iam implements IamPort {
   }
 }
 
-function find(policies: readonly Policy[], test: (statement: Statement) => boolean): string | undefined {
+function findStatement(policies: readonly Policy[], test: (statement: Statement) => boolean): string | undefined {
   for (const policy of policies) {
     const statement = policy.statements.find(test);
     if (statement !== undefined) return `${policy.name}, ${statement.name}`;

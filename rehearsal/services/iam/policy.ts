@@ -38,7 +38,7 @@ export interface Statement {
   /** Action, resource and conditions; not the principal. */
   matches(request: Request): boolean;
   /** Resource policies: whether, and how, the statement names the principal. */
-  names(principal: Principal): 'itself' | 'its account' | undefined;
+  principalMatch(principal: Principal): 'itself' | 'its account' | undefined;
 }
 
 export interface Policy {
@@ -83,7 +83,7 @@ function compileStatement(policy: string, source: StatementSource, index: number
       action.some((pattern) => pattern.test(request.action)) === actionWanted &&
       resource.some((pattern) => pattern.test(request.resource)) === resourceWanted &&
       condition(request.context),
-    names: (one) => principal?.(one),
+    principalMatch: (one) => principal?.(one),
   };
 }
 

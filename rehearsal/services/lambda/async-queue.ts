@@ -1,6 +1,6 @@
 import type { RehearsalClock, Timer } from '../../core/clock';
 import type { MetricsPort } from '../../core/ports';
-import type { Run, RunResult } from './invoker';
+import type { FunctionRun, FunctionRunResult } from './invoker';
 
 /** How failed asynchronous invocations of a function (or of one qualifier of it) are treated. */
 export interface AsyncSettings {
@@ -16,10 +16,10 @@ const MAX_AGE_SECONDS = 21_600;
 const FIRST_THROTTLE_WAIT_MS = 1000;
 const MAX_THROTTLE_WAIT_MS = 300_000;
 
-interface Event {
-  readonly run: Run;
+interface AsyncInvocation {
+  readonly run: FunctionRun;
   readonly since: number;
-  readonly attempt: (run: Run) => Promise<RunResult>;
+  readonly attempt: (run: FunctionRun) => Promise<FunctionRunResult>;
   failures: number;
   throttles: number;
 }
@@ -34,7 +34,7 @@ export class AsyncQueue {
   readonly #clock: RehearsalClock;
   readonly #metrics: MetricsPort;
   /** Sends what was given up to the function's dead-letter queue if it has one. */
-  readonly #giveUp: (run: Run) => void;
+  readonly #sendToDeadLetterQueue: (run: FunctionRun) => void;
   readonly #onFault: (error: unknown) => void;
   /** `name` or `name:qualifier` → settings. */
   readonly #settings = new Map<string, AsyncSettings>();
@@ -44,12 +44,12 @@ export class AsyncQueue {
   constructor(
     clock: RehearsalClock,
     metrics: MetricsPort,
-    giveUp: (run: Run) => void,
+    giveUp: (run: FunctionRun) => void,
     onFault: (error: unknown) => void,
   ) {
     this.#clock = clock;
     this.#metrics = metrics;
-    this.#giveUp = giveUp;
+    this.#sendToDeadLetterQueue = giveUp;
     this.#onFault = onFault;
   }
 
@@ -66,7 +66,7 @@ export class AsyncQueue {
     return this.#settings.has(keyOf(name, qualifier));
   }
 
-  add(run: Run, attempt: (run: Run) => Promise<RunResult>): void {
+  add(run: FunctionRun, attempt: (run: FunctionRun) => Promise<FunctionRunResult>): void {
     this.#count('AsyncEventsReceived', run);
     void this.#deliver({ run, since: this.#clock.now(), attempt, failures: 0, throttles: 0 });
   }
@@ -78,10 +78,10 @@ export class AsyncQueue {
     }
   }
 
-  async #deliver(event: Event): Promise<void> {
+  async #deliver(event: AsyncInvocation): Promise<void> {
     const { run } = event;
     const settings = this.#settings.get(keyOf(run.name, run.qualifier)) ?? {};
-    let result: RunResult;
+    let result: FunctionRunResult;
     try {
       result = await event.attempt(run);
     } catch {
@@ -97,7 +97,7 @@ export class AsyncQueue {
       if (age + wait > maxAge) {
         this.#drop(run);
       } else {
-        this.#later(wait, event);
+        this.#retryAfter(wait, event);
       }
       return;
     }
@@ -110,11 +110,11 @@ export class AsyncQueue {
     if (wait === undefined || event.failures > retries || age + wait > maxAge) {
       this.#drop(run);
     } else {
-      this.#later(wait, event);
+      this.#retryAfter(wait, event);
     }
   }
 
-  #later(wait: number, event: Event): void {
+  #retryAfter(wait: number, event: AsyncInvocation): void {
     if (this.#stopped) {
       return;
     }
@@ -125,20 +125,20 @@ export class AsyncQueue {
     this.#timers.add(timer);
   }
 
-  #drop(run: Run): void {
+  #drop(run: FunctionRun): void {
     if (this.#stopped) {
       return;
     }
     this.#count('AsyncEventsDropped', run);
     try {
-      this.#giveUp(run);
+      this.#sendToDeadLetterQueue(run);
     } catch (error) {
       this.#count('DeadLetterErrors', run);
       this.#onFault(error);
     }
   }
 
-  #count(metric: string, run: Run): void {
+  #count(metric: string, run: FunctionRun): void {
     this.#metrics.put('AWS/Lambda', metric, { FunctionName: run.name }, [1], 'Count');
   }
 }

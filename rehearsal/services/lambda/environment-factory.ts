@@ -13,7 +13,7 @@ export interface EnvironmentFactoryProps {
   readonly iam: IamPort;
   readonly logs: LogsPort;
   readonly metrics: MetricsPort;
-  readonly frontUrl: () => string;
+  readonly endpointUrl: () => string;
   /** Where segment documents go by UDP: `host:port`. @default nowhere */
   readonly xrayAddress?: string;
   /** Folder with the modules that the runtime brings along. */
@@ -137,7 +137,7 @@ export class EnvironmentFactory {
       AWS_ACCESS_KEY_ID: credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
       AWS_SESSION_TOKEN: credentials.sessionToken,
-      AWS_ENDPOINT_URL: props.frontUrl(),
+      AWS_ENDPOINT_URL: props.endpointUrl(),
       ...(props.xrayAddress === undefined ? {} : { AWS_XRAY_DAEMON_ADDRESS: props.xrayAddress }),
       // Nothing of this machine's own AWS settings may reach the function.
       AWS_CONFIG_FILE: '/dev/null',

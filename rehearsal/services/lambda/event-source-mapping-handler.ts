@@ -14,7 +14,7 @@ import {
 } from '../../core/resource';
 import type { LambdaSqsPort } from '../sqs';
 import { functionArn, parseFunction } from './arn';
-import { EventSourceMapping, type MappingDependencies, type MappingSettings } from './event-source-mapping';
+import { EventSourceMapping, type MappingDeps, type MappingSettings } from './event-source-mapping';
 import type { Functions } from './functions';
 
 const propertiesSchema = z.strictObject({
@@ -38,7 +38,7 @@ export class EventSourceMappingHandler implements ResourceHandler {
   readonly #functions: Functions;
   readonly #sqs: LambdaSqsPort;
   readonly #iam: IamPort;
-  readonly #dependencies: MappingDependencies;
+  readonly #dependencies: MappingDeps;
   readonly type = 'AWS::Lambda::EventSourceMapping';
   readonly source =
     'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventsourcemapping.html';
@@ -46,7 +46,7 @@ export class EventSourceMappingHandler implements ResourceHandler {
   readonly replaceOn = ['EventSourceArn'];
   readonly #mappings = new Map<string, EventSourceMapping>();
 
-  constructor(functions: Functions, sqs: LambdaSqsPort, iam: IamPort, dependencies: MappingDependencies) {
+  constructor(functions: Functions, sqs: LambdaSqsPort, iam: IamPort, dependencies: MappingDeps) {
     this.#functions = functions;
     this.#sqs = sqs;
     this.#iam = iam;

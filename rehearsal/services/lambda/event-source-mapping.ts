@@ -3,7 +3,7 @@ import type { RehearsalClock } from '../../core/clock';
 import type { FaultsPort } from '../../core/faults';
 import type { ReceivedMessage, SqsPort } from '../../core/ports';
 import { REHEARSAL_REGION } from '../../core/resource';
-import type { Run, RunResult } from './invoker';
+import type { FunctionRun, FunctionRunResult } from './invoker';
 
 export interface MappingSettings {
   readonly functionName: string;
@@ -16,10 +16,10 @@ export interface MappingSettings {
   readonly enabled: boolean;
 }
 
-export interface MappingDependencies {
+export interface MappingDeps {
   readonly clock: RehearsalClock;
   readonly sqs: SqsPort;
-  readonly run: (run: Run) => Promise<RunResult>;
+  readonly run: (run: FunctionRun) => Promise<FunctionRunResult>;
   /** Told of what should not happen: a mapping whose function is gone. */
   readonly onFault: (error: unknown) => void;
   /** What goes wrong on purpose. @default nothing */
@@ -30,7 +30,7 @@ export interface MappingDependencies {
  * Batches that may wait for an environment. Messages in them are in flight, as they are on AWS, where there is always room
  * for a few more; too many of them would falsify the queue's count of visible messages.
  */
-const MAX_WAITING = 5;
+const MAX_WAITING_BATCHES = 5;
 
 /** Cloud milliseconds until a mapping that cannot invoke its function tries again. */
 const FAULT_PAUSE_MS = 60_000;
@@ -48,7 +48,7 @@ const batchResponse = z.object({
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
  */
 export class EventSourceMapping {
-  readonly #deps: MappingDependencies;
+  readonly #deps: MappingDeps;
   #current: MappingSettings;
   #polling: AbortController | undefined;
   #inFlight = 0;
@@ -59,7 +59,7 @@ export class EventSourceMapping {
     readonly id: string,
     readonly queueArn: string,
     settings: MappingSettings,
-    deps: MappingDependencies,
+    deps: MappingDeps,
   ) {
     this.#deps = deps;
     this.#current = settings;
@@ -95,7 +95,7 @@ export class EventSourceMapping {
   async #poll(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (!this.#hasCapacity()) {
-        await this.#capacity(signal);
+        await this.#waitForCapacity(signal);
         continue;
       }
       if (!this.#deps.sqs.exists(this.queueArn)) {
@@ -112,7 +112,7 @@ export class EventSourceMapping {
   }
 
   #deliver(messages: readonly ReceivedMessage[], signal: AbortSignal): void {
-    const fault = this.#deps.faults?.delivery(this.#current.functionName);
+    const fault = this.#deps.faults?.deliveryFault(this.#current.functionName);
     if (fault === 'dropped') {
       this.#releaseAll(messages);
       return;
@@ -126,11 +126,12 @@ export class EventSourceMapping {
 
   #hasCapacity(): boolean {
     return (
-      this.#waiting < MAX_WAITING && this.#inFlight < (this.#current.maximumConcurrency ?? Number.POSITIVE_INFINITY)
+      this.#waiting < MAX_WAITING_BATCHES &&
+      this.#inFlight < (this.#current.maximumConcurrency ?? Number.POSITIVE_INFINITY)
     );
   }
 
-  #capacity(signal: AbortSignal): Promise<void> {
+  #waitForCapacity(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const go = () => {
         signal.removeEventListener('abort', go);
@@ -149,7 +150,7 @@ export class EventSourceMapping {
 
   async #receive(signal: AbortSignal): Promise<readonly ReceivedMessage[]> {
     const { batchSize, windowSeconds } = this.#current;
-    const batch = [...(await this.#deps.sqs.receiveHeld(this.queueArn, batchSize, signal))];
+    const batch = [...(await this.#deps.sqs.receiveInFlight(this.queueArn, batchSize, signal))];
     if (windowSeconds === 0 || batch.length === 0) {
       return batch;
     }
@@ -157,7 +158,7 @@ export class EventSourceMapping {
     const timer = this.#deps.clock.after(windowSeconds * 1000, () => window.abort());
     const both = AbortSignal.any([signal, window.signal]);
     while (batch.length < batchSize && !both.aborted) {
-      batch.push(...(await this.#deps.sqs.receiveHeld(this.queueArn, batchSize - batch.length, both)));
+      batch.push(...(await this.#deps.sqs.receiveInFlight(this.queueArn, batchSize - batch.length, both)));
     }
     timer.cancel();
     return batch;
@@ -195,7 +196,7 @@ export class EventSourceMapping {
     }
   }
 
-  #settle(messages: readonly ReceivedMessage[], result: RunResult): void {
+  #settle(messages: readonly ReceivedMessage[], result: FunctionRunResult): void {
     if (result.kind === 'throttled' || result.outcome.failed) {
       this.#releaseAll(messages);
       return;

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { FromEnvironment, FunctionErrorPayload, Invocation, Setup, ToEnvironment } from './protocol';
 
 /** How an invocation ended. */
-export interface Outcome {
+export interface InvocationOutcome {
   /** JSON text. */
   readonly payload: string;
   readonly failed: boolean;
@@ -14,7 +14,7 @@ export interface Outcome {
   readonly environmentLost: boolean;
 }
 
-export interface EnvironmentProps {
+export interface ExecutionEnvironmentProps {
   readonly id: string;
   /** The bundled `bootstrap.ts`. */
   readonly bootstrap: string;
@@ -45,7 +45,7 @@ const FREEZE_AFTER_MS = 50;
  * @see https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
  */
 export class ExecutionEnvironment {
-  readonly #props: EnvironmentProps;
+  readonly #props: ExecutionEnvironmentProps;
   readonly id: string;
   /** Undefined when the handler loaded; else the error payload as JSON text. */
   readonly ready: Promise<string | undefined>;
@@ -54,18 +54,18 @@ export class ExecutionEnvironment {
   readonly #child: ChildProcess;
   readonly #endMark: string;
   #current:
-    | { readonly invocation: Invocation; readonly end: (outcome: Omit<Outcome, 'durationMs'>) => void }
+    | { readonly invocation: Invocation; readonly end: (outcome: Omit<InvocationOutcome, 'durationMs'>) => void }
     | undefined;
   #result: Extract<FromEnvironment, { kind: 'done' }> | undefined;
   /** Streams that have passed on everything up to the end of the invocation. */
-  readonly #marks = new Set<'stdout' | 'stderr'>();
+  readonly #endMarks = new Set<'stdout' | 'stderr'>();
   #frozen = false;
   #freezing: NodeJS.Timeout | undefined;
   #suspended: NodeJS.Timeout | undefined;
   #ended = false;
   #killReason: string | undefined;
 
-  constructor(props: EnvironmentProps) {
+  constructor(props: ExecutionEnvironmentProps) {
     this.#props = props;
     this.id = props.id;
     this.#endMark = `\u0000end-of-invocation ${props.id} `;
@@ -110,7 +110,7 @@ export class ExecutionEnvironment {
       this.#read(this.#child.stdout, 'stdout');
       this.#read(this.#child.stderr, 'stderr');
     }
-    this.#tell({ kind: 'setup', endMark: this.#endMark, ...props.setup });
+    this.#send({ kind: 'setup', endMark: this.#endMark, ...props.setup });
   }
 
   get alive(): boolean {
@@ -126,13 +126,13 @@ export class ExecutionEnvironment {
   }
 
   /** Runs one invocation; the environment must be ready and idle. Never rejects. */
-  run(invocation: Omit<Invocation, 'kind' | 'deadline'>, timeoutSeconds: number): Promise<Outcome> {
+  run(invocation: Omit<Invocation, 'kind' | 'deadline'>, timeoutSeconds: number): Promise<InvocationOutcome> {
     const started = performance.now();
     const message: Invocation = { kind: 'invoke', ...invocation, deadline: Date.now() + timeoutSeconds * 1000 };
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.kill(timedOut(timeoutSeconds)), timeoutSeconds * 1000);
       this.#result = undefined;
-      this.#marks.clear();
+      this.#endMarks.clear();
       this.#current = {
         invocation: message,
         end: (outcome) => {
@@ -143,11 +143,11 @@ export class ExecutionEnvironment {
         },
       };
       if (this.#ended) {
-        this.#endLost('Error: Runtime exited without providing a reason');
+        this.#failInvocation('Error: Runtime exited without providing a reason');
         return;
       }
       this.#thaw();
-      this.#tell(message);
+      this.#send(message);
     });
   }
 
@@ -184,7 +184,7 @@ export class ExecutionEnvironment {
       rest = lines.pop() ?? '';
       for (const line of lines) {
         if (line.startsWith(this.#endMark)) {
-          this.#marks.add(name);
+          this.#endMarks.add(name);
           this.#finishIfComplete();
         } else if (line !== '') {
           this.#props.onLine(line);
@@ -202,7 +202,7 @@ export class ExecutionEnvironment {
   #finishIfComplete(): void {
     const result = this.#result;
     const current = this.#current;
-    if (result === undefined || current === undefined || this.#marks.size < 2) {
+    if (result === undefined || current === undefined || this.#endMarks.size < 2) {
       return;
     }
     this.#freezeSoon();
@@ -220,14 +220,14 @@ export class ExecutionEnvironment {
     // What the process wrote last may still be on its way.
     const finish = () => {
       clearTimeout(timer);
-      this.#endLost(this.#killReason ?? `Error: Runtime exited with error: ${how}`);
+      this.#failInvocation(this.#killReason ?? `Error: Runtime exited with error: ${how}`);
       this.#props.onEnd();
     };
     const timer = setTimeout(finish, DRAIN_MS);
     this.#child.once('close', finish);
   }
 
-  #endLost(reason: string): void {
+  #failInvocation(reason: string): void {
     const current = this.#current;
     const result = this.#result;
     if (current === undefined) {
@@ -239,7 +239,7 @@ export class ExecutionEnvironment {
     current.end({ payload, failed: true, maxMemoryMiB: result?.maxMemoryMiB ?? 0, environmentLost: true });
   }
 
-  #tell(message: ToEnvironment): void {
+  #send(message: ToEnvironment): void {
     // A process that is gone makes this fail; its exit says so, too.
     this.#child.send(message, () => undefined);
   }

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { LinkedList, type ListNode } from '../../core/linked-list';
 import { RoundRobinQueue } from '../../core/round-robin-queue';
-import type { ExecutionEnvironment, Outcome } from './execution-environment';
+import type { ExecutionEnvironment, InvocationOutcome } from './execution-environment';
 import type { FunctionVersion } from './functions';
 import type { Invocation } from './protocol';
 
-export interface Job {
+export interface EnvironmentJob {
   readonly version: FunctionVersion;
   readonly invocation: Omit<Invocation, 'kind' | 'deadline'>;
   /** Who asks (an event source mapping, or nobody in particular): sources that wait for the same version take turns. */
@@ -40,23 +40,23 @@ export interface EnvironmentView {
 }
 
 /** Bounds of the real milliseconds that a job waits for an environment of its version before another is started. */
-const MIN_PATIENCE_MS = 50;
-const MAX_PATIENCE_MS = 1000;
+const MIN_QUEUE_WAIT_MS = 50;
+const MAX_QUEUE_WAIT_MS = 1000;
 /** Taken for the duration of a version's start until one is known. Real milliseconds. */
-const PRESUMED_BOOT_MS = 200;
+const ASSUMED_BOOT_MS = 200;
 /** Real milliseconds that an environment must have been idle to make room for one more of another version. */
 const EVICTABLE_AFTER_MS = 1000;
 /** Real milliseconds until a version that found no room looks again, if nothing happens before. */
-const LOOK_AGAIN_MS = 250;
+const RECHECK_MS = 250;
 
 interface WaitingJob {
-  readonly job: Job;
+  readonly job: EnvironmentJob;
   readonly since: number;
-  readonly resolve: (outcome: Outcome) => void;
+  readonly resolve: (outcome: InvocationOutcome) => void;
   readonly arrival: ListNode<number>;
 }
 
-interface Member {
+interface PoolMember {
   readonly environment: ExecutionEnvironment;
   readonly pool: Pool;
   state: 'booting' | 'idle' | 'busy';
@@ -66,9 +66,9 @@ interface Member {
 
 interface Pool {
   readonly version: FunctionVersion;
-  readonly members: Set<Member>;
+  readonly members: Set<PoolMember>;
   /** Used last, last: that one is warmest and taken first. */
-  readonly idle: Member[];
+  readonly idle: PoolMember[];
   readonly waiting: RoundRobinQueue<WaitingJob>;
   /** When the waiting jobs came, oldest first: they are served in another order. */
   readonly arrivals: LinkedList<number>;
@@ -93,7 +93,7 @@ export class Fleet {
   readonly #pools = new Map<FunctionVersion, Pool>();
   readonly #maxBooting: number;
   readonly #reaper: NodeJS.Timeout;
-  #nextLook: NodeJS.Timeout | undefined;
+  #recheckTimer: NodeJS.Timeout | undefined;
   #alive = 0;
   #booting = 0;
   #stopped = false;
@@ -106,9 +106,9 @@ export class Fleet {
   }
 
   /** Runs the job as soon as there is an environment for it. Never rejects. */
-  run(job: Job): Promise<Outcome> {
+  run(job: EnvironmentJob): Promise<InvocationOutcome> {
     if (this.#stopped) {
-      return Promise.resolve(lost('the rehearsal has stopped'));
+      return Promise.resolve(stoppedOutcome('the rehearsal has stopped'));
     }
     const pool = this.#poolOf(job.version);
     return new Promise((resolve) => {
@@ -153,7 +153,7 @@ export class Fleet {
       for (const member of [...pool.idle]) {
         this.#end(member);
       }
-      this.#forgetIfEmpty(pool);
+      this.#removeIfEmpty(pool);
       this.#schedule();
     }
   }
@@ -162,10 +162,10 @@ export class Fleet {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#reaper);
-    clearTimeout(this.#nextLook);
+    clearTimeout(this.#recheckTimer);
     for (const pool of this.#pools.values()) {
       for (let waiting = takeJob(pool); waiting !== undefined; waiting = takeJob(pool)) {
-        waiting.resolve(lost('the rehearsal has stopped'));
+        waiting.resolve(stoppedOutcome('the rehearsal has stopped'));
       }
     }
     this.killAll();
@@ -196,7 +196,7 @@ export class Fleet {
         idle: [],
         waiting: new RoundRobinQueue(),
         arrivals: new LinkedList(),
-        bootMs: PRESUMED_BOOT_MS,
+        bootMs: ASSUMED_BOOT_MS,
         meanMs: undefined,
         booting: 0,
         retired: false,
@@ -208,14 +208,14 @@ export class Fleet {
 
   #schedule(): void {
     for (const pool of this.#pools.values()) {
-      for (let member = this.#next(pool); member !== undefined; member = this.#next(pool)) {
-        this.#give(pool, member);
+      for (let member = this.#takeIdle(pool); member !== undefined; member = this.#takeIdle(pool)) {
+        this.#assign(pool, member);
       }
     }
     this.#bootForWaiting();
   }
 
-  #next(pool: Pool): Member | undefined {
+  #takeIdle(pool: Pool): PoolMember | undefined {
     return pool.waiting.size > 0 ? pool.idle.pop() : undefined;
   }
 
@@ -226,36 +226,36 @@ export class Fleet {
     needy.sort((a, b) => (a.arrivals.first ?? now) - (b.arrivals.first ?? now));
     let lookAt = Number.POSITIVE_INFINITY;
     for (const pool of needy) {
-      const due = impatientAt(pool);
+      const due = scaleOutAt(pool);
       if (due > now) {
         lookAt = Math.min(lookAt, due);
-      } else if (this.#booting < this.#maxBooting && !this.#worksOffSoon(pool, now)) {
+      } else if (this.#booting < this.#maxBooting && !this.#drainsSoon(pool, now)) {
         if (this.#makeRoom(pool)) {
           this.#boot(pool);
         } else {
-          lookAt = Math.min(lookAt, now + LOOK_AGAIN_MS);
+          lookAt = Math.min(lookAt, now + RECHECK_MS);
         }
       } else {
-        lookAt = Math.min(lookAt, now + LOOK_AGAIN_MS);
+        lookAt = Math.min(lookAt, now + RECHECK_MS);
       }
     }
-    this.#lookAgainAt(lookAt);
+    this.#recheckAt(lookAt);
   }
 
   /** Whether the present environments will have worked off the line before another one would help. */
-  #worksOffSoon(pool: Pool, now: number): boolean {
+  #drainsSoon(pool: Pool, now: number): boolean {
     if (pool.members.size === 0 || pool.meanMs === undefined) {
       return false;
     }
     const waited = now - (pool.arrivals.first ?? now);
-    return waited < MAX_PATIENCE_MS && (pool.waiting.size * pool.meanMs) / pool.members.size < patienceOf(pool);
+    return waited < MAX_QUEUE_WAIT_MS && (pool.waiting.size * pool.meanMs) / pool.members.size < queueWaitMs(pool);
   }
 
-  #lookAgainAt(time: number): void {
-    clearTimeout(this.#nextLook);
+  #recheckAt(time: number): void {
+    clearTimeout(this.#recheckTimer);
     if (Number.isFinite(time)) {
-      this.#nextLook = setTimeout(() => this.#schedule(), Math.max(1, time - performance.now()));
-      this.#nextLook.unref();
+      this.#recheckTimer = setTimeout(() => this.#schedule(), Math.max(1, time - performance.now()));
+      this.#recheckTimer.unref();
     }
   }
 
@@ -267,7 +267,7 @@ export class Fleet {
     // A version without any environment must get one; others do not take what will soon be needed again.
     const urgent = needy.members.size === 0;
     const limit = performance.now() - EVICTABLE_AFTER_MS;
-    let oldest: Member | undefined;
+    let oldest: PoolMember | undefined;
     for (const pool of this.#pools.values()) {
       const [candidate] = pool.idle;
       const evictable = urgent || ((candidate?.idleSince ?? 0) < limit && pool.members.size > 1);
@@ -296,9 +296,9 @@ export class Fleet {
     };
     const environment = this.#props.boot(pool.version, () => {
       booted();
-      this.#gone(member);
+      this.#onExit(member);
     });
-    const member: Member = { environment, pool, state: 'booting', invocations: 0, idleSince: 0 };
+    const member: PoolMember = { environment, pool, state: 'booting', invocations: 0, idleSince: 0 };
     pool.members.add(member);
     void environment.ready.then((error) => {
       booted();
@@ -318,7 +318,7 @@ export class Fleet {
     });
   }
 
-  #give(pool: Pool, member: Member): void {
+  #assign(pool: Pool, member: PoolMember): void {
     const waiting = takeJob(pool);
     if (waiting === undefined) {
       pool.idle.push(member);
@@ -339,7 +339,7 @@ export class Fleet {
   }
 
   /** The environment is free: for its own version's next job, unless another version has waited too long. */
-  #release(member: Member): void {
+  #release(member: PoolMember): void {
     const { pool, environment } = member;
     if (!environment.alive) {
       return;
@@ -378,7 +378,7 @@ export class Fleet {
       // Not between two that have about as many: they would go on exchanging.
       const behind = pool.members.size === 0 || pool.members.size + 1 < own.members.size;
       const since = pool.arrivals.first;
-      if (pool === own || !behind || pool.booting > 0 || since === undefined || now < since + MIN_PATIENCE_MS) {
+      if (pool === own || !behind || pool.booting > 0 || since === undefined || now < since + MIN_QUEUE_WAIT_MS) {
         continue;
       }
       found = found === undefined || since < (found.arrivals.first ?? now) ? pool : found;
@@ -387,20 +387,20 @@ export class Fleet {
   }
 
   /** Takes the environment out of service. Its place is free from now on; the process follows. */
-  #end(member: Member): void {
+  #end(member: PoolMember): void {
     this.#remove(member);
     member.environment.kill('Error: the environment was ended');
   }
 
   /** The process has ended, by itself or not. */
-  #gone(member: Member): void {
+  #onExit(member: PoolMember): void {
     if (this.#remove(member) && !this.#stopped) {
       this.#schedule();
     }
   }
 
   /** False for one that was removed before. */
-  #remove(member: Member): boolean {
+  #remove(member: PoolMember): boolean {
     const { pool } = member;
     if (!pool.members.delete(member)) {
       return false;
@@ -413,11 +413,11 @@ export class Fleet {
     if (index >= 0) {
       pool.idle.splice(index, 1);
     }
-    this.#forgetIfEmpty(pool);
+    this.#removeIfEmpty(pool);
     return true;
   }
 
-  #forgetIfEmpty(pool: Pool): void {
+  #removeIfEmpty(pool: Pool): void {
     if (pool.members.size === 0 && pool.waiting.size === 0) {
       this.#pools.delete(pool.version);
     }
@@ -442,15 +442,15 @@ function takeJob(pool: Pool): WaitingJob | undefined {
 }
 
 /** When the pool's oldest job will have waited long enough for one more environment to be started. */
-function impatientAt(pool: Pool): number {
-  return pool.members.size === 0 ? 0 : (pool.arrivals.first ?? Number.POSITIVE_INFINITY) + patienceOf(pool);
+function scaleOutAt(pool: Pool): number {
+  return pool.members.size === 0 ? 0 : (pool.arrivals.first ?? Number.POSITIVE_INFINITY) + queueWaitMs(pool);
 }
 
-function patienceOf(pool: Pool): number {
-  return Math.min(MAX_PATIENCE_MS, Math.max(MIN_PATIENCE_MS, pool.bootMs));
+function queueWaitMs(pool: Pool): number {
+  return Math.min(MAX_QUEUE_WAIT_MS, Math.max(MIN_QUEUE_WAIT_MS, pool.bootMs));
 }
 
-function lost(reason: string): Outcome {
+function stoppedOutcome(reason: string): InvocationOutcome {
   const payload = JSON.stringify({ errorType: 'Runtime.ExitError', errorMessage: `Error: ${reason}` });
   return { payload, failed: true, durationMs: 0, maxMemoryMiB: 0, environmentLost: true };
 }

@@ -43,7 +43,7 @@ interface FunctionState {
 }
 
 /** What an invocation of a qualifier runs. */
-export interface Resolved {
+export interface ResolvedFunction {
   readonly version: FunctionVersion;
   /** ARN as invoked. */
   readonly arn: string;
@@ -60,12 +60,12 @@ export class Functions {
   /** Gives the next number of a random sequence from 0 to 1: which version an alias with weights runs. */
   readonly #random: () => number;
   /** Told of a version that is no more: its environments have no work left. */
-  readonly #retired: (version: FunctionVersion) => void;
+  readonly #onRetired: (version: FunctionVersion) => void;
   readonly #byName = new Map<string, FunctionState>();
 
   constructor(random: () => number, retired: (version: FunctionVersion) => void) {
     this.#random = random;
-    this.#retired = retired;
+    this.#onRetired = retired;
   }
 
   has(name: string): boolean {
@@ -95,7 +95,7 @@ export class Functions {
       return;
     }
     state.latest = { functionName: name, version: LATEST, settings, description, lastModified: now };
-    this.#retired(latest);
+    this.#onRetired(latest);
   }
 
   delete(name: string): void {
@@ -103,7 +103,7 @@ export class Functions {
     if (state !== undefined) {
       this.#byName.delete(name);
       for (const version of [state.latest, ...state.versions.values()]) {
-        this.#retired(version);
+        this.#onRetired(version);
       }
     }
   }
@@ -163,7 +163,7 @@ export class Functions {
       );
     }
     state.versions.delete(version);
-    this.#retired(found);
+    this.#onRetired(found);
   }
 
   alias(name: string, alias: string): AliasView | undefined {
@@ -213,11 +213,11 @@ export class Functions {
   }
 
   /** @throws ServiceError ResourceNotFoundException */
-  resolve(name: string, qualifier: string | undefined): Resolved {
+  resolve(name: string, qualifier: string | undefined): ResolvedFunction {
     const state = this.#byName.get(name);
     const arn = functionArn(name, qualifier);
     const alias = qualifier === undefined ? undefined : state?.aliases.get(qualifier);
-    const version = alias === undefined ? (qualifier ?? LATEST) : this.#draw(alias);
+    const version = alias === undefined ? (qualifier ?? LATEST) : this.#chooseVersion(alias);
     const found = version === LATEST ? state?.latest : state?.versions.get(version);
     if (found === undefined) {
       throw new ServiceError('ResourceNotFoundException', `Function not found: ${arn}`, 404, { Type: 'User' });
@@ -225,7 +225,7 @@ export class Functions {
     return { version: found, arn, alias: alias?.name };
   }
 
-  #draw(alias: AliasView): string {
+  #chooseVersion(alias: AliasView): string {
     let point = this.#random();
     for (const [version, weight] of Object.entries(alias.weights)) {
       if (point < weight) {

@@ -23,14 +23,14 @@ import { VersionHandler } from './version-handler';
 
 export type { EnvironmentView } from './fleet';
 
-export interface LambdaDependencies {
+export interface LambdaDeps {
   readonly clock: RehearsalClock;
   readonly iam: IamPort;
   readonly logs: LogsPort;
   readonly metrics: MetricsPort;
   readonly sqs: LambdaSqsPort;
   /** Where the front listens: the functions' `AWS_ENDPOINT_URL`. */
-  readonly frontUrl: () => string;
+  readonly endpointUrl: () => string;
   /** The functions' `AWS_XRAY_DAEMON_ADDRESS`. @default none */
   readonly xrayAddress?: string;
   /** Folder of the asset in the cloud assembly; undefined for one that is not there. */
@@ -67,7 +67,7 @@ export interface Lambda {
 }
 
 /** Lambda: functions run from the assembly's assets in processes of their own; see {@link Fleet} and {@link Invoker}. */
-export function createLambda(deps: LambdaDependencies): Lambda {
+export function createLambda(deps: LambdaDeps): Lambda {
   const { clock, iam, logs, metrics, sqs } = deps;
   const onFault = deps.onFault ?? ((error, where) => console.error(`rehearsal: fault in ${where}:`, error));
   const workspace = deps.workspace ?? mkdtempSync(join(tmpdir(), 'agent-lanes-rehearsal-'));
@@ -77,7 +77,7 @@ export function createLambda(deps: LambdaDependencies): Lambda {
     iam,
     logs,
     metrics,
-    frontUrl: deps.frontUrl,
+    endpointUrl: deps.endpointUrl,
     runtimeModules: code.runtimeModules,
     xrayAddress: deps.xrayAddress,
     bootstrap: deps.bootstrap,

@@ -6,16 +6,16 @@ import { REHEARSAL_ACCOUNT } from '../../core/resource';
 import { ServiceError } from '../../core/service';
 import { parseFunction } from './arn';
 import type { AsyncQueue } from './async-queue';
-import type { ExecutionEnvironment, Outcome } from './execution-environment';
+import type { ExecutionEnvironment, InvocationOutcome } from './execution-environment';
 import type { Fleet } from './fleet';
-import type { Functions, Resolved } from './functions';
+import type { Functions, ResolvedFunction } from './functions';
 
 /** @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 const MAX_SYNCHRONOUS_BYTES = 6_291_456;
 const MAX_ASYNCHRONOUS_BYTES = 1_048_576;
 
 /** One run of a function, after everything that may refuse it. */
-export interface Run {
+export interface FunctionRun {
   readonly name: string;
   readonly qualifier: string | undefined;
   /** JSON text. */
@@ -30,11 +30,11 @@ export interface Run {
   readonly onSuspended?: () => void;
 }
 
-export type RunResult =
+export type FunctionRunResult =
   | { readonly kind: 'throttled' }
-  | { readonly kind: 'ran'; readonly outcome: Outcome; readonly version: string; readonly requestId: string };
+  | { readonly kind: 'ran'; readonly outcome: InvocationOutcome; readonly version: string; readonly requestId: string };
 
-export interface InvokerDependencies {
+export interface InvokerDeps {
   readonly clock: RehearsalClock;
   readonly iam: IamPort;
   readonly metrics: MetricsPort;
@@ -53,11 +53,11 @@ export interface InvokerDependencies {
  * @see https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
  */
 export class Invoker {
-  readonly #deps: InvokerDependencies;
+  readonly #deps: InvokerDeps;
   readonly #asyncQueue: AsyncQueue;
   readonly #running = new Map<string, number>();
 
-  constructor(deps: InvokerDependencies, asyncQueue: AsyncQueue) {
+  constructor(deps: InvokerDeps, asyncQueue: AsyncQueue) {
     this.#deps = deps;
     this.#asyncQueue = asyncQueue;
   }
@@ -72,7 +72,7 @@ export class Invoker {
     const resolved = this.#deps.functions.resolve(name, qualifier);
     this.#authorize(request, resolved);
     checkPayload(request.payload, request.type === 'Event' ? MAX_ASYNCHRONOUS_BYTES : MAX_SYNCHRONOUS_BYTES);
-    const run: Run = { name, qualifier, payload: request.payload, traceHeader: request.traceHeader };
+    const run: FunctionRun = { name, qualifier, payload: request.payload, traceHeader: request.traceHeader };
     if (request.type === 'Event') {
       this.#asyncQueue.add({ ...run, requestId: randomUUID() }, (attempt) => this.run(attempt));
       return { status: 202, payload: '', executedVersion: resolved.version.version };
@@ -105,12 +105,15 @@ export class Invoker {
    * @param resolved what to run. @default drawn from the alias now
    * @throws ServiceError ResourceNotFoundException
    */
-  async run(run: Run, resolved = this.#deps.functions.resolve(run.name, run.qualifier)): Promise<RunResult> {
+  async run(
+    run: FunctionRun,
+    resolved = this.#deps.functions.resolve(run.name, run.qualifier),
+  ): Promise<FunctionRunResult> {
     const { functions, fleet } = this.#deps;
     const before = this.#running.get(run.name) ?? 0;
     const reserved = functions.reserved(run.name);
     if (reserved !== undefined && before >= reserved) {
-      this.#measure(run, resolved, { Throttles: 1 });
+      this.#emitMetrics(run, resolved, { Throttles: 1 });
       return { kind: 'throttled' };
     }
     this.#running.set(run.name, before + 1);
@@ -131,14 +134,14 @@ export class Invoker {
           report.environment = environment;
           report.cold = cold;
           this.#logStart(environment, requestId, resolved);
-          this.#disturb(environment, requestId, run);
+          this.#injectFault(environment, requestId, run);
           run.onStart?.();
         },
       });
       if (report.environment !== undefined) {
         this.#logEnd(report.environment, requestId, resolved, outcome, report.cold);
       }
-      this.#measure(run, resolved, {
+      this.#emitMetrics(run, resolved, {
         Invocations: 1,
         Errors: outcome.failed ? 1 : 0,
         Throttles: 0,
@@ -151,9 +154,9 @@ export class Invoker {
   }
 
   /** Kills or freezes the process while it runs this invocation, if the plan says so. */
-  #disturb(environment: ExecutionEnvironment, requestId: string, run: Run): void {
+  #injectFault(environment: ExecutionEnvironment, requestId: string, run: FunctionRun): void {
     const { faults } = this.#deps;
-    const fault = faults?.process(run.name, run.payload);
+    const fault = faults?.processFault(run.name, run.payload);
     if (faults === undefined || fault === undefined) {
       return;
     }
@@ -163,16 +166,16 @@ export class Invoker {
       }
       if (fault.kind === 'killed') {
         environment.kill('Error: Runtime exited with error: signal: killed');
-        faults.happened(fault, run.name, run.payload);
+        faults.recordInjected(fault, run.name, run.payload);
       } else if (environment.suspend(fault.forMs)) {
         run.onSuspended?.();
-        faults.happened(fault, run.name, run.payload);
+        faults.recordInjected(fault, run.name, run.payload);
       }
     }, fault.afterMs);
     timer.unref();
   }
 
-  #authorize(request: InvokeRequest, resolved: Resolved): void {
+  #authorize(request: InvokeRequest, resolved: ResolvedFunction): void {
     const { invoker } = request;
     if (invoker === undefined) {
       return;
@@ -193,7 +196,7 @@ export class Invoker {
     }
   }
 
-  #measure(run: Run, resolved: Resolved, values: Readonly<Record<string, number>>): void {
+  #emitMetrics(run: FunctionRun, resolved: ResolvedFunction, values: Readonly<Record<string, number>>): void {
     const resource = run.qualifier === undefined ? run.name : `${run.name}:${run.qualifier}`;
     const dimensions: Record<string, string>[] = [
       { FunctionName: run.name },
@@ -209,7 +212,7 @@ export class Invoker {
     }
   }
 
-  #logStart(environment: ExecutionEnvironment, requestId: string, { version }: Resolved): void {
+  #logStart(environment: ExecutionEnvironment, requestId: string, { version }: ResolvedFunction): void {
     this.#deps.log(
       environment,
       version.settings.logFormat === 'JSON'
@@ -222,8 +225,8 @@ export class Invoker {
   #logEnd(
     environment: ExecutionEnvironment,
     requestId: string,
-    { version }: Resolved,
-    outcome: Outcome,
+    { version }: ResolvedFunction,
+    outcome: InvocationOutcome,
     cold: boolean,
   ): void {
     const { settings } = version;

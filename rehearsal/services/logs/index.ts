@@ -21,7 +21,7 @@ const MAX_LINES = 20_000;
 /** Events in one answer of FilterLogEvents. */
 const MAX_EVENTS = 10_000;
 
-export interface LogsProps {
+export interface LogsDeps {
   readonly clock: RehearsalClock;
   /**
    * Folder in which every group also gets a file that holds all of its lines.
@@ -60,7 +60,7 @@ const groupSchema = z.strictObject({
  * Retention has no effect. A function whose group is not in the template gets one at its first line, as on AWS.
  * https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
  */
-export function createLogs({ clock, directory }: LogsProps): Logs {
+export function createLogs({ clock, directory }: LogsDeps): Logs {
   const groups = new Map<string, LogLine[]>();
   if (directory !== undefined) mkdirSync(directory, { recursive: true });
 

@@ -21,7 +21,7 @@ export const CHECKSUM_HEADERS: readonly string[] = Object.keys(CHECKSUMS);
  * The checksums that came with a body.
  * @throws ServiceError BadDigest, XAmzContentSHA256Mismatch if one is not the body's.
  */
-export function checkedSums(
+export function verifyChecksums(
   headers: Readonly<Record<string, string | undefined>>,
   body: Buffer,
 ): Readonly<Record<string, string>> {

@@ -14,14 +14,14 @@ import { Assets } from './assets';
 import { BucketHandler } from './bucket-handler';
 import { BucketPolicyHandler } from './bucket-policy-handler';
 import { Buckets, type StoredObject } from './buckets';
-import { checkedSums } from './checksums';
+import { verifyChecksums } from './checksums';
 import { KEPT_HEADERS, OBJECT_OPERATIONS, type ObjectRequest, objectRequest } from './object-request';
 
-export interface S3Props {
+export interface S3Deps {
   readonly clock: RehearsalClock;
   readonly iam: IamPort & {
-    /** ResolvedEnvironment whether a caller may do something, without counting it as a call. */
-    judge(principal: Principal, permission: RequiredPermission): { readonly allowed: boolean };
+    /** Evaluates whether a caller may do something, without counting it as a call. */
+    evaluate(principal: Principal, permission: RequiredPermission): { readonly allowed: boolean };
   };
 }
 
@@ -48,7 +48,7 @@ export interface S3 {
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
  * Lists, ranges, versions, multipart uploads and conditional reads are not rehearsed.
  */
-export function createS3({ clock, iam }: S3Props): S3 {
+export function createS3({ clock, iam }: S3Deps): S3 {
   const assets = new Assets();
   const buckets = new Buckets(clock);
 
@@ -77,7 +77,7 @@ export function createS3({ clock, iam }: S3Props): S3 {
 
   async function put(call: Call): Promise<RestResponse> {
     const { bucket, key, headers, body } = requestOf(call);
-    const checksums = checkedSums(headers, body);
+    const checksums = verifyChecksums(headers, body);
     const precondition = headers['if-none-match'];
     if (precondition !== undefined && precondition !== '*') {
       throw new ServiceError('NotImplemented', `If-None-Match: got "${precondition}", S3 takes only *`, 501);
@@ -97,7 +97,7 @@ export function createS3({ clock, iam }: S3Props): S3 {
 
   /** S3 tells only those who may list the bucket that an object is not there. */
   function missing(principal: Principal, { bucket, key }: ObjectRequest): ServiceError {
-    return iam.judge(principal, { action: 's3:ListBucket', resource: bucketArn(bucket) }).allowed
+    return iam.evaluate(principal, { action: 's3:ListBucket', resource: bucketArn(bucket) }).allowed
       ? new ServiceError('NoSuchKey', 'The specified key does not exist.', 404, { Key: key })
       : new ServiceError(
           'AccessDenied',

@@ -41,7 +41,7 @@ interface Settings {
   readonly rules: RotationRules | undefined;
 }
 
-interface Plan extends Settings {
+interface RotationSchedule extends Settings {
   timer: Timer | undefined;
   nextAt: number | undefined;
 }
@@ -62,7 +62,7 @@ export interface RotationsProps {
 export class Rotations {
   readonly #props: RotationsProps;
   /** By ARN of the secret. */
-  readonly #plans = new Map<string, Plan>();
+  readonly #plans = new Map<string, RotationSchedule>();
   /** Rotations under way, by ARN of the secret. */
   readonly #running = new Map<string, Promise<void>>();
   #stopped = false;
@@ -87,11 +87,16 @@ export class Rotations {
     }
     this.#checkPermission(name, secret);
     before?.timer?.cancel();
-    const plan: Plan = { function: name, rules: request.rules ?? before?.rules, timer: undefined, nextAt: undefined };
+    const plan: RotationSchedule = {
+      function: name,
+      rules: request.rules ?? before?.rules,
+      timer: undefined,
+      nextAt: undefined,
+    };
     this.#plans.set(secret.arn, plan);
     this.#schedule(secret, plan);
     if (!request.immediately) {
-      await this.#tryFunction(secret, plan);
+      await this.#testRotationFunction(secret, plan);
       return undefined;
     }
     return this.#begin(secret, plan, request.token);
@@ -197,7 +202,7 @@ export class Rotations {
     }
   }
 
-  #schedule(secret: Secret, plan: Plan): void {
+  #schedule(secret: Secret, plan: RotationSchedule): void {
     const interval = intervalOf(plan.rules);
     if (interval === undefined || this.#stopped) {
       return;
@@ -217,7 +222,7 @@ export class Rotations {
    * "Secrets Manager tests the rotation configuration by running the testSecret step": on a version without a value, which
    * is removed again. What becomes of a failure is not documented; here it is in the function's log and nowhere else.
    */
-  async #tryFunction(secret: Secret, plan: Settings): Promise<void> {
+  async #testRotationFunction(secret: Secret, plan: Settings): Promise<void> {
     const pending = [...secret.versions.values()].some(({ stages }) => stages.has('AWSPENDING'));
     if (pending) {
       return;

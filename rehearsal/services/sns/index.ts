@@ -24,7 +24,7 @@ export interface PublishedMessage {
   readonly publishedAt: number;
 }
 
-export interface SnsProps {
+export interface SnsDeps {
   readonly clock: RehearsalClock;
   readonly iam: IamPort;
 }
@@ -67,7 +67,7 @@ const publishSchema = z.strictObject({
  * of a function or a queue is refused by name.
  * https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
  */
-export function createSns({ clock, iam }: SnsProps): Sns {
+export function createSns({ clock, iam }: SnsDeps): Sns {
   const topics = new Set<string>();
   const published: PublishedMessage[] = [];
 

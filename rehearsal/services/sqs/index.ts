@@ -12,12 +12,12 @@ import { createSqsPort, type LambdaSqsPort } from './sqs-port';
 
 export type { LambdaSqsPort } from './sqs-port';
 
-export interface SqsDependencies {
+export interface SqsDeps {
   readonly clock: RehearsalClock;
   readonly metrics: MetricsPort;
   readonly iam: IamPort;
   /** Where the front listens, without a slash at the end; asked when a URL is needed, not before. */
-  readonly frontUrl: () => string;
+  readonly endpointUrl: () => string;
 }
 
 export interface QueueView {
@@ -58,8 +58,8 @@ const QUERY_ERROR_CODES = {
  * SQS, standard queues: what it imitates stands at {@link SqsOperations} and at the classes it uses. FIFO queues are
  * refused when they are created.
  */
-export function createSqs({ clock, metrics, iam, frontUrl }: SqsDependencies): Sqs {
-  const queues = new Queues(clock, frontUrl);
+export function createSqs({ clock, metrics, iam, endpointUrl }: SqsDeps): Sqs {
+  const queues = new Queues(clock, endpointUrl);
   const moves = new MoveTasks(clock, queues);
   const operations = new SqsOperations(queues, moves);
   const publisher = new QueueMetrics(clock, queues, metrics);

@@ -135,16 +135,16 @@ export class MoveTasks {
 
   #moveSome(task: MoveTask): void {
     const left = task.toMove - task.moved;
-    const batch = task.source.takeOut(Math.min(task.perSecond, left));
+    const batch = task.source.removeForMove(Math.min(task.perSecond, left));
     for (const message of batch) {
       const target = task.destination ?? this.#queues.byArn(message.deadLetterSource ?? '');
       if (target === undefined) {
-        task.source.putMoved(message);
+        task.source.addMoved(message);
         task.status = 'FAILED';
         task.failureReason = 'CouldNotDetermineMessageSource';
         return;
       }
-      target.putMoved(message);
+      target.addMoved(message);
       task.moved += 1;
     }
     if (batch.length === 0 || task.moved >= task.toMove) {

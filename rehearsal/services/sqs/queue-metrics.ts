@@ -44,7 +44,7 @@ export class QueueMetrics {
 
   #report(queue: Parameters<Queues['urlOf']>[0]): void {
     const sizes = queue.sizes();
-    const counts = queue.takeCounts();
+    const counts = queue.drainCounts();
     const put = (name: string, value: number, unit: string) =>
       this.#metrics.put('AWS/SQS', name, { QueueName: queue.name }, [value], unit);
     put('ApproximateNumberOfMessagesVisible', sizes.visible, 'Count');

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { RehearsalClock, Timer } from '../../core/clock';
 import { LinkedList, type ListNode } from '../../core/linked-list';
-import { type QueuePlace, RoundRobinQueue } from '../../core/round-robin-queue';
+import { type QueueEntry, RoundRobinQueue } from '../../core/round-robin-queue';
 import { queueArn } from './arn';
 import { DueHeap } from './due-heap';
 import type { MessageAttributes } from './message-attributes';
@@ -58,10 +58,10 @@ export interface ReceiveOptions {
   /** Seconds. @default the queue's */
   readonly visibilityTimeoutSeconds?: number;
   /** Keeps the messages invisible until {@link Queue.release} or {@link Queue.delete}. @default false */
-  readonly held?: boolean;
+  readonly inFlightUntilReleased?: boolean;
 }
 
-/** What the queue counted since the last {@link Queue.takeCounts}. */
+/** What the queue counted since the last {@link Queue.drainCounts}. */
 export interface QueueCounts {
   readonly sent: number;
   readonly sentBytes: number;
@@ -70,7 +70,7 @@ export interface QueueCounts {
   readonly deleted: number;
 }
 
-export type HandleProblem = 'malformed' | 'gone' | 'not_in_flight' | 'too_long';
+export type ReceiptHandleProblem = 'malformed' | 'gone' | 'not_in_flight' | 'too_long';
 
 interface Message {
   readonly id: string;
@@ -91,7 +91,7 @@ interface Message {
   lastReceivedAt: number;
   /** When a delayed or invisible message becomes visible. */
   visibleAt: number;
-  place: QueuePlace<Message> | undefined;
+  place: QueueEntry<Message> | undefined;
   age: ListNode<Message> | undefined;
 }
 
@@ -122,7 +122,7 @@ export class Queue {
    * with the few consumers of a rehearsal, turns come to the same.
    * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
    */
-  readonly #line = new RoundRobinQueue<Message>();
+  readonly #visible = new RoundRobinQueue<Message>();
   readonly #due = new DueHeap<{ readonly message: Message; readonly at: number }>();
   /** In the order of arrival, without those that were received too often to count. */
   readonly #ages = new LinkedList<Message>();
@@ -156,7 +156,7 @@ export class Queue {
   /** Messages now in the three states; their sum is everything in the queue. */
   sizes(): { readonly visible: number; readonly notVisible: number; readonly delayed: number } {
     this.#advance();
-    return { visible: this.#line.size, notVisible: this.#invisible, delayed: this.#delayed };
+    return { visible: this.#visible.size, notVisible: this.#invisible, delayed: this.#delayed };
   }
 
   /** Of all messages, be they visible or not. */
@@ -171,7 +171,7 @@ export class Queue {
   }
 
   /** Hands out what was counted and starts again at zero. */
-  takeCounts(): QueueCounts {
+  drainCounts(): QueueCounts {
     const taken = { ...this.#counts };
     this.#counts.sent = 0;
     this.#counts.sentBytes = 0;
@@ -183,7 +183,7 @@ export class Queue {
 
   send(message: NewMessage, size: number): { readonly messageId: string; readonly md5OfBody: string } {
     const now = this.#clock.now();
-    const added = this.#enter(
+    const added = this.#enqueue(
       {
         id: randomUUID(),
         body: message.body,
@@ -247,7 +247,7 @@ export class Queue {
       return 'malformed';
     }
     if (typeof found === 'object') {
-      this.#drop(found);
+      this.#delete(found);
       this.#counts.deleted += 1;
     }
     return undefined;
@@ -258,7 +258,7 @@ export class Queue {
    *
    * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
    */
-  changeVisibility(receiptHandle: string, seconds: number): HandleProblem | undefined {
+  changeVisibility(receiptHandle: string, seconds: number): ReceiptHandleProblem | undefined {
     this.#advance();
     const found = this.#find(receiptHandle);
     if (typeof found !== 'object') {
@@ -273,7 +273,7 @@ export class Queue {
     }
     found.visibleAt = now + seconds * 1000;
     if (found.state === 'in_flight') {
-      this.#reappearLater(found);
+      this.#scheduleReappearance(found);
     }
     return undefined;
   }
@@ -286,37 +286,37 @@ export class Queue {
     const found = this.#find(receiptHandle);
     if (typeof found === 'object' && found.state === 'held') {
       found.state = 'in_flight';
-      this.#reappearLater(found);
+      this.#scheduleReappearance(found);
       this.#advance();
     }
   }
 
   purge(): void {
     for (const message of [...this.#messages.values()]) {
-      this.#drop(message);
+      this.#delete(message);
     }
   }
 
   /** Takes up to `max` visible messages out of the queue for good, oldest turns first: what a move task does. */
-  takeOut(max: number): readonly MovedMessage[] {
+  removeForMove(max: number): readonly MovedMessage[] {
     this.#advance();
     const taken: MovedMessage[] = [];
     while (taken.length < max) {
-      const message = this.#line.take();
+      const message = this.#visible.take();
       if (message === undefined) {
         break;
       }
       message.place = undefined;
       const { body, md5, attributes, groupId, traceHeader, senderId, deadLetterSource } = message;
       taken.push({ body, md5, attributes, groupId, traceHeader, senderId, deadLetterSource });
-      this.#forget(message);
+      this.#remove(message);
     }
     return taken;
   }
 
   /** Puts in what a move task took out of a dead-letter queue: to SQS a new message with a new id. */
-  putMoved(moved: MovedMessage): void {
-    this.#enter(
+  addMoved(moved: MovedMessage): void {
+    this.#enqueue(
       {
         ...moved,
         id: randomUUID(),
@@ -339,7 +339,7 @@ export class Queue {
     this.#earliestExpiry = Number.POSITIVE_INFINITY;
     for (const message of [...this.#messages.values()]) {
       if (message.sentAt + retention <= now) {
-        this.#drop(message);
+        this.#delete(message);
       } else {
         this.#earliestExpiry = Math.min(this.#earliestExpiry, message.sentAt + retention);
       }
@@ -363,7 +363,7 @@ export class Queue {
     }
   }
 
-  #enter(content: MessageContent, delayMilliseconds: number): Message {
+  #enqueue(content: MessageContent, delayMilliseconds: number): Message {
     const now = this.#clock.now();
     const message: Message = {
       id: content.id,
@@ -392,16 +392,16 @@ export class Queue {
     );
     if (delayMilliseconds > 0) {
       this.#delayed += 1;
-      this.#reappearLater(message);
+      this.#scheduleReappearance(message);
     } else {
-      this.#show(message);
+      this.#makeVisible(message);
     }
     return message;
   }
 
-  #show(message: Message): void {
+  #makeVisible(message: Message): void {
     message.state = 'visible';
-    message.place = this.#line.add(message.groupId, message);
+    message.place = this.#visible.add(message.groupId, message);
     if (this.#waiters.size > 0 && !this.#servingPlanned) {
       // Not at once, so that a batch that is being sent can be received as one.
       this.#servingPlanned = true;
@@ -413,7 +413,7 @@ export class Queue {
   }
 
   #serveWaiters(): void {
-    while (this.#line.size > 0) {
+    while (this.#visible.size > 0) {
       const waiter = this.#waiters.first;
       if (waiter === undefined) {
         return;
@@ -430,13 +430,13 @@ export class Queue {
     const now = this.#clock.now();
     const deliveries: Delivery[] = [];
     while (deliveries.length < options.max && this.#invisible < MAX_IN_FLIGHT) {
-      const message = this.#line.take();
+      const message = this.#visible.take();
       if (message === undefined) {
         break;
       }
       message.place = undefined;
       if (message.sentAt + this.settings.messageRetentionSeconds * 1000 <= now) {
-        this.#forget(message);
+        this.#remove(message);
       } else if (!this.#moveToDeadLetters(message)) {
         deliveries.push(this.#deliver(message, options, now));
       }
@@ -449,14 +449,14 @@ export class Queue {
     message.firstReceivedAt ??= now;
     message.lastReceivedAt = now;
     message.visibleAt = now + (options.visibilityTimeoutSeconds ?? this.settings.visibilityTimeoutSeconds) * 1000;
-    message.state = options.held === true ? 'held' : 'in_flight';
+    message.state = options.inFlightUntilReleased === true ? 'held' : 'in_flight';
     this.#invisible += 1;
     this.#counts.received += 1;
     if (message.receives > MAX_RECEIVES_FOR_AGE && message.age !== undefined) {
       this.#ages.remove(message.age);
     }
     if (message.state === 'in_flight') {
-      this.#reappearLater(message);
+      this.#scheduleReappearance(message);
     }
     const systemAttributes: Record<string, string> = {
       SenderId: message.senderId,
@@ -494,8 +494,8 @@ export class Queue {
       return false;
     }
     const { id, body, md5, attributes, groupId, traceHeader, senderId, sentAt, firstReceivedAt, receives } = message;
-    this.#forget(message);
-    target.#enter(
+    this.#remove(message);
+    target.#enqueue(
       {
         id,
         body,
@@ -523,15 +523,15 @@ export class Queue {
     return message !== undefined && message.receives === receipt.receive ? message : 'gone';
   }
 
-  #drop(message: Message): void {
+  #delete(message: Message): void {
     if (message.place !== undefined) {
-      this.#line.remove(message.place);
+      this.#visible.remove(message.place);
       message.place = undefined;
     }
-    this.#forget(message);
+    this.#remove(message);
   }
 
-  #forget(message: Message): void {
+  #remove(message: Message): void {
     if (message.state === 'in_flight' || message.state === 'held') {
       this.#invisible -= 1;
     } else if (message.state === 'delayed') {
@@ -544,7 +544,7 @@ export class Queue {
     this.#messages.delete(message.id);
   }
 
-  #reappearLater(message: Message): void {
+  #scheduleReappearance(message: Message): void {
     this.#due.add(message.visibleAt, { message, at: message.visibleAt });
     this.#arm();
   }
@@ -559,10 +559,10 @@ export class Queue {
       }
       if (message.state === 'delayed') {
         this.#delayed -= 1;
-        this.#show(message);
+        this.#makeVisible(message);
       } else if (message.state === 'in_flight') {
         this.#invisible -= 1;
-        this.#show(message);
+        this.#makeVisible(message);
       }
     }
     this.#arm();

@@ -7,12 +7,12 @@ import { Queue, type QueueSettings } from './queue';
 /** All queues of the account. */
 export class Queues {
   readonly #clock: RehearsalClock;
-  readonly #frontUrl: () => string;
+  readonly #endpointUrl: () => string;
   readonly #byName = new Map<string, Queue>();
 
-  constructor(clock: RehearsalClock, frontUrl: () => string) {
+  constructor(clock: RehearsalClock, endpointUrl: () => string) {
     this.#clock = clock;
-    this.#frontUrl = frontUrl;
+    this.#endpointUrl = endpointUrl;
   }
 
   all(): IterableIterator<Queue> {
@@ -35,7 +35,7 @@ export class Queues {
   }
 
   urlOf(queue: Queue): string {
-    return `${this.#frontUrl()}/${REHEARSAL_ACCOUNT}/${queue.name}`;
+    return `${this.#endpointUrl()}/${REHEARSAL_ACCOUNT}/${queue.name}`;
   }
 
   byArn(arn: string): Queue | undefined {

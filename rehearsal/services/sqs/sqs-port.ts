@@ -24,7 +24,7 @@ export function createSqsPort(queues: Queues): LambdaSqsPort {
   return {
     exists: (queueArn) => queues.byArn(queueArn) !== undefined,
     visibilityTimeoutSeconds: (queueArn) => queues.byArn(queueArn)?.settings.visibilityTimeoutSeconds,
-    receiveHeld: async (queueArn, max, signal) => {
+    receiveInFlight: async (queueArn, max, signal) => {
       const options = { max: Math.min(max, MAX_PER_RECEIVE), held: true };
       const deliveries = await known(queueArn).receiveWaiting(options, Number.POSITIVE_INFINITY, signal);
       return deliveries.map(received);

@@ -15,7 +15,7 @@ export class XRayDaemon {
   static async start(kept = new Traces()): Promise<XRayDaemon> {
     const socket = createSocket('udp4');
     const daemon = new XRayDaemon(socket, kept);
-    socket.on('message', (datagram) => daemon.#take(datagram.toString('utf8')));
+    socket.on('message', (datagram) => daemon.#receive(datagram.toString('utf8')));
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject);
       socket.bind(0, '127.0.0.1', () => {
@@ -29,14 +29,14 @@ export class XRayDaemon {
   }
 
   readonly #socket: Socket;
-  readonly #kept: Traces;
+  readonly #traces: Traces;
   readonly #refused: string[] = [];
   #refusals = 0;
   #stopped = false;
 
   private constructor(socket: Socket, kept: Traces) {
     this.#socket = socket;
-    this.#kept = kept;
+    this.#traces = kept;
   }
 
   /** `127.0.0.1:PORT`: what goes into `AWS_XRAY_DAEMON_ADDRESS`. */
@@ -46,7 +46,7 @@ export class XRayDaemon {
 
   /** Oldest first. */
   traces(): readonly TraceView[] {
-    return this.#kept.views();
+    return this.#traces.views();
   }
 
   /** Datagrams that were no segment documents, with the first few and what was wrong with them. */
@@ -61,13 +61,13 @@ export class XRayDaemon {
     }
   }
 
-  #take(datagram: string): void {
+  #receive(datagram: string): void {
     const line = datagram.indexOf('\n');
     const header = headerSchema.safeParse(parse(datagram.slice(0, Math.max(0, line))));
     const issue = header.error?.issues[0];
     const problem =
       issue === undefined
-        ? this.#kept.add(datagram.slice(line + 1))
+        ? this.#traces.add(datagram.slice(line + 1))
         : `${issue.path.join('.') || 'datagram'}: ${issue.message}`;
     if (problem !== undefined) {
       this.#refuse(`${problem}: ${datagram.slice(0, 200)}`);

@@ -178,7 +178,7 @@ describe('authorization', () => {
 describe('on the way to a service', () => {
   test('a caller that does not get through has no answer, is named, and reaches nothing', async () => {
     const isolated = rig.role('isolated', { Effect: 'Allow', Action: 'sqs:*', Resource: '*' });
-    rig.front.guard(({ arn }, service) =>
+    rig.front.addReachabilityCheck(({ arn }, service) =>
       arn.endsWith('/isolated') ? `there is no endpoint of ${service}` : undefined,
     );
     await expect(new SQSClient(isolated).send(new SendMessageCommand(send))).rejects.toThrow();

@@ -31,7 +31,7 @@ describe('HTTP APIs', () => {
         alarms: () => [],
       },
       lambda: stage.lambda.port,
-      frontUrl: () => stage.front.url,
+      endpointUrl: () => stage.front.url,
       mount: (prefix, handler) => stage.front.mount(prefix, handler),
     });
     stop = api.stop;

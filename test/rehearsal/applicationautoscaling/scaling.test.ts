@@ -27,7 +27,7 @@ test('alarms on messages for each running task drive a service from none to its 
   world = await World.open({ clock, metrics });
   const scaling = createApplicationAutoScaling({ clock, services: world.ecs.scalable });
   parts.scaling = scaling;
-  const sqs = createSqs({ clock, metrics, iam: world.iam, frontUrl: () => world.front.url });
+  const sqs = createSqs({ clock, metrics, iam: world.iam, endpointUrl: () => world.front.url });
   const create = (handlers: readonly ResourceHandler[], type: string, properties: Record<string, unknown>) => {
     const handler = handlers.find((one) => one.type === type);
     return handler?.create(world.request(type, type, properties)) ?? Promise.reject(new Error(`no ${type}`));
@@ -129,7 +129,7 @@ test('alarms on messages for each running task drive a service from none to its 
   await minutes(3);
   expect(world.service).toMatchObject({ desired: 3, running: 3 });
   // Messages in work count as those that wait.
-  const held = await sqs.port.receiveHeld(arn, 10, new AbortController().signal);
+  const held = await sqs.port.receiveInFlight(arn, 10, new AbortController().signal);
   expect(held).toHaveLength(10);
   await minutes(5);
   expect(world.service).toMatchObject({ desired: 3, running: 3 });
@@ -145,7 +145,7 @@ test('alarms on messages for each running task drive a service from none to its 
     sqs.port.delete(arn, receiptHandle);
   }
   for (;;) {
-    const batch = await sqs.port.receiveHeld(arn, 10, AbortSignal.timeout(50)).catch(() => []);
+    const batch = await sqs.port.receiveInFlight(arn, 10, AbortSignal.timeout(50)).catch(() => []);
     if (batch.length === 0) {
       break;
     }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { type FaultKind, FaultPlan, type FaultSettings } from '../../../rehearsal/chaos';
-import { AnswerLost } from '../../../rehearsal/core/faults';
+import { ResponseLost } from '../../../rehearsal/core/faults';
 import { type Call, ServiceError } from '../../../rehearsal/core/service';
 import { ManualClock } from '../../support/manual-clock';
 
@@ -28,10 +28,10 @@ async function outcomeOf(plan: FaultPlan, given: Call, service = 'dynamodb'): Pr
   const run = async () => {
     applied = true;
   };
-  const how = await plan.around(service, given, run).then(
+  const how = await plan.aroundCall(service, given, run).then(
     () => 'fine',
     (error: unknown) =>
-      error instanceof ServiceError ? error.code : error instanceof AnswerLost ? 'lost' : `${error}`,
+      error instanceof ServiceError ? error.code : error instanceof ResponseLost ? 'lost' : `${error}`,
   );
   return `${how}${applied ? ', applied' : ''}`;
 }
@@ -145,29 +145,29 @@ describe('the fault plan', () => {
   });
 
   test('processes of workers are killed, or stand still for longer than a lease', () => {
-    expect(planOf({ workersKilled: 1 }).process('worker', '{}')).toMatchObject({ kind: 'killed' });
-    const frozen = planOf({ workersFrozen: 1 }).process('worker', '{}');
+    expect(planOf({ workersKilled: 1 }).processFault('worker', '{}')).toMatchObject({ kind: 'killed' });
+    const frozen = planOf({ workersFrozen: 1 }).processFault('worker', '{}');
     expect(frozen).toMatchObject({ kind: 'frozen' });
     expect(frozen?.kind === 'frozen' && frozen.forMs).toBeGreaterThan(LEASE_MS);
-    expect(planOf({ workersKilled: 1, workersFrozen: 1 }).process('router', '{}')).toBeUndefined();
+    expect(planOf({ workersKilled: 1, workersFrozen: 1 }).processFault('router', '{}')).toBeUndefined();
   });
 
   test('tasks of services are killed, stand still, or are told to stop, and functions are not told', () => {
-    expect(planOf({ workersKilled: 1, workersStopped: 1 }).task('worker', '{}')).toMatchObject({ kind: 'killed' });
-    expect(planOf({ workersFrozen: 1 }).task('worker', '{}')).toMatchObject({ kind: 'frozen' });
-    expect(planOf({ workersStopped: 1 }).task('worker', '{}')).toMatchObject({ kind: 'stopped' });
-    expect(planOf({ workersStopped: 1 }).process('worker', '{}')).toBeUndefined();
+    expect(planOf({ workersKilled: 1, workersStopped: 1 }).taskFault('worker', '{}')).toMatchObject({ kind: 'killed' });
+    expect(planOf({ workersFrozen: 1 }).taskFault('worker', '{}')).toMatchObject({ kind: 'frozen' });
+    expect(planOf({ workersStopped: 1 }).taskFault('worker', '{}')).toMatchObject({ kind: 'stopped' });
+    expect(planOf({ workersStopped: 1 }).processFault('worker', '{}')).toBeUndefined();
     const plan = planOf({});
-    plan.happened({ kind: 'stopped', afterMs: 1 }, 'worker-ABCDEFGHIJKL', '{}');
+    plan.recordInjected({ kind: 'stopped', afterMs: 1 }, 'worker-ABCDEFGHIJKL', '{}');
     expect(plan.report().byTarget).toEqual({ workersStopped: { worker: 1 } });
   });
 
   test('what is to be left in peace is', () => {
     const plan = new FaultPlan(new ManualClock(), 1);
-    plan.begin(settings({ workersStopped: 1 }, { isSpared: (event) => event.includes('probe') }));
-    expect([plan.spares('a probe'), plan.spares('work')]).toEqual([true, false]);
-    expect(plan.task('worker', 'a probe')).toBeUndefined();
-    expect(plan.task('worker', 'work')).toBeDefined();
+    plan.begin(settings({ workersStopped: 1 }, { isExempt: (event) => event.includes('probe') }));
+    expect([plan.isExempt('a probe'), plan.isExempt('work')]).toEqual([true, false]);
+    expect(plan.taskFault('worker', 'a probe')).toBeUndefined();
+    expect(plan.taskFault('worker', 'work')).toBeDefined();
   });
 
   test('meets nobody else, and nothing before it begins and after it ends', async () => {
@@ -187,14 +187,14 @@ describe('the fault plan', () => {
     const plan = new FaultPlan(new ManualClock(), 1);
     const quiet = async (label: string) => {
       expect(await outcomeOf(plan, call('UpdateItem', label))).toBe('fine, applied');
-      expect(plan.delivery(label)).toBeUndefined();
-      expect(plan.process(label, '{}')).toBeUndefined();
-      expect(plan.task(label, '{}')).toBeUndefined();
+      expect(plan.deliveryFault(label)).toBeUndefined();
+      expect(plan.processFault(label, '{}')).toBeUndefined();
+      expect(plan.taskFault(label, '{}')).toBeUndefined();
     };
     await quiet('worker');
     plan.begin(settings(everything));
     await quiet('recorder');
-    expect(plan.delivery('worker')).toBe('dropped');
+    expect(plan.deliveryFault('worker')).toBe('dropped');
     plan.end();
     await quiet('worker');
     expect(plan.report()).toEqual({

@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { ApiServer } from '../../../rehearsal/api-server';
-import { AnswerLost, type FaultsPort, NO_FAULTS } from '../../../rehearsal/core/faults';
+import { type FaultsPort, NO_FAULTS, ResponseLost } from '../../../rehearsal/core/faults';
 import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
 import { ServiceError } from '../../../rehearsal/core/service';
 import { createDynamoDb, type DynamoDb } from '../../../rehearsal/services/dynamodb';
@@ -20,7 +20,7 @@ describe('faults at the front', () => {
     db = createDynamoDb({ clock: new ManualClock() });
     const faults: FaultsPort = {
       ...NO_FAULTS,
-      around: <T>(_service: string, _call: unknown, run: () => Promise<T>) =>
+      aroundCall: <T>(_service: string, _call: unknown, run: () => Promise<T>) =>
         (next.shift()?.(run) ?? run()) as Promise<T>,
     };
     front = await ApiServer.start({ iam: createIam().iam, faults });
@@ -57,7 +57,7 @@ describe('faults at the front', () => {
 
   const lost = async (run: () => Promise<unknown>) => {
     await run();
-    throw new AnswerLost('lost');
+    throw new ResponseLost('lost');
   };
   const refused = async () => {
     throw new ServiceError('ThrottlingException', 'too many', 400);

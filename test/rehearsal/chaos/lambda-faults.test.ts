@@ -18,9 +18,9 @@ describe('faults in Lambda', () => {
       clock,
       faults: {
         ...NO_FAULTS,
-        delivery: (name) => faults.delivery?.(name),
-        process: (name, event) => faults.process?.(name, event),
-        happened: (fault) => happened.push(fault),
+        deliveryFault: (name) => faults.deliveryFault?.(name),
+        processFault: (name, event) => faults.processFault?.(name, event),
+        recordInjected: (fault) => happened.push(fault),
       },
     });
     await stage.role();
@@ -41,7 +41,7 @@ describe('faults in Lambda', () => {
 
   test('a dropped delivery counts as a receive, invokes nobody, and comes back when its invisibility is over', async () => {
     await stage.function('f', PRINT);
-    faults.delivery = once('dropped' as const);
+    faults.deliveryFault = once('dropped' as const);
     await map();
     stage.sqs.port.send(arn, '{}');
     await until(() => sizes()[0]?.[1] === 1, 'the receive');
@@ -58,7 +58,7 @@ describe('faults in Lambda', () => {
       'f',
       'exports.handler = async () => { console.log("> in"); await new Promise((r) => setTimeout(r, 1500)); };',
     );
-    faults.delivery = once('duplicated' as const);
+    faults.deliveryFault = once('duplicated' as const);
     await map();
     stage.sqs.port.send(arn, '{}');
     await until(() => printed().length === 2, 'both');
@@ -76,7 +76,7 @@ describe('faults in Lambda', () => {
       { Timeout: 60 },
     );
     const fault = { kind: 'killed', afterMs: 200 } as const;
-    faults.process = once(fault);
+    faults.processFault = once(fault);
     await map();
     stage.sqs.port.send(arn, '{}');
     await until(() => happened.length === 1, 'the kill');
@@ -95,7 +95,7 @@ describe('faults in Lambda', () => {
       console.log("> end " + receive);
     };`,
     );
-    faults.process = once({ kind: 'frozen', afterMs: 200, forMs: 1_500 } as const);
+    faults.processFault = once({ kind: 'frozen', afterMs: 200, forMs: 1_500 } as const);
     await map();
     stage.sqs.port.send(arn, '{}');
     await until(() => happened.length === 1, 'the freeze');
@@ -108,7 +108,7 @@ describe('faults in Lambda', () => {
 
   test('an invocation that was over before is not met, and not counted', async () => {
     await stage.function('f', PRINT);
-    faults.process = once({ kind: 'killed', afterMs: 5_000 } as const);
+    faults.processFault = once({ kind: 'killed', afterMs: 5_000 } as const);
     await map();
     stage.sqs.port.send(arn, '{}');
     await until(() => sizes()[0]?.join() === '0,0' && printed().length === 1, 'the queue to be empty');

@@ -5,7 +5,7 @@ import { ResourceFailure, type ResourceHandler } from '../../../rehearsal/core/r
 import {
   CloudFormation,
   type EngineOptions,
-  ReplyBox,
+  ResponseUrls,
   type StackEvent,
 } from '../../../rehearsal/services/cloudformation';
 import { ManualClock } from '../../support/manual-clock';
@@ -64,7 +64,7 @@ export function world(options: Partial<EngineOptions> = {}) {
   };
 
   let answer: (event: Record<string, unknown>) => Record<string, unknown> | string | undefined = () => ({});
-  const replies = new ReplyBox(() => 'http://127.0.0.1:1');
+  const replies = new ResponseUrls(() => 'http://127.0.0.1:1');
   const lambda: LambdaPort = {
     invoke: async (request) => {
       invocations.push(request);
@@ -129,7 +129,7 @@ export function thing(properties: Record<string, unknown> = {}, attributes: Reco
 }
 
 /** Sends a reply as a custom resource would. @returns HTTP status */
-export function put(replies: ReplyBox, url: string, body: string, method = 'PUT'): number {
+export function put(replies: ResponseUrls, url: string, body: string, method = 'PUT'): number {
   const request = Object.assign(new PassThrough(), { url: new URL(url).pathname, method });
   let status = 0;
   const response = {

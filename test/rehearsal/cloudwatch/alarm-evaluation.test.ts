@@ -1,5 +1,9 @@
 import fc from 'fast-check';
-import { evaluationRange, judge, type MissingData } from '../../../rehearsal/services/cloudwatch/alarm-evaluation';
+import {
+  evaluateState,
+  evaluationRange,
+  type MissingData,
+} from '../../../rehearsal/services/cloudwatch/alarm-evaluation';
 
 /** 0: within the threshold, X: breaching, -: missing; oldest first, as AWS writes it. */
 function points(text: string): (boolean | undefined)[] {
@@ -26,7 +30,7 @@ describe('the tables of the AWS document on missing data', () => {
     [2, '- - - - X', ['INSUFFICIENT_DATA', 'retain', 'ALARM', 'OK']],
   ])('%i of 3: %s', (datapointsToAlarm, text, expected) => {
     const judged = MODES.map((treatMissingData) =>
-      judge({ evaluationPeriods: 3, datapointsToAlarm, treatMissingData }, points(text)),
+      evaluateState({ evaluationPeriods: 3, datapointsToAlarm, treatMissingData }, points(text)),
     );
     expect(judged).toEqual(expected);
   });
@@ -52,7 +56,7 @@ test('without missing data the mode does not matter, and M of the last N decide'
       const full = series.map((point) => point ?? false);
       const expected = full.slice(-n).filter((point) => point).length >= m ? 'ALARM' : 'OK';
       for (const treatMissingData of MODES) {
-        expect(judge({ evaluationPeriods: n, datapointsToAlarm: m, treatMissingData }, full)).toBe(expected);
+        expect(evaluateState({ evaluationPeriods: n, datapointsToAlarm: m, treatMissingData }, full)).toBe(expected);
       }
     }),
   );
@@ -62,8 +66,8 @@ test('treating missing data as breaching never judges more leniently than treati
   fc.assert(
     fc.property(range, ({ n, m, series }) => {
       const rule = { evaluationPeriods: n, datapointsToAlarm: m };
-      if (judge({ ...rule, treatMissingData: 'notBreaching' }, series) === 'ALARM') {
-        expect(judge({ ...rule, treatMissingData: 'breaching' }, series)).toBe('ALARM');
+      if (evaluateState({ ...rule, treatMissingData: 'notBreaching' }, series) === 'ALARM') {
+        expect(evaluateState({ ...rule, treatMissingData: 'breaching' }, series)).toBe('ALARM');
       }
     }),
   );
@@ -73,9 +77,9 @@ test('notBreaching and breaching always decide; only ignore retains the state', 
   fc.assert(
     fc.property(range, ({ n, m, series }) => {
       const rule = { evaluationPeriods: n, datapointsToAlarm: m };
-      expect(['OK', 'ALARM']).toContain(judge({ ...rule, treatMissingData: 'breaching' }, series));
-      expect(['OK', 'ALARM']).toContain(judge({ ...rule, treatMissingData: 'notBreaching' }, series));
-      expect(judge({ ...rule, treatMissingData: 'missing' }, series)).not.toBe('retain');
+      expect(['OK', 'ALARM']).toContain(evaluateState({ ...rule, treatMissingData: 'breaching' }, series));
+      expect(['OK', 'ALARM']).toContain(evaluateState({ ...rule, treatMissingData: 'notBreaching' }, series));
+      expect(evaluateState({ ...rule, treatMissingData: 'missing' }, series)).not.toBe('retain');
     }),
   );
 });
@@ -87,8 +91,8 @@ test('one more breaching data point never turns an alarm off', () => {
       const index = at % series.length;
       fc.pre(series[index] === false);
       const worse = series.map((point, slot) => (slot === index ? true : point));
-      if (judge(rule, series) === 'ALARM') {
-        expect(judge(rule, worse)).toBe('ALARM');
+      if (evaluateState(rule, series) === 'ALARM') {
+        expect(evaluateState(rule, worse)).toBe('ALARM');
       }
     }),
   );

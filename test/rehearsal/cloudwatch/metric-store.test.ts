@@ -37,7 +37,7 @@ describe('metric store', () => {
     store.put({ ...METRIC, name: 'Other' }, T0 + 120_000, [2]);
     expect(store.size()).toBe(1);
     expect(store.values(METRIC, T0, T0 + 10_000)).toEqual([]);
-    expect(store.everHad(METRIC)).toBe(true);
+    expect(store.hasReceived(METRIC)).toBe(true);
   });
 
   test('holds no more values than it may', () => {

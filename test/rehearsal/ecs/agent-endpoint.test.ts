@@ -1,5 +1,5 @@
 import { fromHttp } from '@aws-sdk/credential-provider-http';
-import { AnswerLost, NO_FAULTS } from '../../../rehearsal/core/faults';
+import { NO_FAULTS, ResponseLost } from '../../../rehearsal/core/faults';
 import { ServiceError } from '../../../rehearsal/core/service';
 import { allow, container, eventually, IDLE, START_MS, TASK_ROLE, World } from './world';
 
@@ -170,7 +170,7 @@ describe('task protection', () => {
     world = await World.open({
       faults: {
         ...NO_FAULTS,
-        around: async (service, { operation, principal }, run) => {
+        aroundCall: async (service, { operation, principal }, run) => {
           met.push(`${service}.${operation} by ${principal.label} (${principal.session})`);
           if (fault !== undefined) {
             throw fault;
@@ -184,7 +184,7 @@ describe('task protection', () => {
     expect(met).toEqual([`ecs.UpdateTaskProtection by service (${world.tasks[0]?.id})`]);
     fault = new ServiceError('ThrottlingException', 'Rate exceeded');
     expect(await call(one, 'GET')).toMatchObject({ status: 400, body: { error: { Code: 'ThrottlingException' } } });
-    fault = new AnswerLost('lost');
+    fault = new ResponseLost('lost');
     await expect(call(one, 'GET')).rejects.toThrow();
   });
 

@@ -14,9 +14,9 @@ beforeEach(async () => {
   world = await World.open({
     faults: {
       ...NO_FAULTS,
-      task: (service, message) => faults.task?.(service, message),
-      spares: (message) => faults.spares?.(message) === true,
-      happened: ({ kind }, name, messages) => happened.push([kind, name, messages]),
+      taskFault: (service, message) => faults.taskFault?.(service, message),
+      isExempt: (message) => faults.isExempt?.(message) === true,
+      recordInjected: ({ kind }, name, messages) => happened.push([kind, name, messages]),
     },
   });
   await world.launch(await world.define([container(world.image('idle', IDLE))]));
@@ -41,7 +41,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 test('a task is told to stop in the middle of its work, whatever protects it', async () => {
   const [task] = world.tasks;
-  faults.task = once({ kind: 'stopped', afterMs: 20 });
+  faults.taskFault = once({ kind: 'stopped', afterMs: 20 });
   receive('one', 'two');
   await eventually(() => world.task(task?.id ?? '').status === 'STOPPED', 'the end of the task');
   expect(world.task(task?.id ?? '')).toMatchObject({ stopCode: 'UserInitiated', containers: [{ exitCode: 0 }] });
@@ -50,7 +50,7 @@ test('a task is told to stop in the middle of its work, whatever protects it', a
 
 test('a task is killed', async () => {
   const [task] = world.tasks;
-  faults.task = once({ kind: 'killed', afterMs: 0 });
+  faults.taskFault = once({ kind: 'killed', afterMs: 0 });
   receive('one');
   await eventually(() => world.task(task?.id ?? '').status === 'STOPPED', 'the end of the task');
   expect(world.task(task?.id ?? '').containers).toMatchObject([{ exitCode: 137 }]);
@@ -58,7 +58,7 @@ test('a task is killed', async () => {
 });
 
 test('a task stands still', async () => {
-  faults.task = once({ kind: 'frozen', afterMs: 0, forMs: 100 });
+  faults.taskFault = once({ kind: 'frozen', afterMs: 0, forMs: 100 });
   receive('one');
   await eventually(() => happened.length === 1, 'the standstill');
   expect(happened).toEqual([['frozen', 'service', 'one']]);
@@ -70,7 +70,7 @@ test.each<[string, string, Call['input']]>([
   ['was deleted with others', 'DeleteMessageBatch', { Entries: [{ Id: '1', ReceiptHandle: 'receipt of one' }] }],
   ['was given back', 'ChangeMessageVisibility', { ReceiptHandle: 'receipt of one', VisibilityTimeout: 0 }],
 ])('nothing happens for a message that %s meanwhile', async (_how, operation, input) => {
-  faults.task = once({ kind: 'killed', afterMs: 50 });
+  faults.taskFault = once({ kind: 'killed', afterMs: 50 });
   receive('one');
   call(operation, input);
   await pause(150);
@@ -79,22 +79,22 @@ test.each<[string, string, Call['input']]>([
 });
 
 test('a message that is only kept for longer is still in hand', async () => {
-  faults.task = once({ kind: 'killed', afterMs: 20 });
+  faults.taskFault = once({ kind: 'killed', afterMs: 20 });
   receive('one');
   call('ChangeMessageVisibility', { ReceiptHandle: 'receipt of one', VisibilityTimeout: 60 });
   await eventually(() => happened.length === 1, 'the kill');
 });
 
 test('nothing happens to a task that also has a message to be left in peace', async () => {
-  faults.task = once({ kind: 'killed', afterMs: 20 });
-  faults.spares = (message) => message === 'probe';
+  faults.taskFault = once({ kind: 'killed', afterMs: 20 });
+  faults.isExempt = (message) => message === 'probe';
   receive('one', 'probe');
   await pause(100);
   expect(happened).toEqual([]);
 });
 
 test('nobody else is asked about', async () => {
-  faults.task = () => {
+  faults.taskFault = () => {
     throw new Error('asked');
   };
   call('ReceiveMessage', {}, { Messages: [{ Body: 'one', ReceiptHandle: '1' }] }, 'another task');

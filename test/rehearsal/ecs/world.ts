@@ -13,7 +13,7 @@ import {
 import {
   createEcs,
   type Ecs,
-  type EcsDependencies,
+  type EcsDeps,
   type EcsEvent,
   type ServiceView,
   type TaskView,
@@ -34,7 +34,7 @@ export const IDLE = 'process.on("SIGTERM", () => process.exit(0)); console.log("
 
 /** ECS behind a front, with roles for tasks and a log group. */
 export class World {
-  static async open(options: Partial<EcsDependencies> & { readonly clock?: RehearsalClock } = {}): Promise<World> {
+  static async open(options: Partial<EcsDeps> & { readonly clock?: RehearsalClock } = {}): Promise<World> {
     const { iam } = createIam();
     const front = await ApiServer.start({ iam });
     const clock = options.clock ?? new ManualClock();
@@ -57,7 +57,7 @@ export class World {
     readonly iam: Iam,
     readonly front: ApiServer,
     readonly logs: Logs,
-    options: Partial<EcsDependencies>,
+    options: Partial<EcsDeps>,
   ) {
     const metrics: MetricsPort = {
       put: () => undefined,
@@ -69,7 +69,7 @@ export class World {
       iam,
       logs,
       metrics,
-      frontUrl: () => front.url,
+      endpointUrl: () => front.url,
       mount: front.mount.bind(front),
       commands: this.scripts,
       onEvent: (event) => this.events.push(event),

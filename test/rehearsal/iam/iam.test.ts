@@ -141,7 +141,7 @@ test('the operator may do everything; a role that is gone may do nothing', () =>
 test('counts calls and keeps the denied ones; judge does neither', () => {
   putRole();
   may(ROLE);
-  iam.judge(ROLE, { action: 'sqs:SendMessage', resource: QUEUE });
+  iam.evaluate(ROLE, { action: 'sqs:SendMessage', resource: QUEUE });
   expect(iam.statistics()).toEqual({
     calls: 1,
     denied: [

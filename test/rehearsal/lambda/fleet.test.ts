@@ -1,9 +1,15 @@
-import type { ExecutionEnvironment, Outcome } from '../../../rehearsal/services/lambda/execution-environment';
+import type { ExecutionEnvironment, InvocationOutcome } from '../../../rehearsal/services/lambda/execution-environment';
 import { Fleet } from '../../../rehearsal/services/lambda/fleet';
 import type { FunctionVersion } from '../../../rehearsal/services/lambda/functions';
 
 const VERSION = { functionName: 'f', version: '1', settings: { timeoutSeconds: 3 } } as unknown as FunctionVersion;
-const DONE: Outcome = { payload: 'null', failed: false, durationMs: 1, maxMemoryMiB: 1, environmentLost: false };
+const DONE: InvocationOutcome = {
+  payload: 'null',
+  failed: false,
+  durationMs: 1,
+  maxMemoryMiB: 1,
+  environmentLost: false,
+};
 
 /** An environment whose invocation and whose process end when the test says so. */
 class ScriptedEnvironment {
@@ -13,11 +19,11 @@ class ScriptedEnvironment {
   readonly bootMs = 1;
   readonly ready = Promise.resolve(undefined);
   alive = true;
-  endInvocation: (outcome: Outcome) => void = () => undefined;
+  endInvocation: (outcome: InvocationOutcome) => void = () => undefined;
 
   constructor(private readonly onEnd: () => void) {}
 
-  run(): Promise<Outcome> {
+  run(): Promise<InvocationOutcome> {
     return new Promise((resolve) => {
       this.endInvocation = resolve;
     });
@@ -47,8 +53,8 @@ function busyFleet(): { fleet: Fleet; booted: ScriptedEnvironment[] } {
   return { fleet, booted };
 }
 
-async function startedJob(fleet: Fleet): Promise<{ outcome: Promise<Outcome> }> {
-  let outcome: Promise<Outcome> | undefined;
+async function startedJob(fleet: Fleet): Promise<{ outcome: Promise<InvocationOutcome> }> {
+  let outcome: Promise<InvocationOutcome> | undefined;
   await new Promise<void>((resolve) => {
     outcome = fleet.run({ version: VERSION, invocation: {} as never, onStart: () => resolve() });
   });

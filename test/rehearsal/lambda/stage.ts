@@ -13,7 +13,7 @@ import {
   type StackContext,
 } from '../../../rehearsal/core/resource';
 import { createIam, type Iam } from '../../../rehearsal/services/iam';
-import { createLambda, type Lambda, type LambdaDependencies } from '../../../rehearsal/services/lambda';
+import { createLambda, type Lambda, type LambdaDeps } from '../../../rehearsal/services/lambda';
 import { createSqs, type Sqs } from '../../../rehearsal/services/sqs';
 import { ManualClock } from '../../support/manual-clock';
 
@@ -29,7 +29,7 @@ export interface PutMetric {
 
 /** SQS and Lambda behind a front, with a role that may do everything unless a test says otherwise. */
 export class Stage {
-  static async open(options: Partial<LambdaDependencies> & { readonly clock?: RehearsalClock } = {}): Promise<Stage> {
+  static async open(options: Partial<LambdaDeps> & { readonly clock?: RehearsalClock } = {}): Promise<Stage> {
     const folder = mkdtempSync(join(tmpdir(), 'agent-lanes-stage-'));
     const bootstrap = join(folder, 'bootstrap.js');
     await build({
@@ -61,7 +61,7 @@ export class Stage {
     readonly iam: Iam,
     iamHandlers: readonly ResourceHandler[],
     readonly front: ApiServer,
-    options: Partial<LambdaDependencies>,
+    options: Partial<LambdaDeps>,
   ) {
     this.clock = options.clock ?? new ManualClock();
     const metrics: MetricsPort = {
@@ -71,13 +71,13 @@ export class Stage {
       alarms: () => [],
     };
     const logs: LogsPort = { write: (_group, _stream, line) => this.logLines.push(line) };
-    this.sqs = createSqs({ clock: this.clock, metrics, iam, frontUrl: () => front.url });
+    this.sqs = createSqs({ clock: this.clock, metrics, iam, endpointUrl: () => front.url });
     this.lambda = createLambda({
       iam,
       logs,
       metrics,
       sqs: this.sqs.port,
-      frontUrl: () => front.url,
+      endpointUrl: () => front.url,
       assetPath: (_bucket, key) => join(folder, key),
       bootstrap,
       onFault: (error) => this.faults.push(error),

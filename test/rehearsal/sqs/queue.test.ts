@@ -35,7 +35,7 @@ describe('queues from the template and in process', () => {
 
   test('deleting a queue ends the polls that wait on it', async () => {
     const { url, arn } = await stage.queue('q');
-    const waiting = stage.sqs.port.receiveHeld(arn, 1, never);
+    const waiting = stage.sqs.port.receiveInFlight(arn, 1, never);
     await stage.delete('AWS::SQS::Queue', 'q', url, {});
     expect(await waiting).toEqual([]);
     expect(stage.sqs.port.exists(arn)).toBe(false);
@@ -64,7 +64,7 @@ describe('queues from the template and in process', () => {
   test('a held message stays invisible for as long as it is held', async () => {
     const { arn } = await stage.queue('q', { VisibilityTimeout: 30 });
     stage.sqs.port.send(arn, 'x');
-    const [held] = await stage.sqs.port.receiveHeld(arn, 10, never);
+    const [held] = await stage.sqs.port.receiveInFlight(arn, 10, never);
     await clock.advance(3_600_000);
     expect(counts('q')).toEqual([0, 1, 0]);
     stage.sqs.port.release(arn, held?.receiptHandle ?? '');
@@ -75,7 +75,7 @@ describe('queues from the template and in process', () => {
   test('a released message reappears when its visibility timeout, counted from the receive, is over', async () => {
     const { arn } = await stage.queue('q', { VisibilityTimeout: 30 });
     stage.sqs.port.send(arn, 'x');
-    const [held] = await stage.sqs.port.receiveHeld(arn, 10, never);
+    const [held] = await stage.sqs.port.receiveInFlight(arn, 10, never);
     await clock.advance(10_000);
     stage.sqs.port.release(arn, held?.receiptHandle ?? '');
     await clock.advance(19_999);
@@ -83,7 +83,7 @@ describe('queues from the template and in process', () => {
     await clock.advance(1);
     expect(counts('q')).toEqual([1, 0, 0]);
     // A second release of the same receive is without effect.
-    const [again] = await stage.sqs.port.receiveHeld(arn, 10, never);
+    const [again] = await stage.sqs.port.receiveInFlight(arn, 10, never);
     stage.sqs.port.release(arn, held?.receiptHandle ?? '');
     await clock.advance(60_000);
     expect(counts('q')).toEqual([0, 1, 0]);
@@ -94,7 +94,7 @@ describe('queues from the template and in process', () => {
   test('a poll that is aborted takes nothing', async () => {
     const { arn } = await stage.queue('q');
     const abort = new AbortController();
-    const waiting = stage.sqs.port.receiveHeld(arn, 1, abort.signal);
+    const waiting = stage.sqs.port.receiveInFlight(arn, 1, abort.signal);
     abort.abort();
     expect(await waiting).toEqual([]);
     stage.sqs.port.send(arn, 'x');
@@ -113,7 +113,7 @@ describe('queues from the template and in process', () => {
     stage.sqs.port.send(arn, 'a');
     stage.sqs.port.send(arn, 'b');
     await clock.advance(1000);
-    const [held] = await stage.sqs.port.receiveHeld(arn, 1, never);
+    const [held] = await stage.sqs.port.receiveInFlight(arn, 1, never);
     stage.sqs.port.delete(arn, held?.receiptHandle ?? '');
     await clock.advance(59_000);
     expect(taken()).toMatchObject({
@@ -137,7 +137,7 @@ describe('queues from the template and in process', () => {
     const { arn } = await stage.queue('q', { VisibilityTimeout: 0 });
     stage.sqs.port.send(arn, 'poison');
     for (let receives = 1; receives <= 4; receives += 1) {
-      const [held] = await stage.sqs.port.receiveHeld(arn, 1, never);
+      const [held] = await stage.sqs.port.receiveInFlight(arn, 1, never);
       stage.sqs.port.release(arn, held?.receiptHandle ?? '');
     }
     await clock.advance(20_000);
@@ -155,7 +155,7 @@ describe('queues from the template and in process', () => {
       stage.sqs.port.send(arn, 'x', { groupId: `user-${index % 300}` });
     }
     for (let received = 0; received < total; ) {
-      const batch = await stage.sqs.port.receiveHeld(arn, 10, never);
+      const batch = await stage.sqs.port.receiveInFlight(arn, 10, never);
       received += batch.length;
       for (const message of batch) {
         stage.sqs.port.delete(arn, message.receiptHandle);

@@ -33,7 +33,7 @@ export class LaneQueues {
       alarm: () => undefined,
       alarms: () => [],
     };
-    const sqs = createSqs({ clock, metrics, iam, frontUrl: () => front.url });
+    const sqs = createSqs({ clock, metrics, iam, endpointUrl: () => front.url });
     front.add(sqs.service);
     const queues = new LaneQueues(front, sqs);
     for (const lane of LANES) {

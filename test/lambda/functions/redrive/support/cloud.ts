@@ -56,7 +56,7 @@ export class Cloud {
         clock,
         iam,
         metrics: { put: () => undefined, ingestLogLine: () => undefined, alarm: () => undefined, alarms: () => [] },
-        frontUrl: () => rig.front.url,
+        endpointUrl: () => rig.front.url,
       });
       parts.secrets = createSecretsManager({ clock, iam });
       return [];
