@@ -377,7 +377,7 @@ export class AgentService extends Construct {
     if (Token.isUnresolved(name) || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) {
       throw laneError(
         this,
-        'AgentName',
+        'InvalidAgentName',
         `agentName is '${name}', expected 1 to 64 letters, digits, '-', '_' or '.', a letter or digit first, known at synth; it becomes a metric dimension`,
       );
     }

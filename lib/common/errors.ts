@@ -23,7 +23,7 @@ export class LaneError extends Error {
  * Builds the error to throw for a misuse.
  *
  * @param scope construct that was misused; undefined in a plain class that has no place in the tree yet
- * @param code stable code in PascalCase, like `FloatingModel`
+ * @param code stable code in PascalCase, like `UnpinnedModel`
  * @param message lower case; wrong value, expected value, what to do
  */
 export function laneError(scope: IConstruct | undefined, code: string, message: string): LaneError {

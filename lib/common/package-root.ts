@@ -22,7 +22,7 @@ export function packageRoot(from: string = __dirname): string {
     if (dirname(directory) === directory) {
       throw laneError(
         undefined,
-        'PackageRootNotFound',
+        'MissingPackageRoot',
         `no package.json named "${PACKAGE_NAME}" above ${from}: expected one in the folder that the library was installed to; install the package again instead of copying files out of it`,
       );
     }
@@ -35,7 +35,7 @@ export function bundleDirectory(bundle: string): string {
   if (!existsSync(join(directory, 'index.js'))) {
     throw laneError(
       undefined,
-      'BundleNotFound',
+      'MissingFunctionBundle',
       `no function bundle "${bundle}": expected ${join('assets', bundle, 'index.js')} in the package; in a checkout run "npm run build:bundles"`,
     );
   }

@@ -14,7 +14,7 @@ export function stageFile(scope: Construct, digest: string, name: string, conten
   if (outdir === undefined) {
     throw laneError(
       scope,
-      'NoCloudAssembly',
+      'MissingCloudAssembly',
       'generated files have no cloud assembly to go to: expected the construct to stand under an App or a Stage; create its stack in one',
     );
   }

@@ -16,7 +16,7 @@ export function checkReasons(accepted: Accepted): void {
     if (reason.trim().length < MIN_REASON) {
       throw laneError(
         undefined,
-        'AcceptanceReason',
+        'InvalidAcceptanceReason',
         `accept of staging gives "${reason}" as the reason why ${name} differs from production: expected at least ${MIN_REASON} characters that a reviewer can judge; write why staging must differ and what production is then not shown by it`,
       );
     }

@@ -1,6 +1,6 @@
-import { Duration, RemovalPolicy, Token } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { laneError } from '../common';
+import { describeValue, laneError } from '../common';
 import type { Budgets, RateLimit } from '../limits';
 import { Behavior, type ModelPolicy, type ModelSpec, type TaskLimits } from '../release';
 import {
@@ -115,7 +115,7 @@ export class AgentEnvironment {
     const differences = differencesOf(staging._profile(), production._profile());
     const refused = unaccepted(differences, accept);
     if (refused.length > 0) {
-      throw laneError(undefined, 'StagingDiffers', stagingDiffers(refused));
+      throw laneError(undefined, 'UnacceptedDifference', stagingDiffers(refused));
     }
     const unused = stale(differences, accept).filter((name) => !isOfService(name));
     if (unused.length > 0) {
@@ -129,7 +129,7 @@ export class AgentEnvironment {
     if (props.limits.maxCost === undefined) {
       throw laneError(
         undefined,
-        'DevelopmentUnbounded',
+        'MissingDevelopmentMaxCost',
         'limits of development do not hold maxCost: expected the most that one task may cost there, in US dollars, for an agent under work is one that runs away; add it, like 0.05',
       );
     }
@@ -251,8 +251,8 @@ function checkedStandby(name: string, workers: number): number {
   if (!Number.isInteger(workers) || workers < 0 || (workers === 1 && name !== DEVELOPMENT)) {
     throw laneError(
       undefined,
-      'StandbyWorkers',
-      `standbyWorkers of ${name} is ${Token.isUnresolved(workers) ? 'a token' : workers}: expected 0, or a whole number of 2 or more, for a lane of one worker stops with it`,
+      'InvalidStandbyWorkers',
+      `standbyWorkers of ${name} must be 0 or an integer of 2 or more, got ${describeValue(workers)}; a lane with one worker stops when that worker does`,
     );
   }
   return workers;

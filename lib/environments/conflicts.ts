@@ -29,7 +29,7 @@ export function checkServiceAgrees(
       const [here, says] = difference.values;
       throw laneError(
         scope,
-        'EnvironmentConflict',
+        'ConflictingEnvironment',
         `${name} of the service: ${difference.name} is ${here} there, and ${says} in environment "${environment.name}": expected one place to say it; leave it out of the service, or change the environment`,
       );
     }
@@ -65,7 +65,7 @@ export function checkBehaviorAgrees(scope: Construct, environment: AgentEnvironm
       .join('; ');
     throw laneError(
       scope,
-      'EnvironmentConflict',
+      'ConflictingEnvironment',
       `behavior of ${behavior.directory} is not that of environment "${environment.name}": ${list}; expected one place to say it; make the behavior with environment.behavior('${behavior.directory}'), or change the environment`,
     );
   }

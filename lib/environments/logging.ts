@@ -45,7 +45,7 @@ export function checkLogLevelAgrees(
   if (level !== undefined && level !== environment.logLevel) {
     throw laneError(
       scope,
-      'EnvironmentConflict',
+      'ConflictingEnvironment',
       `environment variable ${LOG_LEVEL} of the worker is ${level}, and logLevel is ${environment.logLevel} in environment "${environment.name}": expected one place to say it; take the variable out, or change the environment`,
     );
   }

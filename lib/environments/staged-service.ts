@@ -46,7 +46,7 @@ function compare(staging: AgentEnvironment, production: AgentEnvironment, servic
   }
   const refused = unaccepted(differences, staging.accepted);
   return [
-    ...(refused.length === 0 ? [] : [`StagingDiffers: ${stagingDiffers(refused)}`]),
+    ...(refused.length === 0 ? [] : [`UnacceptedDifference: ${stagingDiffers(refused)}`]),
     ...staleOfServices(staging, production, service),
   ];
 }

@@ -1,6 +1,6 @@
 import { Token } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
-import { laneError } from '../common';
+import { describeValue, laneError } from '../common';
 import { FLAG_NAME_PATTERN, type FlagValue, flagSchema, MAX_FLAG_USERS } from '../contract';
 import type { QualityGate } from '../gates';
 
@@ -100,32 +100,35 @@ class Declared extends CapabilityFlag {
   _describe(scope: IConstruct, name: string): FlagDescription {
     const fail = (code: string, message: string) => laneError(scope, code, `flag "${name}": ${message}`);
     if (!FLAG_NAME_PATTERN.test(name)) {
-      throw fail('FlagName', "expected a name of 1 to 64 letters, digits, '-' or '_', a letter first; rename it");
+      throw fail(
+        'InvalidFlagName',
+        "expected a name of 1 to 64 letters, digits, '-' or '_', a letter first; rename it",
+      );
     }
     const { percentage = 0, users } = this.options;
     for (const [what, value] of Object.entries({ default: this.fallback, variant: this.variant })) {
       if (Token.isUnresolved(value) || !flagSchema.shape.default.safeParse(value).success) {
         throw fail(
-          'FlagValue',
+          'InvalidFlagValue',
           `${what} is ${JSON.stringify(value)}, expected a truth value, a number, or 1 to 64 printable ASCII characters, known at synth: it becomes the value of a metric dimension`,
         );
       }
     }
     if (this.fallback === this.variant) {
       throw fail(
-        'FlagWithoutVariant',
+        'MissingFlagVariant',
         `default and variant are both ${JSON.stringify(this.fallback)}, expected two values; write a constant instead, or give another variant`,
       );
     }
     if (Token.isUnresolved(percentage) || !flagSchema.shape.percent.safeParse(percentage).success) {
       throw fail(
-        'FlagPercent',
-        `percentage must be a number between 0 and 100, known at synth, got ${Token.isUnresolved(percentage) ? 'a token' : percentage}`,
+        'InvalidFlagPercentage',
+        `percentage must be a number between 0 and 100, got ${describeValue(percentage)}`,
       );
     }
     if (users !== undefined && !flagSchema.shape.users.safeParse(users).success) {
       throw fail(
-        'FlagUsers',
+        'InvalidFlagUsers',
         `users has ${users.length} entries${users.includes('') ? ', one of them empty' : ''}: expected at most ${MAX_FLAG_USERS} names; for more users set percentage`,
       );
     }

@@ -45,7 +45,7 @@ class Linear extends FlagDeploymentStrategy {
     if (!Number.isInteger(percentage) || percentage < 1 || percentage > 100) {
       throw laneError(
         scope,
-        'FlagDeploymentStrategy',
+        'InvalidFlagDeployment',
         `flagDeployment: percentage must be an integer between 1 and 100, got ${percentage}`,
       );
     }
@@ -54,7 +54,7 @@ class Linear extends FlagDeploymentStrategy {
       if (seconds % 60 !== 0 || seconds > MAX_DURATION.toSeconds()) {
         throw laneError(
           scope,
-          'FlagDeploymentStrategy',
+          'InvalidFlagDeployment',
           `flagDeployment: ${what} must be whole minutes, at most ${MAX_DURATION.toMinutes()}, got ${seconds} s; AppConfig counts in minutes`,
         );
       }

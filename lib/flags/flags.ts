@@ -70,7 +70,11 @@ export class Flags extends Construct {
       flag._describe(this, name),
     ]);
     if (described.length === 0) {
-      throw laneError(this, 'NoFlags', 'flags holds no flag, expected one at least; leave flags out, or declare one');
+      throw laneError(
+        this,
+        'MissingFlags',
+        'flags holds no flag, expected one at least; leave flags out, or declare one',
+      );
     }
     this.defaults = Object.fromEntries(described.map(([name, flag]) => [name, flag.default]));
     for (const [name, flag] of described) {

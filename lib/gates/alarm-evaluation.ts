@@ -1,5 +1,6 @@
 import { Duration, Token } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { describeValue } from '../common';
 import { laneError } from '../common/errors';
 import type { GateOptions } from './gate-options';
 import { GateSeverity } from './severity';
@@ -27,7 +28,7 @@ export function alarmEvaluationOf(scope: Construct, options: GateOptions): Alarm
   if (seconds < 60 || seconds % 60 !== 0) {
     throw laneError(
       scope,
-      'GateOutOfRange',
+      'InvalidGateOption',
       `period is ${seconds} s, expected whole minutes; task metrics have a resolution of one minute`,
     );
   }
@@ -37,7 +38,7 @@ export function alarmEvaluationOf(scope: Construct, options: GateOptions): Alarm
   if (datapointsToAlarm > evaluationPeriods) {
     throw laneError(
       scope,
-      'GateOutOfRange',
+      'InvalidGateOption',
       `datapointsToAlarm is ${datapointsToAlarm}, expected at most evaluationPeriods (${evaluationPeriods}); ` +
         'it is the "M" of "M of N"',
     );
@@ -45,7 +46,7 @@ export function alarmEvaluationOf(scope: Construct, options: GateOptions): Alarm
   if (seconds * evaluationPeriods > MAX_WINDOW.toSeconds()) {
     throw laneError(
       scope,
-      'GateOutOfRange',
+      'InvalidGateOption',
       `period times evaluationPeriods is ${seconds * evaluationPeriods} s, expected at most ` +
         `${MAX_WINDOW.toSeconds()} s, the longest window of a CloudWatch alarm; shorten one of them`,
     );
@@ -62,6 +63,6 @@ export function alarmEvaluationOf(scope: Construct, options: GateOptions): Alarm
 
 function positiveInteger(scope: Construct, name: string, value: number): void {
   if (Token.isUnresolved(value) || !Number.isInteger(value) || value < 1) {
-    throw laneError(scope, 'GateOutOfRange', `${name} is ${value}, expected a whole number of 1 or more`);
+    throw laneError(scope, 'InvalidGateOption', `${name} must be an integer of 1 or more, got ${describeValue(value)}`);
   }
 }

@@ -202,7 +202,7 @@ class LatencyGate extends QualityGate {
       if (limit <= 0) {
         throw laneError(
           scope,
-          'GateOutOfRange',
+          'InvalidGateOption',
           `latency gate: p99 is ${limit} ms, expected more than 0; state the longest tolerated duration`,
         );
       }
@@ -332,7 +332,7 @@ function increaseGate(scope: Construct, judgement: AlarmEvaluation, increase: In
   if (!(maxIncrease >= 0 && Number.isFinite(maxIncrease))) {
     throw laneError(
       scope,
-      'GateOutOfRange',
+      'InvalidGateOption',
       `maxIncrease is ${maxIncrease}, expected 0 or more; 0.2 tolerates 20 % more than the stable lane`,
     );
   }
@@ -387,7 +387,7 @@ function enoughSamples(judgement: AlarmEvaluation, sampled: Sampled): MathExpres
 
 function shareOf(scope: Construct, name: string, share: number): number {
   if (!(share >= 0 && share <= 1)) {
-    throw laneError(scope, 'GateOutOfRange', `${name} is ${share}, expected 0 to 1; 0.05 is 5 %`);
+    throw laneError(scope, 'InvalidGateOption', `${name} is ${share}, expected 0 to 1; 0.05 is 5 %`);
   }
   return share;
 }

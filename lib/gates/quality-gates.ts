@@ -41,7 +41,7 @@ export class QualityGates extends Construct {
       if (!/^[A-Za-z][A-Za-z0-9]{0,63}$/.test(name)) {
         throw laneError(
           this,
-          'GateName',
+          'InvalidGateName',
           `gate '${name}': expected a name of 1 to 64 letters and digits that starts with a letter, like 'errorRate'`,
         );
       }
@@ -52,7 +52,7 @@ export class QualityGates extends Construct {
       if (description.length > MAX_DESCRIPTION) {
         throw laneError(
           this,
-          'GateDescription',
+          'InvalidGateDescription',
           `gate '${name}': its description has ${description.length} characters, expected at most ` +
             `${MAX_DESCRIPTION}; put the runbook behind a link`,
         );

@@ -1,5 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
+import { describeValue } from '../common';
 import { laneError } from '../common/errors';
 import type { Priority } from '../contract';
 
@@ -40,8 +41,8 @@ export function backlogLimitsOf(scope: IConstruct, limits: BacklogLimits = {}): 
     if (!(value >= 60 && value % 60 === 0 && value <= LONGEST.toSeconds())) {
       throw laneError(
         scope,
-        'BacklogLimit',
-        `backpressure: limit of priority ${priority} is ${limit.isUnresolved() ? 'a token' : `${value} s`}, expected whole minutes from 1 minute to 14 days; CloudWatch tells the age of the oldest message once a minute`,
+        'InvalidBacklogLimit',
+        `backpressure: limit of priority ${priority} must be whole minutes between 1 minute and ${describeValue(LONGEST)}, got ${describeValue(limit)}; CloudWatch measures the age of the oldest message once a minute`,
       );
     }
     return value;
@@ -50,7 +51,7 @@ export function backlogLimitsOf(scope: IConstruct, limits: BacklogLimits = {}): 
   if (inSeconds.low > inSeconds.normal || inSeconds.normal > inSeconds.high) {
     throw laneError(
       scope,
-      'BacklogLimitOrder',
+      'ConflictingBacklogLimits',
       `backpressure: limits are low ${inSeconds.low} s, normal ${inSeconds.normal} s, high ${inSeconds.high} s, expected low ≤ normal ≤ high; less urgent tasks are refused first`,
     );
   }

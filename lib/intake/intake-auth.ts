@@ -53,7 +53,7 @@ class JwtAuth extends IntakeAuth {
     if (!Token.isUnresolved(this.issuer) && !/^https:\/\/[^\s?#]+$/.test(this.issuer)) {
       throw laneError(
         scope,
-        'JwtIssuer',
+        'InvalidJwtIssuer',
         `issuer is '${this.issuer}', expected an https URL without query, like 'https://id.example.com/'; ` +
           'API Gateway reads the keys from its /.well-known/openid-configuration',
       );
@@ -61,7 +61,7 @@ class JwtAuth extends IntakeAuth {
     if (this.audience.length === 0) {
       throw laneError(
         scope,
-        'JwtAudience',
+        'MissingJwtAudience',
         'audience is empty, expected at least one value; without one every token of the issuer would be accepted',
       );
     }

@@ -17,7 +17,7 @@ import { Alias, EventSourceMapping, type IVersion, type Function as LambdaFuncti
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { acknowledgeWildcard, BundledFunction, laneError } from '../common';
+import { acknowledgeWildcard, BundledFunction, describeValue, laneError } from '../common';
 import { Dimension, Env, FEEDBACK_PATH, IntakeMetric, METRIC_NAMESPACE, ROUTER_ALIAS, TASKS_PATH } from '../contract';
 import { grantSend } from '../lanes/grant-send';
 import type { Lane } from '../lanes/lane';
@@ -189,8 +189,8 @@ export class Intake extends Construct {
     if (!Number.isInteger(retentionDays) || retentionDays < 1) {
       throw laneError(
         this,
-        'TaskRetention',
-        `taskRetention is ${retentionDays} days, expected a whole number of 1 or more; use Duration.days()`,
+        'InvalidTaskRetention',
+        `taskRetention must be whole days, at least 1, got ${describeValue(props.taskRetention)}; use Duration.days()`,
       );
     }
     const logRetention = props.logRetention ?? RetentionDays.ONE_MONTH;

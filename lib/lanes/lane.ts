@@ -12,6 +12,7 @@ import type { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { describeValue } from '../common';
 import { laneError } from '../common/errors';
 import { DEFAULT_MAX_RECEIVES, PlatformLimits } from '../contract';
 import { TaskMetrics } from '../metrics';
@@ -88,8 +89,8 @@ export class Lane extends Construct implements ILaneQueues {
     ) {
       throw laneError(
         this,
-        'LaneMaxReceiveCount',
-        `maxReceiveCount is ${this.maxReceiveCount}, expected a whole number of ${MIN_RECEIVES} to ${MAX_RECEIVES} ` +
+        'InvalidMaxReceiveCount',
+        `maxReceiveCount must be an integer between ${MIN_RECEIVES} and ${MAX_RECEIVES}, got ${describeValue(this.maxReceiveCount)} ` +
           '(https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html); ' +
           'throttled receives count too, so fewer send good tasks to the dead-letter queue',
       );
@@ -99,7 +100,7 @@ export class Lane extends Construct implements ILaneQueues {
     if (visibility > limit.value) {
       throw laneError(
         this,
-        'LaneVisibility',
+        'InvalidVisibilityTimeout',
         `visibilityTimeout is ${visibility} s, expected at most ${limit.value} ${limit.unit} (${limit.source}); ` +
           "shorten the worker's timeout",
       );

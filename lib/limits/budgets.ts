@@ -1,4 +1,5 @@
 import { Token } from 'aws-cdk-lib';
+import { describeValue } from '../common';
 import { laneError } from '../common/errors';
 import type { BudgetSettings } from '../contract';
 
@@ -44,12 +45,12 @@ export class Budgets {
         throw laneError(
           undefined,
           'InvalidBudget',
-          `budget per day, ${name}, is ${Token.isUnresolved(value) ? 'a token' : value}, expected US dollars above 0, known at synth; leave it out for no budget`,
+          `budget per day, ${name}, must be US dollars above 0, got ${describeValue(value)}; leave it out for no budget`,
         );
       }
     }
     if (budgets.agent === undefined && budgets.user === undefined) {
-      throw laneError(undefined, 'EmptyBudgets', 'Budgets.perDay has neither agent nor user, expected at least one');
+      throw laneError(undefined, 'MissingBudget', 'Budgets.perDay has neither agent nor user, expected at least one');
     }
     return new Budgets(budgets);
   }

@@ -1,5 +1,6 @@
 import { Token } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
+import { describeValue } from '../common';
 import { laneError } from '../common/errors';
 import { MODEL_PROVIDERS, type RateLimits } from '../contract';
 
@@ -22,7 +23,7 @@ export function rateLimitsOf(scope: IConstruct, limits: { readonly [provider: st
     if (!(MODEL_PROVIDERS as readonly string[]).includes(provider)) {
       throw laneError(
         scope,
-        'UnknownProvider',
+        'UnsupportedProvider',
         `rateLimits names the provider "${provider}", expected one of ${MODEL_PROVIDERS.join(', ')}`,
       );
     }
@@ -32,14 +33,14 @@ export function rateLimitsOf(scope: IConstruct, limits: { readonly [provider: st
         throw laneError(
           scope,
           'InvalidRateLimit',
-          `${name} of ${provider} is ${Token.isUnresolved(value) ? 'a token' : value}, expected a number above 0, known at synth; leave it out for no limit`,
+          `${name} of ${provider} must be a number above 0, got ${describeValue(value)}; leave it out for no limit`,
         );
       }
     }
     if (limit.requestsPerMinute === undefined && limit.tokensPerMinute === undefined) {
       throw laneError(
         scope,
-        'EmptyRateLimit',
+        'MissingRateLimit',
         `rateLimits of ${provider} is empty, expected requestsPerMinute or tokensPerMinute; leave the provider out for no limit`,
       );
     }

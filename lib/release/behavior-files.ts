@@ -53,7 +53,7 @@ function readText(path: string): string {
   } catch {
     throw laneError(
       undefined,
-      'NotUtf8',
+      'InvalidEncoding',
       `${path} is not valid UTF-8: expected text that every reader decodes alike; save the file as UTF-8`,
     );
   }
@@ -85,7 +85,7 @@ export function readBehaviorFiles(folder: string, extensions: readonly string[])
       if (!entry.isFile()) {
         throw laneError(
           undefined,
-          'NotARegularFile',
+          'UnsupportedFileType',
           `${path} is ${entry.isSymbolicLink() ? 'a symbolic link' : 'not a regular file'}: expected regular files and folders only, for the content must be the same in every checkout; put a copy of the file there`,
         );
       }
@@ -93,7 +93,7 @@ export function readBehaviorFiles(folder: string, extensions: readonly string[])
       if (extension === undefined || entry.name === extension) {
         throw laneError(
           undefined,
-          'UnexpectedFile',
+          'UnsupportedFile',
           `${path} would not be part of the release: expected names that end in ${extensions.join(' or ')}; rename the file, move it elsewhere, or hide it with a leading dot`,
         );
       }
@@ -110,7 +110,7 @@ export function readBehaviorFiles(folder: string, extensions: readonly string[])
   if (!stats.isDirectory()) {
     throw laneError(
       undefined,
-      'NotADirectory',
+      'InvalidBehaviorFolder',
       `${folder} is ${stats.isSymbolicLink() ? 'a symbolic link' : 'not a folder'}: expected a folder of files that end in ${extensions.join(' or ')}; replace it by one`,
     );
   }
@@ -121,7 +121,7 @@ export function readBehaviorFiles(folder: string, extensions: readonly string[])
     if (before?.name === file.name) {
       throw laneError(
         undefined,
-        'AmbiguousName',
+        'DuplicateBehaviorName',
         `${before.path} and ${file.path} are both called "${file.name}": expected one file for a name; rename one of them`,
       );
     }

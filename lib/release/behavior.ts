@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Token } from 'aws-cdk-lib';
-import { laneError } from '../common';
+import { describeValue, laneError } from '../common';
 import { type BehaviorDocument, behaviorDocumentSchema, type ModelPolicySettings } from '../contract';
 import { type BehaviorFile, readBehaviorFiles } from './behavior-files';
 import { checkFallbacks } from './model-chain';
@@ -57,7 +57,7 @@ export class Behavior {
       throw laneError(
         undefined,
         'InvalidStateSchema',
-        `stateSchema is ${Token.isUnresolved(stateSchema) ? 'a token' : stateSchema}: expected a whole number from 1; count it up by one whenever the shape of the session state changes`,
+        `stateSchema must be an integer of 1 or more, got ${describeValue(stateSchema)}; increase it by one whenever the shape of the session state changes`,
       );
     }
     checkFallbacks(props.model, props.fallbacks ?? []);
@@ -117,7 +117,7 @@ function readPrompts(directory: string): BehaviorDocument['prompts'] {
   if (files === undefined || files.length === 0) {
     throw laneError(
       undefined,
-      'NoPrompts',
+      'MissingPrompts',
       `${files === undefined ? `there is no folder ${folder}` : `${folder} holds no prompt`}: expected at least one file that ends in .md or .txt; paths are relative to ${process.cwd()}`,
     );
   }
@@ -128,7 +128,7 @@ function nonEmpty(file: BehaviorFile): string {
   if (file.text.trim() === '') {
     throw laneError(
       undefined,
-      'EmptyPrompt',
+      'MissingPromptText',
       `${file.path} is empty: expected the text of the prompt "${file.name}"; write it, or remove the file`,
     );
   }
@@ -149,7 +149,7 @@ function parseTool(file: BehaviorFile): BehaviorDocument['tools'][string] {
   } catch (error) {
     throw laneError(
       undefined,
-      'ToolNotJson',
+      'InvalidToolJson',
       `${file.path} is not JSON (${error instanceof Error ? error.message : String(error)}): expected the JSON schema of the input of the tool "${file.name}"; correct the file`,
     );
   }
@@ -157,7 +157,7 @@ function parseTool(file: BehaviorFile): BehaviorDocument['tools'][string] {
   if (!parsed.success) {
     throw laneError(
       undefined,
-      'ToolNotASchema',
+      'InvalidToolSchema',
       `${file.path} holds ${content === null ? 'null' : Array.isArray(content) ? 'an array' : `a ${typeof content}`}: expected a JSON object, the schema of the input of the tool "${file.name}", like {"type": "object", "properties": {…}}; correct the file`,
     );
   }

@@ -73,7 +73,7 @@ export function draftRelease(scope: IConstruct, behavior: Behavior, worker: Work
   if (bytes > MAX_DOCUMENT_BYTES) {
     throw laneError(
       scope,
-      'BehaviorTooLarge',
+      'TooLargeBehavior',
       `behavior of ${behavior.directory} is ${bytes} bytes as JSON: expected at most ${MAX_DOCUMENT_BYTES}, for every worker loads it at its first task; move large texts to a store that the agent's tools read`,
     );
   }
@@ -93,7 +93,7 @@ function resolveLimits(scope: IConstruct, limits: TaskLimits, worker: WorkerDesc
   if (maxDurationMs > MAX_DURATION_HOURS * 3_600_000) {
     throw laneError(
       scope,
-      'LimitTooLong',
+      'InvalidMaxDuration',
       `limits.maxDuration is ${limits.maxDuration?.toHumanString()}: expected at most ${MAX_DURATION_HOURS} hours of work on one task, for it is to be cut off when it runs away; split the work into several tasks`,
     );
   }

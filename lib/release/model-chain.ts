@@ -19,7 +19,7 @@ export function checkFallbacks(primary: ModelSpec, fallbacks: readonly ModelSpec
     if (seen.has(place)) {
       throw laneError(
         undefined,
-        'RepeatedModel',
+        'DuplicateModel',
         `fallbacks name ${place} although it comes earlier in the chain: expected each model once, for it is away when it is away; leave it out, or name another`,
       );
     }

@@ -42,7 +42,7 @@ function isDatelessSnapshot(id: string): boolean {
 function refuse(id: string, expected: string): never {
   throw laneError(
     undefined,
-    'FloatingModel',
+    'UnpinnedModel',
     `model id "${id}" is not pinned: expected ${expected}; anything else may be another model tomorrow; use the id of the snapshot that you tested`,
   );
 }

@@ -79,7 +79,7 @@ export class ModelSpec {
     if (props.secretName !== undefined && !/^https:/i.test(props.baseUrl)) {
       throw laneError(
         undefined,
-        'InsecureModel',
+        'InsecureModelEndpoint',
         `baseUrl of model "${pinnedId}" is ${props.baseUrl}, and its key is in the secret "${props.secretName}": expected https, for the key would travel in the clear; use https, or leave secretName out if the endpoint takes no key`,
       );
     }

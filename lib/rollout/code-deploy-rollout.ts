@@ -196,7 +196,7 @@ export class CodeDeployRollout extends Construct {
     if (!Number.isInteger(seconds) || seconds < 1 || seconds > longest) {
       throw laneError(
         this,
-        'PreflightTimeout',
+        'InvalidPreflightTimeout',
         `preflightTimeout is ${seconds} s${given === undefined ? ` (${PROBE_TIMEOUT.toHumanString()} and the worker's startTimeout)` : ''}, expected whole seconds from 1 to ${longest} ${limitOf(limit)}; ` +
           'give the agent a probe input that is quick to answer',
       );
@@ -217,7 +217,7 @@ export class CodeDeployRollout extends Construct {
     if (minutes > limit.value) {
       throw laneError(
         this,
-        'RolloutTooLong',
+        'TooLongRollout',
         `the rollout takes up to ${Number(minutes.toFixed(1))} minutes (preflight ${preflight.toHumanString()}, shift ` +
           `${shift.toHumanString()}, evidence ${evidence.toHumanString()}), expected at most ${limit.value} ` +
           `${limitOf(limit)}; shorten the shift, or take fewer and larger steps`,
@@ -234,7 +234,7 @@ export class CodeDeployRollout extends Construct {
     if (typeof reason !== 'string' || reason.trim() === '' || reason === 'true') {
       throw laneError(
         this,
-        'IgnoreGatesReason',
+        'MissingIgnoreGatesReason',
         `${IGNORE_GATES} is ${JSON.stringify(reason)}, expected the reason as a sentence; it is shown to whoever reviews the deployment`,
       );
     }

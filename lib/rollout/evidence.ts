@@ -1,5 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { describeValue } from '../common';
 import { laneError } from '../common/errors';
 import { PlatformLimits } from '../contract';
 
@@ -57,8 +58,8 @@ class CountedEvidence extends Evidence {
     if (!Number.isInteger(this.tasks) || this.tasks < 1) {
       throw laneError(
         scope,
-        'EvidenceTasks',
-        `evidence: ${this.tasks} tasks, expected a whole number of 1 or more; to promote without evidence use Evidence.notRequired(reason)`,
+        'InvalidEvidenceTasks',
+        `evidence: tasks must be an integer of 1 or more, got ${describeValue(this.tasks)}; to promote without evidence use Evidence.notRequired(reason)`,
       );
     }
     const wait = this.options.wait ?? Duration.minutes(5);
@@ -68,7 +69,7 @@ class CountedEvidence extends Evidence {
     if (!Number.isInteger(seconds) || seconds > longest) {
       throw laneError(
         scope,
-        'EvidenceWait',
+        'InvalidEvidenceWait',
         `evidence: wait is ${seconds} s, expected whole seconds, at most ${longest} ` +
           `(Lambda: ${limit.value} ${limit.unit}, ${limit.source}); give the shift a longer bake instead`,
       );
@@ -86,7 +87,7 @@ class NoEvidence extends Evidence {
     if (this.reason.trim() === '') {
       throw laneError(
         scope,
-        'EvidenceReason',
+        'MissingEvidenceReason',
         'Evidence.notRequired: the reason is empty, expected a sentence; say why nobody need have met a release before everybody gets it',
       );
     }

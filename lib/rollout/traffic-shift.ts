@@ -116,7 +116,7 @@ function percentageOf(scope: Construct, what: string, percentage: number): numbe
   if (!Number.isInteger(percentage) || percentage < 1 || percentage > limit.value) {
     throw laneError(
       scope,
-      'ShiftPercent',
+      'InvalidShiftPercentage',
       `${what}: percentage must be an integer between 1 and ${limit.value}, got ${percentage} ` +
         `(CodeDeploy: at most ${limit.value} ${limit.unit}, ${limit.source}); for all users at once use TrafficShift.allAtOnce()`,
     );
@@ -129,7 +129,7 @@ function minutesOf(scope: Construct, what: string, duration: Duration): Duration
   if (seconds < 60 || seconds % 60 !== 0) {
     throw laneError(
       scope,
-      'ShiftInterval',
+      'InvalidShiftInterval',
       `${what} must be whole minutes, at least 1, got ${seconds} s ` +
         '(CodeDeploy counts in minutes, https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_TimeBasedCanary.html)',
     );

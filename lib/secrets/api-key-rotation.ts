@@ -100,7 +100,7 @@ class OpenAiServiceAccount extends ApiKeyRotation {
     if (project.trim() === '') {
       throw laneError(
         scope,
-        'RotationProject',
+        'InvalidOpenAiProject',
         `rotation: project is '${project}', expected the id of an OpenAI project like 'proj_abc123'; see the settings of the project`,
       );
     }
@@ -110,7 +110,7 @@ class OpenAiServiceAccount extends ApiKeyRotation {
       if (!(seconds > least && seconds <= MAX_EXPIRY.toSeconds())) {
         throw laneError(
           scope,
-          'RotationKeyExpiry',
+          'InvalidKeyExpiry',
           `rotation: keyExpiry is ${keyExpiry.toHumanString()}, expected more than interval and gracePeriod together (${Duration.seconds(least).toHumanString()}) and at most ${MAX_EXPIRY.toHumanString()}; rotate more often, or leave it out`,
         );
       }

@@ -15,7 +15,7 @@ import { type IKey, ViaServicePrincipal } from 'aws-cdk-lib/aws-kms';
 import type { CfnPermission, IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { CfnRotationSchedule, type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { BundledFunction, laneError } from '../common';
+import { BundledFunction, describeValue, laneError } from '../common';
 import { Dimension, Env, METRIC_NAMESPACE, ROTATION_WATCH, RotationMetric } from '../contract';
 import { type ApiKeyRotation, type ApiKeyRotationConfig, grantOnSecret, policyArn } from './api-key-rotation';
 import { ROTATE_SECRET_ACTIONS, WATCH_SECRET_ACTIONS } from './perms';
@@ -122,7 +122,7 @@ export class RotatingSecret extends Construct {
     const { agentName, encryptionKey, secretName } = props;
     for (const [name, text] of Object.entries({ agentName, secretName })) {
       if (text.trim() === '') {
-        throw laneError(this, 'RotatingSecretName', `${name} is '${text}', expected a name that is not empty`);
+        throw laneError(this, 'InvalidSecretName', `${name} is '${text}', expected a name that is not empty`);
       }
     }
     const { interval, gracePeriod } = this.checkTimes();
@@ -130,7 +130,7 @@ export class RotatingSecret extends Construct {
     if (props.secret !== undefined && encryptionKey !== undefined) {
       throw laneError(
         this,
-        'RotatingSecretKey',
+        'ConflictingEncryptionKey',
         'secret and encryptionKey are both given, expected one of them: the key of a secret that exists is its own; leave encryptionKey out',
       );
     }
@@ -204,16 +204,16 @@ export class RotatingSecret extends Construct {
     if (!(Number.isInteger(hours) && hours >= MIN_INTERVAL.toHours() && hours <= MAX_INTERVAL.toHours())) {
       throw laneError(
         this,
-        'RotationEvery',
-        `interval is ${interval.isUnresolved() ? 'a token' : interval.toHumanString()}, expected whole hours from ${MIN_INTERVAL.toHumanString()} to ${MAX_INTERVAL.toHumanString()}`,
+        'InvalidRotationInterval',
+        `interval must be whole hours between ${describeValue(MIN_INTERVAL)} and ${describeValue(MAX_INTERVAL)}, got ${describeValue(interval)}`,
       );
     }
     const grace = gracePeriod.isUnresolved() ? Number.NaN : gracePeriod.toMinutes({ integral: false });
     if (!(Number.isInteger(grace) && grace >= MIN_GRACE.toMinutes() && grace < hours * 60)) {
       throw laneError(
         this,
-        'RotationGracePeriod',
-        `gracePeriod is ${gracePeriod.isUnresolved() ? 'a token' : gracePeriod.toHumanString()}, expected whole minutes, at least ${MIN_GRACE.toHumanString()} and less than interval (${interval.toHumanString()}): a key must be gone before the next one takes its place`,
+        'InvalidGracePeriod',
+        `gracePeriod must be whole minutes, at least ${describeValue(MIN_GRACE)} and less than interval (${describeValue(interval)}), got ${describeValue(gracePeriod)}; a key must be invalid before the next one replaces it`,
       );
     }
     return { interval, gracePeriod };

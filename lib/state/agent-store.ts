@@ -217,7 +217,7 @@ export class AgentStore extends Construct {
     if (this.owner !== undefined) {
       throw laneError(
         agent,
-        'StoreInUse',
+        'ConflictingStore',
         `store ${this.node.path} already belongs to agent "${this.owner}" and cannot serve "${agentName}", too: expected a store for each agent; create another AgentStore`,
       );
     }
@@ -243,7 +243,7 @@ export class AgentStore extends Construct {
     if (props.encryptionKey !== undefined && Token.isUnresolved(Stack.of(this).region)) {
       throw laneError(
         this,
-        'KeyNeedsRegion',
+        'MissingRegion',
         'the store has an encryptionKey and its stack no region: expected a stack with a concrete region, for a global table names the key of each of its regions; give the stack env: { region: … }',
       );
     }

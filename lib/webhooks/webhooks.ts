@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { laneError } from '../common';
+import { describeValue, laneError } from '../common';
 import { WebhookDelivery } from './webhook-delivery';
 import type { SignedWebhooksOptions, WebhookContext } from './webhook-options';
 
@@ -30,15 +30,15 @@ class SignedWebhooks extends Webhooks {
     if (!(Number.isInteger(seconds) && seconds >= MIN_RETRY.toSeconds() && seconds <= MAX_RETRY.toSeconds())) {
       throw laneError(
         scope,
-        'WebhookRetry',
-        `webhooks: retryFor is ${retryFor.isUnresolved() ? 'a token' : `${seconds} s`}, expected whole seconds from ${MIN_RETRY.toHumanString()} to ${MAX_RETRY.toHumanString()}; queues keep messages for 14 days`,
+        'InvalidWebhookRetry',
+        `webhooks: retryFor must be whole seconds between ${describeValue(MIN_RETRY)} and ${describeValue(MAX_RETRY)}, got ${describeValue(retryFor)}; queues keep messages for 14 days`,
       );
     }
     for (const host of privateHosts) {
       if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(host)) {
         throw laneError(
           scope,
-          'WebhookHost',
+          'InvalidPrivateHost',
           `webhooks: private host is '${host}', expected a host name or IPv4 address without scheme, port and path, like 'hooks.internal.example.com'`,
         );
       }
@@ -46,7 +46,7 @@ class SignedWebhooks extends Webhooks {
     if (others.vpc === undefined && (others.vpcSubnets !== undefined || others.securityGroups !== undefined)) {
       throw laneError(
         scope,
-        'WebhookVpc',
+        'MissingWebhookVpc',
         'webhooks: vpcSubnets or securityGroups are given without vpc, expected vpc as well; give it, or leave them out',
       );
     }

@@ -82,7 +82,7 @@ export function bundleAgent(scope: IConstruct, entry: string, target: BundleTarg
   if (!existsSync(path) || !statSync(path).isFile()) {
     throw laneError(
       scope,
-      'EntryNotFound',
+      'MissingEntry',
       `worker entry "${entry}" is not a file: expected the module whose default export is the agent; paths are relative to ${process.cwd()}`,
     );
   }
@@ -109,7 +109,7 @@ function librarySource(name: BundleTarget['module'] | 'runtime'): string {
   if (found === undefined) {
     throw laneError(
       undefined,
-      'LibraryIncomplete',
+      'MissingPackageFile',
       `the package has no lambda/${name}: expected ${candidates.join(' or ')}; in a checkout run "npm run build:types", else install the package again`,
     );
   }
@@ -167,7 +167,7 @@ function build(scope: IConstruct, entry: string, path: string, target: BundleTar
     }
     throw laneError(
       scope,
-      'EntryNotBundled',
+      'InvalidEntry',
       `worker entry "${entry}" cannot be bundled: ${error.errors.map(describe).join('; ')}; correct the source, or bundle it yourself and hand it in as code`,
     );
   }
@@ -178,7 +178,7 @@ function toBundle(scope: IConstruct, entry: string, path: string, result: AgentB
   if (code === undefined) {
     throw laneError(
       scope,
-      'EntryNotBundled',
+      'InvalidEntry',
       `worker entry "${entry}" gave no output; bundle it yourself and hand it in as code`,
     );
   }
@@ -201,7 +201,7 @@ function toBundle(scope: IConstruct, entry: string, path: string, result: AgentB
 function noDefaultExport(scope: IConstruct, entry: string): Error {
   return laneError(
     scope,
-    'NoDefaultExport',
+    'MissingDefaultExport',
     `worker entry "${entry}" has no default export: expected "export default defineAgent({ … })"; add it`,
   );
 }

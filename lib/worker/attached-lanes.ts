@@ -1,10 +1,9 @@
 import { Lazy } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { laneError } from '../common';
+import { checkedInteger, laneError } from '../common';
 import { DEFAULT_MAX_ATTEMPTS, Env, RECEIVE_COUNT_HEADROOM } from '../contract';
 import type { ILaneQueues } from '../lanes';
 import { deadLetterUrls, queueUrls } from '../lanes/queue-urls';
-import { checkedCount } from './checked-count';
 
 /** More attempts would bring a task that fails for good back for days. */
 const MAX_ATTEMPTS = 100;
@@ -19,7 +18,11 @@ export class AttachedLanes {
     private readonly worker: Construct,
     maxAttempts: number = DEFAULT_MAX_ATTEMPTS,
   ) {
-    this.maxAttempts = checkedCount(worker, 'maxAttempts', maxAttempts, MAX_ATTEMPTS);
+    this.maxAttempts = checkedInteger(worker, 'InvalidMaxAttempts', {
+      name: 'maxAttempts',
+      value: maxAttempts,
+      max: MAX_ATTEMPTS,
+    });
   }
 
   /** @throws LaneError for a lane that is there already, or whose receives do not fit */
@@ -27,7 +30,7 @@ export class AttachedLanes {
     if (this.lanes.some(({ laneName }) => laneName === lane.laneName)) {
       throw laneError(
         this.worker,
-        'LaneAttachedTwice',
+        'DuplicateLane',
         `lane "${lane.laneName}" is already attached to the worker: expected each lane once; use the attachment that the first call returned`,
       );
     }
@@ -61,7 +64,7 @@ export class AttachedLanes {
     if (other !== undefined && other.maxReceiveCount !== lane.maxReceiveCount) {
       throw laneError(
         this.worker,
-        'ReceiveCountMismatch',
+        'ConflictingMaxReceiveCount',
         `lane "${lane.laneName}" gives a message up after ${lane.maxReceiveCount} receives, lane "${other.laneName}" after ${other.maxReceiveCount}: expected the same number, for one worker serves both and replaces a message at its last receive; give both lanes the same maxReceiveCount`,
       );
     }

@@ -62,17 +62,18 @@ export function checkLambdaSettings(scope: IConstruct, props: LambdaWorkerOption
 }
 
 function checkSource(scope: IConstruct, props: LambdaWorkerOptions, runtime: lambda.Runtime): void {
-  if ((props.entry === undefined) === (props.code === undefined)) {
-    throw laneError(
-      scope,
-      'EntryOrCode',
-      `worker has ${props.entry === undefined ? 'neither entry nor code' : 'both entry and code'}: expected one of them; give entry to have the agent bundled here, code if it already is`,
-    );
+  const oneOfThem =
+    'must have exactly one of them; set entry to have the agent bundled at synth, code if it is bundled already';
+  if (props.entry === undefined && props.code === undefined) {
+    throw laneError(scope, 'MissingCode', `the worker has neither entry nor code, and ${oneOfThem}`);
+  }
+  if (props.entry !== undefined && props.code !== undefined) {
+    throw laneError(scope, 'ConflictingCode', `the worker has both entry and code, and ${oneOfThem}`);
   }
   if (props.entry !== undefined && props.handler !== undefined) {
     throw laneError(
       scope,
-      'HandlerWithEntry',
+      'ConflictingHandler',
       `handler is "${props.handler}" beside entry "${props.entry}": expected no handler, for the bundle made from entry brings its own; remove it, or give code`,
     );
   }

@@ -5,7 +5,7 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { allowNetworkInterfaces, executionRole, laneError, stageFile } from '../common';
+import { allowNetworkInterfaces, executionRole, laneError, pascalCase, stageFile } from '../common';
 import { PlatformLimits, PRIORITIES, type Priority } from '../contract';
 import type { ILaneQueues } from '../lanes';
 import type { WorkerDescription } from '../release';
@@ -85,7 +85,7 @@ export class LambdaWorker extends AgentWorker {
     if (!this.inVpc) {
       throw laneError(
         this,
-        'NoVpc',
+        'MissingVpc',
         'worker is in no VPC, so it has no connections: expected vpc in the props of WorkerSpec.lambda; set it, or leave the security groups out',
       );
     }
@@ -94,12 +94,12 @@ export class LambdaWorker extends AgentWorker {
 
   override attachLane(lane: ILaneQueues): LaneAttachment {
     this.lanes.add(lane);
-    const name = lane.laneName.charAt(0).toUpperCase() + lane.laneName.slice(1);
+    const name = pascalCase(lane.laneName);
     const alias = new lambda.Alias(this, `${name}Alias`, { aliasName: lane.laneName, version: this.published });
     const mappings = PRIORITIES.map((priority) => {
       const queue = lane[priority];
       queue.grantConsumeMessages(this.function);
-      return new lambda.EventSourceMapping(this, `${name}${priority.charAt(0).toUpperCase()}${priority.slice(1)}`, {
+      return new lambda.EventSourceMapping(this, `${name}${pascalCase(priority)}`, {
         target: alias as lambda.IFunction,
         eventSourceArn: queue.queueArn,
         batchSize: 1,
@@ -183,7 +183,7 @@ function codeOf(scope: Construct, props: LambdaWorkerOptions): { digest: string;
   if (!(props.code instanceof lambda.AssetCode)) {
     throw laneError(
       scope,
-      'CodeWithoutDigest',
+      'MissingCodeDigest',
       `code of the worker is ${props.code?.constructor.name}: expected an asset (Code.fromAsset), for inline code, objects in S3 and images do not say what they hold; give a folder or an archive, or give entry`,
     );
   }
@@ -193,7 +193,7 @@ function codeOf(scope: Construct, props: LambdaWorkerOptions): { digest: string;
   if (digest === undefined) {
     throw laneError(
       scope,
-      'CodeWithoutDigest',
+      'MissingCodeDigest',
       `key of the worker's code is "${key}", which does not hold its digest: expected the DefaultStackSynthesizer or another one that names assets by content; change the synthesizer, or give entry`,
     );
   }

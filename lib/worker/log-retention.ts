@@ -18,7 +18,7 @@ export function logRetentionOf(
   if (own !== undefined && given !== undefined && own !== given) {
     throw laneError(
       scope,
-      'EnvironmentConflict',
+      'ConflictingEnvironment',
       `logRetention is ${own} days in the props of ${factory}, and ${given} days in the environment of the service: expected one place to say it; leave it out of the worker, or change the environment`,
     );
   }

@@ -1,6 +1,6 @@
 import { Token } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
-import { laneError } from '../common';
+import { describeValue, laneError } from '../common';
 import { DEFAULT_PRIORITY_SHARES, PlatformLimits, PRIORITIES, type Priority } from '../contract';
 import type { LambdaWorkerOptions, PriorityShares } from './lambda-worker-options';
 
@@ -29,7 +29,7 @@ export function shareConcurrency(
     throw laneError(
       scope,
       'InvalidMaxConcurrency',
-      `maxConcurrency of the worker is ${Token.isUnresolved(maxConcurrency) ? 'a token' : maxConcurrency}: expected a whole number from ${least} to ${most.value}, known at synth, for each of the ${PRIORITIES.length} queues of a lane takes at least ${MIN_CONCURRENCY} tasks at once (${most.source})`,
+      `maxConcurrency of the worker must be an integer between ${least} and ${most.value}, got ${describeValue(maxConcurrency)}; each of the ${PRIORITIES.length} queues of a lane takes at least ${MIN_CONCURRENCY} tasks at once (${most.source})`,
     );
   }
   checkPriorityShares(scope, priorityShares);

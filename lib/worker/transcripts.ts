@@ -1,5 +1,5 @@
 import type { Duration } from 'aws-cdk-lib';
-import { laneError } from '../common';
+import { describeValue, laneError } from '../common';
 
 export interface TranscriptsOptions {
   /** How long they are kept: whole days, 1 or more. */
@@ -18,8 +18,8 @@ export class Transcripts {
     if (!Number.isInteger(days) || days < 1) {
       throw laneError(
         undefined,
-        'TranscriptRetention',
-        `retention of transcripts is ${retention.isUnresolved() ? 'a token' : `${days} days`}: expected a whole number of days, 1 or more, for S3 expires objects by days; use Duration.days()`,
+        'InvalidTranscriptRetention',
+        `retention of transcripts must be whole days, at least 1, got ${describeValue(retention)}; S3 expires objects by days, so use Duration.days()`,
       );
     }
     return new Transcripts(retention);

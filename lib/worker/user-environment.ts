@@ -11,14 +11,14 @@ export function checkUserEnvironment(scope: IConstruct, environment: { readonly 
     if (name.startsWith(RESERVED_PREFIX)) {
       throw laneError(
         scope,
-        'ReservedEnvironment',
+        'ReservedEnvironmentVariable',
         `environment variable ${name} is set: expected no name that begins with ${RESERVED_PREFIX}, for these are the library's; choose another name`,
       );
     }
     if (Token.isUnresolved(name) || !/^[A-Za-z][A-Za-z0-9_]+$/.test(name)) {
       throw laneError(
         scope,
-        'InvalidEnvironment',
+        'InvalidEnvironmentVariable',
         `environment variable "${name}" has a name that a worker cannot have: expected a letter, then one or more letters, digits or underscores; rename it`,
       );
     }

@@ -1,10 +1,9 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { laneError } from '../common';
+import { checkedInteger, laneError } from '../common';
 import { Env } from '../contract';
 import { rateLimitsOf } from '../limits/rate-limit';
 import type { AttachedLanes } from './attached-lanes';
-import { checkedCount } from './checked-count';
 import type { WorkerContext } from './worker-context';
 
 /** The running tasks of a user are kept in one item. */
@@ -28,7 +27,7 @@ export function workerEnvironment(
     const known = Object.keys(secrets);
     throw laneError(
       worker,
-      'ModelSecretMissing',
+      'MissingModelSecret',
       `a model of the release reads its API key from the secret "${missing}", and ${known.length === 0 ? 'no secret was handed in' : `the secrets are ${known.join(', ')}`}: expected one of that name; add it to secrets, or name another in secretName of the model`,
     );
   }
@@ -56,7 +55,11 @@ export function workerEnvironment(
       ? {}
       : {
           [Env.MAX_IN_FLIGHT_PER_USER]: String(
-            checkedCount(worker, 'maxInFlightPerUser', context.maxInFlightPerUser, MAX_IN_FLIGHT_PER_USER),
+            checkedInteger(worker, 'InvalidMaxInFlightPerUser', {
+              name: 'maxInFlightPerUser',
+              value: context.maxInFlightPerUser,
+              max: MAX_IN_FLIGHT_PER_USER,
+            }),
           ),
         }),
     ...lanes.environment(),

@@ -58,21 +58,21 @@ export abstract class AgentImage {
     if (Token.isUnresolved(reference) || digest === undefined || more.length > 0 || !isDigest(digest)) {
       throw laneError(
         undefined,
-        'ImageWithoutDigest',
+        'MissingImageDigest',
         `image is "${reference}": expected registry/name@sha256:… with 64 hexadecimal digits, known at synth, for a tag can be moved to another image under a release; "docker buildx imagetools inspect ${name}" prints the digest, or have the image built from a folder by AgentImage.asset`,
       );
     }
     if (name.slice(name.lastIndexOf('/')).includes(':')) {
       throw laneError(
         undefined,
-        'ImageWithoutDigest',
+        'MissingImageDigest',
         `image is "${reference}", with a tag beside its digest: expected the digest alone, for the tag says nothing that ECS would look at; take it out`,
       );
     }
     if (REPOSITORY_IN_ECR.test(name)) {
       throw laneError(
         undefined,
-        'ImageInRepository',
+        'UnsupportedImageRegistry',
         `image "${reference}" is in a repository of ECR, which lets nobody pull without permission: expected AgentImage.ecr, which gives it; use AgentImage.ecr(Repository.fromRepositoryArn(…), '${digest}')`,
       );
     }
@@ -89,7 +89,7 @@ export abstract class AgentImage {
     if (Token.isUnresolved(digest) || !isDigest(digest)) {
       throw laneError(
         undefined,
-        'ImageWithoutDigest',
+        'MissingImageDigest',
         `image in the repository is "${digest}": expected sha256: and 64 hexadecimal digits, known at synth, for a tag can be moved to another image under a release; "aws ecr describe-images --image-ids imageTag=…" prints the digest`,
       );
     }
@@ -189,7 +189,7 @@ class BuiltImage extends AgentImage {
     if (Token.isUnresolved(directory) || !existsSync(resolve(directory, file))) {
       throw laneError(
         scope,
-        'ImageNotFound',
+        'MissingImageSource',
         `image folder "${directory}" has no ${file}: expected one to build the image from; paths are relative to ${process.cwd()}`,
       );
     }

@@ -1,5 +1,5 @@
 import type { CfnService } from 'aws-cdk-lib/aws-ecs';
-import { laneError } from '../../common';
+import { describeValue, laneError } from '../../common';
 
 /** How on-demand and Spot containers are mixed. */
 export interface FargateMixOptions {
@@ -79,7 +79,7 @@ function whole(name: string, value: number, least: number, most: number): void {
     throw laneError(
       undefined,
       'InvalidCapacityMix',
-      `${name} of FargateCapacity.mix is ${value}: expected a whole number from ${least} to ${most} (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html)`,
+      `${name} of FargateCapacity.mix must be an integer between ${least} and ${most}, got ${describeValue(value)} (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html)`,
     );
   }
 }

@@ -1,8 +1,8 @@
-import { Duration, Size, Token } from 'aws-cdk-lib';
+import { Duration, Size } from 'aws-cdk-lib';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import { CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
 import type { IConstruct } from 'constructs';
-import { laneError } from '../../common';
+import { checkedInteger, describeValue, laneError } from '../../common';
 import {
   AGENT_PORT_VARIABLE,
   DEFAULT_AGENT_PORT,
@@ -10,7 +10,6 @@ import {
   DEFAULT_WORKER_PORT,
   PlatformLimits,
 } from '../../contract';
-import { checkedCount } from '../checked-count';
 import type { PriorityShares } from '../lambda-worker-options';
 import { checkPriorityShares } from '../priority-shares';
 import { checkUserEnvironment, describeUserEnvironment } from '../user-environment';
@@ -65,10 +64,15 @@ export function checkFargateSettings(scope: IConstruct, props: FargateWorkerOpti
     size: checkTaskSize(scope, props.cpu ?? 512, props.memorySize ?? Size.mebibytes(1024)),
     architecture,
     platform: architecture === CpuArchitecture.ARM64 ? Platform.LINUX_ARM64 : Platform.LINUX_AMD64,
-    concurrency: checkedCount(scope, 'concurrency', props.concurrency ?? 10, MAX_CONCURRENCY),
+    concurrency: checkedInteger(scope, 'InvalidConcurrency', {
+      name: 'concurrency',
+      value: props.concurrency ?? 10,
+      max: MAX_CONCURRENCY,
+    }),
     priorityShares,
     timeout: seconds(
       scope,
+      'InvalidTimeout',
       'timeout',
       props.timeout ?? Duration.hours(1),
       [1, PlatformLimits.SQS_VISIBILITY.value - TIMEOUT_MARGIN_SECONDS],
@@ -76,6 +80,7 @@ export function checkFargateSettings(scope: IConstruct, props: FargateWorkerOpti
     ),
     stopTimeout: seconds(
       scope,
+      'InvalidStopTimeout',
       'stopTimeout',
       props.stopTimeout ?? Duration.seconds(PlatformLimits.FARGATE_STOP_TIMEOUT.value),
       [MIN_STOP_SECONDS, PlatformLimits.FARGATE_STOP_TIMEOUT.value],
@@ -83,6 +88,7 @@ export function checkFargateSettings(scope: IConstruct, props: FargateWorkerOpti
     ),
     startTimeout: seconds(
       scope,
+      'InvalidStartTimeout',
       'startTimeout',
       props.startTimeout ?? Duration.minutes(5),
       [1, PlatformLimits.LAMBDA_TIMEOUT.value],
@@ -98,40 +104,41 @@ export function checkFargateSettings(scope: IConstruct, props: FargateWorkerOpti
 }
 
 function checkSource(scope: IConstruct, props: FargateWorkerOptions): void {
-  if ((props.entry === undefined) === (props.image === undefined)) {
-    throw laneError(
-      scope,
-      'EntryOrImage',
-      `worker has ${props.entry === undefined ? 'neither entry nor image' : 'both entry and image'}: expected one of them; give image for an agent in a container of its own, entry for a module that runs in the worker's process`,
-    );
+  const oneOfThem =
+    "must have exactly one of them; set image for an agent in its own container, entry for a module that runs in the worker's process";
+  if (props.entry === undefined && props.image === undefined) {
+    throw laneError(scope, 'MissingImage', `the worker has neither entry nor image, and ${oneOfThem}`);
+  }
+  if (props.entry !== undefined && props.image !== undefined) {
+    throw laneError(scope, 'ConflictingImage', `the worker has both entry and image, and ${oneOfThem}`);
   }
   const ofImage = { port: props.port, command: props.command, workerImage: props.workerImage };
   const misplaced = Object.entries(ofImage).find(([, value]) => value !== undefined)?.[0];
   if (props.entry !== undefined && misplaced !== undefined) {
     throw laneError(
       scope,
-      'ImagePropWithEntry',
+      'ConflictingImageOption',
       `${misplaced} is set beside entry "${props.entry}": expected it with image alone, for a module has no container of its own; remove it, or give image`,
     );
   }
   if (props.workerImage !== undefined && props.baseImage !== undefined) {
     throw laneError(
       scope,
-      'BaseOfBuiltImage',
+      'ConflictingBaseImage',
       `baseImage is "${props.baseImage}" beside workerImage: expected one of them, for an image that is built already has its base; remove one`,
     );
   }
   if (props.baseImage !== undefined && !/^\S+@sha256:[0-9a-f]{64}$/.test(props.baseImage)) {
     throw laneError(
       scope,
-      'ImageWithoutDigest',
+      'MissingImageDigest',
       `baseImage is "${props.baseImage}": expected registry/name@sha256:… with 64 hexadecimal digits, known at synth, for a tag can be moved to another image; "docker buildx imagetools inspect" prints the digest`,
     );
   }
   if (props.image !== undefined && props.environment?.[AGENT_PORT_VARIABLE] !== undefined) {
     throw laneError(
       scope,
-      'ReservedEnvironment',
+      'ReservedEnvironmentVariable',
       `environment variable ${AGENT_PORT_VARIABLE} is set: expected it to be left to the library, which tells the agent's container its port by it; set port instead`,
     );
   }
@@ -142,7 +149,7 @@ function checkedPort(scope: IConstruct, { port = DEFAULT_AGENT_PORT }: FargateWo
     throw laneError(
       scope,
       'InvalidPort',
-      `port of the agent is ${Token.isUnresolved(port) ? 'a token' : port}: expected a whole number from 1 to 65535, known at synth, but not ${DEFAULT_WORKER_PORT}, at which the worker answers beside it`,
+      `port must be an integer between 1 and 65535 other than ${DEFAULT_WORKER_PORT}, the port of the worker in the same task, got ${describeValue(port)}`,
     );
   }
   return port;
@@ -151,6 +158,7 @@ function checkedPort(scope: IConstruct, { port = DEFAULT_AGENT_PORT }: FargateWo
 /** Whole seconds within the range. */
 function seconds(
   scope: IConstruct,
+  code: string,
   name: string,
   duration: Duration,
   [least, most]: readonly [number, number],
@@ -160,8 +168,8 @@ function seconds(
   if (!Number.isInteger(value) || value < least || value > most) {
     throw laneError(
       scope,
-      `Invalid${name.charAt(0).toUpperCase()}${name.slice(1)}`,
-      `${name} of the worker is ${duration.isUnresolved() ? 'a token' : `${value} s`}: expected whole seconds from ${least} to ${most}, known at synth (${why}`,
+      code,
+      `${name} of the worker must be whole seconds between ${least} and ${most}, got ${describeValue(duration)} (${why}`,
     );
   }
   return duration;
@@ -187,16 +195,29 @@ export function checkScaling(
   concurrency: number,
 ): LanePlan {
   const { standby, floor: floorThere } = environment ?? DEFAULT_AVAILABILITY;
-  const max = checkedCount(scope, 'max', scaling.max ?? 10, MAX_WORKERS);
-  const min = checkedCount(scope, 'min', scaling.min ?? standby, MAX_WORKERS, 0);
-  const floor = checkedCount(scope, 'floor', scaling.floor ?? floorThere, MAX_WORKERS);
+  const max = checkedInteger(scope, 'InvalidScalingMax', {
+    name: 'scaling.max',
+    value: scaling.max ?? 10,
+    max: MAX_WORKERS,
+  });
+  const min = checkedInteger(scope, 'InvalidScalingMin', {
+    name: 'scaling.min',
+    value: scaling.min ?? standby,
+    min: 0,
+    max: MAX_WORKERS,
+  });
+  const floor = checkedInteger(scope, 'InvalidScalingFloor', {
+    name: 'scaling.floor',
+    value: scaling.floor ?? floorThere,
+    max: MAX_WORKERS,
+  });
   const after = scaling.scaleInAfter ?? Duration.minutes(5);
   const minutes = after.isUnresolved() ? Number.NaN : after.toMinutes({ integral: false });
   if (!Number.isInteger(minutes) || minutes < 1 || minutes > MAX_SCALE_IN_MINUTES) {
     throw laneError(
       scope,
       'InvalidScaleInAfter',
-      `scaleInAfter is ${after.isUnresolved() ? 'a token' : after.toHumanString()}: expected whole minutes from 1 to ${MAX_SCALE_IN_MINUTES}, known at synth`,
+      `scaling.scaleInAfter must be whole minutes between 1 and ${MAX_SCALE_IN_MINUTES}, got ${describeValue(after)}`,
     );
   }
   for (const [name, own, there] of [
@@ -206,7 +227,7 @@ export function checkScaling(
     if (own < there && environment !== undefined) {
       throw laneError(
         scope,
-        'EnvironmentConflict',
+        'ConflictingEnvironment',
         `scaling.${name} of the worker is ${own}, and the environment keeps ${there} at least: expected no fewer, for a lane of one worker stops with it; leave it out, or set standbyWorkers of the environment`,
       );
     }
@@ -215,13 +236,17 @@ export function checkScaling(
     min,
     floor,
     max,
-    backlogPerWorker: checkedCount(scope, 'backlogPerWorker', scaling.backlogPerWorker ?? concurrency, 10_000),
+    backlogPerWorker: checkedInteger(scope, 'InvalidBacklogPerWorker', {
+      name: 'scaling.backlogPerWorker',
+      value: scaling.backlogPerWorker ?? concurrency,
+      max: 10_000,
+    }),
     scaleInMinutes: minutes,
   };
   if (minRunningTasks(plan) > max) {
     throw laneError(
       scope,
-      'InvalidMax',
+      'ConflictingScaling',
       `max is ${max}, and a lane keeps ${minRunningTasks(plan)} workers while it has work (min ${min}, floor ${floor}): expected max to be no less; raise it`,
     );
   }

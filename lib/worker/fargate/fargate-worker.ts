@@ -12,7 +12,7 @@ import { type CfnCluster, Cluster, type ICluster } from 'aws-cdk-lib/aws-ecs';
 import { type IPrincipal, type IRole, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type ILogGroup, LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import { acknowledgeWildcard, laneError } from '../../common';
+import { acknowledgeWildcard, laneError, pascalCase } from '../../common';
 import { DEFAULT_WORKER_PORT, digestOf, Env, type Json, LEASE_MS, PRIORITIES } from '../../contract';
 import { type ILaneQueues, LaneName } from '../../lanes';
 import { grantReceive } from '../../lanes/grant-receive';
@@ -180,7 +180,7 @@ export class FargateWorker extends AgentWorker {
       grantReceive(lane[priority], this.taskRole);
     }
     grantRequeue(lane, this.taskRole);
-    const id = laneName.charAt(0).toUpperCase() + laneName.slice(1);
+    const id = pascalCase(laneName);
     const service = new LaneService(this, id, {
       laneName,
       clusterName,
@@ -266,7 +266,7 @@ export class FargateWorker extends AgentWorker {
     if (standby > 1 && zones.length < 2) {
       throw laneError(
         this,
-        'OneZone',
+        'TooFewAvailabilityZones',
         `the subnets of the worker are in one zone (${zones.join(', ')}), and the environment keeps ${standby} workers ready: expected subnets in two zones or more, for workers in one zone stop together; add subnets`,
       );
     }
@@ -274,7 +274,7 @@ export class FargateWorker extends AgentWorker {
       if (worker.image?.needsInternet === true || worker.workerImage?.needsInternet === true) {
         throw laneError(
           this,
-          'ImageOutOfReach',
+          'UnreachableImage',
           'an image of the worker is in a registry outside AWS, and the network is isolated: expected an image in ECR; use AgentImage.ecr or AgentImage.asset, or another network',
         );
       }

@@ -1,5 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import { type IMetric, MathExpression, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import { pascalCase } from '../../common';
 import { Dimension, IntakeMetric, METRIC_NAMESPACE, PRIORITIES, PreflightMetric } from '../../contract';
 import { type ILaneQueues, LaneName } from '../../lanes';
 
@@ -96,7 +97,7 @@ export class LaneMetrics {
 
   /** Two lanes may be in one graph, which has one name for a metric. */
   private id(name: string): string {
-    return `${this.props.lane.laneName}${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+    return `${this.props.lane.laneName}${pascalCase(name)}`;
   }
 
   /** An expression over others. */

@@ -105,7 +105,7 @@ class GivenNetwork extends FargateNetwork {
     if (subnets.hasPublic && !assignPublicIp) {
       throw laneError(
         scope,
-        'PublicSubnetWithoutAddress',
+        'MissingPublicAddress',
         'the subnets of the worker are public, and it gets no public address: expected assignPublicIp, for without one a container in a public subnet reaches nothing, not even its own image; set it in FargateNetwork.vpc, or choose private subnets',
       );
     }

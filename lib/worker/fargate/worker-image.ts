@@ -65,7 +65,7 @@ function libraryFolder(...needed: string[]): string {
   if (missing !== undefined) {
     throw laneError(
       undefined,
-      'LibraryIncomplete',
+      'MissingPackageFile',
       `the package has no image of the container worker: expected ${missing}; in a checkout run "npm run build:bundles", else install the package again`,
     );
   }

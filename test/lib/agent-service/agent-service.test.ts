@@ -227,27 +227,32 @@ describe('parts handed in', () => {
 
 describe('misuse', () => {
   test.each([
-    [Duration.hours(36), /TranscriptRetention: retention of transcripts is 1\.5 days: expected a whole number of days/],
-    [Duration.days(0), /TranscriptRetention/],
+    [
+      Duration.hours(36),
+      /InvalidTranscriptRetention: retention of transcripts must be whole days, at least 1, got 1 day 12 hours/,
+    ],
+    [Duration.days(0), /InvalidTranscriptRetention/],
   ])('refuses to keep transcripts for other than whole days (%#)', (retention, message) => {
     expect(() => Transcripts.record({ retention })).toThrow(message);
   });
 
   test("refuses an agent without its model's secret, and says what to add", () => {
     expect(() => supportAgent(testStack(), { secrets: {} })).toThrow(
-      /ModelSecretMissing: .*"anthropic".*add it to secrets/,
+      /MissingModelSecret: .*"anthropic".*add it to secrets/,
     );
   });
 
   test.each(['', 'a#b', '-a', 'x'.repeat(65), 'größe'])("refuses the name '%s'", (agentName) => {
-    expect(() => supportAgent(testStack(), { agentName })).toThrow(/AgentName: agentName is '.*', expected 1 to 64/);
+    expect(() => supportAgent(testStack(), { agentName })).toThrow(
+      /InvalidAgentName: agentName is '.*', expected 1 to 64/,
+    );
   });
 
   test('refuses one store for two agents', () => {
     const stack = testStack();
     const store = new AgentStore(stack, 'Mine');
     supportAgent(stack, { store });
-    expect(() => new AgentService(stack, 'Second', { ...leastProps(testStack()), store })).toThrow(/StoreInUse/);
+    expect(() => new AgentService(stack, 'Second', { ...leastProps(testStack()), store })).toThrow(/ConflictingStore/);
   });
 
   test('two agents live in one stack', () => {

@@ -20,7 +20,7 @@ describe('packageRoot', () => {
   test('fails outside of the package, and says where it looked', () => {
     const folder = temporaryFolder();
     expect(() => packageRoot(folder)).toThrow(
-      `PackageRootNotFound: no package.json named "cdk-agent-lanes" above ${folder}`,
+      `MissingPackageRoot: no package.json named "cdk-agent-lanes" above ${folder}`,
     );
   });
 });

@@ -23,7 +23,7 @@ describe('stageFile', () => {
 
   test('fails outside of an app', () => {
     expect(() => stageFile(new Construct(undefined as never, ''), 'digest', 'a.txt', '')).toThrow(
-      /NoCloudAssembly: generated files have no cloud assembly to go to/,
+      /MissingCloudAssembly: generated files have no cloud assembly to go to/,
     );
   });
 });

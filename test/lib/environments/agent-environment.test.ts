@@ -51,7 +51,7 @@ describe('workers that are kept ready', () => {
 
   test.each([1, -1, 2.5])('are refused to be %p in production', (standbyWorkers) => {
     expect(() => AgentEnvironment.production({ ...PRODUCTION, standbyWorkers })).toThrow(
-      /StandbyWorkers: standbyWorkers of production is .*: expected 0, or a whole number of 2 or more/,
+      /InvalidStandbyWorkers: standbyWorkers of production must be 0 or an integer of 2 or more, got/,
     );
   });
 });
@@ -71,7 +71,7 @@ describe('development', () => {
 
   test('refuses to be without a most that a task may cost', () => {
     expect(() => AgentEnvironment.development({ model: haiku(), limits: { maxToolCalls: 5 } })).toThrow(
-      /DevelopmentUnbounded: limits of development do not hold maxCost/,
+      /MissingDevelopmentMaxCost: limits of development do not hold maxCost/,
     );
   });
 });
@@ -104,7 +104,7 @@ describe('the behavior of an environment', () => {
 
   test('fails for a broken tool even where it is not allowed', () => {
     const directory = agentFolder({ 'prompts/a.md': 'a', 'tools/crm.json': 'no JSON' });
-    expect(() => production().behavior(directory)).toThrow(/ToolNotJson/);
+    expect(() => production().behavior(directory)).toThrow(/InvalidToolJson/);
   });
 });
 
@@ -124,7 +124,7 @@ describe('staging', () => {
 
   test('refuses what differs, with both values', () => {
     expect(() => AgentEnvironment.staging(production(), { limits: { maxCost: 0.1 } })).toThrow(
-      /^StagingDiffers: limits\.maxCost is 0\.1 in staging and 0\.25 in production: expected staging to be what production is/,
+      /^UnacceptedDifference: limits\.maxCost is 0\.1 in staging and 0\.25 in production: expected staging to be what production is/,
     );
   });
 
@@ -148,12 +148,12 @@ describe('staging', () => {
 
   test('refuses an acceptance of a setting by half of its name', () => {
     const props = { limits: { maxCost: 0.1 }, accept: { 'limits.max': REASON } };
-    expect(() => AgentEnvironment.staging(production(), props)).toThrow(/StagingDiffers: limits\.maxCost/);
+    expect(() => AgentEnvironment.staging(production(), props)).toThrow(/UnacceptedDifference: limits\.maxCost/);
   });
 
   test('refuses a reason that gives none', () => {
     const props = { limits: { maxCost: 0.1 }, accept: { 'limits.maxCost': 'because      ' } };
-    expect(() => AgentEnvironment.staging(production(), props)).toThrow(/AcceptanceReason: .*limits\.maxCost/);
+    expect(() => AgentEnvironment.staging(production(), props)).toThrow(/InvalidAcceptanceReason: .*limits\.maxCost/);
   });
 
   test('refuses to stand for anything but production', () => {
@@ -246,7 +246,7 @@ describe('staging', () => {
         expect(AgentEnvironment.staging(production(), { ...props, accept }).accepted).toEqual(accept);
         const forgotten = names[pick % names.length] as string;
         const { [forgotten]: _, ...rest } = accept;
-        expect(refusal({ ...props, accept: rest })).toContain(`StagingDiffers: ${forgotten} is `);
+        expect(refusal({ ...props, accept: rest })).toContain(`UnacceptedDifference: ${forgotten} is `);
       }),
     );
   });

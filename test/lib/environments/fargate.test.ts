@@ -63,7 +63,7 @@ test('production can do without, if it says so itself', () => {
 
 test('refuses a worker in production that says otherwise', () => {
   expect(() => service(testApp(), production(), { scaling: { min: 1 } })).toThrow(
-    /EnvironmentConflict: scaling\.min of the worker is 1, and the environment keeps 2 at least: .*standbyWorkers/,
+    /ConflictingEnvironment: scaling\.min of the worker is 1, and the environment keeps 2 at least: .*standbyWorkers/,
   );
 });
 
@@ -106,7 +106,7 @@ describe('staging', () => {
   ])('refuses another %s, unless it is accepted with a reason', (name, inStaging, inProduction) => {
     const printed = jest.spyOn(console, 'error').mockReturnValue(undefined);
     expect(() => both(inStaging, inProduction).synth()).toThrow(
-      new RegExp(`StagingDiffers: ${name.replaceAll('.', '\\.')} is`),
+      new RegExp(`UnacceptedDifference: ${name.replaceAll('.', '\\.')} is`),
     );
     expect(() => both(inStaging, inProduction, { [name]: REASON }).synth()).not.toThrow();
     printed.mockRestore();

@@ -184,7 +184,7 @@ describe('a service that says other than its environment', () => {
     [
       'log retention of the worker',
       { worker: WorkerSpec.lambda({ entry: AGENT_ENTRY, logRetention: RetentionDays.ONE_DAY }) },
-      /logRetention is 1 days in the props of Worker\.lambda, and 90 days/,
+      /logRetention is 1 days in the props of WorkerSpec\.lambda, and 90 days/,
     ],
     ['budget', { budgets: Budgets.perDay({ agent: 5 }) }, /budgets\.agent is 5 there, and 50 in environment/],
     [
@@ -209,7 +209,9 @@ describe('a service that says other than its environment', () => {
     ],
   ])('is refused for its %s', (_, props, message) => {
     expect(refused(props)).toThrow(message);
-    expect(refused(props)).toThrow(/EnvironmentConflict.*"production"|EnvironmentConflict.*environment of the service/);
+    expect(refused(props)).toThrow(
+      /ConflictingEnvironment.*"production"|ConflictingEnvironment.*environment of the service/,
+    );
   });
 
   test('is taken when it says the same', () => {
@@ -271,7 +273,7 @@ describe('the services of staging and production', () => {
     ],
   ])('are refused for %s, unless it is accepted', (name, props, message) => {
     const refusal = complaints(props);
-    expect(refusal).toContain('StagingDiffers: ');
+    expect(refusal).toContain('UnacceptedDifference: ');
     expect(refusal).toContain(message);
     expect(complaints(props, { [name]: REASON })).toBe('');
   });
@@ -298,7 +300,7 @@ describe('the services of staging and production', () => {
     const live = production();
     service(app, live);
     service(app, AgentEnvironment.staging(live), { maxAttempts: 2 });
-    expect(() => app.synth()).toThrow(/StagingDiffers: service\.maxAttempts is 2/);
+    expect(() => app.synth()).toThrow(/UnacceptedDifference: service\.maxAttempts is 2/);
   });
 
   test('a service of staging alone is compared with nothing, and says so', () => {

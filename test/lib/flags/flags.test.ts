@@ -138,7 +138,7 @@ describe('misuse', () => {
     Object.fromEntries(Array.from({ length: count }, (_, n) => [`g${n}`, QualityGate.errorRate()]));
 
   test.each<[string, () => unknown, string]>([
-    ['no flag', () => bring({}), 'NoFlags'],
+    ['no flag', () => bring({}), 'MissingFlags'],
     [
       'a name that is none',
       () => bring({ 'new search': CapabilityFlag.boolean() }),
@@ -147,7 +147,7 @@ describe('misuse', () => {
     [
       'a share of 120',
       () => bring({ f: CapabilityFlag.boolean({ percentage: 120 }) }),
-      'percentage must be a number between 0 and 100, known at synth, got 120',
+      'percentage must be a number between 0 and 100, got 120',
     ],
     [
       'equal values',

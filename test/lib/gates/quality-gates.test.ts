@@ -235,8 +235,8 @@ describe('every gate', () => {
 
   test.each<[GateOptions, RegExp]>([
     [{ period: Duration.seconds(90) }, /period is 90 s, expected whole minutes/],
-    [{ minSamples: 0 }, /minSamples is 0, expected a whole number of 1 or more/],
-    [{ evaluationPeriods: 1.5 }, /evaluationPeriods is 1.5/],
+    [{ minSamples: 0 }, /minSamples must be an integer of 1 or more, got 0/],
+    [{ evaluationPeriods: 1.5 }, /evaluationPeriods must be an integer of 1 or more, got 1\.5/],
     [
       { evaluationPeriods: 2, datapointsToAlarm: 3 },
       /datapointsToAlarm is 3, expected at most evaluationPeriods \(2\)/,
@@ -263,7 +263,7 @@ describe('every gate', () => {
         gates: { 'error rate': QualityGate.errorRate() },
       });
     expect(make).toThrow(LaneError);
-    expect(make).toThrow(/Test\/Gates.*GateName: gate 'error rate'/);
+    expect(make).toThrow(/Test\/Gates.*InvalidGateName: gate 'error rate'/);
   });
 
   test('refuses a runbook that does not fit into an alarm', () => {

@@ -78,7 +78,7 @@ describe('HTTP API', () => {
 
   test('refuses an empty audience', () => {
     expect(() => synthesize({ intake: { auth: IntakeAuth.jwt('https://id.example.com/', []) } })).toThrow(
-      /JwtAudience: audience is empty/,
+      /MissingJwtAudience: audience is empty/,
     );
   });
 });
@@ -136,7 +136,7 @@ describe('router', () => {
 
   test.each([
     [Duration.hours(12), /whole number of days/],
-    [Duration.days(0), /TaskRetention: taskRetention is 0 days, expected a whole number of 1 or more/],
+    [Duration.days(0), /InvalidTaskRetention: taskRetention must be whole days, at least 1, got 0 days/],
   ])('refuses to keep tasks for other than whole days (%#)', (taskRetention, message) => {
     expect(() => synthesize({ taskRetention })).toThrow(message);
   });
@@ -190,15 +190,15 @@ describe('backpressure', () => {
   test.each<[BacklogLimits, RegExp]>([
     [
       { low: Duration.minutes(20) },
-      /BacklogLimitOrder: .*low 1200 s, normal 900 s, high 3600 s, expected low ≤ normal ≤ high/,
+      /ConflictingBacklogLimits: .*low 1200 s, normal 900 s, high 3600 s, expected low ≤ normal ≤ high/,
     ],
-    [{ high: Duration.minutes(10) }, /BacklogLimitOrder/],
+    [{ high: Duration.minutes(10) }, /ConflictingBacklogLimits/],
     [
       { low: Duration.seconds(30) },
-      /BacklogLimit: backpressure: limit of priority low is 30 s, expected whole minutes/,
+      /InvalidBacklogLimit: backpressure: limit of priority low must be whole minutes between 1 minute and 14 days, got 30 seconds/,
     ],
-    [{ low: Duration.seconds(90) }, /BacklogLimit: .* 90 s/],
-    [{ high: Duration.days(15) }, /BacklogLimit: .*priority high/],
+    [{ low: Duration.seconds(90) }, /InvalidBacklogLimit: .* got 1 minute 30 seconds/],
+    [{ high: Duration.days(15) }, /InvalidBacklogLimit: .*priority high/],
   ])('refuses %j', (backpressure, message) => {
     expect(() => limits(backpressure)).toThrow(message);
   });

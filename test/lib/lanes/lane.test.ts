@@ -119,7 +119,7 @@ describe('limits', () => {
   test.each([4, 5.5, 1001, Number.NaN])('refuses %p receives', (maxReceiveCount) => {
     expect(() => lane(testStack(), { maxReceiveCount })).toThrow(
       new RegExp(
-        `Test/Lane.*LaneMaxReceiveCount: maxReceiveCount is ${maxReceiveCount}, expected a whole number of 5 to 1000`,
+        `Test/Lane.*InvalidMaxReceiveCount: maxReceiveCount must be an integer between 5 and 1000, got ${maxReceiveCount}`,
       ),
     );
   });

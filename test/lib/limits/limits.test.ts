@@ -46,10 +46,14 @@ describe('rate limits', () => {
   });
 
   test.each<readonly [string, Record<string, RateLimit>, RegExp]>([
-    ['a provider that is not known', { acme: { requestsPerMinute: 1 } }, /UnknownProvider.*"acme".*anthropic/],
-    ['a limit of nothing', { anthropic: { requestsPerMinute: 0 } }, /InvalidRateLimit.*is 0/],
+    ['a provider that is not known', { acme: { requestsPerMinute: 1 } }, /UnsupportedProvider.*"acme".*anthropic/],
+    [
+      'a limit of nothing',
+      { anthropic: { requestsPerMinute: 0 } },
+      /InvalidRateLimit.*must be a number above 0, got 0/,
+    ],
     ['a limit that is no number', { anthropic: { tokensPerMinute: Number.NaN } }, /InvalidRateLimit.*NaN/],
-    ['an empty limit', { anthropic: {} }, /EmptyRateLimit/],
+    ['an empty limit', { anthropic: {} }, /MissingRateLimit/],
   ])('refuses %s', (_, limits, message) => {
     expect(() => synth({ rateLimits: limits })).toThrow(message);
   });
@@ -105,9 +109,13 @@ describe('budgets', () => {
   });
 
   test.each([
-    ['no budget', {}, /EmptyBudgets/],
-    ['a budget of nothing', { agent: 0 }, /InvalidBudget.*agent, is 0/],
-    ['an endless budget', { user: Number.POSITIVE_INFINITY }, /InvalidBudget.*user, is Infinity/],
+    ['no budget', {}, /MissingBudget/],
+    ['a budget of nothing', { agent: 0 }, /InvalidBudget.*agent, must be US dollars above 0, got 0/],
+    [
+      'an endless budget',
+      { user: Number.POSITIVE_INFINITY },
+      /InvalidBudget.*user, must be US dollars above 0, got Infinity/,
+    ],
   ])('refuses %s', (_, budgets, message) => {
     expect(() => Budgets.perDay(budgets)).toThrow(message);
   });

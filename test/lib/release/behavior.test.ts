@@ -63,36 +63,36 @@ describe('Behavior.fromDirectory', () => {
 
   test('refuses a folder without prompts, and names it', () => {
     expect(() => read({ 'tools/a.json': '{}' })).toThrow(
-      /NoPrompts: there is no folder .*\/prompts: expected at least one/,
+      /MissingPrompts: there is no folder .*\/prompts: expected at least one/,
     );
     const folder = agentFolder({ 'tools/a.json': '{}' });
     mkdirSync(join(folder, 'prompts'));
     expect(() => Behavior.fromDirectory(folder, { model: testModel() })).toThrow(
-      /NoPrompts: .*prompts holds no prompt/,
+      /MissingPrompts: .*prompts holds no prompt/,
     );
     expect(() => Behavior.fromDirectory('nowhere', { model: testModel() })).toThrow(
-      /NoPrompts: there is no folder nowhere\/prompts/,
+      /MissingPrompts: there is no folder nowhere\/prompts/,
     );
   });
 
   test('refuses prompts that are a file', () => {
-    expect(() => read({ prompts: 'x' })).toThrow(/NotADirectory: .*prompts is not a folder/);
+    expect(() => read({ prompts: 'x' })).toThrow(/InvalidBehaviorFolder: .*prompts is not a folder/);
     const folder = agentFolder({ 'elsewhere/a.md': 'x' });
     symlinkSync('elsewhere', join(folder, 'prompts'));
     expect(() => Behavior.fromDirectory(folder, { model: testModel() })).toThrow(
-      /NotADirectory: .*prompts is a symbolic link/,
+      /InvalidBehaviorFolder: .*prompts is a symbolic link/,
     );
   });
 
   test.each(['', ' \n\t ', '\uFEFF\r\n'])('refuses the empty prompt %j', (text) => {
     expect(() => read({ ...SMALL_AGENT, 'prompts/empty.md': text })).toThrow(
-      /EmptyPrompt: .*empty\.md is empty: expected the text of the prompt "empty"/,
+      /MissingPromptText: .*empty\.md is empty: expected the text of the prompt "empty"/,
     );
   });
 
   test('refuses bytes that are not UTF-8', () => {
     expect(() => read({ 'prompts/a.md': Uint8Array.from([0x67, 0x72, 0xfc, 0xdf, 0x65]) })).toThrow(
-      /NotUtf8: .*a\.md is not valid UTF-8.*save the file as UTF-8/,
+      /InvalidEncoding: .*a\.md is not valid UTF-8.*save the file as UTF-8/,
     );
   });
 
@@ -120,48 +120,48 @@ describe('Behavior.fromDirectory', () => {
     expect(Behavior.fromDirectory(folder, { model: testModel() }).promptNames).toContain('hard');
     symlinkSync(join(folder, 'prompts', 'answer.md'), join(folder, 'prompts', 'soft.md'));
     expect(() => Behavior.fromDirectory(folder, { model: testModel() })).toThrow(
-      /NotARegularFile: .*soft\.md is a symbolic link: .*put a copy of the file there/,
+      /UnsupportedFileType: .*soft\.md is a symbolic link: .*put a copy of the file there/,
     );
   });
 
   test('refuses a file that would not be part of the release', () => {
     expect(() => read({ ...SMALL_AGENT, 'prompts/answer.yaml': 'x' })).toThrow(
-      /UnexpectedFile: .*answer\.yaml would not be part of the release: expected names that end in \.md or \.txt/,
+      /UnsupportedFile: .*answer\.yaml would not be part of the release: expected names that end in \.md or \.txt/,
     );
     expect(() => read({ ...SMALL_AGENT, 'tools/readme.md': 'x' })).toThrow(
-      /UnexpectedFile: .*names that end in \.json/,
+      /UnsupportedFile: .*names that end in \.json/,
     );
   });
 
   test('refuses two files of one name', () => {
     expect(() => read({ 'prompts/a.md': 'x', 'prompts/a.txt': 'y' })).toThrow(
-      /AmbiguousName: .*a\.md and .*a\.txt are both called "a"/,
+      /DuplicateBehaviorName: .*a\.md and .*a\.txt are both called "a"/,
     );
-    expect(() => read({ 'prompts/ü.md': 'x', [decomposed('prompts/ü.txt')]: 'y' })).toThrow(/AmbiguousName/);
+    expect(() => read({ 'prompts/ü.md': 'x', [decomposed('prompts/ü.txt')]: 'y' })).toThrow(/DuplicateBehaviorName/);
   });
 
   test('refuses a tool that is not JSON, and one that is no schema', () => {
     expect(() => read({ ...SMALL_AGENT, 'tools/bad.json': '{"type":' })).toThrow(
-      /ToolNotJson: .*bad\.json is not JSON \(.*\): expected the JSON schema of the input of the tool "bad"/,
+      /InvalidToolJson: .*bad\.json is not JSON \(.*\): expected the JSON schema of the input of the tool "bad"/,
     );
     expect(() => read({ ...SMALL_AGENT, 'tools/list.json': '[]' })).toThrow(
-      /ToolNotASchema: .*list\.json holds an array/,
+      /InvalidToolSchema: .*list\.json holds an array/,
     );
-    expect(() => read({ ...SMALL_AGENT, 'tools/null.json': 'null' })).toThrow(/ToolNotASchema: .*holds null/);
-    expect(() => read({ ...SMALL_AGENT, 'tools/text.json': '"x"' })).toThrow(/ToolNotASchema: .*holds a string/);
+    expect(() => read({ ...SMALL_AGENT, 'tools/null.json': 'null' })).toThrow(/InvalidToolSchema: .*holds null/);
+    expect(() => read({ ...SMALL_AGENT, 'tools/text.json': '"x"' })).toThrow(/InvalidToolSchema: .*holds a string/);
   });
 
   test('refuses tokens', () => {
     expect(() => Behavior.fromDirectory(Aws.STACK_NAME, { model: testModel() })).toThrow(/UnresolvedBehavior/);
     const stateSchema = Lazy.number({ produce: () => 1 });
     expect(() => Behavior.fromDirectory(agentFolder(), { model: testModel(), stateSchema })).toThrow(
-      /InvalidStateSchema: stateSchema is a token/,
+      /InvalidStateSchema: stateSchema must be an integer of 1 or more, got a token/,
     );
   });
 
   test.each([0, -1, 1.5, Number.NaN])('refuses state schema %p', (stateSchema) => {
     expect(() => Behavior.fromDirectory(agentFolder(), { model: testModel(), stateSchema })).toThrow(
-      /InvalidStateSchema: stateSchema is .*: expected a whole number from 1/,
+      /InvalidStateSchema: stateSchema must be an integer of 1 or more, got/,
     );
   });
 

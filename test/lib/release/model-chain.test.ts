@@ -19,7 +19,7 @@ test('keeps the chain in its order, and fills in the policy', () => {
 
 test('refuses a model that comes earlier in the chain', () => {
   expect(() => read({ fallbacks: [ModelSpec.anthropic('claude-sonnet-4-6', { price, maxTokens: 5 })] })).toThrow(
-    /^RepeatedModel: fallbacks name anthropic claude-sonnet-4-6 although it comes earlier in the chain/,
+    /^DuplicateModel: fallbacks name anthropic claude-sonnet-4-6 although it comes earlier in the chain/,
   );
 });
 

@@ -47,7 +47,7 @@ describe('ModelSpec.anthropic', () => {
     '',
   ])('refuses %j, which is not pinned', (id) => {
     expect(() => ModelSpec.anthropic(id, { price })).toThrow(
-      new RegExp(`^FloatingModel: model id "${id}" is not pinned: expected an id with a date`),
+      new RegExp(`^UnpinnedModel: model id "${id}" is not pinned: expected an id with a date`),
     );
   });
 
@@ -109,7 +109,7 @@ describe('ModelSpec.openAi', () => {
   test.each(['gpt-5', 'gpt-4o', 'chatgpt-4o-latest', 'gpt-5-2025-13-07', 'gpt-5-20250807', 'ft:gpt-4o:org::a1b2', ''])(
     'refuses %j, which is not pinned',
     (id) => {
-      expect(() => ModelSpec.openAi(id, { price })).toThrow(`FloatingModel: model id "${id}" is not pinned`);
+      expect(() => ModelSpec.openAi(id, { price })).toThrow(`UnpinnedModel: model id "${id}" is not pinned`);
     },
   );
 });
@@ -134,7 +134,7 @@ describe('ModelSpec.bedrock', () => {
     'claude-sonnet-4-6',
     'arn:aws:bedrock:eu-west-1::foundation-model/a.b-v1:0',
   ])('refuses %j, which has no version', (id) => {
-    expect(() => ModelSpec.bedrock(id, { price })).toThrow(`FloatingModel: model id "${id}" is not pinned`);
+    expect(() => ModelSpec.bedrock(id, { price })).toThrow(`UnpinnedModel: model id "${id}" is not pinned`);
   });
 
   function policyFor(model: ModelSpec): unknown[] {
@@ -191,11 +191,11 @@ describe('ModelSpec.openAiCompatible', () => {
   test('refuses to send a key in the clear', () => {
     expect(() =>
       ModelSpec.openAiCompatible('qwen3-32b', { price, baseUrl: 'http://models.example.com/v1', secretName: 'own' }),
-    ).toThrow(/^InsecureModel: baseUrl of model "qwen3-32b" is http:/);
+    ).toThrow(/^InsecureModelEndpoint: baseUrl of model "qwen3-32b" is http:/);
   });
 
   test.each(['', 'latest', 'qwen:latest'])('refuses the id %j', (id) => {
-    expect(() => ModelSpec.openAiCompatible(id, { price, baseUrl })).toThrow(/FloatingModel/);
+    expect(() => ModelSpec.openAiCompatible(id, { price, baseUrl })).toThrow(/UnpinnedModel/);
   });
 
   test('refuses a baseUrl that is none', () => {

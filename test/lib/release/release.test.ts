@@ -206,7 +206,7 @@ describe('behavior document', () => {
   test('refuses more than 1 MiB', () => {
     const behavior = testBehavior({ 'prompts/a.md': 'x'.repeat(1024 * 1024) });
     expect(() => release(behavior)).toThrow(
-      /\[Test\/Release\] BehaviorTooLarge: behavior of .* is \d+ bytes as JSON: expected at most 1048576/,
+      /\[Test\/Release\] TooLargeBehavior: behavior of .* is \d+ bytes as JSON: expected at most 1048576/,
     );
   });
 });
@@ -216,7 +216,7 @@ describe('limits', () => {
     const at = (maxDuration: Duration) => release(testBehavior(SMALL_AGENT, { maxDuration }));
     expect(at(Duration.hours(12)).releaseId).not.toBe(at(Duration.seconds(290)).releaseId);
     expect(() => at(Duration.minutes(721))).toThrow(
-      /LimitTooLong: limits\.maxDuration is 12 hours 1 minute: expected at most 12 hours/,
+      /InvalidMaxDuration: limits\.maxDuration is 12 hours 1 minute: expected at most 12 hours/,
     );
   });
 

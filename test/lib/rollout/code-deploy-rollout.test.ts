@@ -61,14 +61,14 @@ describe('a worker that has to start', () => {
 
   test('refuses one that takes longer than a function can wait', () => {
     expect(() => onFargate({ startTimeout: Duration.minutes(14) })).toThrow(
-      /PreflightTimeout: preflightTimeout is 960 s \(2 minutes and the worker's startTimeout\), expected whole seconds from 1 to 870/,
+      /InvalidPreflightTimeout: preflightTimeout is 960 s \(2 minutes and the worker's startTimeout\), expected whole seconds from 1 to 870/,
     );
   });
 
   test('refuses a rollout that becomes too long by it', () => {
     const shift = TrafficShift.linear({ percentage: 10, interval: Duration.minutes(10) });
     expect(() => onFargate({}, {}, shift)).toThrow(
-      /RolloutTooLong: the rollout takes up to 102 minutes \(preflight 7 minutes, shift 1 hour 30 minutes/,
+      /TooLongRollout: the rollout takes up to 102 minutes \(preflight 7 minutes, shift 1 hour 30 minutes/,
     );
   });
 });
@@ -180,14 +180,17 @@ describe('evidence', () => {
   });
 
   test.each([
-    [Evidence.atLeast(0), /EvidenceTasks: evidence: 0 tasks, .*Evidence\.notRequired\(reason\)/],
-    [Evidence.atLeast(2.5), /2.5 tasks, expected a whole number/],
+    [
+      Evidence.atLeast(0),
+      /InvalidEvidenceTasks: evidence: tasks must be an integer of 1 or more, got 0; .*Evidence\.notRequired\(reason\)/,
+    ],
+    [Evidence.atLeast(2.5), /tasks must be an integer of 1 or more, got 2\.5/],
     [
       Evidence.atLeast(5, { wait: Duration.minutes(15) }),
       /wait is 900 s, expected whole seconds, at most 840 \(Lambda: 900 seconds, https/,
     ],
     [Evidence.atLeast(5, { wait: Duration.millis(1500) }), /wait is 1.5 s/],
-    [Evidence.notRequired('  '), /EvidenceReason: .* the reason is empty/],
+    [Evidence.notRequired('  '), /MissingEvidenceReason: .* the reason is empty/],
   ])('refuses what cannot be meant (%#)', (evidence, message) => {
     expect(() => synthesize({ evidence })).toThrow(message);
   });
@@ -200,7 +203,7 @@ describe('limits of AWS', () => {
       synthesize({ evidence: Evidence.notRequired('tested by hand') }, shift).agent.rollout.duration.toMinutes(),
     ).toBe(92);
     expect(() => synthesize({ preflightTimeout: Duration.minutes(6) }, shift)).toThrow(
-      /RolloutTooLong: the rollout takes up to 101 minutes \(preflight 6 minutes, shift 1 hour 30 minutes, evidence 5 minutes\), expected at most 100 minutes \(https:\/\/docs\.aws/,
+      /TooLongRollout: the rollout takes up to 101 minutes \(preflight 6 minutes, shift 1 hour 30 minutes, evidence 5 minutes\), expected at most 100 minutes \(https:\/\/docs\.aws/,
     );
   });
 
@@ -224,7 +227,7 @@ describe('limits of AWS', () => {
     'refuses a preflight that Lambda cannot wait for (%#)',
     (preflightTimeout) => {
       expect(() => synthesize({ preflightTimeout })).toThrow(
-        /PreflightTimeout: preflightTimeout is \S+ s, expected whole seconds from 1 to 870 seconds \(https/,
+        /InvalidPreflightTimeout: preflightTimeout is \S+ s, expected whole seconds from 1 to 870 seconds \(https/,
       );
     },
   );
@@ -284,7 +287,7 @@ describe('gates', () => {
 
   test.each(['', 'true', true])('refuses to ignore them without a reason (%p)', (reason) => {
     expect(() => synthesize({}, TEN_MINUTES, { 'cdk-agent-lanes:ignoreGates': reason })).toThrow(
-      /IgnoreGatesReason: cdk-agent-lanes:ignoreGates is .*, expected the reason as a sentence/,
+      /MissingIgnoreGatesReason: cdk-agent-lanes:ignoreGates is .*, expected the reason as a sentence/,
     );
   });
 

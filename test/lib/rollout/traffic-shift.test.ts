@@ -68,7 +68,7 @@ describe('what CodeDeploy would refuse', () => {
   test.each([0, 100, 12.5, -1, Number.NaN])('refuses %p percent, naming the limit and its source', (percent) => {
     for (const shift of [canary(percent, 10), linear(percent, 10)]) {
       expect(() => bind(shift)).toThrow(
-        /ShiftPercent: (canary|linear): percentage must be an integer between 1 and 99, got \S+ \(CodeDeploy: .*https:\/\/docs\.aws\.amazon\.com/,
+        /InvalidShiftPercentage: (canary|linear): percentage must be an integer between 1 and 99, got \S+ \(CodeDeploy: .*https:\/\/docs\.aws\.amazon\.com/,
       );
     }
   });

@@ -256,19 +256,23 @@ describe('refuses', () => {
     [
       'to rotate too often',
       { interval: Duration.hours(3) },
-      /interval is 3 hours, expected whole hours from 4 hours to 1000 days/,
+      /interval must be whole hours between 4 hours and 1000 days, got 3 hours/,
     ],
-    ['parts of hours', { interval: Duration.minutes(250) }, /expected whole hours/],
-    ['to rotate too seldom', { interval: Duration.days(1001) }, /expected whole hours from 4 hours to 1000 days/],
+    ['parts of hours', { interval: Duration.minutes(250) }, /must be whole hours between .* got 4 hours 10 minutes/],
+    [
+      'to rotate too seldom',
+      { interval: Duration.days(1001) },
+      /must be whole hours between 4 hours and 1000 days, got 1001 days/,
+    ],
     [
       'no grace',
       { gracePeriod: Duration.minutes(5) },
-      /gracePeriod is 5 minutes, expected whole minutes, at least 10 minutes and less than interval/,
+      /gracePeriod must be whole minutes, at least 10 minutes and less than interval \(30 days\), got 5 minutes/,
     ],
     [
       'a grace as long as a rotation',
       { interval: Duration.days(1) },
-      /gracePeriod is 1 day.*less than interval \(1 day\)/,
+      /gracePeriod must be .* less than interval \(1 day\), got 1 day/,
     ],
     ['a name that is empty', { secretName: ' ' }, /secretName is ' ', expected a name that is not empty/],
   ])('%s', (_, props, message) => {

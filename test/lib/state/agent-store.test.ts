@@ -107,7 +107,7 @@ describe('AgentStore', () => {
   test('refuses a key in a stack without region', () => {
     const stack = testStack();
     expect(() => store({ encryptionKey: new Key(stack, 'Key') }, stack)).toThrow(
-      /\[Test\/Store\] KeyNeedsRegion: .*give the stack env: \{ region: … \}/,
+      /\[Test\/Store\] MissingRegion: .*give the stack env: \{ region: … \}/,
     );
   });
 

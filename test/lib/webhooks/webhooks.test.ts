@@ -134,14 +134,17 @@ describe('options', () => {
   test.each<[SignedWebhooksOptions, RegExp]>([
     [
       { retryFor: Duration.days(14) },
-      /WebhookRetry: webhooks: retryFor is 1209600 s, expected whole seconds from 1 minute to 13 days/,
+      /InvalidWebhookRetry: webhooks: retryFor must be whole seconds between 1 minute and 13 days, got 14 days/,
     ],
-    [{ retryFor: Duration.seconds(59) }, /WebhookRetry/],
-    [{ retryFor: Duration.millis(90_500) }, /WebhookRetry/],
-    [{ privateHosts: ['https://hooks.internal'] }, /WebhookHost: webhooks: private host is 'https:\/\/hooks.internal'/],
-    [{ privateHosts: ['hooks.internal:8080'] }, /WebhookHost/],
-    [{ privateHosts: [''] }, /WebhookHost/],
-    [{ securityGroups: [] }, /WebhookVpc: .*expected vpc as well/],
+    [{ retryFor: Duration.seconds(59) }, /InvalidWebhookRetry/],
+    [{ retryFor: Duration.millis(90_500) }, /InvalidWebhookRetry/],
+    [
+      { privateHosts: ['https://hooks.internal'] },
+      /InvalidPrivateHost: webhooks: private host is 'https:\/\/hooks.internal'/,
+    ],
+    [{ privateHosts: ['hooks.internal:8080'] }, /InvalidPrivateHost/],
+    [{ privateHosts: [''] }, /InvalidPrivateHost/],
+    [{ securityGroups: [] }, /MissingWebhookVpc: .*expected vpc as well/],
   ])('refuses %j', (options, message) => {
     expect(() => build(options)).toThrow(message);
   });

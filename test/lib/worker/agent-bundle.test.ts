@@ -89,9 +89,9 @@ describe('bundleAgent', () => {
 
   test('refuses an entry that is not there, and names where it looked', () => {
     expect(() => bundleAgent(stack, 'agent/nowhere.ts')).toThrow(
-      `[Test] EntryNotFound: worker entry "agent/nowhere.ts" is not a file: expected the module whose default export is the agent; paths are relative to ${here}`,
+      `[Test] MissingEntry: worker entry "agent/nowhere.ts" is not a file: expected the module whose default export is the agent; paths are relative to ${here}`,
     );
-    expect(() => bundleAgent(stack, temporaryFolder())).toThrow(/EntryNotFound/);
+    expect(() => bundleAgent(stack, temporaryFolder())).toThrow(/MissingEntry/);
   });
 
   test.each([
@@ -100,16 +100,16 @@ describe('bundleAgent', () => {
     ['nothing at all', ''],
   ])('refuses an entry with %s', (_, source) => {
     expect(() => bundle(codeFolder({ 'agent.ts': source }))).toThrow(
-      /NoDefaultExport: worker entry ".*agent\.ts" has no default export: expected "export default defineAgent/,
+      /MissingDefaultExport: worker entry ".*agent\.ts" has no default export: expected "export default defineAgent/,
     );
   });
 
   test('fails with the place of a syntax error and of an unknown import', () => {
     expect(() => bundle(codeFolder({ 'shout.ts': 'export const shout = (;\n' }))).toThrow(
-      /EntryNotBundled: worker entry ".*agent\.ts" cannot be bundled: .*shout\.ts:1:\d+: Unexpected ";"/,
+      /InvalidEntry: worker entry ".*agent\.ts" cannot be bundled: .*shout\.ts:1:\d+: Unexpected ";"/,
     );
     expect(() => bundle(codeFolder({ 'shout.ts': "export { shout } from 'no-such-package';\n" }))).toThrow(
-      /EntryNotBundled: .*shout\.ts:1:\d+: Could not resolve "no-such-package"/,
+      /InvalidEntry: .*shout\.ts:1:\d+: Could not resolve "no-such-package"/,
     );
   });
 });
@@ -129,6 +129,6 @@ describe('bundleAgent for a container', () => {
 
   test('fails for a module without an agent, although it is loaded only when it is needed', () => {
     const folder = codeFolder({ 'agent.ts': 'export const agent = 1;\n' });
-    expect(() => container(folder)).toThrow(/NoDefaultExport: worker entry ".*agent\.ts" has no default export/);
+    expect(() => container(folder)).toThrow(/MissingDefaultExport: worker entry ".*agent\.ts" has no default export/);
   });
 });

@@ -251,17 +251,17 @@ describe('WorkerSpec.lambda: code that was bundled elsewhere', () => {
 
   test('refuses inline code, objects in S3 and images, which do not say what they hold', () => {
     expect(() => build({ code: Code.fromInline('exports.handler = 1;') })).toThrow(
-      /CodeWithoutDigest: code of the worker is InlineCode: expected an asset/,
+      /MissingCodeDigest: code of the worker is InlineCode: expected an asset/,
     );
     const stack = testStack();
     const bucket = Bucket.fromBucketName(stack, 'Bucket', 'code');
     expect(() => build({ code: Code.fromBucket(bucket, `${'a'.repeat(64)}.zip`) }, { stack })).toThrow(
-      /CodeWithoutDigest: code of the worker is S3Code/,
+      /MissingCodeDigest: code of the worker is S3Code/,
     );
     const repository = Repository.fromRepositoryName(stack, 'Images', 'agents');
     const image = Code.fromEcrImage(repository, { tagOrDigest: 'latest' });
     expect(() => build({ code: image }, { stack: testStack() })).toThrow(
-      /CodeWithoutDigest: code of the worker is EcrImageCode/,
+      /MissingCodeDigest: code of the worker is EcrImageCode/,
     );
   });
 });
@@ -437,22 +437,22 @@ describe('WorkerSpec.lambda: lanes', () => {
     );
     const candidate = lane(stack, 'candidate', worker.visibilityTimeout, 21);
     worker.attachLane(candidate);
-    expect(() => worker.attachLane(candidate)).toThrow(/LaneAttachedTwice: lane "candidate" is already attached/);
+    expect(() => worker.attachLane(candidate)).toThrow(/DuplicateLane: lane "candidate" is already attached/);
     expect(() => worker.attachLane(lane(stack, 'stable', worker.visibilityTimeout, 22))).toThrow(
-      /ReceiveCountMismatch: lane "stable" gives a message up after 22 receives, lane "candidate" after 21/,
+      /ConflictingMaxReceiveCount: lane "stable" gives a message up after 22 receives, lane "candidate" after 21/,
     );
     expect(environmentOf(stack)).toMatchObject({ [Env.MAX_ATTEMPTS]: '6', [Env.MAX_RECEIVES]: '21' });
   });
 
   test.each([0, 2.5, 101, Number.NaN])('refuses %p attempts', (maxAttempts) => {
     expect(() => build({ entry }, { context: { maxAttempts } })).toThrow(
-      /InvalidMaxAttempts: maxAttempts is .*: expected a whole number from 1 to 100/,
+      /InvalidMaxAttempts: maxAttempts must be an integer between 1 and 100, got/,
     );
   });
 
   test.each([0, 1.5, 1001])('refuses %p running tasks of a user', (maxInFlightPerUser) => {
     expect(() => build({ entry }, { context: { maxInFlightPerUser } })).toThrow(
-      /InvalidMaxInFlightPerUser: maxInFlightPerUser is .*: expected a whole number from 1 to 1000/,
+      /InvalidMaxInFlightPerUser: maxInFlightPerUser must be an integer between 1 and 1000, got/,
     );
   });
 
@@ -511,7 +511,7 @@ describe('WorkerSpec.lambda: network and grants', () => {
 
   test('refuses connections without a VPC', () => {
     expect(() => build().worker.connections).toThrow(
-      /\[Test\/Worker\] NoVpc: .*expected vpc in the props of Worker\.lambda/,
+      /\[Test\/Worker\] MissingVpc: .*expected vpc in the props of WorkerSpec\.lambda/,
     );
   });
 
@@ -526,9 +526,9 @@ describe('WorkerSpec.lambda: network and grants', () => {
 describe('WorkerSpec.lambda: refusals', () => {
   const number = () => Lazy.number({ produce: () => 1 });
   test.each<[string, () => LambdaWorkerOptions, RegExp]>([
-    ['neither entry nor code', () => ({}), /EntryOrCode: worker has neither entry nor code/],
-    ['both', () => ({ entry, code: Code.fromInline('x') }), /EntryOrCode: worker has both entry and code/],
-    ['a handler beside entry', () => ({ entry, handler: 'x.y' }), /HandlerWithEntry: handler is "x\.y" beside entry/],
+    ['neither entry nor code', () => ({}), /MissingCode: the worker has neither entry nor code/],
+    ['both', () => ({ entry, code: Code.fromInline('x') }), /ConflictingCode: the worker has both entry and code/],
+    ['a handler beside entry', () => ({ entry, handler: 'x.y' }), /ConflictingHandler: handler is "x\.y" beside entry/],
     ['an entry that is a token', () => ({ entry: Aws.STACK_NAME }), /UnresolvedWorker: worker entry is a token/],
     [
       'another runtime',
@@ -554,38 +554,44 @@ describe('WorkerSpec.lambda: refusals', () => {
     [
       'too little concurrency',
       () => ({ entry, maxConcurrency: 5 }),
-      /InvalidMaxConcurrency: maxConcurrency of the worker is 5: expected a whole number from 6 to 1000/,
+      /InvalidMaxConcurrency: maxConcurrency of the worker must be an integer between 6 and 1000, got 5;/,
     ],
     ['too much concurrency', () => ({ entry, maxConcurrency: 1001 }), /InvalidMaxConcurrency/],
     ['broken concurrency', () => ({ entry, maxConcurrency: 12.5 }), /InvalidMaxConcurrency/],
-    ['concurrency that is a token', () => ({ entry, maxConcurrency: number() }), /is a token: expected a whole number/],
+    [
+      'concurrency that is a token',
+      () => ({ entry, maxConcurrency: number() }),
+      /must be an integer between 6 and 1000, got a token/,
+    ],
     [
       'a variable of the library',
       () => ({ entry, environment: { AGENT_LANES_RELEASE: 'x' } }),
-      /ReservedEnvironment: environment variable AGENT_LANES_RELEASE is set/,
+      /ReservedEnvironmentVariable: environment variable AGENT_LANES_RELEASE is set/,
     ],
     [
       'a name of one character',
       () => ({ entry, environment: { A: 'x' } }),
-      /InvalidEnvironment: environment variable "A"/,
+      /InvalidEnvironmentVariable: environment variable "A"/,
     ],
-    ['a name that Lambda refuses', () => ({ entry, environment: { 'A-B': 'x' } }), /InvalidEnvironment/],
+    ['a name that Lambda refuses', () => ({ entry, environment: { 'A-B': 'x' } }), /InvalidEnvironmentVariable/],
   ])('refuses %s', (_, make, message) => {
     expect(() => build(make())).toThrow(message);
   });
 
   test('refuses a model whose secret was not handed in', () => {
     expect(() => build({ entry }, { secrets: secretNamed('openai') })).toThrow(
-      /ModelSecretMissing: a model of the release reads its API key from the secret "anthropic", and the secrets are openai/,
+      /MissingModelSecret: a model of the release reads its API key from the secret "anthropic", and the secrets are openai/,
     );
-    expect(() => build({ entry }, { secrets: () => ({}) })).toThrow(/ModelSecretMissing: .* no secret was handed in/);
+    expect(() => build({ entry }, { secrets: () => ({}) })).toThrow(/MissingModelSecret: .* no secret was handed in/);
   });
 
   test('refuses a second agent in one store', () => {
     const { stack, release, store } = build();
     const bind = () =>
       WorkerSpec.lambda({ entry }).bind(stack, 'Second', { agentName: 'sales', release, store, secrets: {} });
-    expect(bind).toThrow(/StoreInUse: store Test\/Store already belongs to agent "support" and cannot serve "sales"/);
+    expect(bind).toThrow(
+      /ConflictingStore: store Test\/Store already belongs to agent "support" and cannot serve "sales"/,
+    );
   });
 
   test('refuses, at synth, an environment of more than 4 KB, whoever added to it', () => {

@@ -537,7 +537,7 @@ describe('network', () => {
       });
       return build({ image: IMAGE, network: FargateNetwork.vpc(vpc, { assignPublicIp }) }, { stack });
     };
-    expect(() => publicOnly(false)).toThrow(/\[Test\/Worker\] PublicSubnetWithoutAddress: .*expected assignPublicIp/);
+    expect(() => publicOnly(false)).toThrow(/\[Test\/Worker\] MissingPublicAddress: .*expected assignPublicIp/);
     expect(() => publicOnly(true)).not.toThrow();
   });
 
@@ -548,13 +548,13 @@ describe('network', () => {
       const context = { availability: { standby: 2, floor: 2 } };
       return build({ image: IMAGE, network: FargateNetwork.vpc(vpc) }, { stack, context });
     };
-    expect(() => inZones(1)).toThrow(/OneZone: the subnets of the worker are in one zone/);
+    expect(() => inZones(1)).toThrow(/TooFewAvailabilityZones: the subnets of the worker are in one zone/);
     expect(() => inZones(2)).not.toThrow();
   });
 
   test('refuses an image from elsewhere in a network without a way out', () => {
     expect(() => build({ image: IMAGE, network: FargateNetwork.isolated() })).toThrow(
-      /ImageOutOfReach: an image of the worker is in a registry outside AWS/,
+      /UnreachableImage: an image of the worker is in a registry outside AWS/,
     );
   });
 
@@ -570,14 +570,14 @@ describe('images', () => {
   test.each<[string, RegExp]>([
     [
       'acme/agent:1.4',
-      /ImageWithoutDigest: image is "acme\/agent:1\.4": expected registry\/name@sha256:….*imagetools inspect acme\/agent:1\.4/,
+      /MissingImageDigest: image is "acme\/agent:1\.4": expected registry\/name@sha256:….*imagetools inspect acme\/agent:1\.4/,
     ],
-    ['acme/agent', /ImageWithoutDigest/],
-    ['acme/agent@sha256:abc', /ImageWithoutDigest/],
-    [`acme/agent:1.4@${DIGEST}`, /ImageWithoutDigest: .*with a tag beside its digest/],
+    ['acme/agent', /MissingImageDigest/],
+    ['acme/agent@sha256:abc', /MissingImageDigest/],
+    [`acme/agent:1.4@${DIGEST}`, /MissingImageDigest: .*with a tag beside its digest/],
     [
       `123456789012.dkr.ecr.eu-west-1.amazonaws.com/agent@${DIGEST}`,
-      /ImageInRepository: .*AgentImage\.ecr\(Repository\.fromRepositoryArn\(…\), 'sha256:a/,
+      /UnsupportedImageRegistry: .*AgentImage\.ecr\(Repository\.fromRepositoryArn\(…\), 'sha256:a/,
     ],
   ])('refuses %s', (reference, message) => {
     expect(() => AgentImage.digest(reference)).toThrow(message);
@@ -589,7 +589,7 @@ describe('images', () => {
 
   test('refuses a tag in ECR, and lets a digest be pulled', () => {
     expect(() => AgentImage.ecr(repository(), 'latest')).toThrow(
-      /ImageWithoutDigest: image in the repository is "latest"/,
+      /MissingImageDigest: image in the repository is "latest"/,
     );
     const { stack } = build({ image: AgentImage.ecr(repository(), DIGEST) });
     expect(JSON.stringify(containersOf(resourcesOf(stack), 'stable').agent?.Image)).toContain(`@${DIGEST}`);
@@ -612,7 +612,7 @@ describe('images', () => {
 
   test('refuses a folder without a Dockerfile', () => {
     expect(() => build({ image: AgentImage.asset(agentFolder({ 'main.py': '' })) })).toThrow(
-      /ImageNotFound: image folder ".*" has no Dockerfile/,
+      /MissingImageSource: image folder ".*" has no Dockerfile/,
     );
   });
 });
@@ -620,23 +620,39 @@ describe('images', () => {
 describe('refusals', () => {
   const number = () => Lazy.number({ produce: () => 1 });
   test.each<[string, () => FargateWorkerOptions, RegExp]>([
-    ['neither entry nor image', () => ({}), /EntryOrImage: worker has neither entry nor image/],
-    ['both', () => ({ entry, image: IMAGE }), /EntryOrImage: worker has both entry and image/],
+    ['neither entry nor image', () => ({}), /MissingImage: the worker has neither entry nor image/],
+    ['both', () => ({ entry, image: IMAGE }), /ConflictingImage: the worker has both entry and image/],
     ['an entry that is a token', () => ({ entry: Aws.STACK_NAME }), /UnresolvedWorker: worker entry is a token/],
-    ['a port beside entry', () => ({ entry, port: 80 }), /ImagePropWithEntry: port is set beside entry/],
-    ['a command beside entry', () => ({ entry, command: ['x'] }), /ImagePropWithEntry: command is set/],
-    ['a worker image beside entry', () => ({ entry, workerImage: IMAGE }), /ImagePropWithEntry: workerImage is set/],
+    ['a port beside entry', () => ({ entry, port: 80 }), /ConflictingImageOption: port is set beside entry/],
+    ['a command beside entry', () => ({ entry, command: ['x'] }), /ConflictingImageOption: command is set/],
+    [
+      'a worker image beside entry',
+      () => ({ entry, workerImage: IMAGE }),
+      /ConflictingImageOption: workerImage is set/,
+    ],
     [
       'a base of an image that is built',
       () => ({ image: IMAGE, workerImage: IMAGE, baseImage: `node@${DIGEST}` }),
-      /BaseOfBuiltImage: baseImage is "node@sha256/,
+      /ConflictingBaseImage: baseImage is "node@sha256/,
     ],
-    ['a base without digest', () => ({ entry, baseImage: 'node:24' }), /ImageWithoutDigest: baseImage is "node:24"/],
-    ['PORT', () => ({ image: IMAGE, environment: { PORT: '1' } }), /ReservedEnvironment: environment variable PORT/],
-    ['a variable of the library', () => ({ entry, environment: { AGENT_LANES_LANE: 'x' } }), /ReservedEnvironment/],
-    ["the worker's port", () => ({ image: IMAGE, port: 9400 }), /InvalidPort: port of the agent is 9400/],
+    ['a base without digest', () => ({ entry, baseImage: 'node:24' }), /MissingImageDigest: baseImage is "node:24"/],
+    [
+      'PORT',
+      () => ({ image: IMAGE, environment: { PORT: '1' } }),
+      /ReservedEnvironmentVariable: environment variable PORT/,
+    ],
+    [
+      'a variable of the library',
+      () => ({ entry, environment: { AGENT_LANES_LANE: 'x' } }),
+      /ReservedEnvironmentVariable/,
+    ],
+    ["the worker's port", () => ({ image: IMAGE, port: 9400 }), /InvalidPort: port must be an integer .* got 9400/],
     ['no port', () => ({ image: IMAGE, port: 0 }), /InvalidPort/],
-    ['no concurrency', () => ({ entry, concurrency: 0 }), /InvalidConcurrency: concurrency is 0: expected .* 1 to 100/],
+    [
+      'no concurrency',
+      () => ({ entry, concurrency: 0 }),
+      /InvalidConcurrency: concurrency must be an integer between 1 and 100, got 0/,
+    ],
     ['a concurrency that is a token', () => ({ entry, concurrency: number() }), /InvalidConcurrency: .*a token/],
     [
       'shares that do not sum to 1',
@@ -646,34 +662,50 @@ describe('refusals', () => {
     [
       'a timeout past the 12 hours of a message',
       () => ({ entry, timeout: Duration.hours(12) }),
-      /InvalidTimeout: timeout of the worker is 43200 s: expected whole seconds from 1 to 43140, .*quotas-messages/,
+      /InvalidTimeout: timeout of the worker must be whole seconds between 1 and 43140, got 12 hours .*quotas-messages/,
     ],
     ['no timeout', () => ({ entry, timeout: Duration.seconds(0) }), /InvalidTimeout/],
     [
       'a stopTimeout that Fargate does not give',
       () => ({ entry, stopTimeout: Duration.seconds(121) }),
-      /InvalidStopTimeout: stopTimeout of the worker is 121 s: expected whole seconds from 2 to 120/,
+      /InvalidStopTimeout: stopTimeout of the worker must be whole seconds between 2 and 120, got 2 minutes 1 second/,
     ],
     ['too short a stopTimeout', () => ({ entry, stopTimeout: Duration.seconds(1) }), /InvalidStopTimeout/],
     [
       'a start that no preflight can wait for',
       () => ({ entry, startTimeout: Duration.minutes(16) }),
-      /InvalidStartTimeout: startTimeout of the worker is 960 s/,
+      /InvalidStartTimeout: startTimeout of the worker must be whole seconds between 1 and 900, got 16 minutes/,
     ],
-    ['no most', () => ({ entry, scaling: { max: 0 } }), /InvalidMax: max is 0/],
-    ['too high a most', () => ({ entry, scaling: { max: 1001 } }), /InvalidMax: max is 1001: .* 1 to 1000/],
-    ['a negative least', () => ({ entry, scaling: { min: -1 } }), /InvalidMin: min is -1: .* 0 to 1000/],
-    ['no floor', () => ({ entry, scaling: { floor: 0 } }), /InvalidFloor/],
+    [
+      'no most',
+      () => ({ entry, scaling: { max: 0 } }),
+      /InvalidScalingMax: scaling\.max must be an integer between 1 and 1000, got 0/,
+    ],
+    [
+      'too high a most',
+      () => ({ entry, scaling: { max: 1001 } }),
+      /InvalidScalingMax: scaling\.max must be an integer between 1 and 1000, got 1001/,
+    ],
+    [
+      'a negative least',
+      () => ({ entry, scaling: { min: -1 } }),
+      /InvalidScalingMin: scaling\.min must be an integer between 0 and 1000, got -1/,
+    ],
+    [
+      'no floor',
+      () => ({ entry, scaling: { floor: 0 } }),
+      /InvalidScalingFloor: scaling\.floor must be an integer between 1 and 1000, got 0/,
+    ],
     ['no backlog', () => ({ entry, scaling: { backlogPerWorker: 0 } }), /InvalidBacklogPerWorker/],
     [
       'more at least than at most',
       () => ({ entry, scaling: { min: 5, max: 4 } }),
-      /InvalidMax: max is 4, and a lane keeps 5 workers while it has work \(min 5, floor 2\)/,
+      /ConflictingScaling: max is 4, and a lane keeps 5 workers while it has work \(min 5, floor 2\)/,
     ],
     [
       'half a minute of waiting',
       () => ({ entry, scaling: { scaleInAfter: Duration.seconds(30) } }),
-      /InvalidScaleInAfter: scaleInAfter is 30 seconds/,
+      /InvalidScaleInAfter: scaling\.scaleInAfter must be whole minutes between 1 and 60, got 30 seconds/,
     ],
     ['an odd size', () => ({ entry, cpu: 1024, memorySize: Size.gibibytes(1) }), /InvalidTaskSize/],
   ])('refuses %s', (_, make, message) => {
@@ -681,8 +713,11 @@ describe('refusals', () => {
   });
 
   test.each<[Parameters<typeof FargateCapacity.mix>[0], RegExp]>([
-    [{ onDemandBase: -1 }, /InvalidCapacityMix: onDemandBase of FargateCapacity\.mix is -1: expected .* 0 to 100000/],
-    [{ spotWeight: 0 }, /spotWeight of FargateCapacity\.mix is 0: expected .* 1 to 1000/],
+    [
+      { onDemandBase: -1 },
+      /InvalidCapacityMix: onDemandBase of FargateCapacity\.mix must be an integer between 0 and 100000, got -1/,
+    ],
+    [{ spotWeight: 0 }, /spotWeight of FargateCapacity\.mix must be an integer between 1 and 1000, got 0/],
     [{ onDemandWeight: 0.5 }, /InvalidCapacityMix/],
   ])('refuses the mix %p', (options, message) => {
     expect(() => FargateCapacity.mix(options)).toThrow(message);
@@ -690,14 +725,14 @@ describe('refusals', () => {
 
   test('refuses a model whose secret was not handed in', () => {
     expect(() => build({ image: IMAGE }, { secrets: () => ({}) })).toThrow(
-      /ModelSecretMissing: .* no secret was handed in/,
+      /MissingModelSecret: .* no secret was handed in/,
     );
   });
 
   test('refuses another log retention than that of the environment', () => {
     const logRetention = RetentionDays.ONE_WEEK;
     expect(() => build({ image: IMAGE, logRetention }, { context: { logRetention: RetentionDays.ONE_DAY } })).toThrow(
-      /EnvironmentConflict: logRetention is 7 days in the props of Worker\.fargate, and 1 days in the environment/,
+      /ConflictingEnvironment: logRetention is 7 days in the props of WorkerSpec\.fargate, and 1 days in the environment/,
     );
   });
 
@@ -706,7 +741,7 @@ describe('refusals', () => {
     expect(() => worker.attachLane(lane(stack, 'short', worker.visibilityTimeout, 20))).toThrow(/TooFewReceives/);
     const stable = lane(stack, 'stable', worker.visibilityTimeout, 21);
     worker.attachLane(stable);
-    expect(() => worker.attachLane(stable)).toThrow(/LaneAttachedTwice/);
+    expect(() => worker.attachLane(stable)).toThrow(/DuplicateLane/);
   });
 });
 

@@ -270,9 +270,9 @@ describe('in an environment', () => {
   });
 
   test.each<[FargateScaling, RegExp]>([
-    [{ min: 1 }, /EnvironmentConflict: scaling\.min of the worker is 1, and the environment keeps 2 at least/],
-    [{ min: 0 }, /EnvironmentConflict/],
-    [{ floor: 1 }, /EnvironmentConflict: scaling\.floor of the worker is 1/],
+    [{ min: 1 }, /ConflictingEnvironment: scaling\.min of the worker is 1, and the environment keeps 2 at least/],
+    [{ min: 0 }, /ConflictingEnvironment/],
+    [{ floor: 1 }, /ConflictingEnvironment: scaling\.floor of the worker is 1/],
   ])('refuses fewer (%j)', (scaling, message) => {
     expect(() => scalingOf(scaling, production)).toThrow(message);
   });
