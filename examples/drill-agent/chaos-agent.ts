@@ -6,7 +6,7 @@ import { appendFileSync } from 'node:fs';
 import { type AgentContext, defineAgent, FatalError, RetryableError } from 'cdk-agent-lanes/runtime';
 import { z } from 'zod';
 
-const ordersSchema = z.object({ ledger: z.string(), score: z.number().min(0).max(1) });
+const ordersSchema = z.object({ execution: z.string(), score: z.number().min(0).max(1) });
 
 export default defineAgent({
   input: z.object({
@@ -30,7 +30,7 @@ export default defineAgent({
     const { steps, stepMs = 0, tools = 1, models = 1, resultBytes = 0, fate } = task.input;
     for (let part = 0; part < steps; part++) {
       await ctx.step(`part:${part}`, async ({ signal }) => {
-        writeDown(task.id, `step:part:${part}`);
+        logExecution(task.id, `step:part:${part}`);
         await pause(stepMs, signal);
         return part;
       });
@@ -39,9 +39,9 @@ export default defineAgent({
     await Promise.all(
       Array.from({ length: tools }, (_, line) =>
         ctx.tool('note', { line }, () => {
-          const ledger = `tool:note:${line}`;
-          writeDown(task.id, ledger);
-          return { ledger };
+          const execution = `tool:note:${line}`;
+          logExecution(task.id, execution);
+          return { execution };
         }),
       ),
     );
@@ -63,7 +63,7 @@ export default defineAgent({
 /** The provider writes these down itself: it finds the task and the call in the prompt. */
 async function ask(taskId: string, call: number, ctx: AgentContext): Promise<number> {
   // Another release asks something else, and is to be answered anew.
-  const text = `[ledger ${taskId} model:${call}@${ctx.task.release}]`;
+  const text = `[execution ${taskId} model:${call}@${ctx.task.release}]`;
   const answer = await ctx.model.generate({ prompt: ctx.prompt('task', { text }) });
   if (answer.stopReason === 'refusal') {
     throw new FatalError('the model refused the task', { code: 'model_refusal' });
@@ -72,8 +72,8 @@ async function ask(taskId: string, call: number, ctx: AgentContext): Promise<num
 }
 
 /** At once, by one write: a process that is killed in the next moment has still done what it began. */
-function writeDown(task: string, key: string): void {
-  const file = process.env.DRILL_LEDGER;
+function logExecution(task: string, key: string): void {
+  const file = process.env.DRILL_EXECUTION_LOG;
   if (file !== undefined) {
     appendFileSync(file, `${JSON.stringify({ task, key, at: Date.now() })}\n`);
   }

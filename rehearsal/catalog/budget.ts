@@ -1,7 +1,7 @@
 import type { Scenario } from '../drill/scenario/scenario';
 import type { NamedDrill } from './drill-app';
 
-/** US dollars: fifty tasks. Up to twelve more may run while the last one that fits is being counted. */
+/** US dailyDollars: fifty tasks. Up to twelve more may run while the last one that fits is being counted. */
 const DOLLARS = 0.05;
 const MAX_DOLLARS = 0.08;
 
@@ -17,7 +17,7 @@ export const budget: NamedDrill = {
     provider: {
       rules: [{ name: 'good', answer: { text: '{"toolCalls": 1, "score": 0.9}', inputTokens: 1_000, latencyMs: 10 } }],
     },
-    budget: { dollars: DOLLARS, mostDollars: MAX_DOLLARS },
+    budget: { dailyDollars: DOLLARS, maxDollars: MAX_DOLLARS },
     releases: [{ name: 'good', context: { variant: 'good', agentPerDay: DOLLARS }, expected: 'promoted' }],
   }),
 };

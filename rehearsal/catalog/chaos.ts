@@ -22,8 +22,8 @@ const INPUTS: Traffic['inputs'] = [
   { steps: 2, fate: 'retry' },
 ];
 
-const ANSWER = { text: '{"ledger": "{{1}}", "score": 0.9}', latencyMs: { min: 5, max: 40 } } as const;
-const CALL = '\\[ledger t-[0-9a-f]{32} ([\\w:@-]+)\\]';
+const ANSWER = { text: '{"execution": "{{1}}", "score": 0.9}', latencyMs: { min: 5, max: 40 } } as const;
+const CALL = '\\[execution t-[0-9a-f]{32} ([\\w:@-]+)\\]';
 
 /** Everything goes wrong that may go wrong, while a release is taken back and another one promoted. */
 export const chaos: NamedDrill = {
@@ -37,14 +37,14 @@ export const chaos: NamedDrill = {
       users: 60,
       tasks: 1_000,
       ratePerSecond: 30,
-      maxWaiting: 80,
+      maxQueuedTasks: 80,
       inputs: INPUTS,
-      priorities: { high: 2, normal: 6, low: 2 },
-      idempotentRepeats: 0.05,
-      cancels: 0.04,
+      priorityWeights: { high: 2, normal: 6, low: 2 },
+      duplicateShare: 0.05,
+      cancelShare: 0.04,
       deadlines: { share: 0.05, seconds: { min: 20, max: 600 } },
-      webhooks: 0.1,
-      reads: 0.05,
+      webhookShare: 0.1,
+      readShare: 0.05,
     },
     chaos: {
       throttled: 0.01,
@@ -77,7 +77,7 @@ export const chaos: NamedDrill = {
       chaotic('unlucky', {
         expected: 'rolled_back',
         traffic: { minShare: 0.4 },
-        faults: [{ resource: '*/PromotedRecord/*', when: 'update', reason: 'the table is throttled' }],
+        faults: [{ resource: '*/PromotedRecord/*', operation: 'update', reason: 'the table is throttled' }],
       }),
       chaotic('better', { expected: 'promoted', traffic: { minShare: 0.35 } }),
     ],

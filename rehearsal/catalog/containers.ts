@@ -11,13 +11,13 @@ const SPEED = 40;
 
 const SECRETS: Scenario['secrets'] = [{ name: '*ProviderKey*', value: 'drill' }];
 
-/** Answers the agent of the chaos drill, which is written down by its ledger. */
+/** Answers the agent of the chaos drill, whose executions are logged. */
 const PROVIDER: Scenario['provider'] = {
   rules: [
     {
       name: 'good',
-      match: { messages: { regex: '\\[ledger t-[0-9a-f]{32} ([\\w:@-]+)\\]' } },
-      answer: { text: '{"ledger": "{{1}}", "score": 0.9}', latencyMs: { min: 5, max: 40 } },
+      match: { messages: { regex: '\\[execution t-[0-9a-f]{32} ([\\w:@-]+)\\]' } },
+      answer: { text: '{"execution": "{{1}}", "score": 0.9}', latencyMs: { min: 5, max: 40 } },
     },
   ],
 };
@@ -65,10 +65,10 @@ export const drain: NamedDrill = {
     name: 'drain',
     app: DRILL_APP,
     speed: UNHURRIED,
-    traffic: { users: 20, tasks: 40, ratePerSecond: 1.5, maxWaiting: 16, inputs: LONG_TASKS },
+    traffic: { users: 20, tasks: 40, ratePerSecond: 1.5, maxQueuedTasks: 16, inputs: LONG_TASKS },
     secrets: SECRETS,
     provider: PROVIDER,
-    stops: { workers: 3, everySeconds: 120 },
+    workerStops: { count: 3, intervalSeconds: 120 },
     releases: ['first', 'second'].map((name) =>
       atWork({ name, context: { variant: name }, expected: 'promoted' }, { concurrency: 4, max: 4 }),
     ),
@@ -87,7 +87,7 @@ export const scaling: NamedDrill = {
       users: 60,
       tasks: 300,
       ratePerSecond: 15,
-      maxWaiting: 40,
+      maxQueuedTasks: 40,
       inputs: [
         { steps: 3, stepMs: 300 },
         { steps: 5, stepMs: 200, tools: 2 },
@@ -95,7 +95,7 @@ export const scaling: NamedDrill = {
     },
     secrets: SECRETS,
     provider: PROVIDER,
-    scaling: { lane: 'stable', floor: 2, max: 6, firstWithinSeconds: 300 },
+    scaling: { lane: 'stable', minWorkers: 2, maxWorkers: 6, maxSecondsToFirstWorker: 300 },
     releases: [
       atWork({ name: 'only', context: { variant: 'only' }, expected: 'promoted' }, { concurrency: 2, max: 6 }),
     ],
@@ -115,7 +115,7 @@ export const pythonAgent: NamedDrill = {
       users: 20,
       tasks: 120,
       ratePerSecond: 6,
-      maxWaiting: 24,
+      maxQueuedTasks: 24,
       inputs: [
         { topic: 'containers', sources: ['the guide', 'a talk', 'two blogs'] },
         { topic: 'queues', sources: ['the manual'] },

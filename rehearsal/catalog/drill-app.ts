@@ -26,7 +26,7 @@ const TRAFFIC: Traffic = {
     ...Array.from({ length: 9 }, (_, n) => ({ text: `note it in line ${n + 1}` })),
     { text: 'think long, then note it' },
   ],
-  idempotentRepeats: 0.05,
+  duplicateShare: 0.05,
 };
 
 /** What the agent is told to do by a release with nothing wrong. */

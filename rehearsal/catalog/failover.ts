@@ -51,7 +51,7 @@ export const failover: NamedDrill = {
         { name: 'second fallback', match: { provider: 'bedrock' }, answer: ANSWER },
       ],
     },
-    failover: { rule: 'primary', model: 'claude-haiku-4-5-20251001', mostFailures: MAX_FAILURES },
+    failover: { rule: 'primary', model: 'claude-haiku-4-5-20251001', maxFailures: MAX_FAILURES },
     releases: [{ name: 'good', context: { variant: 'good', failover: true }, expected: 'promoted' }],
   }),
 };

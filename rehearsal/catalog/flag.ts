@@ -11,11 +11,11 @@ export const flag: NamedDrill = {
         turnedOn('off', 0, { expected: 'promoted', traffic: { minShare: 0.3 } }),
         turnedOn('on-for-20-percent', 20, {
           expected: 'rolled_back',
-          because: { reason: 'in ALARM' },
+          cause: { reason: 'in ALARM' },
           traffic: { minShare: 0.3 },
         }),
         // What was taken back leaves the stack as it was, and nobody behind.
-        turnedOn('off-again', 0, { expected: 'promoted', unchanged: true, traffic: { minShare: 0.4 } }),
+        turnedOn('off-again', 0, { expected: 'promoted', expectNoChanges: true, traffic: { minShare: 0.4 } }),
       ],
       [{ name: 'good', task: 'careful', refusalRate: 1 }],
     ),

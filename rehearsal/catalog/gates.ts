@@ -59,7 +59,7 @@ export const GATE_DRILLS: readonly NamedDrill[] = Object.entries(BREACHES).map((
       name,
       [
         variant('good', { expected: 'promoted', traffic: { minShare: 0.5 } }),
-        variant('broken', { expected: 'rolled_back', because: { gate: breach.gate }, traffic: { minShare: 0.5 } }),
+        variant('broken', { expected: 'rolled_back', cause: { gate: breach.gate }, traffic: { minShare: 0.5 } }),
       ],
       [{ name: 'broken', ...breach.variant }],
       { speed: breach.speed ?? SPEED, ratePerSecond: RATE },

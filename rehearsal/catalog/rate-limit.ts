@@ -19,13 +19,17 @@ export const rateLimit: NamedDrill = {
     name: 'rate-limit',
     app: 'node --import tsx examples/drill-agent/app.ts',
     speed: SPEED,
-    traffic: { users: 40, tasks: 180, ratePerSecond: 14, maxWaiting: MAX_WAITING, inputs: [{ text: 'note it' }] },
+    traffic: { users: 40, tasks: 180, ratePerSecond: 14, maxQueuedTasks: MAX_WAITING, inputs: [{ text: 'note it' }] },
     secrets: [{ name: '*ProviderKey*', value: 'drill' }],
     provider: {
       rules: [{ name: 'good', answer: { text: '{"toolCalls": 1, "score": 0.9}', inputTokens: 100, latencyMs: 200 } }],
     },
     // 6 % above, and a call: see docs/limits.md.
-    limit: { perMinute: PER_MINUTE, most: Math.floor(PER_MINUTE * 1.06) + 1, leastUsed: 0.9 },
+    rateLimit: {
+      callsPerMinute: PER_MINUTE,
+      maxCallsPerMinute: Math.floor(PER_MINUTE * 1.06) + 1,
+      minUtilization: 0.9,
+    },
     releases: [{ name: 'good', context: { variant: 'good', requestsPerMinute: PER_MINUTE }, expected: 'promoted' }],
   }),
 };

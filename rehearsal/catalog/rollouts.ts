@@ -9,12 +9,12 @@ export const preflightRefuses: NamedDrill = {
       'preflight-refuses',
       [
         variant('good', { expected: 'promoted', traffic: { minShare: 0.5 } }),
-        variant('mute', { expected: 'refused', because: { reason: 'preflight failed' }, traffic: { minShare: 0.25 } }),
+        variant('mute', { expected: 'refused', cause: { reason: 'preflight failed' }, traffic: { minShare: 0.25 } }),
         {
           name: 'unset',
           context: { variant: 'good', maxLines: 'many' },
           expected: 'refused',
-          because: { reason: 'MAX_LINES is malformed' },
+          cause: { reason: 'MAX_LINES is malformed' },
           traffic: { minShare: 0.25 },
         },
       ],
@@ -31,8 +31,8 @@ export const quietRelease: NamedDrill = {
       variant('good', { expected: 'promoted', traffic: { minShare: 1 } }),
       variant('unseen', {
         expected: 'rolled_back',
-        because: { reason: 'not enough evidence' },
-        traffic: { quiet: true },
+        cause: { reason: 'not enough evidence' },
+        traffic: { paused: true },
       }),
     ]),
 };
@@ -45,9 +45,9 @@ export const updateFailsAfterShift: NamedDrill = {
       variant('good', { expected: 'promoted', traffic: { minShare: 0.3 } }),
       variant('unlucky', {
         expected: 'rolled_back',
-        because: { reason: 'the table is throttled' },
+        cause: { reason: 'the table is throttled' },
         traffic: { minShare: 0.7 },
-        faults: [{ resource: '*/PromotedRecord/*', when: 'update', reason: 'the table is throttled' }],
+        faults: [{ resource: '*/PromotedRecord/*', operation: 'update', reason: 'the table is throttled' }],
       }),
     ]),
 };
@@ -69,7 +69,10 @@ export const noChange: NamedDrill = {
   scenario: async () =>
     fast('no-change', [
       variant('good', { expected: 'promoted', traffic: { minShare: 0.5 } }),
-      { ...variant('good', { expected: 'promoted', unchanged: true, traffic: { minShare: 0.5 } }), name: 'good-again' },
+      {
+        ...variant('good', { expected: 'promoted', expectNoChanges: true, traffic: { minShare: 0.5 } }),
+        name: 'good-again',
+      },
     ]),
 };
 

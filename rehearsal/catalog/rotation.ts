@@ -32,7 +32,7 @@ export const rotation: NamedDrill = {
     ],
     rotation: {
       secrets: ['*/ProviderKey/Secret/*', '*/OpenAiKey/Secret/*'],
-      times: POOL.length - 1,
+      count: POOL.length - 1,
       graceSeconds: 600,
       poolKeys: POOL,
       adminKey: ADMIN_KEY,

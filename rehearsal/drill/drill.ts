@@ -9,17 +9,17 @@ import { ScriptedProvider } from '../provider';
 import { isFinal, waitsForNextDay } from './invariants/tasks';
 import { CloudWatcher } from './observe/cloud-watcher';
 import { ContainerWorkers } from './observe/container-workers';
-import { Ledger } from './observe/execution-log';
+import { ExecutionLog } from './observe/execution-log';
 import { failoverOf } from './observe/failover';
 import { gatesOf } from './observe/gates';
-import { hookFinding } from './observe/hook-finding';
+import { hookFailure } from './observe/hook-finding';
 import { messagesIn } from './observe/lane-queues';
 import { findLeaks } from './observe/leaks';
-import { LimitWatch, startOf } from './observe/limit-watch';
+import { cloudStartFor, LimitWatch } from './observe/limit-watch';
 import { destroyStack, liveTasks, observe, promotedItem } from './observe/observations';
 import { sumOf } from './observe/observed-metrics';
 import type { OperatorAccess } from './observe/operator-access';
-import { DrilledRotations, RotatedKeys } from './observe/rotations';
+import { RotatedKeys, SecretRotator } from './observe/rotations';
 import { tracesOf } from './observe/trace-watch';
 import { abortable, POLL_MS, pause, until } from './observe/wait';
 import { WriteObserver } from './observe/write-observer';
@@ -106,17 +106,17 @@ async function runIn(workspace: string, options: DrillOptions): Promise<DrillRep
   let now = () => 0;
   const keys = scenario.rotation === undefined ? undefined : new RotatedKeys(scenario.rotation, () => now());
   const limits = new LimitWatch(() => now());
-  const ledger = new Ledger(join(workspace, 'ledger.jsonl'));
+  const executionLog = new ExecutionLog(join(workspace, 'executions.jsonl'));
   const provider = await ScriptedProvider.start({
     rules: scenario.provider?.rules ?? [{ name: 'ok' }],
     seed,
     onPrompt: (text) => {
-      ledger.onPrompt(text);
+      executionLog.onPrompt(text);
       limits.onPrompt();
     },
     keys,
   });
-  const startAt = startOf(scenario);
+  const startAt = cloudStartFor(scenario);
   const cloud = await RehearsalCloud.start({
     speed: options.speed ?? scenario.speed ?? DEFAULT_SPEED,
     startAt,
@@ -132,7 +132,7 @@ async function runIn(workspace: string, options: DrillOptions): Promise<DrillRep
       OPENAI_BASE_URL: `${provider.url}/v1`,
       AWS_ENDPOINT_URL_BEDROCK_RUNTIME: provider.url,
       [Env.MODEL_BASE_URL]: `${provider.url}/v1`,
-      ...ledger.environment,
+      ...executionLog.environment,
     },
     onEvent: (event) => {
       watcher.onEvent(event);
@@ -143,13 +143,13 @@ async function runIn(workspace: string, options: DrillOptions): Promise<DrillRep
   now = () => cloud.clock.now();
   watcher.attach(cloud);
   const receiver = await WebhookReceiver.start(seed, scenario.chaos !== undefined);
-  const run = new DrillRun(options, seed, cloud, provider, synthesizer, watcher, ledger, receiver, keys, limits);
+  const run = new DrillRun(options, seed, cloud, provider, synthesizer, watcher, executionLog, receiver, keys, limits);
   try {
     const history = await run.run();
     const wallSeconds = (performance.now() - started) / 1000;
     const report = buildReport(history, { scenario: scenario.name, seed, wallSeconds });
     if (keep !== undefined) {
-      await leaveBehind(workspace, { report, history }, events);
+      await keepDocuments(workspace, { report, history }, events);
     }
     return report;
   } finally {
@@ -164,7 +164,7 @@ async function runIn(workspace: string, options: DrillOptions): Promise<DrillRep
 }
 
 /** Assemblies and logs are in the workspace already. */
-async function leaveBehind(
+async function keepDocuments(
   workspace: string,
   documents: Readonly<Record<string, unknown>>,
   events: readonly CloudEvent[],
@@ -185,7 +185,7 @@ class DrillRun {
   private readonly witness = new WriteObserver();
   private workload: Workload | undefined;
   private agent: AgentUnderTest | undefined;
-  private rotations: DrilledRotations | undefined;
+  private rotations: SecretRotator | undefined;
   private workers: ContainerWorkers | undefined;
   private stackName = '';
 
@@ -196,7 +196,7 @@ class DrillRun {
     private readonly provider: ScriptedProvider,
     private readonly synthesizer: Synthesizer,
     private readonly watcher: CloudWatcher,
-    private readonly ledger: Ledger,
+    private readonly executionLog: ExecutionLog,
     private readonly receiver: WebhookReceiver,
     private readonly keys: RotatedKeys | undefined,
     private readonly limits: LimitWatch,
@@ -254,14 +254,14 @@ class DrillRun {
   /** What the agents did, if they wrote it down. */
   private async steps(since: number): Promise<StepHistory | undefined> {
     const { agent, cloud, access } = this;
-    const executions = this.ledger.executions(cloud.faults.freezeWindows);
+    const executions = this.executionLog.executions(cloud.faults.freezeWindows);
     if (agent === undefined || executions.length === 0) {
       return undefined;
     }
     return {
       executed: executions.length,
       replayed: (await sumOf(WorkerMetric.REPLAYED_STEPS, access, agent.name, since, cloud.clock.now())) ?? 0,
-      executedAfterFinish: this.witness.doneAgain(executions),
+      executedAfterFinish: this.witness.repeatedExecutions(executions),
     };
   }
 
@@ -312,10 +312,12 @@ class DrillRun {
     const stack = this.stackOf(release, assembly);
     const { stackName } = stack;
     const first = this.agent === undefined;
-    if (release.traffic?.quiet) {
+    if (release.traffic?.paused) {
       await this.workload?.pause();
     }
-    const disarm = (release.faults ?? []).map((fault) => cloud.failResource(fault.resource, fault.reason, fault.when));
+    const disarm = (release.faults ?? []).map((fault) =>
+      cloud.failResource(fault.resource, fault.reason, fault.operation),
+    );
     const known = new Set(cloud.deployments().map(({ id }) => id));
     const startedAt = cloud.clock.now();
     watcher.begin(release.name, first ? [] : gatesOf(cloud.resources(stackName)));
@@ -330,7 +332,7 @@ class DrillRun {
     }
     const endedAt = cloud.clock.now();
     if (result.status === 'CREATE_COMPLETE') {
-      await this.meetAgent(startedAt);
+      await this.onStackCreated(startedAt);
     }
     return releaseHistory({
       release,
@@ -343,10 +345,10 @@ class DrillRun {
       promoted: this.agent === undefined ? undefined : await promotedItem(cloud, this.agent),
       gates: gatesOf(cloud.resources(stackName)),
       readings: first ? [] : watcher.decided(),
-      flagsGrew: cloud
+      flagsDeployed: cloud
         .configurationDeployments()
         .some(({ startedAt: at, shares }) => at >= startedAt && shares.some(({ percent }) => percent > 0)),
-      finding: hookFinding(cloud, stackName, startedAt),
+      finding: hookFailure(cloud, stackName, startedAt),
       speed: cloud.clock.speed,
     });
   }
@@ -363,7 +365,7 @@ class DrillRun {
   }
 
   /** Once the stack is there: finds the agent, puts secrets in, gets the traffic ready. */
-  private async meetAgent(since: number): Promise<void> {
+  private async onStackCreated(since: number): Promise<void> {
     const { scenario, cloud, stackName, progress, signal } = this;
     const resources = cloud.resources(stackName);
     const agent = findAgent(stackName, cloud.stackOutputs(stackName), resources);
@@ -371,11 +373,11 @@ class DrillRun {
     const secrets = resources.filter(({ type }) => type === 'AWS::SecretsManager::Secret');
     const unmatched = await fillSecrets(this.access, scenario.secrets ?? [], secrets);
     if (unmatched.length > 0 && secrets.length > 0) {
-      progress.log('', `no secret of the stack is named like ${unmatched.join(', ')}`, 'failure');
+      progress.log('', `no secret of the stack matches ${unmatched.join(', ')}`, 'failure');
     }
     if (scenario.rotation !== undefined && this.keys !== undefined) {
       const { access, keys } = this;
-      this.rotations = await DrilledRotations.begin(
+      this.rotations = await SecretRotator.begin(
         { plan: scenario.rotation, keys, cloud, access, progress, signal },
         secrets,
       );
@@ -389,13 +391,13 @@ class DrillRun {
         '',
         kind === 'passed'
           ? reason
-          : `a probe came through to the agent, which could not use the scripted answer "ok": ${reason}`,
+          : `the probe reached the agent, which could not use the scripted answer "ok": ${reason}`,
         kind === 'passed' ? 'success' : 'plain',
       );
     }
     const { traffic } = scenario;
     if (traffic !== undefined) {
-      const caller = callerCredentials(cloud, stackName, traffic.caller);
+      const caller = callerCredentials(cloud, stackName, traffic.callerRole);
       const secret = await webhookSecret(this.access, cloud.stackOutputs(stackName));
       if (secret !== undefined) {
         this.receiver.checkWith(secret);
@@ -428,7 +430,7 @@ class DrillRun {
         isHeartbeat,
         isExempt: bringsProbe,
       });
-      progress.log('', `from now on things go wrong, by the plan of seed ${this.seed}`);
+      progress.log('', `injecting faults from now on, by the plan of seed ${this.seed}`);
     }
   }
 

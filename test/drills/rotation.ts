@@ -8,7 +8,7 @@ export function testRotation(tasks: number, changes: DrillChanges = {}): void {
       const report = await runNamedDrill('rotation', { ...changes, tasks });
       expect(report.tasks.submitted).toBeGreaterThanOrEqual(tasks);
       expect(report.tasks).toMatchObject({ failed: 0, lost: 0 });
-      const detail = report.invariants.find(({ name }) => name === 'keys-really-change')?.detail;
+      const detail = report.invariants.find(({ name }) => name === 'keys-rotated')?.detail;
       expect(detail).toMatch(/^4 keys in turn, [1-9]\d* refusals?; 4 service accounts created, 1 left$/);
     },
     LONG_DRILL_TIMEOUT_MS,

@@ -1,29 +1,29 @@
 import { Dimension } from '../../../lib/contract';
 import type { DrillHistory } from '../report/history';
 import { isSettled } from '../report/outcome';
-import { type Invariant, judge, plural } from './invariant';
+import { findingOf, type Invariant, plural } from './invariant';
 
 export const stackSettled: Invariant = {
   name: 'stack-settled',
-  promise: 'every deployment ends with the stack wholly updated or wholly put back',
+  promise: 'every deployment ends with the stack completely updated or completely rolled back',
   check: ({ releases }) =>
-    judge(
+    findingOf(
       releases
         .filter((release) => !isSettled(release.stackStatus))
-        .map((release) => `${release.name} left the stack in ${release.stackStatus}`),
+        .map((release) => `${release.name} ended with the stack in ${release.stackStatus}`),
       plural(releases.length, 'deployment'),
     ),
 };
 
-export const nothingDenied: Invariant = {
-  name: 'nothing-denied',
-  promise: 'no call is denied: the roles of the template allow all that its functions do',
+export const noCallDenied: Invariant = {
+  name: 'no-call-denied',
+  promise: 'no call is denied: the roles in the template allow every call of their functions',
   check: ({ authorization }) =>
-    judge(
+    findingOf(
       [
         ...new Set(
           authorization.denied.map(
-            (call) => `${call.principal} may not ${call.action} on ${call.resource} (${call.reason})`,
+            (call) => `${call.principal} is not allowed to call ${call.action} on ${call.resource} (${call.reason})`,
           ),
         ),
       ],
@@ -31,11 +31,11 @@ export const nothingDenied: Invariant = {
     ),
 };
 
-export const everyCallServed: Invariant = {
-  name: 'calls-served',
-  promise: 'every call reaches a service that is rehearsed: what the code did without one shows nothing about AWS',
+export const everyCallSupported: Invariant = {
+  name: 'calls-supported',
+  promise: 'the rehearsal supports every call that the code makes',
   check: ({ refusedCalls, authorization }) =>
-    judge(
+    findingOf(
       Object.entries(refusedCalls).map(([what, count]) => `${what} ${plural(count, 'time')}`),
       plural(authorization.calls, 'call'),
     ),
@@ -46,14 +46,14 @@ export const alarmsHaveData: Invariant = {
   promise: 'no alarm watches a metric that never had data',
   check: (history) => {
     const silent = alarmsWithoutData(history);
-    return judge(
+    return findingOf(
       silent,
-      history.tasks.length === 0 ? 'not judged: no task ran' : plural(history.alarms.length, 'alarm'),
+      history.tasks.length === 0 ? 'not checked: no task ran' : plural(history.alarms.length, 'alarm'),
     );
   },
 };
 
-/** Alarms that never had data. Without traffic there is none to have, nor of a lane that got no task. */
+/** Alarms whose metrics never had data. Alarms of a lane without tasks, and all alarms of a run without traffic, do not count. */
 export function alarmsWithoutData({ alarms, tasks }: Pick<DrillHistory, 'alarms' | 'tasks'>): readonly string[] {
   const lanes = new Set<string>(tasks.map(({ lane }) => lane));
   const isIdle = ({ [Dimension.LANE]: lane }: Readonly<Record<string, string>>) =>
@@ -64,17 +64,17 @@ export function alarmsWithoutData({ alarms, tasks }: Pick<DrillHistory, 'alarms'
 }
 
 export const metricLinesWellFormed: Invariant = {
-  name: 'metric-lines',
-  promise: 'every metric line that a function logs can be read',
+  name: 'metric-lines-valid',
+  promise: 'every metric line in the logs of a function is valid',
   check: ({ malformedMetricLines: { count, examples } }) =>
-    judge(count === 0 ? [] : [`${plural(count, 'line')}: ${examples[0] ?? ''}`], 'all readable'),
+    findingOf(count === 0 ? [] : [`${plural(count, 'line')}: ${examples[0] ?? ''}`], 'all valid'),
 };
 
 export const everyModelCallScripted: Invariant = {
   name: 'model-calls-scripted',
-  promise: 'every call to the model provider is answered by a rule of the scenario',
+  promise: 'a rule of the scenario answers every call to the model provider',
   check: ({ provider }) =>
-    judge(
+    findingOf(
       provider.unmatched === 0
         ? []
         : [`${provider.unmatched} of ${plural(provider.requests, 'call')} matched no rule: add one to provider.rules`],
@@ -82,14 +82,14 @@ export const everyModelCallScripted: Invariant = {
     ),
 };
 
-export const nothingLeft: Invariant = {
-  name: 'nothing-left',
-  promise: 'after destroy nothing is left but what a removal policy retains',
+export const noResourceLeft: Invariant = {
+  name: 'no-resource-left',
+  promise: 'after the stack is destroyed, only resources with a retain policy are left',
   check: ({ destruction }) => {
     if (destruction === undefined) {
       return { held: false, detail: 'the stack was not destroyed' };
     }
-    return judge(
+    return findingOf(
       [
         ...destruction.failures,
         ...destruction.leftovers.map((name) => `${name} is left`),

@@ -1,9 +1,9 @@
 import { FINAL_STATUSES } from '../../../lib/contract';
 import type { DrillHistory } from '../report/history';
-import { type Invariant, judge, plural } from './invariant';
+import { findingOf, type Invariant, plural } from './invariant';
 
-/** Ends beyond one for each time that a task was set going. */
-export function endsTooMany({
+/** Tasks that ended more often than once plus once per redrive. */
+export function duplicateEnds({
   ends,
 }: Pick<DrillHistory, 'ends'>): readonly (readonly [taskId: string, more: number])[] {
   return ends.flatMap(({ taskId, ends: count, redrives }) =>
@@ -12,53 +12,55 @@ export function endsTooMany({
 }
 
 export const oneEnd: Invariant = {
-  name: 'one-end',
-  promise: 'the store sees every task end exactly once, and once more for each time that an operator sends it back',
+  name: 'one-end-per-task',
+  promise: 'every task ends exactly once in the tasks table, and once more after each redrive',
   check: (history) =>
-    judge(
-      endsTooMany(history).map(([taskId, more]) => `${taskId} ended ${plural(more, 'time')} too often`),
+    findingOf(
+      duplicateEnds(history).map(([taskId, more]) => `${taskId} ended ${plural(more, 'time')} too often`),
       `${plural(history.ends.length, 'end')} seen`,
     ),
 };
 
-export const finishedStepsStay: Invariant = {
-  name: 'finished-steps-stay',
-  promise: 'no step, tool or model call is begun again once it has been finished',
+export const finishedStepsNotRepeated: Invariant = {
+  name: 'finished-steps-not-repeated',
+  promise: 'no step, tool call or model call runs again after it has finished',
   check: ({ steps }) =>
-    judge(
+    findingOf(
       steps?.executedAfterFinish ?? [],
       steps === undefined
-        ? 'not judged: the agent writes down nothing'
+        ? 'not checked: the agent logs no executions'
         : `${plural(steps.executed, 'execution')}, ${plural(steps.replayed, 'replay')}`,
     ),
 };
 
-export const deadLettersAreExhausted: Invariant = {
+export const deadLettersExhausted: Invariant = {
   name: 'dead-letters',
-  promise: 'the dead-letter queues hold the tasks that failed after their last attempt, and no others',
+  promise: 'the dead-letter queues contain the tasks that failed at their last attempt, and no others',
   check: ({ deadLetters, tasks }) => {
     const dead = new Set(deadLetters);
     const exhausted = tasks.filter((task) => task.exhausted === true).map(({ id }) => id);
     const known = new Set(exhausted);
     const byId = new Map(tasks.map((task) => [task.id, task]));
-    return judge(
+    return findingOf(
       [
-        ...exhausted.filter((id) => !dead.has(id)).map((id) => `${id} failed for good and is in no dead-letter queue`),
+        ...exhausted
+          .filter((id) => !dead.has(id))
+          .map((id) => `${id} failed at its last attempt and is in no dead-letter queue`),
         ...[...dead]
           .filter((id) => !known.has(id))
-          .map((id) => `${id} is in a dead-letter queue and ${byId.get(id)?.status ?? 'unknown'}`),
+          .map((id) => `${id} is in a dead-letter queue, but its status is ${byId.get(id)?.status ?? 'unknown'}`),
       ],
       plural(dead.size, 'task'),
     );
   },
 };
 
-export const cancellationsHold: Invariant = {
-  name: 'cancellations-hold',
-  promise: 'a task whose caller was told that it is cancelled ends as cancelled',
+export const cancellationsKept: Invariant = {
+  name: 'cancellations-kept',
+  promise: 'a task whose cancellation was confirmed ends as cancelled',
   check: ({ cancellations, tasks }) => {
     const byId = new Map(tasks.map((task) => [task.id, task]));
-    return judge(
+    return findingOf(
       cancellations.flatMap(({ taskId, status }) => {
         const found = byId.get(taskId)?.status;
         switch (status) {
@@ -76,20 +78,20 @@ export const cancellationsHold: Invariant = {
   },
 };
 
-export const webhooksTell: Invariant = {
-  name: 'webhooks-tell',
-  promise: 'a caller who asked for a webhook is told how the task ended, with a signature that holds',
+export const webhooksDelivered: Invariant = {
+  name: 'webhooks-delivered',
+  promise: 'every requested webhook is delivered with the final status and a valid signature',
   check: ({ webhooks, tasks }) => {
     const told = new Set(webhooks.map(({ taskId, type }) => `${taskId} ${type}`));
     const owed = tasks.filter((task) => task.webhook !== undefined);
-    return judge(
+    return findingOf(
       [
         ...owed
           .filter(({ id, status }) => !told.has(`${id} task.${status}`))
-          .map(({ id, status }) => `the caller of ${id} was not told that it is ${status}`),
+          .map(({ id, status }) => `no webhook said that ${id} is ${status}`),
         ...webhooks
           .filter(({ signed }) => !signed)
-          .map(({ taskId }) => `the webhook of ${taskId} is not signed rightly`),
+          .map(({ taskId }) => `the webhook of ${taskId} has no valid signature`),
       ],
       `${plural(webhooks.length, 'delivery').replace('deliverys', 'deliveries')} for ${plural(owed.length, 'task')}`,
     );

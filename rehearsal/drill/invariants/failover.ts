@@ -1,39 +1,39 @@
 import type { DrillHistory, FailoverHistory } from '../report/history';
-import { type Finding, type Invariant, judge, plural } from './invariant';
+import { type Finding, findingOf, type Invariant, plural } from './invariant';
 
-/** Share of the tasks, the last that ended, that must have been answered by the primary again. */
-const BACK = 0.1;
+/** Share of the tasks that ended last: the primary must have answered them. */
+const RECOVERED_SHARE = 0.1;
 
-/** Share of the fallbacks' answers that must stand in the records of tasks: a result that came late is not written. */
-const RECORDED = 0.95;
+/** Share of the fallbacks' answers that tasks must record: a late result is not written. */
+const MIN_RECORDED_SHARE = 0.95;
 
-export const failoverHarmsNobody: Invariant = {
-  name: 'failover-harms-nobody',
-  promise: 'no task fails while the primary model is away',
+export const failoverLosesNoTask: Invariant = {
+  name: 'failover-loses-no-task',
+  promise: 'no task fails during an outage of the primary model',
   check: (history) =>
     withFailover(history, () =>
-      judge(
+      findingOf(
         history.tasks.filter(({ status }) => status !== 'succeeded').map(({ id, status }) => `task ${id} is ${status}`),
         `all ${plural(history.tasks.length, 'task')} succeeded`,
       ),
     ),
 };
 
-export const fallbacksAreRecorded: Invariant = {
+export const fallbacksRecorded: Invariant = {
   name: 'fallbacks-recorded',
-  promise: 'which model answered stands with the task, for every answer',
+  promise: 'the record of every task names the models that answered',
   check: (history) =>
     withFailover(history, ({ model, fallbackAnswers, silentRules }) => {
       const recorded = history.tasks
         .flatMap(({ models = {} }) => Object.entries(models))
         .reduce((sum, [id, count]) => (id === model ? sum : sum + count), 0);
       const silent = history.tasks.filter(({ status, models }) => status === 'succeeded' && models === undefined);
-      return judge(
+      return findingOf(
         [
-          ...silent.map(({ id }) => `task ${id} does not say which model answered`),
-          ...silentRules.map((rule) => `no answer ever came from ${rule}`),
-          ...(recorded > fallbackAnswers || recorded < fallbackAnswers * RECORDED
-            ? [`tasks name ${plural(recorded, 'answer')} of fallbacks, which gave ${fallbackAnswers}`]
+          ...silent.map(({ id }) => `task ${id} does not name the model that answered`),
+          ...silentRules.map((rule) => `rule ${rule} never answered`),
+          ...(recorded > fallbackAnswers || recorded < fallbackAnswers * MIN_RECORDED_SHARE
+            ? [`tasks record ${plural(recorded, 'answer')} of fallbacks, expected ${fallbackAnswers}`]
             : []),
         ],
         `${recorded} of ${plural(fallbackAnswers, 'answer')} of fallbacks`,
@@ -41,33 +41,31 @@ export const fallbacksAreRecorded: Invariant = {
     }),
 };
 
-export const breakerSparesThePrimary: Invariant = {
-  name: 'breaker-spares-the-primary',
-  promise: 'a model that is away is asked a few times, and then only to see whether it is back',
+export const circuitBreakerLimitsCalls: Invariant = {
+  name: 'circuit-breaker-limits-calls',
+  promise: 'during an outage only a few calls reach the primary: the circuit breaker stops the others',
   check: (history) =>
-    withFailover(history, ({ failures, mostFailures }) =>
-      judge(
+    withFailover(history, ({ failures, maxFailures }) =>
+      findingOf(
         [
           ...(failures === 0 ? ['the primary never failed'] : []),
-          ...(failures > mostFailures
-            ? [`the primary failed ${failures} calls, expected at most ${mostFailures}`]
-            : []),
+          ...(failures > maxFailures ? [`the primary failed ${failures} calls, expected at most ${maxFailures}`] : []),
         ],
-        `${plural(failures, 'call')} failed, at most ${mostFailures} allowed`,
+        `${plural(failures, 'call')} failed, at most ${maxFailures} allowed`,
       ),
     ),
 };
 
-export const primaryComesBack: Invariant = {
-  name: 'primary-comes-back',
-  promise: 'the primary is used again once it answers',
+export const primaryRecovers: Invariant = {
+  name: 'primary-recovers',
+  promise: 'the primary is used again after its outage',
   check: (history) =>
     withFailover(history, ({ model }) => {
       const ended = history.tasks
         .filter(({ models }) => models !== undefined)
         .sort((a, b) => (a.finishedAt ?? 0) - (b.finishedAt ?? 0));
-      const last = ended.slice(-Math.max(1, Math.ceil(ended.length * BACK)));
-      return judge(
+      const last = ended.slice(-Math.max(1, Math.ceil(ended.length * RECOVERED_SHARE)));
+      return findingOf(
         last
           .filter(({ models = {} }) => models[model] === undefined)
           .map(
@@ -79,5 +77,5 @@ export const primaryComesBack: Invariant = {
 };
 
 function withFailover({ failover }: DrillHistory, check: (failover: FailoverHistory) => Finding): Finding {
-  return failover === undefined ? { held: true, detail: 'not judged: no model was away' } : check(failover);
+  return failover === undefined ? { held: true, detail: 'not checked: the scenario has no outage' } : check(failover);
 }

@@ -6,21 +6,21 @@ import {
   type TaskRecord,
 } from '../../../lib/contract';
 import type { DrillHistory } from '../report/history';
-import { type Invariant, judge, plural } from './invariant';
+import { findingOf, type Invariant, plural } from './invariant';
 
-/** A worker asks for the flags so often, jitter included; on a busy machine one call may come to nothing. Cloud milliseconds. */
+/** Two polls of a worker for its flags, with jitter: on a busy machine one call may fail. Cloud milliseconds. */
 const POLL_MS = 2 * 18_000;
-/** A call, and the worker's way from reading a flag to writing it down. Real milliseconds. */
+/** Time of a call, and from the read of a flag to its record. Real milliseconds. */
 const CALL_MS = 2_000;
 
-/** A document, and when callers may have got it. Cloud milliseconds since 1970. */
+/** A document, and when callers may have received it. Cloud milliseconds since 1970. */
 interface ServedDocument {
   readonly document: FlagsDocument;
   readonly from: number;
   readonly to: number;
 }
 
-/** When each document was served, be it to some callers or to all: a complete one until the next one is complete. */
+/** When each document was served to any caller: a complete one until the next one is complete. */
 function servedDocuments({ flagDeployments = [] }: DrillHistory): readonly ServedDocument[] {
   return flagDeployments.map((deployment, index) => {
     const next = flagDeployments.slice(index + 1).find(({ state }) => state === 'COMPLETE');
@@ -33,8 +33,13 @@ function servedDocuments({ flagDeployments = [] }: DrillHistory): readonly Serve
   });
 }
 
-/** Values that the flag may have had for the task, by every document that its worker may have had. */
-function explained(served: readonly ServedDocument[], speed: number, name: string, task: TaskRecord): Set<FlagValue> {
+/** Values that the flag may have had for the task, according to every document that its worker may have received. */
+function possibleValues(
+  served: readonly ServedDocument[],
+  speed: number,
+  name: string,
+  task: TaskRecord,
+): Set<FlagValue> {
   const since = task.createdAt - POLL_MS - CALL_MS * speed;
   const until = task.finishedAt ?? Number.POSITIVE_INFINITY;
   return new Set(
@@ -45,10 +50,10 @@ function explained(served: readonly ServedDocument[], speed: number, name: strin
   );
 }
 
-export const flagsFollowTheirShares: Invariant = {
+export const flagsFollowShares: Invariant = {
   name: 'flags-follow-shares',
   promise:
-    'a task meets the variant of a flag only if its user is in the share that was deployed then, and nobody once it is taken back',
+    'a task gets the variant of a flag only if its user is in the share deployed at that time, and never after a rollback',
   check: (history) => {
     const served = servedDocuments(history);
     const broken: string[] = [];
@@ -57,21 +62,21 @@ export const flagsFollowTheirShares: Invariant = {
       for (const [name, value] of Object.entries(task.flags ?? {})) {
         const key = `${name}=${value}`;
         met.set(key, (met.get(key) ?? new Set()).add(task.user));
-        const allowed = explained(served, history.speed, name, task);
+        const allowed = possibleValues(served, history.speed, name, task);
         if (!allowed.has(value)) {
-          broken.push(`${task.id} of ${task.user} met ${key}, expected ${[...allowed].join(' or ') || 'no such flag'}`);
+          broken.push(`${task.id} of ${task.user} got ${key}, expected ${[...allowed].join(' or ') || 'no such flag'}`);
         }
       }
     }
-    // Nothing is shown by a share that nobody was seen in.
+    // A share without any observed user would show nothing.
     for (const { document } of served) {
       for (const [name, { percent, variant }] of Object.entries(document)) {
         if (percent > 0 && !met.has(`${name}=${variant}`)) {
-          broken.push(`${percent} % of the users were to meet ${name}=${variant}, and no task did`);
+          broken.push(`${name}=${variant} was deployed to ${percent} % of the users, but no task got it`);
         }
       }
     }
-    const users = [...met].map(([key, { size }]) => `${key} met by ${plural(size, 'user')}`);
-    return judge(broken, users.join(', ') || 'no task read a flag');
+    const users = [...met].map(([key, { size }]) => `${key} for ${plural(size, 'user')}`);
+    return findingOf(broken, users.join(', ') || 'no task read a flag');
   },
 };

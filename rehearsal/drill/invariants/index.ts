@@ -1,32 +1,38 @@
 import type { DrillHistory } from '../report/history';
 import {
   alarmsHaveData,
-  everyCallServed,
+  everyCallSupported,
   everyModelCallScripted,
   metricLinesWellFormed,
-  nothingDenied,
-  nothingLeft,
+  noCallDenied,
+  noResourceLeft,
   stackSettled,
 } from './cloud';
-import { cancellationsHold, deadLettersAreExhausted, finishedStepsStay, oneEnd, webhooksTell } from './durability';
-import { expectedVerdicts } from './expected-verdicts';
-import { breakerSparesThePrimary, failoverHarmsNobody, fallbacksAreRecorded, primaryComesBack } from './failover';
-import { flagsFollowTheirShares } from './flags';
-import type { Finding, Invariant } from './invariant';
-import { budgetHeld, limitHeld } from './limits';
-import { keysAreUsedAndRevoked, rotationsComplete, rotationsHarmNobody } from './rotation';
 import {
-  backToStable,
+  cancellationsKept,
+  deadLettersExhausted,
+  finishedStepsNotRepeated,
+  oneEnd,
+  webhooksDelivered,
+} from './durability';
+import { expectedVerdicts } from './expected-verdicts';
+import { circuitBreakerLimitsCalls, failoverLosesNoTask, fallbacksRecorded, primaryRecovers } from './failover';
+import { flagsFollowShares } from './flags';
+import type { Finding, Invariant } from './invariant';
+import { budgetKept, rateLimitKept } from './limits';
+import { keysRotated, rotationsComplete, rotationsLoseNoTask } from './rotation';
+import {
   candidateLaneEmpty,
-  lanesFollowTheValve,
+  lanesFollowValve,
   oneReleasePerUser,
-  servedByRecordedReleases,
-  withinTheValve,
+  releasesRecorded,
+  stableAfterRollback,
+  withinValve,
 } from './routing';
-import { keysStaySecret } from './secrets';
+import { noSecretLeaked } from './secrets';
 import { everyRequestAccepted, noTaskLost, oneFinalStatus, oneResult, readsAgree, sameKeySameTask } from './tasks';
 import { oneTrace } from './traces';
-import { busyWorkersStay, lanesFollowTheLoad, toldWorkersHandBack } from './workers';
+import { busyWorkersNotStopped, stoppedWorkersRequeue, workersScaleWithLoad } from './workers';
 
 export type { Finding, Invariant } from './invariant';
 
@@ -39,39 +45,39 @@ export const INVARIANTS: readonly Invariant[] = [
   oneFinalStatus,
   oneResult,
   oneEnd,
-  finishedStepsStay,
-  deadLettersAreExhausted,
-  cancellationsHold,
-  webhooksTell,
+  finishedStepsNotRepeated,
+  deadLettersExhausted,
+  cancellationsKept,
+  webhooksDelivered,
   sameKeySameTask,
   readsAgree,
   oneReleasePerUser,
-  lanesFollowTheValve,
-  withinTheValve,
-  backToStable,
+  lanesFollowValve,
+  withinValve,
+  stableAfterRollback,
   candidateLaneEmpty,
-  flagsFollowTheirShares,
-  servedByRecordedReleases,
+  flagsFollowShares,
+  releasesRecorded,
   oneTrace,
-  limitHeld,
-  budgetHeld,
-  failoverHarmsNobody,
-  fallbacksAreRecorded,
-  breakerSparesThePrimary,
-  primaryComesBack,
+  rateLimitKept,
+  budgetKept,
+  failoverLosesNoTask,
+  fallbacksRecorded,
+  circuitBreakerLimitsCalls,
+  primaryRecovers,
   rotationsComplete,
-  rotationsHarmNobody,
-  keysAreUsedAndRevoked,
-  keysStaySecret,
-  busyWorkersStay,
-  toldWorkersHandBack,
-  lanesFollowTheLoad,
-  nothingDenied,
-  everyCallServed,
+  rotationsLoseNoTask,
+  keysRotated,
+  noSecretLeaked,
+  busyWorkersNotStopped,
+  stoppedWorkersRequeue,
+  workersScaleWithLoad,
+  noCallDenied,
+  everyCallSupported,
   alarmsHaveData,
   metricLinesWellFormed,
   everyModelCallScripted,
-  nothingLeft,
+  noResourceLeft,
 ];
 
 export interface InvariantResult extends Finding {

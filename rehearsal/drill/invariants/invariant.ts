@@ -1,13 +1,13 @@
 import type { DrillHistory } from '../report/history';
 
-/** What the check of one invariant found. */
+/** Result of the check of one invariant. */
 export interface Finding {
   readonly held: boolean;
-  /** What was counted, or the first few things that break it. */
+  /** What was checked, or the first three violations. */
   readonly detail: string;
 }
 
-/** One thing that must be true of every run. */
+/** A condition that every run must meet. */
 export interface Invariant {
   /** Stable name in the report. */
   readonly name: string;
@@ -16,8 +16,8 @@ export interface Invariant {
   check(history: DrillHistory): Finding;
 }
 
-/** Held when `broken` is empty; the detail names the first few. */
-export function judge(broken: readonly string[], held: string): Finding {
+/** Held if `broken` is empty. The detail has the first three violations. */
+export function findingOf(broken: readonly string[], held: string): Finding {
   if (broken.length === 0) {
     return { held: true, detail: held };
   }

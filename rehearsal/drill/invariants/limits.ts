@@ -1,60 +1,63 @@
 import type { DrillHistory } from '../report/history';
-import { type Invariant, judge, plural } from './invariant';
+import { findingOf, type Invariant, plural } from './invariant';
 
 const MINUTE_MS = 60_000;
 
-/** What a drill makes of its calls before it judges how far the limit was used: workers have to come up first. */
+/** The utilization of the limit is measured after this time: workers start first. */
 const WARM_UP_MS = 30_000;
 
-export const limitHeld: Invariant = {
-  name: 'limit-held',
+export const rateLimitKept: Invariant = {
+  name: 'rate-limit-kept',
   promise:
-    'the provider sees no more calls in any minute than its limit and the stated tolerance, and most of it is used',
-  check: ({ limit, submissions, tasks }) => {
-    if (limit === undefined) {
-      return { held: true, detail: 'not judged: no limit is kept' };
+    'the provider receives no more calls in any minute than the rate limit and its tolerance, and most of the limit is used',
+  check: ({ rateLimit, submissions, tasks }) => {
+    if (rateLimit === undefined) {
+      return { held: true, detail: 'not checked: the scenario has no rate limit' };
     }
-    const { calls, most, perMinute, leastUsed } = limit;
+    const { calls, maxCallsPerMinute, callsPerMinute, minUtilization } = rateLimit;
     const busiest = busiestMinute(calls);
     const from = Math.min(...submissions.map(({ at }) => at)) + WARM_UP_MS;
     const to = Math.max(...submissions.map(({ at }) => at));
     const underLoad = calls.filter((at) => at >= from && at < to).length;
-    const used = (underLoad * MINUTE_MS) / (to - from) / perMinute;
+    const used = (underLoad * MINUTE_MS) / (to - from) / callsPerMinute;
     const failed = tasks.filter(({ status }) => status !== 'succeeded');
-    return judge(
+    return findingOf(
       [
-        ...(busiest > most ? [`${busiest} calls in one minute, at most ${most} may be`] : []),
-        ...(used < leastUsed ? [`${percent(used)} of the limit was used under load`] : []),
-        ...failed.map(({ id, status }) => `task ${id} is ${status}: to wait for the limit must not fail it`),
+        ...(busiest > maxCallsPerMinute
+          ? [`${busiest} calls in one minute, expected at most ${maxCallsPerMinute}`]
+          : []),
+        ...(used < minUtilization ? [`${percent(used)} of the limit was used under load`] : []),
+        ...failed.map(({ id, status }) => `task ${id} is ${status}: waiting for the limit must not fail a task`),
       ],
-      `${plural(calls.length, 'call')}, ${busiest} in the busiest minute, ${percent(used)} of ${perMinute} a minute used`,
+      `${plural(calls.length, 'call')}, ${busiest} in the busiest minute, ${percent(used)} of ${callsPerMinute} per minute used`,
     );
   },
 };
 
-export const budgetHeld: Invariant = {
-  name: 'budget-held',
-  promise: 'past a budget tasks are refused with a message that names it, its alarm fires, and little more is spent',
+export const budgetKept: Invariant = {
+  name: 'budget-kept',
+  promise:
+    'when a budget is used up, tasks are refused with a message that names it, its alarm fires, and spending stops',
   check: ({ budget, submissions, tasks }) => {
     if (budget === undefined) {
-      return { held: true, detail: 'not judged: there is no budget' };
+      return { held: true, detail: 'not checked: the scenario has no budget' };
     }
-    const { dollars, mostDollars, alarmFired } = budget;
+    const { dailyDollars, maxDollars, alarmFired } = budget;
     const refused = submissions.filter(isOverBudget);
     const spent = tasks.reduce((sum, { usage }) => sum + (usage?.cost ?? 0), 0);
-    return judge(
+    return findingOf(
       [
-        ...(refused.length === 0 ? ['nothing was refused'] : []),
+        ...(refused.length === 0 ? ['no request was refused'] : []),
         ...(alarmFired ? [] : ['its alarm did not fire']),
-        ...(spent < dollars ? [`only ${spent.toFixed(4)} of ${dollars} US dollars were spent`] : []),
-        ...(spent > mostDollars ? [`${spent.toFixed(4)} US dollars were spent, at most ${mostDollars} may be`] : []),
+        ...(spent < dailyDollars ? [`only ${spent.toFixed(4)} of ${dailyDollars} US dollars were spent`] : []),
+        ...(spent > maxDollars ? [`${spent.toFixed(4)} US dollars were spent, expected at most ${maxDollars}`] : []),
       ],
-      `${plural(refused.length, 'request')} refused, ${spent.toFixed(4)} US dollars spent of ${dollars}`,
+      `${plural(refused.length, 'request')} refused, ${spent.toFixed(4)} US dollars spent of ${dailyDollars}`,
     );
   },
 };
 
-/** Refused for a budget, with a message that says which and when the next begins. */
+/** Whether it was refused for a budget, with a message that names the budget and the start of the next one. */
 export function isOverBudget({ status, problem }: DrillHistory['submissions'][number]): boolean {
   return status === 429 && /the agent's budget of [\d.]+ US dollars a day is used up.*begins at/.test(problem ?? '');
 }

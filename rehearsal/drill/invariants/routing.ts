@@ -1,28 +1,28 @@
 import { isLetThrough, type TaskRecord } from '../../../lib/contract';
 import { allowedLanes, closedSince, releaseAt } from '../observe/propagation';
 import type { DrillHistory, ReleaseHistory } from '../report/history';
-import { type Invariant, judge, plural } from './invariant';
+import { findingOf, type Invariant, plural } from './invariant';
 
-/** Every task whose lane cannot be explained by the valve, and every user who was moved to and fro. */
+/** Tasks whose lane the valve does not explain, and users who changed lanes repeatedly. */
 export function routingViolations(history: DrillHistory): readonly string[] {
-  return [...unexplainedLanes(history), ...usersMovedToAndFro(history)];
+  return [...unexplainedLanes(history), ...usersMovedRepeatedly(history)];
 }
 
-export const lanesFollowTheValve: Invariant = {
+export const lanesFollowValve: Invariant = {
   name: 'lanes-follow-valve',
-  promise: 'the lane of every task is the one that the valve gave its user when it was accepted',
-  check: (history) => judge(unexplainedLanes(history), plural(history.tasks.length, 'task')),
+  promise: 'every task is in the lane that the valve gave its user when the task was accepted',
+  check: (history) => findingOf(unexplainedLanes(history), plural(history.tasks.length, 'task')),
 };
 
 export const oneReleasePerUser: Invariant = {
   name: 'one-release-per-user',
-  promise: 'within a rollout a user is moved to the candidate at most once, and back at most once',
-  check: (history) => judge(usersMovedToAndFro(history), `${plural(usersOf(history.tasks).size, 'user')}`),
+  promise: 'within a rollout a user moves to the candidate at most once, and back at most once',
+  check: (history) => findingOf(usersMovedRepeatedly(history), `${plural(usersOf(history.tasks).size, 'user')}`),
 };
 
-export const withinTheValve: Invariant = {
-  name: 'within-the-valve',
-  promise: 'a release that is taken back has met no more users than the valve let through',
+export const withinValve: Invariant = {
+  name: 'within-valve',
+  promise: 'a rolled-back release reached no more users than the valve let through',
   check: (history) => {
     const broken: string[] = [];
     const held: string[] = [];
@@ -43,20 +43,20 @@ export const withinTheValve: Invariant = {
           release.routerVersion === undefined || !isLetThrough(share, history.bucketOf(release.routerVersion, user)),
       );
       if (outside.length > 0) {
-        broken.push(`${release.name} met ${outside.join(', ')}, who are outside of ${percent(share)} of the users`);
+        broken.push(`${release.name} reached ${outside.join(', ')}, who are outside ${percent(share)} of the users`);
       } else if (met.size > most) {
         broken.push(
-          `${release.name} met ${met.size} of ${plural(total, 'user')} with the valve at ${percent(share)}: at most ${most} can be explained`,
+          `${release.name} reached ${met.size} of ${plural(total, 'user')} with the valve at ${percent(share)}, expected at most ${most}`,
         );
       }
-      held.push(`${release.name} met ${met.size} of ${plural(total, 'user')}, valve at most ${percent(share)} open`);
+      held.push(`${release.name} reached ${met.size} of ${plural(total, 'user')}, valve at most ${percent(share)}`);
     }
-    return judge(broken, held.join('; ') || 'no release was taken back');
+    return findingOf(broken, held.join('; ') || 'no release was rolled back');
   },
 };
 
-export const backToStable: Invariant = {
-  name: 'back-to-stable',
+export const stableAfterRollback: Invariant = {
+  name: 'stable-after-rollback',
   promise: 'after a rollback every new task goes to the stable lane and runs on the promoted release',
   check: (history) => {
     const broken: string[] = [];
@@ -72,23 +72,23 @@ export const backToStable: Invariant = {
         }
         checked += 1;
         if (task.lane !== 'stable') {
-          broken.push(`${task.id} of ${task.user} went to the ${task.lane} lane after ${release.name} was taken back`);
-        } else if (task.release !== undefined && !mayHaveRun(history, release, task)) {
+          broken.push(`${task.id} of ${task.user} went to the ${task.lane} lane after the rollback of ${release.name}`);
+        } else if (task.release !== undefined && !mayHaveRunLater(history, release, task)) {
           broken.push(
-            `${task.id} ran on ${task.release} after ${release.name} was taken back, promoted was ${release.promotedAfter}`,
+            `${task.id} ran on ${task.release} after the rollback of ${release.name}, expected the promoted ${release.promotedAfter}`,
           );
         }
       }
     }
-    return judge(broken, `${plural(checked, 'task')} after rollbacks`);
+    return findingOf(broken, `${plural(checked, 'task')} after rollbacks`);
   },
 };
 
 export const candidateLaneEmpty: Invariant = {
   name: 'candidate-lane-empty',
-  promise: 'once a rollout is over the candidate lane runs empty',
+  promise: 'the candidate lane is empty after a rollout',
   check: ({ releases }) =>
-    judge(
+    findingOf(
       releases
         .filter((release) => release.candidateBacklog > 0)
         .map((release) => `${plural(release.candidateBacklog, 'message')} left after ${release.name}`),
@@ -96,9 +96,9 @@ export const candidateLaneEmpty: Invariant = {
     ),
 };
 
-export const servedByRecordedReleases: Invariant = {
+export const releasesRecorded: Invariant = {
   name: 'releases-recorded',
-  promise: 'every release that ran a task, or was promoted, is on record',
+  promise: 'every release that ran a task or was promoted has a record',
   check: ({ tasks, releases, recordedReleases }) => {
     const recorded = new Set(recordedReleases);
     const used = new Set([
@@ -107,7 +107,7 @@ export const servedByRecordedReleases: Invariant = {
         release.verdict === 'promoted' && release.id !== undefined ? [release.id] : [],
       ),
     ]);
-    return judge(
+    return findingOf(
       [...used].filter((id) => !recorded.has(id)).map((id) => `${id} has no record`),
       plural(recorded.size, 'release'),
     );
@@ -127,7 +127,7 @@ export function usersOf(tasks: readonly TaskRecord[]): ReadonlySet<string> {
  * A task accepted late may wait in the queue, or for another attempt, until a later deployment has updated the stable
  * lane: the record has the release of its last attempt.
  */
-function mayHaveRun(history: DrillHistory, release: ReleaseHistory, task: TaskRecord): boolean {
+function mayHaveRunLater(history: DrillHistory, release: ReleaseHistory, task: TaskRecord): boolean {
   const ranUntil = (task.attempts > 1 ? task.finishedAt : task.startedAt) ?? Number.NEGATIVE_INFINITY;
   const later = history.releases.slice(history.releases.indexOf(release) + 1);
   return (
@@ -151,7 +151,7 @@ function unexplainedLanes(history: DrillHistory): readonly string[] {
   });
 }
 
-function usersMovedToAndFro(history: DrillHistory): readonly string[] {
+function usersMovedRepeatedly(history: DrillHistory): readonly string[] {
   const broken: string[] = [];
   for (const release of history.releases) {
     const lanesByUser = new Map<string, TaskRecord[]>();
@@ -178,7 +178,7 @@ function usersMovedToAndFro(history: DrillHistory): readonly string[] {
   return broken;
 }
 
-/** Most users that chance lets through: four standard deviations above the mean, one more for small numbers. */
+/** Maximum number of users in a random share: four standard deviations above the mean, plus one for small numbers. */
 export function upperBound(users: number, share: number): number {
   return Math.min(users, Math.floor(users * share + 4 * Math.sqrt(users * share * (1 - share)) + (share > 0 ? 1 : 0)));
 }

@@ -1,22 +1,22 @@
-import { type Invariant, judge, plural } from './invariant';
+import { findingOf, type Invariant, plural } from './invariant';
 
-export const keysStaySecret: Invariant = {
-  name: 'keys-stay-secret',
-  promise: 'no key stands in a log, a trace, a table, a queue, or the report',
+export const noSecretLeaked: Invariant = {
+  name: 'no-secret-leaked',
+  promise: 'no secret is in a log, a trace, a table, a queue or the report',
   check: ({ leaks }) => {
     if (leaks === undefined) {
-      return { held: true, detail: 'not judged: the scenario plants no key' };
+      return { held: true, detail: 'not checked: the scenario has no secret to search for' };
     }
     const { secrets, looked, found } = leaks;
-    return judge(
+    return findingOf(
       [
-        ...found.map((place) => `a key stands in ${place}`),
-        // Nothing is shown by looking where nothing is.
+        ...found.map((place) => `a secret is in ${place}`),
+        // A search in an empty place would show nothing.
         ...(['lines', 'traces', 'items'] as const).flatMap((kind) =>
-          looked[kind] === 0 ? [`no ${kind} to look at`] : [],
+          looked[kind] === 0 ? [`no ${kind} to search`] : [],
         ),
       ],
-      `${plural(secrets, 'key')} in none of ${looked.lines} log lines, ${looked.traces} traces, ${looked.items} items`,
+      `${plural(secrets, 'secret')} in none of ${looked.lines} log lines, ${looked.traces} traces, ${looked.items} items`,
     );
   },
 };

@@ -1,26 +1,26 @@
 import { FINAL_STATUSES, type TaskRecord } from '../../../lib/contract';
 import type { DrillHistory } from '../report/history';
-import { endsTooMany } from './durability';
-import { type Invariant, judge, plural } from './invariant';
+import { duplicateEnds } from './durability';
+import { findingOf, type Invariant, plural } from './invariant';
 import { isOverBudget } from './limits';
 
-/** Ids that intake accepted, each once. */
+/** Distinct ids that the intake accepted. */
 export function acceptedIds(history: Pick<DrillHistory, 'submissions'>): ReadonlySet<string> {
   return new Set(history.submissions.flatMap(({ status, taskId }) => (status === 202 && taskId ? [taskId] : [])));
 }
 
-/** Accepted tasks that never reached a final status, or that the store knows nothing of. */
+/** Accepted tasks without a final status or without a record. */
 export function lostIds(history: Pick<DrillHistory, 'submissions' | 'tasks' | 'budget'>): readonly string[] {
   const kept = history.tasks.filter((task) => isFinal(task) || (history.budget !== undefined && waitsForNextDay(task)));
   const final = new Set(kept.map((task) => task.id));
   return [...acceptedIds(history)].filter((id) => !final.has(id));
 }
 
-/** Results written beyond one per task: as the store saw them, or as workers counted them, whichever is more. */
+/** Results beyond one per task: the higher of the counts by writes to the table and by the workers' metric. */
 export function duplicateResults(history: Pick<DrillHistory, 'tasks' | 'resultsWritten' | 'ends'>): number {
   return Math.max(
     countedTwice(history),
-    endsTooMany(history).reduce((sum, [, more]) => sum + more, 0),
+    duplicateEnds(history).reduce((sum, [, more]) => sum + more, 0),
   );
 }
 
@@ -29,7 +29,7 @@ function countedTwice({ tasks, resultsWritten }: Pick<DrillHistory, 'tasks' | 'r
   return Math.max(0, (resultsWritten ?? 0) - tasks.filter(isFinal).length);
 }
 
-/** Of a drill that uses a budget up: the task was let in before that was known, and a worker sent it back to wait. */
+/** In a drill that exhausts a budget: the task was accepted before the budget was exhausted, and a worker requeued it for the next day. */
 export function waitsForNextDay({ status, uncounted = 0 }: TaskRecord): boolean {
   return status === 'queued' && uncounted > 0;
 }
@@ -40,9 +40,9 @@ export function isFinal(task: TaskRecord): boolean {
 
 export const everyRequestAccepted: Invariant = {
   name: 'every-request-accepted',
-  promise: 'every well-formed request is accepted with 202, if not at once then when its caller comes again as told',
+  promise: 'every valid request is accepted with 202, at once or when the caller retries as asked',
   check: ({ submissions, budget }) =>
-    judge(
+    findingOf(
       submissions
         .filter((submission) => submission.status !== 202 && !(budget !== undefined && isOverBudget(submission)))
         .map((submission) =>
@@ -57,11 +57,11 @@ export const noTaskLost: Invariant = {
   promise: 'every accepted task reaches a final status',
   check: (history) => {
     const byId = new Map(history.tasks.map((task) => [task.id, task]));
-    return judge(
+    return findingOf(
       lostIds(history).map((id) => {
         const task = byId.get(id);
         return task === undefined
-          ? `${id} is not in the store`
+          ? `${id} has no record`
           : `${id} is ${task.status} in the ${task.lane} lane after ${plural(task.attempts, 'attempt')}`;
       }),
       `${plural(acceptedIds(history).size, 'task')} accepted, all final`,
@@ -71,12 +71,12 @@ export const noTaskLost: Invariant = {
 
 export const oneFinalStatus: Invariant = {
   name: 'one-final-status',
-  promise: 'a final task says when it ended, on which release, and carries a result or an error, never both',
+  promise: 'the record of a final task has its end, its release, and either a result or an error',
   check: ({ tasks }) => {
     const final = tasks.filter(isFinal);
     const broken = final.flatMap((task) => {
       const missing = [
-        ...(task.finishedAt === undefined ? ['no time of its end'] : []),
+        ...(task.finishedAt === undefined ? ['no end time'] : []),
         ...(task.release === undefined && task.status !== 'cancelled' ? ['no release'] : []),
         ...(task.status === 'succeeded' && task.error !== undefined ? ['an error'] : []),
         ...(task.status !== 'succeeded' && task.result !== undefined ? ['a result'] : []),
@@ -85,17 +85,17 @@ export const oneFinalStatus: Invariant = {
       ];
       return missing.length === 0 ? [] : [`${task.id} is ${task.status} with ${missing.join(' and ')}`];
     });
-    return judge(broken, plural(final.length, 'final task'));
+    return findingOf(broken, plural(final.length, 'final task'));
   },
 };
 
 export const oneResult: Invariant = {
   name: 'one-result',
-  promise: 'no task is run to a result twice and no result is overwritten',
+  promise: 'no task has two results, and no result is overwritten',
   check: (history) => {
     const duplicates = countedTwice(history);
     const final = history.tasks.filter(isFinal).length;
-    return judge(
+    return findingOf(
       duplicates === 0 ? [] : [`${history.resultsWritten} results were written for ${plural(final, 'task')}`],
       history.resultsWritten === undefined
         ? 'no result counted'
@@ -106,7 +106,7 @@ export const oneResult: Invariant = {
 
 export const sameKeySameTask: Invariant = {
   name: 'same-key-same-task',
-  promise: 'a request repeated under its idempotency key gets the task that it has, and no other task is made',
+  promise: 'a request repeated with its idempotency key gets the same task, and no other task is created',
   check: ({ submissions, tasks }) => {
     const bySequence = new Map(submissions.map((submission) => [submission.sequence, submission]));
     const repeats = submissions.filter((submission) => submission.repeats !== undefined && submission.status === 202);
@@ -114,14 +114,14 @@ export const sameKeySameTask: Invariant = {
       const first = bySequence.get(repeat.repeats ?? -1);
       return first === undefined || first.status !== 202 || first.taskId === repeat.taskId
         ? []
-        : [`request ${repeat.sequence} got ${repeat.taskId}, the request that it repeats got ${first.taskId}`];
+        : [`request ${repeat.sequence} got ${repeat.taskId}, expected ${first.taskId} as the first request`];
     });
     const known = acceptedIds({ submissions });
-    const unasked = tasks.filter((task) => !known.has(task.id));
-    // A request that was answered with an error may have left its task; only without such answers is every task known.
+    const unrequested = tasks.filter((task) => !known.has(task.id));
+    // A request that got an error may have created its task, so every task is known only without errors.
     const allAnswered = submissions.every((submission) => submission.status === 202);
-    return judge(
-      [...broken, ...(allAnswered ? unasked.map((task) => `${task.id} of ${task.user} was not asked for`) : [])],
+    return findingOf(
+      [...broken, ...(allAnswered ? unrequested.map((task) => `${task.id} of ${task.user} was not requested`) : [])],
       plural(repeats.length, 'repeat'),
     );
   },
@@ -129,10 +129,10 @@ export const sameKeySameTask: Invariant = {
 
 export const readsAgree: Invariant = {
   name: 'reads-agree',
-  promise: 'GET /tasks/{id} says what the store has',
+  promise: 'GET /tasks/{id} returns the status in the tasks table',
   check: ({ reads, tasks }) => {
     const byId = new Map(tasks.map((task) => [task.id, task]));
-    return judge(
+    return findingOf(
       reads.flatMap((read) => {
         const stored = byId.get(read.taskId)?.status;
         return read.status === 200 && read.taskStatus === stored

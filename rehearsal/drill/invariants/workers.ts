@@ -1,106 +1,109 @@
 import type { DrillHistory, WorkersHistory } from '../report/history';
-import { type Finding, type Invariant, judge, plural } from './invariant';
+import { type Finding, findingOf, type Invariant, plural } from './invariant';
 
-/** Faults that end or stop a process in the midst of its work: tasks may then be left behind, or handed back. */
+/** Faults that interrupt a process while it works: tasks may then be abandoned or requeued. */
 const INTERRUPTING = ['workersKilled', 'workersFrozen', 'workersStopped', 'heartbeatsHeld'] as const;
 
-/** Share of the tasks whose leases may run out at workers that live: a machine that is busy is late at times. */
-const MAX_LATE = 0.05;
+/** Share of the tasks whose lease may expire although their worker lives: a busy machine renews some leases late. */
+const MAX_LATE_SHARE = 0.05;
 
-export const busyWorkersStay: Invariant = {
-  name: 'busy-workers-stay',
-  promise: 'deployments and scaling end no worker that is at work: none hands back a task, and none vanishes with one',
+export const busyWorkersNotStopped: Invariant = {
+  name: 'busy-workers-not-stopped',
+  promise: 'deployments and scaling stop no busy worker: no task is requeued or abandoned',
   check: (history) =>
     withWorkers(history, (workers) => {
-      const { runs, requeued, stops } = workers;
+      const { runs, requeued, workerStops } = workers;
       if (
         INTERRUPTING.some(
           (kind) => ((history.faults?.byKind as Readonly<Record<string, number>> | undefined)?.[kind] ?? 0) > 0,
         )
       ) {
-        return { held: true, detail: 'not judged: workers were interrupted on purpose' };
+        return { held: true, detail: 'not checked: the scenario interrupts workers' };
       }
-      const interrupted = stops?.requeuedBefore ?? requeued;
+      const interrupted = workerStops?.requeuedBefore ?? requeued;
       const scheduled = runs.filter(({ stopCode }) => stopCode === 'ServiceSchedulerInitiated');
-      return judge(
+      return findingOf(
         [
-          ...(interrupted > 0 ? [`${plural(interrupted, 'task')} handed back`] : []),
-          ...leasesRunOut(workers, history.tasks.length),
+          ...(interrupted > 0 ? [`${plural(interrupted, 'task')} requeued`] : []),
+          ...expiredLeases(workers, history.tasks.length),
         ],
-        `${scheduled.length} of ${plural(runs.length, 'worker')} ended by deployments and scaling`,
+        `${scheduled.length} of ${plural(runs.length, 'worker')} stopped by deployments and scaling`,
       );
     }),
 };
 
-export const toldWorkersHandBack: Invariant = {
-  name: 'told-workers-hand-back',
-  promise: 'a worker that is told to stop hands back what it cannot finish, and somebody else finishes it',
+export const stoppedWorkersRequeue: Invariant = {
+  name: 'stopped-workers-requeue',
+  promise: 'a stopped worker requeues the tasks that it cannot finish, and another worker finishes them',
   check: (history) =>
     withWorkers(history, (workers) => {
-      const { stops, requeued } = workers;
-      if (stops === undefined) {
-        return { held: true, detail: 'not judged: no worker was told to stop' };
+      const { workerStops, requeued } = workers;
+      if (workerStops === undefined) {
+        return { held: true, detail: 'not checked: the scenario stops no worker' };
       }
-      const after = requeued - stops.requeuedBefore;
+      const after = requeued - workerStops.requeuedBefore;
       const resumed = history.tasks.filter(({ status, attempts }) => status === 'succeeded' && attempts > 1);
-      return judge(
+      return findingOf(
         [
-          ...(stops.told < stops.workers ? [`${stops.told} of ${stops.workers} workers were told to stop`] : []),
-          ...(after === 0 ? ['no task was handed back'] : []),
+          ...(workerStops.stopped < workerStops.count
+            ? [`${workerStops.stopped} of ${workerStops.count} workers were stopped`]
+            : []),
+          ...(after === 0 ? ['no task was requeued'] : []),
           ...(resumed.length === 0 ? ['no task was finished by another worker'] : []),
-          ...leasesRunOut(workers, history.tasks.length),
+          ...expiredLeases(workers, history.tasks.length),
         ],
-        `${plural(stops.told, 'worker')} told, ${plural(after, 'task')} handed back, ${resumed.length} finished by others`,
+        `${plural(workerStops.stopped, 'worker')} stopped, ${plural(after, 'task')} requeued, ${resumed.length} finished by another worker`,
       );
     }),
 };
 
-export const lanesFollowTheLoad: Invariant = {
-  name: 'lanes-follow-the-load',
-  promise:
-    'workers come with the load, from none, spread over zones, never one alone, and go when it is over, without flapping',
+export const workersScaleWithLoad: Invariant = {
+  name: 'workers-scale-with-load',
+  promise: 'workers scale with the load from zero to the maximum and back to zero, across zones, without flapping',
   check: (history) =>
     withWorkers(history, (workers) => {
       const { scaling } = workers;
       if (scaling === undefined) {
-        return { held: true, detail: 'not judged: the scenario asks for no scaling' };
+        return { held: true, detail: 'not checked: the scenario has no scaling' };
       }
       const counts = countsUnderLoad(workers);
-      const most = Math.max(0, ...counts);
-      const first = secondsToFirst(workers);
+      const peakCount = Math.max(0, ...counts);
+      const first = secondsToFirstWorker(workers);
       const zones = new Set(
         workers.runs
           .filter(({ lane, startedAt }) => lane === scaling.lane && (startedAt ?? 0) > scaling.loadFrom)
           .map(({ zone }) => zone),
       );
-      const peak = counts.indexOf(most);
+      const peak = counts.indexOf(peakCount);
       const flaps = [...counts.entries()].filter(
         ([at, count]) => at > 0 && (at <= peak ? count < (counts[at - 1] ?? 0) : count > (counts[at - 1] ?? 0)),
       );
       const text = `0 → ${counts.join(' → ')}`;
-      return judge(
+      return findingOf(
         [
-          ...(first === undefined ? ['no worker came'] : []),
-          ...(first !== undefined && first > scaling.firstWithinSeconds
-            ? [`the first worker ran after ${first} s, expected ${scaling.firstWithinSeconds} s at most`]
+          ...(first === undefined ? ['no worker started'] : []),
+          ...(first !== undefined && first > scaling.maxSecondsToFirstWorker
+            ? [`the first worker ran after ${first} s, expected at most ${scaling.maxSecondsToFirstWorker} s`]
             : []),
-          ...(most === scaling.max ? [] : [`at most ${most} workers were asked for, expected ${scaling.max}`]),
+          ...(peakCount === scaling.maxWorkers
+            ? []
+            : [`the desired count reached ${peakCount}, expected ${scaling.maxWorkers}`]),
           ...counts
-            .filter((count) => count > 0 && count < scaling.floor)
-            .map((count) => `down to ${count} of ${scaling.floor}`),
-          ...(flaps.length > 0 ? [`it flapped: ${text}`] : []),
-          ...(zones.size < Math.min(2, scaling.floor)
-            ? [`all workers were in ${[...zones].join(', ') || 'no zone'}`]
+            .filter((count) => count > 0 && count < scaling.minWorkers)
+            .map((count) => `the desired count fell to ${count}, expected at least ${scaling.minWorkers}`),
+          ...(flaps.length > 0 ? [`the desired count flapped: ${text}`] : []),
+          ...(zones.size < Math.min(2, scaling.minWorkers)
+            ? [`all workers ran in ${[...zones].join(', ') || 'no zone'}`]
             : []),
-          ...(scaling.idleAt === undefined ? ['workers were left when the load was long over'] : []),
+          ...(scaling.idleAt === undefined ? ['workers still ran long after the end of the load'] : []),
         ],
-        `${text}; the first after ${first} s, in ${plural(zones.size, 'zone')}`,
+        `${text}; first worker after ${first} s, in ${plural(zones.size, 'zone')}`,
       );
     }),
 };
 
-/** Cloud seconds from the first task until a worker ran that had not been there. */
-export function secondsToFirst({ runs, scaling }: WorkersHistory): number | undefined {
+/** Cloud seconds from the first task until the first new worker ran. */
+export function secondsToFirstWorker({ runs, scaling }: WorkersHistory): number | undefined {
   if (scaling === undefined) {
     return undefined;
   }
@@ -110,20 +113,22 @@ export function secondsToFirst({ runs, scaling }: WorkersHistory): number | unde
   return starts.length === 0 ? undefined : Math.round((Math.min(...starts) - scaling.loadFrom) / 1000);
 }
 
-/** Nobody else is late where nothing fails on purpose: each late result is of an attempt that was taken over. */
-function leasesRunOut({ abandoned, late }: WorkersHistory, tasks: number): readonly string[] {
-  const vanished = abandoned - late;
+/** Without injected faults, each late result belongs to an attempt that another worker took over. */
+function expiredLeases({ abandoned, late }: WorkersHistory, tasks: number): readonly string[] {
+  const lost = abandoned - late;
   return [
-    ...(vanished > 0 ? [`${plural(vanished, 'attempt')} abandoned`] : []),
-    ...(late > tasks * MAX_LATE ? [`${plural(late, 'result')} came after the lease: workers were too slow`] : []),
+    ...(lost > 0 ? [`${plural(lost, 'attempt')} abandoned`] : []),
+    ...(late > tasks * MAX_LATE_SHARE
+      ? [`${plural(late, 'result')} arrived after the lease expired: workers were too slow`]
+      : []),
   ];
 }
 
-/** What scaling asked for since the load came, one after the other. */
+/** Desired counts since the start of the load, oldest first. */
 function countsUnderLoad({ scalings, scaling }: WorkersHistory): readonly number[] {
   return scalings.filter(({ lane, at }) => lane === scaling?.lane && at >= scaling.loadFrom).map(({ to }) => to);
 }
 
 function withWorkers({ workers }: DrillHistory, check: (workers: WorkersHistory) => Finding): Finding {
-  return workers === undefined ? { held: true, detail: 'not judged: no worker ran in a container' } : check(workers);
+  return workers === undefined ? { held: true, detail: 'not checked: no worker ran in a container' } : check(workers);
 }

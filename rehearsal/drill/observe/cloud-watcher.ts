@@ -55,7 +55,7 @@ export class CloudWatcher {
         if (event.status.endsWith('_FAILED') && event.type !== 'AWS::Lambda::Alias') {
           this.progress.log(this.subject, `${event.path}: ${event.status}: ${event.reason ?? ''}`, 'failure');
         } else if (event.status.includes('ROLLBACK_IN_PROGRESS')) {
-          this.progress.log(this.subject, 'CloudFormation puts everything back', 'failure');
+          this.progress.log(this.subject, 'CloudFormation is rolling back', 'failure');
         }
         break;
       case 'progress':
@@ -69,25 +69,29 @@ export class CloudWatcher {
       case 'lifecycle':
         // Failures are told with their reason when the deployment has ended.
         if (/^(Before|After)AllowTraffic: Succeeded/.test(event.message)) {
-          const hook = event.message.startsWith('Before') ? 'preflight: the release answers' : 'evidence: seen at work';
+          const hook = event.message.startsWith('Before') ? 'preflight passed' : 'evidence check passed';
           this.progress.log(this.subject, hook, 'success');
         }
         break;
       case 'shift':
         this.progress.log(
           this.subject,
-          `shift: ${Math.round((event.weight ?? 0) * 100)} % of the users to the candidate`,
+          `shift: ${Math.round((event.weight ?? 0) * 100)} % of the users use the candidate`,
         );
         break;
       case 'rollback':
-        this.progress.log(this.subject, 'CodeDeploy takes all users back to the stable release', 'failure');
+        this.progress.log(
+          this.subject,
+          'CodeDeploy is rolling back: all users return to the stable release',
+          'failure',
+        );
         break;
       case 'created':
       case 'alarm':
       case 'ended':
         break;
     }
-    // What the alarms say at the first of these decided the deployment; later on they judge something else.
+    // What the alarms say at the first of these decided the deployment; later on they findingOf something else.
     if (['alarm', 'rollback', 'ended'].includes(event.event) && this.readings === undefined) {
       this.readings = this.read();
     }

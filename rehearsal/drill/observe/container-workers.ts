@@ -30,7 +30,7 @@ const AT_WORK_MS = 30_000;
 export class ContainerWorkers {
   private loadFrom: number | undefined;
   private idleAt: number | undefined;
-  private told = 0;
+  private stopped = 0;
   private requeuedBefore = 0;
 
   private constructor(private readonly props: ContainerWorkersProps) {}
@@ -57,41 +57,38 @@ export class ContainerWorkers {
     if (scenario.scaling === undefined) {
       return;
     }
-    progress.log('', 'the load is over');
+    progress.log('', 'the traffic has ended');
     this.idleAt = (await this.idle()) ? cloud.clock.now() : undefined;
   }
 
   /** Tells workers at work to stop, one after the other, as the scenario says. */
   async stopSome(): Promise<void> {
     const { scenario, cloud, progress, signal } = this.props;
-    if (scenario.stops === undefined) {
+    if (scenario.workerStops === undefined) {
       return;
     }
     this.requeuedBefore = await this.count(WorkerMetric.REQUEUED);
     const stopped = new Set<string>();
-    while (stopped.size < scenario.stops.workers) {
+    while (stopped.size < scenario.workerStops.count) {
       const next = (): TaskView | undefined => this.atWork().find(({ id }) => !stopped.has(id));
       await until(() => next() !== undefined, AT_WORK_MS, signal);
       const worker = next();
       if (worker === undefined) {
-        progress.log('', 'no worker is at work that could be told to stop', 'failure');
+        progress.log('', 'no busy worker to stop', 'failure');
         return;
       }
       stopped.add(worker.id);
       if (cloud.stopTask(worker.id)) {
-        this.told += 1;
-        progress.log(
-          '',
-          `worker ${worker.id.slice(0, 8)} of lane ${worker.lane} is told to stop in the midst of its work`,
-        );
+        this.stopped += 1;
+        progress.log('', `worker ${worker.id.slice(0, 8)} of lane ${worker.lane} is stopped while it works`);
       }
-      await cloud.clock.sleep(scenario.stops.everySeconds * 1000, signal);
+      await cloud.clock.sleep(scenario.workerStops.intervalSeconds * 1000, signal);
     }
   }
 
   async history(): Promise<WorkersHistory> {
     const { cloud, scenario } = this.props;
-    const { scaling, stops } = scenario;
+    const { scaling, workerStops } = scenario;
     const lanes = new Map(cloud.services().map(({ name, lane }) => [name, lane]));
     return {
       runs: cloud.serviceTasks().map(({ id, lane = '', zone, createdAt, startedAt, stoppedAt, stopCode }) => ({
@@ -112,7 +109,9 @@ export class ContainerWorkers {
       ...(scaling === undefined
         ? {}
         : { scaling: { ...scaling, loadFrom: this.loadFrom ?? cloud.clock.now(), idleAt: this.idleAt } }),
-      ...(stops === undefined ? {} : { stops: { ...stops, told: this.told, requeuedBefore: this.requeuedBefore } }),
+      ...(workerStops === undefined
+        ? {}
+        : { workerStops: { ...workerStops, stopped: this.stopped, requeuedBefore: this.requeuedBefore } }),
     };
   }
 

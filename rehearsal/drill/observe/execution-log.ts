@@ -2,63 +2,66 @@ import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { FreezeWindow } from '../../chaos';
 
-/** Environment variable by which agents of a drill learn in which file to write down what they do. */
-export const EXECUTION_LOG_VARIABLE = 'DRILL_LEDGER';
+/** Environment variable with the file to which the agents of a drill append what they execute. */
+export const EXECUTION_LOG_VARIABLE = 'DRILL_EXECUTION_LOG';
 
 const executionSchema = z.strictObject({ task: z.string(), key: z.string(), at: z.number() });
 
-/** Something that an agent really did: task, what it was, and when it was begun, in real milliseconds since 1970. */
+/** One execution by an agent: the task, the step, tool call or model call, and its start in real milliseconds since 1970. */
 export type Execution = z.infer<typeof executionSchema>;
 
-/** In the prompt of a model call that is to be written down: the task, and which of its calls it is. */
-const IN_PROMPT = /\[ledger (t-[0-9a-f]{32}) ([\w:.@-]+)\]/;
+/** Mark in the prompt of a model call to be logged: the task, and the key of the call. */
+const PROMPT_MARK = /\[execution (t-[0-9a-f]{32}) ([\w:.@-]+)\]/;
 
-/** In what a tool or the model gave; there in JSON, which may itself be in JSON. */
-const IN_VALUE = /\\*"ledger\\*":\s*\\*"([\w:.@-]+)/;
+/** Mark in the result of a tool or a model: JSON, possibly inside of a JSON string. */
+const RESULT_MARK = /\\*"execution\\*":\s*\\*"([\w:.@-]+)/;
+
+/** Real milliseconds that a call may take between the check of its lease and its arrival at the provider. */
+const MAX_CALL_DELAY_MS = 250;
 
 /**
- * What was really done in a drill, written down by those who did it and not by the worker: agents append to a file as
- * they begin a step or a tool, the model provider remembers what it was asked.
+ * What a drill really executed, independent of the workers' journal: agents append to a file before each step or tool call,
+ * and the model provider records its prompts.
  */
-export class Ledger {
-  private readonly asked: Execution[] = [];
+export class ExecutionLog {
+  readonly #modelCalls: Execution[] = [];
+  readonly #file: string;
 
-  constructor(private readonly file: string) {}
-
-  /** Variables for the functions of the drill. */
-  get environment(): Readonly<Record<string, string>> {
-    return { [EXECUTION_LOG_VARIABLE]: this.file };
+  constructor(file: string) {
+    this.#file = file;
   }
 
-  /** A prompt that the provider was sent. */
+  /** Environment variables for the functions of the drill. */
+  get environment(): Readonly<Record<string, string>> {
+    return { [EXECUTION_LOG_VARIABLE]: this.#file };
+  }
+
+  /** Called with each prompt that the provider receives. */
   readonly onPrompt = (text: string): void => {
-    const [, task, key] = IN_PROMPT.exec(text) ?? [];
+    const [, task, key] = PROMPT_MARK.exec(text) ?? [];
     if (task !== undefined && key !== undefined) {
-      this.asked.push({ task, key, at: Date.now() });
+      this.#modelCalls.push({ task, key, at: Date.now() });
     }
   };
 
   /**
-   * @param standstills of workers. A call that was on its way to the provider when its worker stood still arrives after it,
-   * and was begun before.
+   * @param freezes of workers. A model call that was in transit when its worker was frozen arrives after the freeze, but
+   * started before it.
    */
-  executions(standstills: readonly FreezeWindow[] = []): readonly Execution[] {
-    const lines = existsSync(this.file) ? readFileSync(this.file, 'utf8').split('\n') : [];
-    const written = lines.filter((line) => line !== '').map((line) => executionSchema.parse(JSON.parse(line)));
-    return [...written, ...this.asked.map((execution) => begunBefore(standstills, execution))];
+  executions(freezes: readonly FreezeWindow[] = []): readonly Execution[] {
+    const lines = existsSync(this.#file) ? readFileSync(this.#file, 'utf8').split('\n') : [];
+    const logged = lines.filter((line) => line !== '').map((line) => executionSchema.parse(JSON.parse(line)));
+    return [...logged, ...this.#modelCalls.map((execution) => withStartBeforeFreeze(freezes, execution))];
   }
 }
 
-/** Real milliseconds that a call may take from the check of the lease to the provider. */
-const ON_ITS_WAY_MS = 250;
-
-function begunBefore(standstills: readonly FreezeWindow[], execution: Execution): Execution {
+function withStartBeforeFreeze(freezes: readonly FreezeWindow[], execution: Execution): Execution {
   const { task, at } = execution;
-  const last = standstills.find(({ event, to }) => event.includes(task) && at >= to - 1 && at < to + ON_ITS_WAY_MS);
-  return last === undefined ? execution : { ...execution, at: last.from };
+  const freeze = freezes.find(({ event, to }) => event.includes(task) && at >= to - 1 && at < to + MAX_CALL_DELAY_MS);
+  return freeze === undefined ? execution : { ...execution, at: freeze.from };
 }
 
-/** What the value of a journal entry says that it is of. */
-export function executionMarkOf(value: unknown): string | undefined {
-  return IN_VALUE.exec(JSON.stringify(value) ?? '')?.[1];
+/** Key of the execution that produced the value of a journal entry. */
+export function executionKeyIn(value: unknown): string | undefined {
+  return RESULT_MARK.exec(JSON.stringify(value) ?? '')?.[1];
 }

@@ -7,12 +7,12 @@ export function failoverOf({ failover }: Scenario, provider: ScriptedProvider): 
   if (failover === undefined) {
     return {};
   }
-  const { rule, model, mostFailures } = failover;
+  const { rule, model, maxFailures } = failover;
   const counts = provider.counts();
   return {
     failover: {
       model,
-      mostFailures,
+      maxFailures,
       failures: counts.find((count) => count.rule === rule)?.errors ?? 0,
       silentRules: counts.filter(({ answers }) => answers === 0).map((count) => count.rule),
       fallbackAnswers: counts.filter((count) => count.rule !== rule).reduce((sum, { answers }) => sum + answers, 0),

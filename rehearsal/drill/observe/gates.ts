@@ -10,7 +10,7 @@ export interface NamedResource {
   readonly properties: Readonly<Record<string, unknown>>;
 }
 
-/** A gate: an alarm of the stack that is there to judge releases. */
+/** A gate: an alarm of the stack that is there to findingOf releases. */
 export interface Gate {
   /** Name as the app gives it: the last part of the construct's path. */
   readonly name: string;

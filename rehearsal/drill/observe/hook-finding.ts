@@ -13,7 +13,7 @@ const lineSchema = z.looseObject({
  *
  * @param since cloud time: older lines are of earlier deployments
  */
-export function hookFinding(
+export function hookFailure(
   cloud: Pick<RehearsalCloud, 'logGroups' | 'logLines'>,
   stackName: string,
   since: number,

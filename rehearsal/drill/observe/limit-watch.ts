@@ -10,7 +10,7 @@ const DAY_MS = 86_400_000;
  * When the cloud's time begins. A budget is one of a day, and compressed time soon comes to midnight: a drill of a budget
  * begins when the day does. Milliseconds since 1970; undefined: now.
  */
-export function startOf({ budget }: Scenario): number | undefined {
+export function cloudStartFor({ budget }: Scenario): number | undefined {
   return budget === undefined ? undefined : Math.floor(Date.now() / DAY_MS) * DAY_MS;
 }
 
@@ -35,9 +35,9 @@ export class LimitWatch {
     return this.alarmFired;
   }
 
-  history({ limit, budget }: Scenario): Pick<DrillHistory, 'limit' | 'budget'> {
+  history({ rateLimit, budget }: Scenario): Pick<DrillHistory, 'rateLimit' | 'budget'> {
     return {
-      ...(limit === undefined ? {} : { limit: { ...limit, calls: this.calls } }),
+      ...(rateLimit === undefined ? {} : { rateLimit: { ...rateLimit, calls: this.calls } }),
       ...(budget === undefined ? {} : { budget: { ...budget, alarmFired: this.alarmFired } }),
     };
   }

@@ -68,7 +68,7 @@ export class RotatedKeys implements ProviderKeys {
   }
 }
 
-export interface DrilledRotationsProps {
+export interface SecretRotatorDeps {
   readonly plan: RotationPlan;
   readonly keys: RotatedKeys;
   readonly cloud: RehearsalCloud;
@@ -78,28 +78,28 @@ export interface DrilledRotationsProps {
 }
 
 /** Rotates the secrets of a stack while there is traffic. */
-export class DrilledRotations {
+export class SecretRotator {
   private readonly client: SecretsManagerClient;
   private readonly done: { secret: string; completed: boolean }[] = [];
   private rounds = 0;
   private running: Promise<void> | undefined;
 
   constructor(
-    private readonly props: DrilledRotationsProps,
+    private readonly props: SecretRotatorDeps,
     private readonly secrets: readonly DeployedSecret[],
   ) {
     this.client = new SecretsManagerClient(props.access);
   }
 
   /** The first rotation: until then the secrets hold random values. */
-  static async begin(props: DrilledRotationsProps, secrets: readonly DeployedSecret[]): Promise<DrilledRotations> {
+  static async begin(props: SecretRotatorDeps, secrets: readonly DeployedSecret[]): Promise<SecretRotator> {
     const rotated = secrets.filter(({ path }) => props.plan.secrets.some((pattern) => matchesPattern(pattern, path)));
     if (rotated.length < props.plan.secrets.length) {
       throw new DrillError(
         `rotation.secrets: ${props.plan.secrets.join(', ')} match ${rotated.length} secrets; there are ${secrets.map(({ path }) => path).join(', ') || 'none'}`,
       );
     }
-    const rotations = new DrilledRotations(props, rotated);
+    const rotations = new SecretRotator(props, rotated);
     await rotations.rotateAll();
     return rotations;
   }
@@ -127,8 +127,8 @@ export class DrilledRotations {
   private async accompany(sent: () => number, tasks: number): Promise<void> {
     const { plan, cloud, keys, signal } = this.props;
     const outdated: { readonly key: number; readonly graceOver: Promise<void> }[] = [];
-    for (let time = 1; time < plan.times; time += 1) {
-      await until(() => sent() >= (tasks * time) / (plan.times + 1), Number.POSITIVE_INFINITY, signal);
+    for (let time = 1; time < plan.count; time += 1) {
+      await until(() => sent() >= (tasks * time) / (plan.count + 1), Number.POSITIVE_INFINITY, signal);
       // Workers keep a key for up to five minutes of the cloud: none is rotated away before anybody has used it.
       await this.untilUsed();
       await this.rotateAll();
@@ -145,7 +145,7 @@ export class DrilledRotations {
     await this.untilUsed();
     const leaked = this.rounds - 1;
     keys.revoke(leaked);
-    progress.log('', `key ${leaked + 1} is revoked while it is in use, as after a leak`);
+    progress.log('', `key ${leaked + 1} revoked while in use, as after a leak`);
     await until(() => (keys.uses(this.rounds).at(-1)?.refused ?? 0) > 0, PATIENCE_MS, signal);
     await this.rotateAll();
   }
@@ -163,7 +163,7 @@ export class DrilledRotations {
       this.done.push({ secret: path, completed });
       this.props.progress.log(
         '',
-        `${path} ${completed ? 'rotated' : 'was not rotated'}`,
+        `${path} ${completed ? 'rotated' : 'not rotated'}`,
         completed ? 'success' : 'failure',
       );
     }

@@ -43,7 +43,7 @@ export function tracesOf(cloud: TracedCloud, tasks: readonly TaskRecord[]): Trac
     const own = segments.get(task.id) ?? [];
     for (const seen of new Set([root, ...own.map(({ trace_id }) => trace_id)])) {
       if (!came.has(seen)) {
-        astray.push(`${task.id} came in under ${[...came].join(', ')} and ran under ${seen}`);
+        astray.push(`${task.id} was accepted under ${[...came].join(', ')} and ran under ${seen}`);
       }
     }
     const { modelCalls = 0, toolCalls = 0 } = inContainers ? {} : (task.usage ?? {});

@@ -10,7 +10,7 @@ import {
 } from '../../../lib/contract';
 import type { ObservedWrite } from '../../cloud';
 import type { TaskEnds } from '../report/history';
-import { type Execution, executionMarkOf } from './execution-log';
+import { type Execution, executionKeyIn } from './execution-log';
 
 type Item = Readonly<Record<string, unknown>>;
 
@@ -41,7 +41,7 @@ export class WriteObserver {
   }
 
   /** Things that were begun after the journal had them as finished. */
-  doneAgain(executions: readonly Execution[]): readonly string[] {
+  repeatedExecutions(executions: readonly Execution[]): readonly string[] {
     return executions.flatMap(({ task, key, at }) => {
       const finished = this.finished.get(`${task} ${key}`);
       return finished !== undefined && at > finished
@@ -70,7 +70,7 @@ export class WriteObserver {
       return;
     }
     // Tools and model calls are told apart by what they gave: their keys in the journal are digests.
-    for (const key of [entry.key, executionMarkOf(entry.json)]) {
+    for (const key of [entry.key, executionKeyIn(entry.json)]) {
       if (key !== undefined) {
         this.finished.set(`${String(after.pk)} ${key}`, Date.now());
       }

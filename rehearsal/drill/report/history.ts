@@ -48,7 +48,7 @@ export interface DrillHistory {
   /** What became of calls to a model that was away for a while; absent in a scenario without. */
   readonly failover?: FailoverHistory;
   /** A limit that the workers share, and when the provider was called. Cloud milliseconds since 1970. */
-  readonly limit?: NonNullable<Scenario['limit']> & { readonly calls: readonly number[] };
+  readonly rateLimit?: NonNullable<Scenario['rateLimit']> & { readonly calls: readonly number[] };
   /** A budget that was used up, and whether its alarm fired. */
   readonly budget?: NonNullable<Scenario['budget']> & { readonly alarmFired: boolean };
   /** Workers in containers, and what became of them; absent for workers on Lambda. */
@@ -122,8 +122,8 @@ export interface ReleaseHistory {
   /** Release id, if the deployment got far enough to know it. */
   readonly id: string | undefined;
   readonly expected: Verdict;
-  readonly because?: { readonly gate?: string | undefined; readonly reason?: string | undefined } | undefined;
-  readonly mustBeUnchanged: boolean;
+  readonly cause?: { readonly gate?: string | undefined; readonly reason?: string | undefined } | undefined;
+  readonly expectNoChanges: boolean;
   readonly verdict: Verdict;
   readonly reason: string;
   /** Release that was promoted when this deployment had ended. */
@@ -143,7 +143,7 @@ export interface ReleaseHistory {
   /** Gates that stopped it. */
   readonly stoppedBy: readonly string[];
   readonly gates: readonly GateReading[];
-  /** Real seconds from the first shift of traffic to the end of the last; 0 without one. */
+  /** Real seconds from the first traffic shift to the end of the last; 0 without a shift. */
   readonly shiftSeconds: number;
   /** Messages left in the candidate lane's queues when the next release was about to start, or the drill to end. */
   readonly candidateBacklog: number;
@@ -229,7 +229,7 @@ export interface FailoverHistory {
   readonly model: string;
   /** Calls to it that failed. */
   readonly failures: number;
-  readonly mostFailures: number;
+  readonly maxFailures: number;
   /** Answers that other models gave. */
   readonly fallbackAnswers: number;
   /** Rules of the provider that never answered. */
@@ -255,9 +255,9 @@ export interface WorkersHistory {
     readonly idleAt: number | undefined;
   };
   /** Absent in a scenario in which no worker is told to stop. */
-  readonly stops?: NonNullable<Scenario['stops']> & {
+  readonly workerStops?: NonNullable<Scenario['workerStops']> & {
     /** Workers at work that were told to stop. */
-    readonly told: number;
+    readonly stopped: number;
     /** Of {@link WorkersHistory.requeued}, those before the first was told. */
     readonly requeuedBefore: number;
   };

@@ -19,7 +19,7 @@ export interface DeploymentFacts {
       }
     | undefined;
   /** A change of the flags reached workers, and with them users. */
-  readonly flagsGrew?: boolean;
+  readonly flagsDeployed?: boolean;
   /** When the release was written down as promoted, if it was. */
   readonly promotedAt: number | undefined;
 }
@@ -31,23 +31,23 @@ export interface Outcome {
 
 const COMPLETED: ReadonlySet<string> = new Set(['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'NO_CHANGES']);
 
-/** Whether the stack came to rest, be it at the new or at the old state. */
+/** Whether the stack reached a stable status, completed or rolled back. */
 export function isSettled(status: string): boolean {
   return COMPLETED.has(status) || status === 'ROLLBACK_COMPLETE' || status === 'UPDATE_ROLLBACK_COMPLETE';
 }
 
-/** What became of the release: taken back if any user may have met it, refused if none could. */
+/** Verdict of the release: `rolled_back` if a user may have reached it, otherwise `refused`. */
 export function outcomeOf(facts: DeploymentFacts): Outcome {
   if (COMPLETED.has(facts.status)) {
     return { verdict: 'promoted', reason: promotionReason(facts) };
   }
-  const met = (facts.shift?.steps.some((step) => step.weight > 0) ?? false) || facts.flagsGrew === true;
+  const reached = (facts.shift?.steps.some((step) => step.weight > 0) ?? false) || facts.flagsDeployed === true;
   const known = facts.shift?.stoppedFor ?? [];
   const failure = facts.failure === undefined ? [] : [facts.failure];
-  const unsettled = isSettled(facts.status) ? [] : [`the stack is left in ${facts.status}`];
+  const unsettled = isSettled(facts.status) ? [] : [`the stack is in ${facts.status}`];
   return {
-    verdict: met ? 'rolled_back' : 'refused',
-    // What stopped the shift explains it better than the failure of the resource that follows from it.
+    verdict: reached ? 'rolled_back' : 'refused',
+    // The cause of the stopped shift is more precise than the failure of the resource that follows from it.
     reason: [...(known.length > 0 ? known : failure), ...unsettled].join('; ') || facts.status,
   };
 }
@@ -58,16 +58,16 @@ function promotionReason(facts: DeploymentFacts): string {
   }
   if (facts.shift === undefined) {
     return facts.status === 'CREATE_COMPLETE'
-      ? 'first deployment: there is nobody to shift'
-      : 'updated without a shift';
+      ? 'initial deployment: no traffic to shift'
+      : 'updated without a traffic shift';
   }
   const largest = facts.shift.steps.map((step) => `${Math.round(step.weight * 100)} %`).join(', ');
   return `no gate fired at ${largest}`;
 }
 
 /**
- * How far the valve was open, and when. Where an alias was put back without a shift the moment is not known: the
- * periods before and after overlap then.
+ * Share of the valve over time. Where CloudFormation restored an alias without a shift the moment is not known, so the
+ * periods before and after overlap.
  */
 export function valvePeriods(facts: DeploymentFacts): readonly ValvePeriod[] {
   const steps = [...(facts.shift?.steps ?? [])].sort((a, b) => a.at - b.at);

@@ -6,7 +6,7 @@ import type { GateReading, ReleaseHistory } from './history';
 import { type DeploymentFacts, outcomeOf, shiftSecondsOf, valvePeriods } from './outcome';
 
 /** What was seen of one deployment. Times are cloud milliseconds since 1970. */
-export interface DeploymentSeen {
+export interface ObservedDeployment {
   readonly release: ScenarioRelease;
   /** Release id in the template. */
   readonly id: string | undefined;
@@ -20,13 +20,13 @@ export interface DeploymentSeen {
   readonly gates: readonly Gate[];
   readonly readings: readonly GateReading[];
   /** Whether a change of the flags reached workers. */
-  readonly flagsGrew: boolean;
+  readonly flagsDeployed: boolean;
   /** What a hook that failed had to say. */
   readonly finding: string | undefined;
   readonly speed: number;
 }
 
-export function releaseHistory(seen: DeploymentSeen): ReleaseHistory {
+export function releaseHistory(seen: ObservedDeployment): ReleaseHistory {
   const { release, id, result, shift, promoted } = seen;
   const stoppedBy = (shift?.alarms ?? []).map(
     (alarm) => seen.gates.find((gate) => gate.alarm === alarm)?.name ?? alarm,
@@ -41,15 +41,15 @@ export function releaseHistory(seen: DeploymentSeen): ReleaseHistory {
       shift === undefined
         ? undefined
         : { steps: shift.shifts, endedAt: shift.endedAt, stoppedFor: stoppedFor(seen, shift, stoppedBy) },
-    flagsGrew: seen.flagsGrew,
+    flagsDeployed: seen.flagsDeployed,
     promotedAt: isPromoted ? promoted.promotedAt : undefined,
   };
   return {
     name: release.name,
     id,
     expected: release.expected,
-    because: release.because,
-    mustBeUnchanged: release.unchanged ?? false,
+    cause: release.cause,
+    expectNoChanges: release.expectNoChanges ?? false,
     ...outcomeOf(facts),
     promotedAfter: promoted?.target.release,
     first: seen.first,
@@ -68,7 +68,7 @@ export function releaseHistory(seen: DeploymentSeen): ReleaseHistory {
 
 /** The gates with what they said, or the finding of the hook that failed. */
 function stoppedFor(
-  { readings, finding }: DeploymentSeen,
+  { readings, finding }: ObservedDeployment,
   shift: DeploymentView,
   stoppedBy: readonly string[],
 ): readonly string[] {
@@ -93,8 +93,8 @@ export function refusedAtSynth(
     name: release.name,
     id: undefined,
     expected: release.expected,
-    because: release.because,
-    mustBeUnchanged: release.unchanged ?? false,
+    cause: release.cause,
+    expectNoChanges: release.expectNoChanges ?? false,
     verdict: 'refused',
     reason,
     promotedAfter: before?.promotedAfter,

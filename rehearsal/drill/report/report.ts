@@ -2,7 +2,7 @@ import { checkInvariants, type InvariantResult } from '../invariants';
 import { alarmsWithoutData } from '../invariants/cloud';
 import { isDuring, routingViolations, usersOf } from '../invariants/routing';
 import { acceptedIds, duplicateResults, lostIds } from '../invariants/tasks';
-import { secondsToFirst } from '../invariants/workers';
+import { secondsToFirstWorker } from '../invariants/workers';
 import type { Verdict } from '../scenario/scenario';
 import type { DrillHistory, GateReading, ReleaseHistory, WorkersHistory } from './history';
 
@@ -63,7 +63,7 @@ export interface WorkersReport {
     readonly cause: string;
   }[];
   /** Seconds of the cloud from the first task until a worker ran, where a scenario asks for it. */
-  readonly secondsToFirst?: number;
+  readonly secondsToFirstWorker?: number;
 }
 
 export interface ReleaseReport {
@@ -73,7 +73,7 @@ export interface ReleaseReport {
   readonly expected: Verdict;
   readonly verdict: Verdict;
   readonly reason: string;
-  /** Real seconds from the first shift of traffic to the end of the last; 0 without one. */
+  /** Real seconds from the first traffic shift to the end of the last; 0 without a shift. */
   readonly shiftSeconds: number;
   /** Users who sent tasks from the start of this deployment to the start of the next. */
   readonly usersTotal: number;
@@ -136,7 +136,7 @@ function workersReport({ submissions, releases }: DrillHistory, workers: Workers
       stopped[stopCode] = (stopped[stopCode] ?? 0) + 1;
     }
   }
-  const first = secondsToFirst(workers);
+  const first = secondsToFirstWorker(workers);
   return {
     started: runs.filter(({ startedAt }) => startedAt !== undefined).length,
     stopped,
@@ -144,7 +144,7 @@ function workersReport({ submissions, releases }: DrillHistory, workers: Workers
     abandoned,
     late,
     scaling: scalings.map(({ at, ...change }) => ({ ...change, second: Math.round((at - since) / 1000) })),
-    secondsToFirst: first,
+    secondsToFirstWorker: first,
   };
 }
 

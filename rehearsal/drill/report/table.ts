@@ -3,7 +3,7 @@ import { plural } from '../invariants/invariant';
 import type { DrillReport, ReleaseReport } from './report';
 import type { Style } from './style';
 
-/** The short table at the end of a run: releases, tasks, and the invariants that broke (or that all held). */
+/** The table at the end of a run: releases, tasks, and the broken invariants. */
 export function renderReport(report: DrillReport, style: Style): string {
   const { tasks } = report;
   const counts = [
@@ -24,7 +24,7 @@ export function renderReport(report: DrillReport, style: Style): string {
     ...renderFaults(report, style),
     ...renderWorkers(report, style),
     `routing     ${report.routing.violations} violations`,
-    `permissions ${report.authorization.calls} calls judged, ${report.authorization.denied.length} denied`,
+    `permissions ${report.authorization.calls} calls checked, ${report.authorization.denied.length} denied`,
     `invariants  ${report.invariants.length - broken.length} of ${report.invariants.length} held`,
     ...broken.map(
       (invariant) =>
@@ -39,11 +39,11 @@ function renderSteps({ steps }: DrillReport): readonly string[] {
   return steps === undefined
     ? []
     : [
-        `steps       ${steps.executed} executed, ${steps.replayed} replayed, ${steps.executedAfterFinish} executed again after they were finished`,
+        `steps       ${steps.executed} executed, ${steps.replayed} replayed, ${steps.executedAfterFinish} executed again after they had finished`,
       ];
 }
 
-/** A line per kind of fault: how often it struck, what it did, what it met most often. */
+/** One line per kind of fault: count, description, most frequent targets. */
 function renderFaults({ faults }: DrillReport, style: Style): readonly string[] {
   if (faults === undefined) {
     return [];
@@ -58,12 +58,12 @@ function renderFaults({ faults }: DrillReport, style: Style): readonly string[] 
   return [`faults      ${faults.injected} injected`, ...lines];
 }
 
-/** What became of the workers, and a line for each change of their count. */
+/** The workers, and one line per change of their desired count. */
 function renderWorkers({ workers }: DrillReport, style: Style): readonly string[] {
   if (workers === undefined) {
     return [];
   }
-  const { started, stopped, requeued, abandoned, late, scaling, secondsToFirst } = workers;
+  const { started, stopped, requeued, abandoned, late, scaling, secondsToFirstWorker } = workers;
   const ends = Object.entries(stopped).map(([code, count]) => `${count} ${code}`);
   const rows = scaling.map(({ lane, second, from, to, cause }) => [
     lane,
@@ -73,9 +73,11 @@ function renderWorkers({ workers }: DrillReport, style: Style): readonly string[
   ]);
   return [
     `workers     ${[`${started} started`, ...ends].join(', ')}`,
-    `            ${plural(requeued, 'task')} handed back, ${plural(abandoned, 'attempt')} abandoned, ${plural(late, 'result')} too late`,
-    ...(secondsToFirst === undefined ? [] : [`            the first ran ${secondsToFirst} s after the first task`]),
-    ...aligned(rows).map((row) => `  ${row}`),
+    `            ${plural(requeued, 'task')} requeued, ${plural(abandoned, 'attempt')} abandoned, ${plural(late, 'late result')}`,
+    ...(secondsToFirstWorker === undefined
+      ? []
+      : [`            first worker ran ${secondsToFirstWorker} s after the first task`]),
+    ...alignColumns(rows).map((row) => `  ${row}`),
   ];
 }
 
@@ -90,8 +92,8 @@ function renderReleases(releases: readonly ReleaseReport[], style: Style): reado
     String(release.tasks.candidate),
     `${release.shiftSeconds} s`,
   ]);
-  const header = ['release', 'id', 'expected', 'verdict', 'users on it', 'stable', 'candidate', 'shift'];
-  const [title = '', ...lines] = aligned([header, ...rows]);
+  const header = ['release', 'id', 'expected', 'verdict', 'users', 'stable', 'candidate', 'shift'];
+  const [title = '', ...lines] = alignColumns([header, ...rows]);
   return [
     style.bold(title),
     ...releases.flatMap((release, index) => {
@@ -102,8 +104,8 @@ function renderReleases(releases: readonly ReleaseReport[], style: Style): reado
   ];
 }
 
-/** Rows of text whose columns stand below each other. */
-function aligned(rows: readonly (readonly string[])[]): readonly string[] {
+/** Pads the cells so that columns align. */
+function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),

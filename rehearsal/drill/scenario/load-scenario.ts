@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { type Scenario, scenarioJsonSchema, scenarioSchema } from './scenario';
 
-/** A scenario that cannot be used. The message names the file, and for each finding the path, the value and what to do. */
+/** An invalid scenario. The message names the file and, for each problem, the path, the value and what is accepted. */
 export class ScenarioError extends Error {
   override readonly name = 'ScenarioError';
 }
 
-/** Reads a scenario file. @throws ScenarioError when it cannot be read, is not JSON, or says something wrong */
+/** Reads a scenario file. @throws ScenarioError when the file cannot be read, is not JSON, or does not fit the schema */
 export async function loadScenario(file: string): Promise<Scenario> {
   let text: string;
   try {
@@ -32,24 +32,22 @@ export function parseScenario(value: unknown, source: string): Scenario {
   if (parsed.success) {
     return parsed.data;
   }
-  const findings = parsed.error.issues.flatMap((issue) => explain(issue, value, []));
-  throw new ScenarioError([`${source}: not a scenario:`, ...findings.map((finding) => `  ${finding}`)].join('\n'));
+  const problems = parsed.error.issues.flatMap((issue) => explain(issue, value, []));
+  throw new ScenarioError([`${source}: invalid scenario:`, ...problems.map((problem) => `  ${problem}`)].join('\n'));
 }
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
-/** One line per finding: `releases[1].expected: "promote": expected one of …. What the field is for.` */
+/** One line per problem: `releases[1].expected: "promote": expected one of …. The field is: …` */
 function explain(issue: Issue, root: unknown, parent: Path): readonly string[] {
   const path = [...parent, ...issue.path];
   if (issue.code === 'unrecognized_keys') {
     const known = Object.keys(propertiesAt(path));
-    return issue.keys.map(
-      (key) => `${dotted([...path, key])}: not a field of a scenario: expected one of ${known.join(', ')}`,
-    );
+    return issue.keys.map((key) => `${dotted([...path, key])}: unknown field, expected one of ${known.join(', ')}`);
   }
   if (issue.code === 'invalid_union') {
-    // The alternative that got furthest explains best; when none got anywhere, the field's own description does.
+    // The alternative with the deepest problem explains best. Without one the description of the field does.
     const deepest = issue.errors
       .map((issues) => issues.filter((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'))
       .find((issues) => issues.length > 0);
@@ -57,22 +55,22 @@ function explain(issue: Issue, root: unknown, parent: Path): readonly string[] {
       return deepest.flatMap((inner) => explain(inner, root, path));
     }
   }
-  const given = valueAt(root, path);
-  const shown = given === undefined ? 'missing' : shorten(JSON.stringify(given));
+  const value = valueAt(root, path);
+  const shown = value === undefined ? 'missing' : shorten(JSON.stringify(value));
   const hint = descriptionAt(path);
   const message = issue.code === 'custom' ? issue.message : expectation(issue);
-  return [`${dotted(path)}: ${shown}: ${message}${hint === undefined ? '' : `. It says ${hint}`}`];
+  return [`${dotted(path)}: ${shown}: ${message}${hint === undefined ? '' : `. The field is: ${hint}`}`];
 }
 
 function expectation(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
-      return `expected ${issue.expected === 'int' ? 'a whole number' : article(issue.expected)}`;
+      return `expected ${issue.expected === 'int' ? 'an integer' : article(issue.expected)}`;
     case 'invalid_value':
       return `expected one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
     case 'too_small':
       return issue.origin === 'number' || issue.origin === 'int'
-        ? `expected a number of ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`
+        ? `expected ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`
         : `expected at least ${issue.minimum} ${issue.origin === 'string' ? 'character' : 'item'}`;
     case 'too_big':
       return `expected at most ${issue.maximum}`;

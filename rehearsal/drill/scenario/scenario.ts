@@ -3,78 +3,83 @@ import { LANES, MAX_TIMEOUT_SECONDS, PRIORITIES } from '../../../lib/contract';
 import { faultRatesSchema } from '../../chaos';
 import { providerRuleSchema } from '../../provider';
 
-/** What may become of a release. */
+/** How the deployment of a release may end. */
 export const VERDICTS = ['promoted', 'rolled_back', 'refused'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
-const commandSchema = z.string().min(1);
+const command = z.string().min(1);
 const share = z.number().min(0).max(1);
 
 export const trafficSchema = z.strictObject({
-  users: z.number().int().min(1).max(100_000).describe('how many users send tasks, in turn, for example 300'),
+  users: z.number().int().min(1).max(100_000).describe('number of users that send tasks in turn, for example 300'),
   tasks: z
     .number()
     .int()
     .min(0)
     .max(1_000_000)
-    .describe('how many tasks are sent at least; more are sent when the rollouts take longer'),
+    .describe('minimum number of tasks; more are sent when the rollouts take longer'),
   ratePerSecond: z
     .number()
     .positive()
     .max(1_000)
-    .describe('tasks per real second, for example 30; fewer when too many wait'),
-  maxWaiting: z
+    .describe('tasks per real second, for example 30; fewer while maxQueuedTasks wait in the queues'),
+  maxQueuedTasks: z
     .number()
     .int()
     .min(1)
     .optional()
     .describe(
-      'tasks that may wait in the queues before no more are sent, so that a slow machine is not overrun; default: one second of traffic, 20 at least',
+      'number of queued tasks at which sending pauses, so that a slow machine is not overloaded; default: one second of traffic, minimum 20',
     ),
   inputs: z
     .array(z.json())
     .min(1)
     .describe(
-      'inputs that the agent understands, picked by chance; in their strings {{user}} becomes the user and {{task}} the number of the task',
+      'inputs that the agent accepts, chosen at random; {{user}} and {{task}} in their strings are replaced by the user and the number of the task',
     ),
-  caller: z
+  callerRole: z
     .string()
     .min(1)
     .optional()
     .describe(
-      'logical id or construct path of the IAM role in the template that callers act as, so that its permissions are rehearsed too; default: an operator who may do everything',
+      'logical id or construct path of the IAM role that callers assume, to rehearse its permissions too; default: an operator with all permissions',
     ),
-  sessions: z.number().int().min(1).optional().describe('sessions per user; left out, tasks belong to no session'),
-  priorities: z
+  sessionsPerUser: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('number of sessions of each user; default: tasks belong to no session'),
+  priorityWeights: z
     .partialRecord(z.enum(PRIORITIES), z.number().min(0))
     .refine((weights) => Object.values(weights).some((weight) => weight > 0), { message: 'no priority has a weight' })
     .optional()
     .describe(
       'relative weights of the priorities, for example { "high": 1, "normal": 8, "low": 1 }; default: all normal',
     ),
-  idempotentRepeats: share
+  duplicateShare: share
     .optional()
-    .describe('share of the tasks, 0 to 1, that are sent a second time under the same idempotency key; default 0'),
-  cancels: share
+    .describe('share of the tasks, 0 to 1, that are sent twice with the same idempotency key; default 0'),
+  cancelShare: share
     .optional()
-    .describe('share of the tasks, 0 to 1, that their callers cancel a moment after they were accepted; default 0'),
+    .describe('share of the tasks, 0 to 1, that are cancelled shortly after their acceptance; default 0'),
   deadlines: z
     .strictObject({
-      share: share.describe('share of the tasks, 0 to 1, that get a deadline'),
+      share: share.describe('share of the tasks, 0 to 1, that have a deadline'),
       seconds: z
         .strictObject({ min: z.number().int().min(1), max: z.number().int().min(1).max(MAX_TIMEOUT_SECONDS) })
-        .describe('bounds of the seconds of the cloud that such a task gets, for example { "min": 30, "max": 600 }'),
+        .describe('bounds of the deadline in cloud seconds, for example { "min": 30, "max": 600 }'),
     })
     .optional()
-    .describe('tasks that must have ended by a time; default: none'),
-  webhooks: share
+    .describe('tasks with a deadline; default: none'),
+  webhookShare: share
     .optional()
     .describe(
-      'share of the tasks, 0 to 1, whose callers want a webhook, at a receiver on 127.0.0.1: the agent must have webhooks, with 127.0.0.1 among its private hosts; default 0',
+      'share of the tasks, 0 to 1, that ask for a webhook, delivered to a receiver on 127.0.0.1: the agent must have webhooks, with 127.0.0.1 among its private hosts; default 0',
     ),
-  reads: share
+  readShare: share
     .optional()
-    .describe('share of the tasks, 0 to 1, that are read back through GET /tasks/{id} at the end; default 0.02'),
+    .describe('share of the tasks, 0 to 1, that are read through GET /tasks/{id} at the end; default 0.02'),
 });
 export type Traffic = z.infer<typeof trafficSchema>;
 
@@ -82,55 +87,59 @@ const faultSchema = z.strictObject({
   resource: z
     .string()
     .min(1)
-    .describe('logical id or construct path of the resource, * stands for anything, for example "*/PromotedRecord/*"'),
-  when: z.enum(['create', 'update']).describe('operation that fails: "create" or "update"'),
-  reason: z.string().min(1).describe('what CloudFormation is told'),
+    .describe('logical id or construct path of the resource; * matches any text, for example "*/PromotedRecord/*"'),
+  operation: z.enum(['create', 'update']).describe('operation that fails'),
+  reason: z.string().min(1).describe('failure reason that CloudFormation receives'),
 });
 
 export const releaseSchema = z.strictObject({
   name: z.string().min(1).describe('name of the release in the report, for example "cheaper-model"'),
-  app: commandSchema.optional().describe('command that synthesizes this release; default: the scenario\'s "app"'),
+  app: command.optional().describe('command that synthesizes this release; default: the scenario\'s "app"'),
   context: z
     .record(z.string(), z.json())
     .optional()
-    .describe('CDK context of this release, on top of cdk.json: how one app gives several releases'),
+    .describe('CDK context of this release, in addition to cdk.json; it selects the release that the app synthesizes'),
   env: z.record(z.string(), z.string()).optional().describe('environment variables of the app for this release'),
   expected: z
     .enum(VERDICTS)
     .describe(
-      'what must become of it: "promoted"; "rolled_back" (it met users and was taken back); "refused" (it met no user: the preflight failed, or the app does not synthesize)',
+      'how the deployment must end: "promoted"; "rolled_back" (users reached the release before it was rolled back); "refused" (no user reached it: the preflight failed, or the app does not synthesize)',
     ),
-  because: z
+  cause: z
     .strictObject({
-      gate: z.string().min(1).optional().describe('name of the one gate that must take it back, for example "cost"'),
-      reason: z.string().min(1).optional().describe('text that must occur in the reason of the verdict'),
+      gate: z.string().min(1).optional().describe('name of the only gate that may roll it back, for example "cost"'),
+      reason: z.string().min(1).optional().describe('text that the reason of the verdict must contain'),
     })
     .optional()
-    .describe('why it must be rolled back or refused'),
-  unchanged: z.boolean().optional().describe('true: the deployment must find nothing to change'),
+    .describe('required cause of a rollback or refusal'),
+  expectNoChanges: z.boolean().optional().describe('true: the deployment must change no resource'),
   traffic: z
     .strictObject({
       minShare: share
         .optional()
         .describe(
-          'share of traffic.tasks that is sent from the start of this deployment until the next one starts; default: an equal share',
+          'minimum share of traffic.tasks that is sent between the start of this deployment and the start of the next; default: an equal share',
         ),
-      quiet: z.boolean().optional().describe('true: nobody sends anything while this release rolls out'),
+      paused: z.boolean().optional().describe('true: no traffic while this release rolls out'),
     })
     .optional()
     .describe('traffic of this release'),
-  faults: z.array(faultSchema).optional().describe('resource operations that fail during this deployment, each once'),
+  faults: z.array(faultSchema).optional().describe('resource operations that fail once each during this deployment'),
 });
 export type ScenarioRelease = z.infer<typeof releaseSchema>;
 
-/** A scenario: releases to deploy one after the other under load, and what must become of each. */
+/** A scenario: releases to deploy one after the other under load, and how each deployment must end. */
 export const scenarioSchema = z
   .strictObject({
     $schema: z.string().optional().describe('JSON schema of this file, for editors'),
     name: z.string().min(1).describe('name of the scenario in the report'),
     description: z.string().optional().describe('what the scenario shows'),
-    app: commandSchema.optional().describe('command that synthesizes the app; default: --app, else "app" in cdk.json'),
-    stack: z.string().min(1).optional().describe('stack to rehearse; needed when the app has several'),
+    app: command.optional().describe('command that synthesizes the app; default: --app, else "app" in cdk.json'),
+    stack: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('stack to rehearse; required if the app has several stacks with an agent'),
     speed: z
       .number()
       .min(1)
@@ -142,8 +151,8 @@ export const scenarioSchema = z
       .int()
       .min(0)
       .optional()
-      .describe('seed of traffic and provider: the same seed sends the same; default 1'),
-    traffic: trafficSchema.optional().describe('the load; without it no task is sent'),
+      .describe('seed of traffic and provider: the same seed sends the same requests; default 1'),
+    traffic: trafficSchema.optional().describe('the load; default: no task is sent'),
     provider: z
       .strictObject({
         rules: z.array(providerRuleSchema).min(1).describe('the first rule that matches a request answers it'),
@@ -153,11 +162,11 @@ export const scenarioSchema = z
     secrets: z
       .array(
         z.strictObject({
-          name: z.string().min(1).describe('name of the secret, * stands for anything, for example "*Anthropic*"'),
+          name: z.string().min(1).describe('name of the secret; * matches any text, for example "*Anthropic*"'),
           value: z
             .string()
             .describe(
-              'value that the rehearsal puts in; never a real key. From 12 characters on it is looked for in all that the run leaves',
+              'value that the rehearsal sets, never a real key. The run searches its logs, traces, tables, queues and report for values of at least 12 characters',
             ),
         }),
       )
@@ -170,31 +179,31 @@ export const scenarioSchema = z
             .string()
             .min(1)
             .describe(
-              'image as task definitions name it, * stands for anything, for example "public.ecr.aws/acme/agent@*"',
+              'image as named in the task definition; * matches any text, for example "public.ecr.aws/acme/agent@*"',
             ),
           command: z
             .array(z.string())
             .min(1)
             .describe(
-              'program and arguments that are run in its place, for example ["python3", "agent.py"]; "node" is the Node that runs the rehearsal',
+              'program and arguments that run instead of the image, for example ["python3", "agent.py"]; "node" is the Node.js that runs the rehearsal',
             ),
           cwd: z
             .string()
             .min(1)
             .optional()
             .describe(
-              'folder to run it in, relative to that of the app; default: the folder of the image asset, else that of the app',
+              'working directory, relative to the folder of the app; default: the folder of the image asset, otherwise that of the app',
             ),
         }),
       )
       .optional()
       .describe(
-        'what to run for container images, the first that matches; an image asset whose Dockerfile has its CMD or ENTRYPOINT in exec form needs none, and any other image is refused',
+        'programs to run for container images; the first match is used. An image asset whose Dockerfile has CMD or ENTRYPOINT in exec form needs no entry; any other image without an entry is rejected',
       ),
     chaos: faultRatesSchema
       .optional()
       .describe(
-        'what goes wrong while there is traffic, besides the faults of single resources: in the cloud, not in the app; callers then repeat requests that were not answered; default: nothing',
+        'faults that are injected into the cloud while there is traffic, in addition to the faults of releases; callers then retry requests without an answer; default: none',
       ),
     rotation: z
       .strictObject({
@@ -202,74 +211,80 @@ export const scenarioSchema = z
           .array(z.string().min(1))
           .min(1)
           .describe(
-            'construct paths of the secrets that rotate, * stands for anything, for example "*/ProviderKey/Secret/*"',
+            'construct paths of the secrets to rotate; * matches any text, for example "*/ProviderKey/Secret/*"',
           ),
-        times: z
-          .number()
-          .int()
-          .min(2)
-          .max(20)
-          .describe('how often each rotates while there is traffic; workers need a key before the one that leaks'),
+        count: z.number().int().min(2).max(20).describe('number of rotations of each secret while there is traffic'),
         graceSeconds: z
           .number()
           .int()
           .min(0)
-          .describe('seconds of the cloud after which a person revokes the key of the pool that was in use before'),
-        poolKeys: z.array(z.string().min(1)).min(1).describe('keys that the provider takes until they are revoked'),
-        adminKey: z.string().min(1).describe('key with which service accounts are managed'),
-        project: z.string().min(1).describe('project that the service accounts belong to'),
+          .describe('cloud seconds after a rotation until the previous key of the pool is revoked'),
+        poolKeys: z.array(z.string().min(1)).min(1).describe('keys that the provider accepts until they are revoked'),
+        adminKey: z.string().min(1).describe('key that manages service accounts'),
+        project: z.string().min(1).describe('project of the service accounts'),
       })
       .optional()
       .describe(
-        'secrets that rotate under load: once before the traffic and so many times during it; the last time because the key in use is revoked, as after a leak. The provider then takes valid keys only; default: it takes any',
+        'secrets that rotate under load: once before the traffic and "count" times during it, the last time because the key in use is revoked, as after a leak. The provider then accepts valid keys only; default: it accepts any key',
       ),
-    limit: z
+    rateLimit: z
       .strictObject({
-        perMinute: z.number().positive().describe('calls to the provider that the agent allows itself a minute'),
-        most: z.number().int().positive().describe('most calls that the provider may see in any minute'),
-        leastUsed: share.describe('share of the limit that must be used while there is traffic, for example 0.9'),
+        callsPerMinute: z.number().positive().describe("the agent's rate limit for calls to the provider"),
+        maxCallsPerMinute: z
+          .number()
+          .int()
+          .positive()
+          .describe('maximum number of calls that the provider may receive in any minute'),
+        minUtilization: share.describe(
+          'share of the limit, 0 to 1, that must be used while there is traffic, for example 0.9',
+        ),
       })
       .optional()
-      .describe('a limit that the workers share, to be held and used; default: none is judged'),
+      .describe('a rate limit that all workers share: the run checks that it is kept and used; default: not checked'),
     budget: z
       .strictObject({
-        dollars: z.number().positive().describe("the agent's budget for a day"),
-        mostDollars: z.number().positive().describe('most that may be spent: tasks that run are not cut off'),
-      })
-      .optional()
-      .describe('a budget that is used up: requests past it must be refused with a message, and its alarm must fire'),
-    scaling: z
-      .strictObject({
-        lane: z.enum(LANES).describe('lane that must follow its load'),
-        floor: z.number().int().min(1).describe('fewest workers that the lane may have while it has any'),
-        max: z.number().int().min(1).describe('workers that it must reach under the load, and not exceed'),
-        firstWithinSeconds: z
+        dailyDollars: z.number().positive().describe("the agent's daily budget in US dollars"),
+        maxDollars: z
           .number()
           .positive()
-          .describe('seconds of the cloud from the first task, sent to no worker at all, until the first one runs'),
+          .describe('maximum spend in US dollars; higher than the budget, because running tasks are not aborted'),
       })
       .optional()
       .describe(
-        'workers in containers that follow the load: from none, up to the most, back to none, without flapping. The traffic starts when the lane is idle; default: not judged',
+        'a budget that the traffic exhausts: further requests must be rejected with a message, and its alarm must fire',
       ),
-    stops: z
+    scaling: z
       .strictObject({
-        workers: z.number().int().min(1).max(50).describe('workers at work that are told to stop'),
-        everySeconds: z.number().positive().describe('seconds of the cloud between two of them'),
+        lane: z.enum(LANES).describe('lane that must scale with its load'),
+        minWorkers: z.number().int().min(1).describe('minimum number of workers while the lane has load'),
+        maxWorkers: z.number().int().min(1).describe('number of workers that the lane must reach, and not exceed'),
+        maxSecondsToFirstWorker: z
+          .number()
+          .positive()
+          .describe(
+            'maximum cloud seconds from the first task, sent while no worker runs, until the first worker runs',
+          ),
       })
       .optional()
       .describe(
-        'workers in containers that are told to stop in the midst of their tasks, after the last release and under its traffic; default: none',
+        'workers in containers that scale with the load: from zero to the maximum and back to zero, without flapping. The traffic starts when the lane is idle; default: not checked',
       ),
+    workerStops: z
+      .strictObject({
+        count: z.number().int().min(1).max(50).describe('number of busy workers to stop'),
+        intervalSeconds: z.number().positive().describe('cloud seconds between two stops'),
+      })
+      .optional()
+      .describe('busy workers in containers that are stopped after the last release, under its traffic; default: none'),
     failover: z
       .strictObject({
-        rule: z.string().min(1).describe('name of the rule of the provider that answers for the primary model'),
+        rule: z.string().min(1).describe('name of the provider rule for the primary model'),
         model: z.string().min(1).describe('pinned id of the primary model'),
-        mostFailures: z.number().int().min(1).describe('most calls to it that may fail while it is away'),
+        maxFailures: z.number().int().min(1).describe('maximum number of calls to it that may fail during the outage'),
       })
       .optional()
       .describe(
-        'a primary model that is away for a stretch: no task may fail for it, fallbacks must answer, breakers must spare it, and it must be used again at the end',
+        'an outage of the primary model: no task may fail, fallbacks must answer, circuit breakers must stop most calls to it, and it must be used again at the end',
       ),
     releases: z.array(releaseSchema).min(1).describe('releases in the order of their deployment'),
   })
@@ -280,7 +295,7 @@ export const scenarioSchema = z
         context.addIssue({
           code: 'custom',
           path: ['releases', index, 'name'],
-          message: 'is the name of an earlier release',
+          message: 'is already the name of an earlier release',
         });
       }
     });
@@ -289,22 +304,22 @@ export const scenarioSchema = z
         code: 'custom',
         path: ['releases', 0, 'expected'],
         message:
-          'the first release creates the stack: CodeDeploy shifts nothing then, so no gate can take it back; expected promoted or refused',
+          'the first release creates the stack: CodeDeploy shifts no traffic, so no gate can roll it back; expected "promoted" or "refused"',
       });
     }
     scenario.releases.forEach((release, index) => {
-      if (release.because?.gate !== undefined && release.expected !== 'rolled_back') {
+      if (release.cause?.gate !== undefined && release.expected !== 'rolled_back') {
         context.addIssue({
           code: 'custom',
-          path: ['releases', index, 'because', 'gate'],
-          message: `a gate takes back only a release that is expected to be rolled_back, not ${release.expected}`,
+          path: ['releases', index, 'cause', 'gate'],
+          message: `a gate can be the cause only of "rolled_back", got expected "${release.expected}"`,
         });
       }
     });
   });
 export type Scenario = z.infer<typeof scenarioSchema>;
 
-/** The scenario with at least so many tasks. As it is without a number, and where it has no traffic. */
+/** The scenario with another minimum number of tasks. Unchanged without a number, and if it has no traffic. */
 export function withTasks(scenario: Scenario, tasks: number | undefined): Scenario {
   return scenario.traffic === undefined || tasks === undefined
     ? scenario
@@ -320,7 +335,7 @@ export function scenarioJsonSchema(): Record<string, unknown> {
   return {
     $schema,
     title: 'Scenario of a cdk-agent-lanes rehearsal',
-    description: 'Releases that are deployed one after the other under load, and what must become of each.',
+    description: 'Releases that are deployed one after the other under load, and how each deployment must end.',
     ...rest,
   };
 }

@@ -13,13 +13,13 @@ export interface Patience {
 }
 
 /** Of every caller: who is told that too much waits comes again later, and who is told that it is enough for today does not. */
-export const POLITE: Patience = { tries: 20, first: 250, longest: 4_000, repeats: asksToComeAgain };
+export const RETRY_WHEN_THROTTLED: Patience = { tries: 20, first: 250, longest: 4_000, repeats: asksToComeAgain };
 
 /**
  * Of callers in a drill where things go wrong, who repeat as well what was not answered: every request names its task or
  * carries its key.
  */
-export const PATIENT: Patience = {
+export const RETRY_UNTIL_ANSWERED: Patience = {
   tries: 12,
   first: 50,
   longest: 2_000,
@@ -31,7 +31,7 @@ function asksToComeAgain({ status, body }: ApiAnswer): boolean {
 }
 
 /** Sends a request until it is answered for good. */
-export async function sendPatiently(
+export async function sendWithRetries(
   client: ApiClient,
   scaledTimeout: Patience,
   ...request: Parameters<ApiClient['send']>

@@ -74,9 +74,10 @@ export class TrafficPlan {
     const user = this.users[task % this.users.length] ?? 'user-1';
     const input = traffic.inputs[Math.floor(random() * traffic.inputs.length)] ?? null;
     const priority = pickPriority(traffic, random);
-    const session = traffic.sessions === undefined ? undefined : `${user}/${Math.floor(random() * traffic.sessions)}`;
-    const repeated = random() < (traffic.idempotentRepeats ?? 0);
-    const cancelAfterMs = this.drawFrom('cancels') < (traffic.cancels ?? 0) ? this.cancelAfter() : undefined;
+    const session =
+      traffic.sessionsPerUser === undefined ? undefined : `${user}/${Math.floor(random() * traffic.sessionsPerUser)}`;
+    const repeated = random() < (traffic.duplicateShare ?? 0);
+    const cancelAfterMs = this.drawFrom('cancels') < (traffic.cancelShare ?? 0) ? this.cancelAfter() : undefined;
     const timeoutSeconds = this.timeoutSeconds();
     const planned: PlannedRequest = {
       sequence,
@@ -109,7 +110,9 @@ export class TrafficPlan {
 
   private webhook(): Pick<SubmitRequest, 'webhook'> {
     const url = this.options.webhookUrl;
-    return url !== undefined && this.drawFrom('webhooks') < (this.traffic.webhooks ?? 0) ? { webhook: { url } } : {};
+    return url !== undefined && this.drawFrom('webhooks') < (this.traffic.webhookShare ?? 0)
+      ? { webhook: { url } }
+      : {};
   }
 
   private timeoutSeconds(): number | undefined {
@@ -130,7 +133,7 @@ export class TrafficPlan {
 }
 
 function pickPriority(traffic: Traffic, random: Random): Priority | undefined {
-  const weights = traffic.priorities;
+  const weights = traffic.priorityWeights;
   if (weights === undefined) {
     return undefined;
   }

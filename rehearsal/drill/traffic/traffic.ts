@@ -1,7 +1,7 @@
 import { errorResponseSchema, IDEMPOTENCY_HEADER, submitResponseSchema, TASKS_PATH } from '../../../lib/contract';
 import type { Cancellation, Submission } from '../report/history';
 import type { ApiClient } from './api-client';
-import { type Patience, sendPatiently } from './retrying-caller';
+import { type Patience, sendWithRetries } from './retrying-caller';
 import type { PlannedRequest, TrafficPlan } from './traffic-plan';
 
 /** How often requests that are due are sent, in real milliseconds. */
@@ -118,7 +118,7 @@ export class TrafficGenerator {
   private cancelLater(taskId: string, afterMs: number): void {
     const cancelling = (async () => {
       await new Promise((resolve) => setTimeout(resolve, afterMs));
-      const { status } = await sendPatiently(this.client, this.scaledTimeout, 'DELETE', `${TASKS_PATH}/${taskId}`);
+      const { status } = await sendWithRetries(this.client, this.scaledTimeout, 'DELETE', `${TASKS_PATH}/${taskId}`);
       this.cancelled.push({ taskId, status });
     })();
     this.waiting.add(cancelling);
@@ -129,7 +129,7 @@ export class TrafficGenerator {
     const at = this.now();
     const headers: Record<string, string> =
       planned.idempotencyKey === undefined ? {} : { [IDEMPOTENCY_HEADER]: planned.idempotencyKey };
-    const { status, body, text, tries } = await sendPatiently(
+    const { status, body, text, tries } = await sendWithRetries(
       this.client,
       this.scaledTimeout,
       'POST',

@@ -9,7 +9,7 @@ import type { Progress } from '../report/progress';
 import type { AgentUnderTest } from '../scenario/agent-under-test';
 import type { ScenarioRelease, Traffic } from '../scenario/scenario';
 import { ApiClient } from './api-client';
-import { PATIENT, POLITE } from './retrying-caller';
+import { RETRY_UNTIL_ANSWERED, RETRY_WHEN_THROTTLED } from './retrying-caller';
 import { TrafficGenerator } from './traffic';
 import { TrafficPlan } from './traffic-plan';
 
@@ -43,7 +43,7 @@ export class Workload {
   constructor(private readonly props: WorkloadProps) {
     const { cloud, agent, traffic, caller, seed } = props;
     const now = () => cloud.clock.now();
-    const maxWaiting = traffic.maxWaiting ?? Math.max(MIN_WAITING, Math.ceil(traffic.ratePerSecond));
+    const maxQueuedTasks = traffic.maxQueuedTasks ?? Math.max(MIN_WAITING, Math.ceil(traffic.ratePerSecond));
     this.client = new ApiClient(agent.endpoint, caller, now);
     this.generator = new TrafficGenerator(
       new TrafficPlan(traffic, seed, {
@@ -53,8 +53,8 @@ export class Workload {
       this.client,
       traffic.ratePerSecond,
       now,
-      (inProgress) => props.mayWait?.() !== true && messagesIn(cloud, agent.queues) + inProgress >= maxWaiting,
-      props.patient === true ? PATIENT : POLITE,
+      (inProgress) => props.mayWait?.() !== true && messagesIn(cloud, agent.queues) + inProgress >= maxQueuedTasks,
+      props.patient === true ? RETRY_UNTIL_ANSWERED : RETRY_WHEN_THROTTLED,
     );
   }
 
@@ -78,7 +78,7 @@ export class Workload {
    * @param share of all tasks, 0 to 1
    */
   async sendShare(release: ScenarioRelease, tasksBefore: number, share: number, isLast: boolean): Promise<void> {
-    if (release.traffic?.quiet) {
+    if (release.traffic?.paused) {
       return;
     }
     const { traffic, signal } = this.props;
@@ -108,7 +108,7 @@ export class Workload {
     const random = seededRandom(`reads/${seed}`);
     const reads: Read[] = [];
     for (const task of tasks) {
-      if (random() < (traffic.reads ?? DEFAULT_READS)) {
+      if (random() < (traffic.readShare ?? DEFAULT_READS)) {
         const { status, body } = await this.client.send('GET', `${TASKS_PATH}/${task.id}`);
         const answer = taskResponseSchema.safeParse(body);
         reads.push({ taskId: task.id, status, ...(answer.success ? { taskStatus: answer.data.status } : {}) });

@@ -4,7 +4,7 @@ test(
   'rate-limit: eight workers keep to a limit together, use it, and no task fails of waiting',
   async () => {
     const { invariants } = await runNamedDrill('rate-limit');
-    expect(invariants.find(({ name }) => name === 'limit-held')?.detail).toMatch(
+    expect(invariants.find(({ name }) => name === 'rate-limit-kept')?.detail).toMatch(
       /^\d+ calls, \d+ in the busiest minute, 9\d % of 60/,
     );
   },

@@ -9,7 +9,7 @@ test(
     expect(under[0]?.from).toBe(0);
     expect(Math.max(...under.map(({ to }) => to))).toBe(6);
     expect(under.at(-1)?.to).toBe(0);
-    expect(workers.secondsToFirst).toBeGreaterThan(0);
+    expect(workers.secondsToFirstWorker).toBeGreaterThan(0);
     expect(workers.requeued).toBe(0);
   },
   DRILL_TIMEOUT_MS,

@@ -10,7 +10,7 @@ test(
       'off-again': 'promoted',
     });
     expect(new Set(report.releases.map(({ id }) => id)).size).toBe(1);
-    expect(report.invariants.find(({ name }) => name === 'flags-follow-shares')?.detail).toContain('careful=true met');
+    expect(report.invariants.find(({ name }) => name === 'flags-follow-shares')?.detail).toContain('careful=true for');
   },
   DRILL_TIMEOUT_MS,
 );

@@ -6,7 +6,7 @@ import { history, minute, task, user } from './histories';
 const away = (changes: Partial<FailoverHistory> = {}): FailoverHistory => ({
   model: 'a',
   failures: 5,
-  mostFailures: 10,
+  maxFailures: 10,
   fallbackAnswers: 1,
   silentRules: [],
   ...changes,
@@ -30,28 +30,28 @@ test.each<[string, Partial<DrillHistory>, RegExp]>([
   [
     'a task that failed',
     { tasks: [...done, answered(0, { status: 'failed', models: { a: 1 } })] },
-    /^failover-harms-nobody: task \S+ is failed$/,
+    /^failover-loses-no-task: task \S+ is failed$/,
   ],
   [
     'an answer that no task names',
     { failover: away({ fallbackAnswers: 2 }) },
-    /^fallbacks-recorded: tasks name 1 answer of fallbacks, which gave 2$/,
+    /^fallbacks-recorded: tasks record 1 answer of fallbacks, expected 2$/,
   ],
   [
     'a fallback that never answered',
     { failover: away({ silentRules: ['second'] }) },
-    /^fallbacks-recorded: no answer ever came from second$/,
+    /^fallbacks-recorded: rule second never answered$/,
   ],
-  ['no outage', { failover: away({ failures: 0 }) }, /^breaker-spares-the-primary: the primary never failed$/],
+  ['no outage', { failover: away({ failures: 0 }) }, /^circuit-breaker-limits-calls: the primary never failed$/],
   [
     'a primary that was asked on and on',
     { failover: away({ failures: 11 }) },
-    /^breaker-spares-the-primary: the primary failed 11 calls, expected at most 10$/,
+    /^circuit-breaker-limits-calls: the primary failed 11 calls, expected at most 10$/,
   ],
   [
     'a primary that stayed left out',
     { tasks: [answered(1, { models: { a: 1 } }), answered(2, { models: { b: 1 } })] },
-    /^primary-comes-back: task \S+, one of the last, was answered by b$/,
+    /^primary-recovers: task \S+, one of the last, was answered by b$/,
   ],
 ])('fails for %s', (_, drill, expected) => {
   expect(broken(drill)).toContainEqual(expect.stringMatching(expected));

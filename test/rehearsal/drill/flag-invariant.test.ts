@@ -1,6 +1,6 @@
 import { flagValueFor } from '../../../lib/contract';
 import type { ConfigurationDeploymentView } from '../../../rehearsal/cloud';
-import { flagsFollowTheirShares } from '../../../rehearsal/drill/invariants/flags';
+import { flagsFollowShares } from '../../../rehearsal/drill/invariants/flags';
 import { history, minute, release, task } from './histories';
 
 const document = (percent: number) => ({ careful: { default: false, variant: true, percent } });
@@ -31,7 +31,7 @@ const outside = users.find((user) => !isIn(user)) ?? '';
 
 const met = (user: string, at: number, careful: boolean) => task({ user, createdAt: minute(at), flags: { careful } });
 const check = (...tasks: ReturnType<typeof task>[]) =>
-  flagsFollowTheirShares.check({
+  flagsFollowShares.check({
     ...history({ releases: [release()], tasks }),
     speed: 30,
     flagDeployments: DEPLOYMENTS,
@@ -40,7 +40,7 @@ const check = (...tasks: ReturnType<typeof task>[]) =>
 test('holds for users of the share while it was deployed, and for the default before and after', () => {
   expect(check(met(inside, 12, true), met(outside, 12, false), met(inside, 5, false), met(inside, 20, false))).toEqual({
     held: true,
-    detail: 'careful=true met by 1 user, careful=false met by 2 users',
+    detail: 'careful=true for 1 user, careful=false for 2 users',
   });
 });
 
@@ -53,5 +53,7 @@ test.each([
 });
 
 test('fails when nobody of the share was seen: nothing would be shown', () => {
-  expect(check(met(outside, 12, false)).detail).toBe('20 % of the users were to meet careful=true, and no task did');
+  expect(check(met(outside, 12, false)).detail).toBe(
+    'careful=true was deployed to 20 % of the users, but no task got it',
+  );
 });

@@ -41,7 +41,7 @@ export function release(overrides: Partial<ReleaseHistory> = {}): ReleaseHistory
     name: 'first',
     id: STABLE,
     expected: 'promoted',
-    mustBeUnchanged: false,
+    expectNoChanges: false,
     verdict: 'promoted',
     reason: 'created',
     promotedAfter: STABLE,

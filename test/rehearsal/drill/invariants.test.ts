@@ -53,20 +53,20 @@ describe('expected-verdicts', () => {
   });
 
   test('fails when another gate, no gate, or one more gate took it back', () => {
-    const because = { gate: 'cost' };
+    const cause = { gate: 'cost' };
     for (const stoppedBy of [['errors'], [], ['cost', 'errors']]) {
-      expect(broken(history({ releases: [release(), rolledBack({ because, stoppedBy })] }))).toEqual([
+      expect(broken(history({ releases: [release(), rolledBack({ cause, stoppedBy })] }))).toEqual([
         'expected-verdicts',
       ]);
     }
-    expect(broken(history({ releases: [release(), rolledBack({ because, stoppedBy: ['Cost'] })] }))).toEqual([]);
+    expect(broken(history({ releases: [release(), rolledBack({ cause, stoppedBy: ['Cost'] })] }))).toEqual([]);
   });
 
   test('fails for another reason, and for a change where none must be', () => {
-    expect(broken(history({ releases: [release(), rolledBack({ because: { reason: 'evidence' } })] }))).toEqual([
+    expect(broken(history({ releases: [release(), rolledBack({ cause: { reason: 'evidence' } })] }))).toEqual([
       'expected-verdicts',
     ]);
-    expect(broken(history({ releases: [release({ mustBeUnchanged: true, changed: ['Stack/Worker'] })] }))).toEqual([
+    expect(broken(history({ releases: [release({ expectNoChanges: true, changed: ['Stack/Worker'] })] }))).toEqual([
       'expected-verdicts',
     ]);
   });
@@ -159,21 +159,21 @@ describe('routing', () => {
 
   test('fails when a release that was taken back met users outside of the valve', () => {
     const met = task({ user: user(50), createdAt: minute(121), lane: 'candidate', release: CANDIDATE });
-    expect(broken(during({ tasks: [met] }))).toEqual(['lanes-follow-valve', 'within-the-valve']);
+    expect(broken(during({ tasks: [met] }))).toEqual(['lanes-follow-valve', 'within-valve']);
   });
 
   test('fails when it met more users than chance can explain', () => {
     const tasks = Array.from({ length: 12 }, (_, n) =>
       task({ user: user(n), createdAt: minute(120), lane: 'candidate', release: CANDIDATE }),
     );
-    expect(broken(during({ tasks, bucketOf: () => 0 }))).toEqual(['within-the-valve']);
+    expect(broken(during({ tasks, bucketOf: () => 0 }))).toEqual(['within-valve']);
   });
 
   test('fails when a task goes to the candidate, or runs on it, after the rollback', () => {
     const late = task({ user: user(3), createdAt: minute(160), lane: 'candidate', release: STABLE });
-    expect(broken(during({ tasks: [late] }))).toEqual(['lanes-follow-valve', 'back-to-stable']);
+    expect(broken(during({ tasks: [late] }))).toEqual(['lanes-follow-valve', 'stable-after-rollback']);
     const wrong = task({ user: user(50), createdAt: minute(160), release: CANDIDATE });
-    expect(broken(during({ tasks: [wrong] }))).toEqual(['back-to-stable']);
+    expect(broken(during({ tasks: [wrong] }))).toEqual(['stable-after-rollback']);
   });
 
   test('fails when the candidate lane holds messages after a rollout', () => {
@@ -205,14 +205,16 @@ describe('the cloud', () => {
   test('fails for a denied call, and says who may not do what', () => {
     const denied = [{ principal: 'router', action: 'sqs:SendMessage', resource: 'arn:q', reason: 'no statement' }];
     const drill = history({ authorization: { calls: 3, denied } });
-    expect(broken(drill)).toEqual(['nothing-denied']);
-    expect(detail(drill, 'nothing-denied')).toBe('router may not sqs:SendMessage on arn:q (no statement)');
+    expect(broken(drill)).toEqual(['no-call-denied']);
+    expect(detail(drill, 'no-call-denied')).toBe(
+      'router is not allowed to call sqs:SendMessage on arn:q (no statement)',
+    );
   });
 
   test('fails for a call that the rehearsal could not serve, and says which', () => {
     const drill = history({ refusedCalls: { 'athena.StartQueryExecution': 2, 'sts:443': 1 } });
-    expect(broken(drill)).toEqual(['calls-served']);
-    expect(detail(drill, 'calls-served')).toBe('athena.StartQueryExecution 2 times; sts:443 1 time');
+    expect(broken(drill)).toEqual(['calls-supported']);
+    expect(detail(drill, 'calls-supported')).toBe('athena.StartQueryExecution 2 times; sts:443 1 time');
   });
 
   test('fails for an alarm that never had data, once there was traffic', () => {
@@ -231,20 +233,20 @@ describe('the cloud', () => {
   });
 
   test('fails for a metric line that cannot be read, and for a model call without a rule', () => {
-    expect(broken(history({ malformedMetricLines: { count: 1, examples: ['{'] } }))).toEqual(['metric-lines']);
+    expect(broken(history({ malformedMetricLines: { count: 1, examples: ['{'] } }))).toEqual(['metric-lines-valid']);
     expect(broken(history({ provider: { requests: 2, unmatched: 1 } }))).toEqual(['model-calls-scripted']);
   });
 
   test('fails when something is left after destroy, or the stack was not destroyed', () => {
-    expect(broken(history({ destruction: undefined }))).toEqual(['nothing-left']);
+    expect(broken(history({ destruction: undefined }))).toEqual(['no-resource-left']);
     expect(
       broken(history({ destruction: { completed: true, failures: [], leftovers: ['queue a'], retained: [] } })),
-    ).toEqual(['nothing-left']);
+    ).toEqual(['no-resource-left']);
     expect(
       broken(
         history({ destruction: { completed: false, failures: ['Stack/Queue: in use'], leftovers: [], retained: [] } }),
       ),
-    ).toEqual(['nothing-left']);
+    ).toEqual(['no-resource-left']);
   });
 });
 
@@ -262,14 +264,14 @@ describe('durability', () => {
   test('fails for a task that ended twice, and not for one that was sent back', () => {
     const ends = tasks.map((each) => ({ taskId: each.id, ends: 1, redrives: 0 }));
     expect(broken(history({ tasks, ends: [{ taskId: id, ends: 2, redrives: 0 }, ...ends.slice(1)] }))).toEqual([
-      'one-end',
+      'one-end-per-task',
     ]);
     expect(broken(history({ tasks, ends: [{ taskId: id, ends: 2, redrives: 1 }, ...ends.slice(1)] }))).toEqual([]);
   });
 
   test('fails for a step that was begun again after it was finished', () => {
     const steps = { executed: 3, replayed: 1, executedAfterFinish: ['step:a of t-1 was begun 3 ms after …'] };
-    expect(broken(history({ tasks, steps }))).toEqual(['finished-steps-stay']);
+    expect(broken(history({ tasks, steps }))).toEqual(['finished-steps-not-repeated']);
     expect(broken(history({ tasks, steps: { ...steps, executedAfterFinish: [] } }))).toEqual([]);
   });
 
@@ -286,8 +288,8 @@ describe('durability', () => {
   });
 
   test('fails when a caller was told that a task is cancelled, and it is not', () => {
-    expect(broken(history({ tasks, cancellations: [{ taskId: id, status: 200 }] }))).toEqual(['cancellations-hold']);
-    expect(broken(history({ tasks, cancellations: [{ taskId: id, status: 500 }] }))).toEqual(['cancellations-hold']);
+    expect(broken(history({ tasks, cancellations: [{ taskId: id, status: 200 }] }))).toEqual(['cancellations-kept']);
+    expect(broken(history({ tasks, cancellations: [{ taskId: id, status: 500 }] }))).toEqual(['cancellations-kept']);
     expect(broken(history({ tasks, cancellations: [202, 409].map((status) => ({ taskId: id, status })) }))).toEqual([]);
   });
 
@@ -296,7 +298,7 @@ describe('durability', () => {
     const told = { taskId: id, type: 'task.succeeded', signed: true };
     expect(broken(history({ tasks: asked, webhooks: [told, told] }))).toEqual([]);
     for (const webhooks of [[], [{ ...told, type: 'task.failed' }], [told, { ...told, signed: false }]]) {
-      expect(broken(history({ tasks: asked, webhooks }))).toEqual(['webhooks-tell']);
+      expect(broken(history({ tasks: asked, webhooks }))).toEqual(['webhooks-delivered']);
     }
   });
 });

@@ -3,7 +3,7 @@ import type { DrillHistory, Submission } from '../../../rehearsal/drill/report/h
 import { history, minute, task, user } from './histories';
 
 const SECOND = 1_000;
-const limit = { perMinute: 60, most: 64, leastUsed: 0.9 };
+const limit = { callsPerMinute: 60, maxCallsPerMinute: 64, minUtilization: 0.9 };
 
 /** Three minutes of requests, a task for each. */
 const tasks = Array.from({ length: 180 }, (_, n) => task({ user: user(n % 10), createdAt: minute(50) + n * SECOND }));
@@ -21,36 +21,36 @@ const broken = (drill: Partial<DrillHistory>) =>
 
 describe('a limit', () => {
   test('that was held and used holds', () => {
-    expect(broken({ limit: { ...limit, calls: calls() } })).toEqual([]);
+    expect(broken({ rateLimit: { ...limit, calls: calls() } })).toEqual([]);
   });
 
   test('fails for a minute with too many calls, wherever it begins', () => {
     const burst = Array.from({ length: 5 }, (_, n) => minute(51) + 30 * SECOND + n);
-    expect(broken({ limit: { ...limit, calls: [...calls(), ...burst] } })).toEqual([
-      'limit-held: 65 calls in one minute, at most 64 may be',
+    expect(broken({ rateLimit: { ...limit, calls: [...calls(), ...burst] } })).toEqual([
+      'rate-limit-kept: 65 calls in one minute, expected at most 64',
     ]);
-    expect(broken({ limit: { ...limit, calls: [...calls(), ...burst.slice(1)] } })).toEqual([]);
+    expect(broken({ rateLimit: { ...limit, calls: [...calls(), ...burst.slice(1)] } })).toEqual([]);
   });
 
-  test('fails when a tenth of it was not used, and does not judge what workers need to come up', () => {
+  test('fails when a tenth of it was not used, and does not findingOf what workers need to come up', () => {
     const rested = calls((n) => n % 8 !== 0);
-    expect(broken({ limit: { ...limit, calls: rested } })).toEqual([
-      'limit-held: 87 % of the limit was used under load',
+    expect(broken({ rateLimit: { ...limit, calls: rested } })).toEqual([
+      'rate-limit-kept: 87 % of the limit was used under load',
     ]);
-    expect(broken({ limit: { ...limit, calls: calls((n) => n >= 30) } })).toEqual([]);
+    expect(broken({ rateLimit: { ...limit, calls: calls((n) => n >= 30) } })).toEqual([]);
   });
 
   test('fails for a task that failed of waiting', () => {
     const [first, ...others] = tasks;
     const failed = { ...(first ?? task({ user: user(0), createdAt: minute(50) })), status: 'failed' as const };
-    expect(broken({ tasks: [failed, ...others], limit: { ...limit, calls: calls() } })).toContainEqual(
-      `limit-held: task ${failed.id} is failed: to wait for the limit must not fail it`,
+    expect(broken({ tasks: [failed, ...others], rateLimit: { ...limit, calls: calls() } })).toContainEqual(
+      `rate-limit-kept: task ${failed.id} is failed: waiting for the limit must not fail a task`,
     );
   });
 });
 
 describe('a budget', () => {
-  const budget = { dollars: 0.1, mostDollars: 0.12, alarmFired: true };
+  const budget = { dailyDollars: 0.1, maxDollars: 0.12, alarmFired: true };
   const refused: Submission = {
     sequence: 900,
     user: user(1),
@@ -69,17 +69,17 @@ describe('a budget', () => {
   });
 
   test.each<[string, Partial<DrillHistory>, string]>([
-    ['nothing was refused', { submissions: submissions.slice(0, -1) }, 'budget-held: nothing was refused'],
-    ['its alarm was silent', { budget: { ...budget, alarmFired: false } }, 'budget-held: its alarm did not fire'],
+    ['no request was refused', { submissions: submissions.slice(0, -1) }, 'budget-kept: no request was refused'],
+    ['its alarm was silent', { budget: { ...budget, alarmFired: false } }, 'budget-kept: its alarm did not fire'],
     [
       'not all of it was spent',
-      { budget: { ...budget, dollars: 0.11 } },
-      'budget-held: only 0.1000 of 0.11 US dollars were spent',
+      { budget: { ...budget, dailyDollars: 0.11 } },
+      'budget-kept: only 0.1000 of 0.11 US dollars were spent',
     ],
     [
       'much more was spent',
-      { budget: { ...budget, mostDollars: 0.09, dollars: 0.08 } },
-      'budget-held: 0.1000 US dollars were spent, at most 0.09 may be',
+      { budget: { ...budget, maxDollars: 0.09, dailyDollars: 0.08 } },
+      'budget-kept: 0.1000 US dollars were spent, expected at most 0.09',
     ],
   ])('fails when %s', (_, changes, finding) => {
     expect(broken({ ...drill, ...changes })).toEqual([finding]);
@@ -89,7 +89,7 @@ describe('a budget', () => {
     const curt = { ...refused, problem: 'budget_exceeded: come again tomorrow' };
     expect(broken({ ...drill, submissions: [...submissions.slice(0, -1), curt] })).toEqual([
       `every-request-accepted: request 900 of ${user(1)}: 429 budget_exceeded: come again tomorrow`,
-      'budget-held: nothing was refused',
+      'budget-kept: no request was refused',
     ]);
   });
 });

@@ -32,7 +32,7 @@ test('a run in which every key was used, and then revoked, holds', () => {
 
 test('a run without rotations is not judged', () => {
   const details = checkInvariants(history({ tasks: done })).map(({ detail }) => detail);
-  expect(details.filter((detail) => detail === 'not judged: nothing rotated')).toHaveLength(3);
+  expect(details.filter((detail) => detail === 'not checked: the scenario rotates no secret')).toHaveLength(3);
 });
 
 test.each<[string, Partial<DrillHistory>, string]>([
@@ -51,22 +51,22 @@ test.each<[string, Partial<DrillHistory>, string]>([
         ],
       }),
     },
-    'keys-really-change: key 2 was never used',
+    'keys-rotated: key 2 was never used',
   ],
   [
     'for an old key that is still valid',
     { rotations: rotated({ keys: [{ ...used, refused: 2, revoked: false }, used] }) },
-    'keys-really-change: key 1 was not revoked',
+    'keys-rotated: key 1 was not revoked',
   ],
   [
     'when no worker was refused',
     { rotations: rotated({ keys: [used, used] }) },
-    'keys-really-change: no worker ever met a refusal, so none had to find another key',
+    'keys-rotated: no worker used a revoked key, so the replacement was not tested',
   ],
   [
     'for service accounts that pile up',
     { rotations: rotated({ accounts: { created: 4, left: 3 } }) },
-    'keys-really-change: 3 service accounts are left, expected the current one',
+    'keys-rotated: 3 service accounts are left, expected the current one',
   ],
 ])('fails %s', (_, drill, finding) => {
   expect(broken(drill)).toEqual([finding]);
@@ -75,6 +75,6 @@ test.each<[string, Partial<DrillHistory>, string]>([
 test('fails for a task that did not succeed', () => {
   const tasks = [task({ user: user(1), createdAt: minute(50), status: 'failed' })];
   expect(broken({ rotations: rotated(), tasks })).toContainEqual(
-    expect.stringMatching(/^rotations-harm-nobody: task \S+ is failed$/),
+    expect.stringMatching(/^rotations-lose-no-task: task \S+ is failed$/),
   );
 });

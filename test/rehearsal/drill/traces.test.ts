@@ -65,9 +65,9 @@ test('a request that was repeated may have sent the task on its way under either
 test('fails a record, or an attempt, of another trace than that of the request', () => {
   const one = ran();
   const torn = tracesOf(cloudOf(attemptOf(one), [accepted(one, OTHER)]), [one]);
-  expect(torn.astray).toEqual([`${one.id} came in under ${OTHER} and ran under ${ROOT}`]);
+  expect(torn.astray).toEqual([`${one.id} was accepted under ${OTHER} and ran under ${ROOT}`]);
   const lost = tracesOf(cloudOf([...attemptOf(one), ...attemptOf(one, OTHER)], [accepted(one)]), [one]);
-  expect(lost.astray).toEqual([`${one.id} came in under ${ROOT} and ran under ${OTHER}`]);
+  expect(lost.astray).toEqual([`${one.id} was accepted under ${ROOT} and ran under ${OTHER}`]);
 });
 
 test('misses calls that are not under an attempt of their task, and attempts', () => {

@@ -1,5 +1,5 @@
 import { describeGate, gatesOf, readGates } from '../../../../rehearsal/drill/observe/gates';
-import { hookFinding } from '../../../../rehearsal/drill/observe/hook-finding';
+import { hookFailure } from '../../../../rehearsal/drill/observe/hook-finding';
 import { abortable, until } from '../../../../rehearsal/drill/observe/wait';
 import { matchesPattern } from '../../../../rehearsal/drill/traffic/secrets';
 
@@ -42,7 +42,7 @@ describe('gates', () => {
   });
 });
 
-describe('hookFinding', () => {
+describe('hookFailure', () => {
   const line = (timestamp: number, message: unknown) => ({
     timestamp,
     stream: 's',
@@ -58,8 +58,8 @@ describe('hookFinding', () => {
   };
 
   test("is the last error in the log of the stack's hooks since the deployment began", () => {
-    expect(hookFinding(cloud, 'Stack', 3)).toBe('not enough evidence');
-    expect(hookFinding(cloud, 'Stack', 6)).toBeUndefined();
+    expect(hookFailure(cloud, 'Stack', 3)).toBe('not enough evidence');
+    expect(hookFailure(cloud, 'Stack', 6)).toBeUndefined();
   });
 });
 

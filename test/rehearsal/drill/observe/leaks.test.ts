@@ -18,7 +18,7 @@ const rotating: Scenario = {
   ...scenario,
   rotation: {
     secrets: ['*'],
-    times: 2,
+    count: 2,
     graceSeconds: 600,
     poolKeys: ['sk-pool-1-77ab3c', 'sk-pool-2-5f0c1d'],
     adminKey: 'sk-admin-90d4e1',
@@ -67,23 +67,23 @@ test('a scenario without keys is not judged', async () => {
   expect(await findLeaks(cloud(), { ...scenario, secrets: [{ name: '*', value: 'drill' }] }, {})).toBeUndefined();
 });
 
-describe('keys-stay-secret', () => {
+describe('no-secret-leaked', () => {
   const looked = { lines: 3, traces: 2, items: 5, messages: 0 };
   const judged = (leaks?: NonNullable<Parameters<typeof history>[0]>['leaks']) =>
-    checkInvariants(history(leaks === undefined ? {} : { leaks })).find(({ name }) => name === 'keys-stay-secret');
+    checkInvariants(history(leaks === undefined ? {} : { leaks })).find(({ name }) => name === 'no-secret-leaked');
 
-  test('holds when none was found', () => {
+  test('holds when no secret was found', () => {
     expect(judged({ secrets: 2, looked, found: [] })).toMatchObject({
       held: true,
-      detail: '2 keys in none of 3 log lines, 2 traces, 5 items',
+      detail: '2 secrets in none of 3 log lines, 2 traces, 5 items',
     });
-    expect(judged()).toMatchObject({ held: true, detail: 'not judged: the scenario plants no key' });
+    expect(judged()).toMatchObject({ held: true, detail: 'not checked: the scenario has no secret to search for' });
   });
 
-  test('fails for each place that holds one, and where there was nothing to look at', () => {
+  test('fails for each place with a secret, and for places without content', () => {
     expect(judged({ secrets: 2, looked: { ...looked, traces: 0 }, found: ['/worker'] })).toMatchObject({
       held: false,
-      detail: 'a key stands in /worker; no traces to look at',
+      detail: 'a secret is in /worker; no traces to search',
     });
   });
 });

@@ -1,9 +1,9 @@
 import type { CloudEvent } from '../../../../rehearsal/cloud';
-import { LimitWatch, startOf } from '../../../../rehearsal/drill/observe/limit-watch';
+import { cloudStartFor, LimitWatch } from '../../../../rehearsal/drill/observe/limit-watch';
 import type { Scenario } from '../../../../rehearsal/drill/scenario/scenario';
 
 const scenario: Scenario = { name: 'any', releases: [{ name: 'first', expected: 'promoted' }] };
-const budget = { dollars: 1, mostDollars: 2 };
+const budget = { dailyDollars: 1, maxDollars: 2 };
 
 const alarm = (name: string, to: 'ALARM' | 'OK'): CloudEvent => ({
   kind: 'alarm',
@@ -15,11 +15,11 @@ const alarm = (name: string, to: 'ALARM' | 'OK'): CloudEvent => ({
 });
 
 test('a drill of a budget begins with a day of UTC, whatever the time is; others begin now', () => {
-  const start = startOf({ ...scenario, budget }) ?? Number.NaN;
+  const start = cloudStartFor({ ...scenario, budget }) ?? Number.NaN;
   expect(new Date(start).toISOString()).toMatch(/T00:00:00\.000Z$/);
   expect(Date.now() - start).toBeGreaterThanOrEqual(0);
   expect(Date.now() - start).toBeLessThanOrEqual(86_400_000);
-  expect(startOf(scenario)).toBeUndefined();
+  expect(cloudStartFor(scenario)).toBeUndefined();
 });
 
 test('a budget is nearly used up when its alarm has fired, and no other one', () => {
@@ -39,6 +39,6 @@ test('calls to the provider are kept with their times', () => {
   watch.onPrompt();
   now = 9;
   watch.onPrompt();
-  const limit = { perMinute: 1, most: 2, leastUsed: 0.9 };
-  expect(watch.history({ ...scenario, limit }).limit).toEqual({ ...limit, calls: [5, 9] });
+  const rateLimit = { callsPerMinute: 1, maxCallsPerMinute: 2, minUtilization: 0.9 };
+  expect(watch.history({ ...scenario, rateLimit }).rateLimit).toEqual({ ...rateLimit, calls: [5, 9] });
 });

@@ -2,7 +2,11 @@ import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TaskKey, type TaskRecord } from '../../../../lib/contract';
-import { EXECUTION_LOG_VARIABLE, executionMarkOf, Ledger } from '../../../../rehearsal/drill/observe/execution-log';
+import {
+  EXECUTION_LOG_VARIABLE,
+  ExecutionLog,
+  executionKeyIn,
+} from '../../../../rehearsal/drill/observe/execution-log';
 import { WriteObserver } from '../../../../rehearsal/drill/observe/write-observer';
 import { minute, STABLE, task, user } from '../histories';
 
@@ -79,16 +83,16 @@ describe('the witness', () => {
       at: 0,
       expiresAt: 9,
       key: 'tool:note:0123456789ab#1',
-      json: '{"ledger":"tool:note:7"}',
+      json: '{"execution":"tool:note:7"}',
     };
     const journaled = (state: string) => ({ ...TaskKey.step(TASK.id, entry.key), ...entry, state });
     const before = Date.now();
     witness.onWrite({ table: 'tasks', before: undefined, after: journaled('started') });
     const begun = (key: string, at: number, id = TASK.id) => ({ task: id, key, at });
-    expect(witness.doneAgain([begun('tool:note:7', before + 60_000)])).toEqual([]);
+    expect(witness.repeatedExecutions([begun('tool:note:7', before + 60_000)])).toEqual([]);
     witness.onWrite({ table: 'tasks', before: journaled('started'), after: journaled('finished') });
     expect(
-      witness.doneAgain([
+      witness.repeatedExecutions([
         begun('tool:note:7', before - 1),
         begun('tool:note:7', before + 60_000),
         begun(entry.key, before + 60_000),
@@ -102,38 +106,40 @@ describe('the witness', () => {
   });
 });
 
-describe('the ledger', () => {
+describe('the execution log', () => {
   let folder: string;
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'ledger-'));
+    folder = mkdtempSync(join(tmpdir(), 'execution-log-'));
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
   test('has what agents wrote down and what the provider was asked', () => {
-    const ledger = new Ledger(join(folder, 'ledger.jsonl'));
-    expect(ledger.executions()).toEqual([]);
+    const log = new ExecutionLog(join(folder, 'executions.jsonl'));
+    expect(log.executions()).toEqual([]);
     const line = { task: TASK.id, key: 'step:a', at: 1 };
-    appendFileSync(ledger.environment[EXECUTION_LOG_VARIABLE] ?? '', `${JSON.stringify(line)}\n`);
-    ledger.onPrompt(`Do it. live [ledger ${TASK.id} model:0] Now.`);
-    ledger.onPrompt('nothing to write down');
-    expect(ledger.executions()).toEqual([line, { task: TASK.id, key: 'model:0', at: expect.any(Number) }]);
+    appendFileSync(log.environment[EXECUTION_LOG_VARIABLE] ?? '', `${JSON.stringify(line)}\n`);
+    log.onPrompt(`Do it. live [execution ${TASK.id} model:0] Now.`);
+    log.onPrompt('no mark');
+    expect(log.executions()).toEqual([line, { task: TASK.id, key: 'model:0', at: expect.any(Number) }]);
   });
 
   test('a call that was on its way when its worker stood still was begun before', () => {
-    const ledger = new Ledger(join(folder, 'ledger.jsonl'));
-    ledger.onPrompt(`[ledger ${TASK.id} model:0]`);
-    const [asked] = ledger.executions();
+    const log = new ExecutionLog(join(folder, 'executions.jsonl'));
+    log.onPrompt(`[execution ${TASK.id} model:0]`);
+    const [asked] = log.executions();
     const at = asked?.at ?? 0;
-    const still = (event: string, to: number) => ledger.executions([{ event, from: at - 5_000, to }])[0]?.at;
+    const still = (event: string, to: number) => log.executions([{ event, from: at - 5_000, to }])[0]?.at;
     expect(still(`{"taskId":"${TASK.id}"}`, at - 100)).toBe(at - 5_000);
     expect(still(`{"taskId":"${TASK.id}"}`, at - 1_000)).toBe(at);
     expect(still('{"taskId":"t-another"}', at - 100)).toBe(at);
   });
 
   test('a mark is found in JSON, and in JSON within JSON', () => {
-    expect(executionMarkOf({ ledger: 'tool:note:1' })).toBe('tool:note:1');
-    expect(executionMarkOf(JSON.stringify({ text: JSON.stringify({ ledger: 'model:2', score: 1 }) }))).toBe('model:2');
-    expect(executionMarkOf({ other: 1 })).toBeUndefined();
-    expect(executionMarkOf(undefined)).toBeUndefined();
+    expect(executionKeyIn({ execution: 'tool:note:1' })).toBe('tool:note:1');
+    expect(executionKeyIn(JSON.stringify({ text: JSON.stringify({ execution: 'model:2', score: 1 }) }))).toBe(
+      'model:2',
+    );
+    expect(executionKeyIn({ other: 1 })).toBeUndefined();
+    expect(executionKeyIn(undefined)).toBeUndefined();
   });
 });

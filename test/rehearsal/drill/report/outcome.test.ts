@@ -42,7 +42,7 @@ const flippedBack = facts({
 describe('outcomeOf', () => {
   test('promoted, with or without a shift', () => {
     expect(outcomeOf(facts())).toEqual({ verdict: 'promoted', reason: 'no gate fired at 10 %, 100 %' });
-    expect(outcomeOf({ ...noShift, status: 'CREATE_COMPLETE' }).reason).toContain('first deployment');
+    expect(outcomeOf({ ...noShift, status: 'CREATE_COMPLETE' }).reason).toContain('initial deployment');
     expect(outcomeOf({ ...noShift, status: 'NO_CHANGES' })).toEqual({
       verdict: 'promoted',
       reason: 'nothing to change',
@@ -68,7 +68,7 @@ describe('outcomeOf', () => {
 
   test('says when the stack is stuck', () => {
     expect(outcomeOf({ ...noShift, status: 'UPDATE_ROLLBACK_FAILED' }).reason).toContain(
-      'left in UPDATE_ROLLBACK_FAILED',
+      'is in UPDATE_ROLLBACK_FAILED',
     );
     expect(isSettled('UPDATE_ROLLBACK_FAILED')).toBe(false);
   });

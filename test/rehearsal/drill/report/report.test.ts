@@ -88,7 +88,7 @@ test('a run with chaos reports what went wrong and what was done', () => {
     tasks: { duplicateResults: 1 },
   });
   const table = renderReport(report, plain);
-  expect(table).toContain('steps       20 executed, 4 replayed, 1 executed again after they were finished');
+  expect(table).toContain('steps       20 executed, 4 replayed, 1 executed again after they had finished');
   expect(table).toContain('faults      12 injected');
   expect(table).toMatch(/9 {2}calls refused as too many {2}dynamodb.PutItem 5, sqs.SendMessage 2, dynamodb.Query 1, …/);
   expect(table).toMatch(/3 {2}workers killed at work {2}worker 3$/m);
@@ -97,7 +97,7 @@ test('a run with chaos reports what went wrong and what was done', () => {
 
 test('the table names what broke', () => {
   const table = renderReport(buildReport(history({ destruction: undefined }), run), plain);
-  expect(table).toContain('broken  nothing-left');
+  expect(table).toContain('broken  no-resource-left');
   expect(table).toContain('the stack was not destroyed');
   expect(table).toContain('FAILED');
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { loadScenario, parseScenario } from '../../../../rehearsal/drill/scenario/load-scenario';
 import { scenarioJsonSchema } from '../../../../rehearsal/drill/scenario/scenario';
 
-const refusal = (value: unknown) => {
+const rejection = (value: unknown) => {
   try {
     parseScenario(value, 'scenario.json');
   } catch (error) {
@@ -15,7 +15,7 @@ const refusal = (value: unknown) => {
 
 const releases = [{ name: 'first', expected: 'promoted' }];
 
-test('the published schema is the one that scenarios are checked by (renew it with `cdk-agent-lanes schema`)', () => {
+test('the published schema is current (`cdk-agent-lanes schema` prints it)', () => {
   const file = join(__dirname, '../../../../rehearsal/scenario.schema.json');
   expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(JSON.parse(JSON.stringify(scenarioJsonSchema())));
 });
@@ -24,34 +24,38 @@ test('accepts the smallest scenario', () => {
   expect(parseScenario({ name: 'smallest', releases }, 'x')).toEqual({ name: 'smallest', releases });
 });
 
-test('refuses a wrong value by path, with the value, what was expected and what the field says', () => {
-  expect(refusal({ name: 'x', releases: [{ name: 'a', expected: 'promote' }] })).toContain(
-    'scenario.json: not a scenario:\n  releases[0].expected: "promote": expected one of "promoted", "rolled_back", "refused". It says what must become of it',
+test('rejects a wrong value with its path, the value, what is accepted and the description of the field', () => {
+  expect(rejection({ name: 'x', releases: [{ name: 'a', expected: 'promote' }] })).toContain(
+    'scenario.json: invalid scenario:\n  releases[0].expected: "promote": expected one of "promoted", "rolled_back", "refused". The field is: how the deployment must end',
   );
   expect(
-    refusal({ name: 'x', releases, traffic: { users: 'many', tasks: 1.5, ratePerSecond: 0, inputs: [] } }),
+    rejection({ name: 'x', releases, traffic: { users: 'many', tasks: 1.5, ratePerSecond: 0, inputs: [] } }),
   ).toMatch(
-    /traffic\.users: "many": expected a number.*\n.*traffic\.tasks: 1\.5: expected a whole number.*\n.*traffic\.ratePerSecond: 0: expected a number of more than 0.*\n.*traffic\.inputs: \[\]: expected at least 1 item/,
+    /traffic\.users: "many": expected a number.*\n.*traffic\.tasks: 1\.5: expected an integer.*\n.*traffic\.ratePerSecond: 0: expected more than 0.*\n.*traffic\.inputs: \[\]: expected at least 1 item/,
   );
 });
 
-test('refuses an unknown field and names the known ones', () => {
-  expect(refusal({ name: 'x', releases, trafic: {} })).toContain(
-    'trafic: not a field of a scenario: expected one of $schema, name,',
+test('rejects an unknown field and names the known ones', () => {
+  expect(rejection({ name: 'x', releases, trafic: {} })).toContain(
+    'trafic: unknown field, expected one of $schema, name,',
   );
 });
 
-test('refuses a wrong alternative by its own path', () => {
+test('rejects a wrong value in an alternative with its path', () => {
   expect(
-    refusal({ name: 'x', releases, provider: { rules: [{ name: 'r', answer: { latencyMs: { min: 'w', max: 3 } } }] } }),
+    rejection({
+      name: 'x',
+      releases,
+      provider: { rules: [{ name: 'r', answer: { latencyMs: { min: 'w', max: 3 } } }] },
+    }),
   ).toContain('provider.rules[0].answer.latencyMs.min: "w": expected a number');
 });
 
 test.each([
   [
-    'two releases of one name',
+    'two releases with the same name',
     [...releases, ...releases],
-    'releases[1].name: "first": is the name of an earlier release',
+    'releases[1].name: "first": is already the name of an earlier release',
   ],
   [
     'a first release that is rolled back',
@@ -60,11 +64,11 @@ test.each([
   ],
   [
     'a gate for a release that is promoted',
-    [{ name: 'a', expected: 'promoted', because: { gate: 'cost' } }],
-    'releases[0].because.gate: "cost"',
+    [{ name: 'a', expected: 'promoted', cause: { gate: 'cost' } }],
+    'releases[0].cause.gate: "cost"',
   ],
-])('refuses %s', (_, wrong, message) => {
-  expect(refusal({ name: 'x', releases: wrong })).toContain(message);
+])('rejects %s', (_, wrong, message) => {
+  expect(rejection({ name: 'x', releases: wrong })).toContain(message);
 });
 
 describe('loadScenario', () => {
@@ -72,7 +76,7 @@ describe('loadScenario', () => {
 
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-  test('refuses a file that is not there, and one that is not JSON', async () => {
+  test('rejects a missing file, and a file that is not JSON', async () => {
     await expect(loadScenario(join(directory, 'none.json'))).rejects.toThrow('cannot be read');
     const file = join(directory, 'broken.json');
     writeFileSync(file, '{ "name": ');

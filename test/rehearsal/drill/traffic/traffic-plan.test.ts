@@ -26,13 +26,13 @@ describe('TrafficPlan', () => {
   });
 
   test('is the same for the same seed and another for another', () => {
-    const rich: Traffic = { ...traffic, sessions: 2, priorities: { high: 1, low: 3 }, idempotentRepeats: 0.3 };
+    const rich: Traffic = { ...traffic, sessionsPerUser: 2, priorityWeights: { high: 1, low: 3 }, duplicateShare: 0.3 };
     expect(take(new TrafficPlan(rich, 1), 50)).toEqual(take(new TrafficPlan(rich, 1), 50));
     expect(take(new TrafficPlan(rich, 1), 50)).not.toEqual(take(new TrafficPlan(rich, 2), 50));
   });
 
   test('repeats the share asked for: same body, same key, later, once', () => {
-    const plan = new TrafficPlan({ ...traffic, idempotentRepeats: 0.2 }, 1);
+    const plan = new TrafficPlan({ ...traffic, duplicateShare: 0.2 }, 1);
     const requests = take(plan, 1200);
     const repeats = requests.filter((request) => request.repeats !== undefined);
     expect(plan.planned).toBe(requests.length - repeats.length);
@@ -47,7 +47,10 @@ describe('TrafficPlan', () => {
   });
 
   test('keeps to the weights of the priorities and the number of sessions', () => {
-    const requests = take(new TrafficPlan({ ...traffic, priorities: { high: 1, low: 3 }, sessions: 2 }, 1), 400);
+    const requests = take(
+      new TrafficPlan({ ...traffic, priorityWeights: { high: 1, low: 3 }, sessionsPerUser: 2 }, 1),
+      400,
+    );
     const high = requests.filter((request) => request.body.priority === 'high').length;
     expect(high).toBeGreaterThan(70);
     expect(high).toBeLessThan(130);
@@ -59,9 +62,9 @@ describe('TrafficPlan', () => {
     const plain = take(new TrafficPlan(traffic, 1), 400);
     const rich: Traffic = {
       ...traffic,
-      cancels: 0.2,
+      cancelShare: 0.2,
       deadlines: { share: 0.3, seconds: { min: 30, max: 90 } },
-      webhooks: 0.4,
+      webhookShare: 0.4,
     };
     const options = { repeatable: true, webhookUrl: 'http://127.0.0.1:1/' };
     const requests = take(new TrafficPlan(rich, 1, options), 400);

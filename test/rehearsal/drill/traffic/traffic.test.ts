@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ApiClient } from '../../../../rehearsal/drill/traffic/api-client';
-import { POLITE } from '../../../../rehearsal/drill/traffic/retrying-caller';
+import { RETRY_WHEN_THROTTLED } from '../../../../rehearsal/drill/traffic/retrying-caller';
 import { TrafficGenerator } from '../../../../rehearsal/drill/traffic/traffic';
 import { TrafficPlan } from '../../../../rehearsal/drill/traffic/traffic-plan';
 
@@ -41,7 +41,7 @@ function traffic(enoughWaiting: (inProgress: number) => boolean): TrafficGenerat
   const plan = new TrafficPlan({ users: 3, tasks: 1_000, ratePerSecond: RATE, inputs: ['x'] }, 1, {
     repeatable: false,
   });
-  return new TrafficGenerator(plan, client, RATE, Date.now, enoughWaiting, POLITE);
+  return new TrafficGenerator(plan, client, RATE, Date.now, enoughWaiting, RETRY_WHEN_THROTTLED);
 }
 
 const real = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
