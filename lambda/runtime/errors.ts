@@ -1,3 +1,4 @@
+import { AgentProtocolErrorCode, RuntimeErrorCode, TaskErrorCode } from '../../lib/contract';
 /**
  * What becomes of a task whose attempt ended with the error. `wait`: like `retry`, but the attempt does not count.
  * `requeue`: another worker goes on at once, from the journal. `lose`: another worker has the task already.
@@ -37,7 +38,7 @@ export class RetryableError extends AgentError {
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, options: RetryOptions = {}, disposition: 'retry' | 'wait' = 'retry') {
-    super(options.code ?? 'retryable', message, disposition, options);
+    super(options.code ?? TaskErrorCode.RETRYABLE, message, disposition, options);
     this.retryAfterMs = options.retryAfterMs;
   }
 }
@@ -55,7 +56,7 @@ export interface RetryOptions extends ErrorOptions {
  */
 export class ThrottledError extends RetryableError {
   constructor(message: string, options: RetryOptions = {}) {
-    super(message, { ...options, code: options.code ?? 'throttled' }, 'wait');
+    super(message, { ...options, code: options.code ?? TaskErrorCode.THROTTLED }, 'wait');
   }
 }
 
@@ -66,7 +67,7 @@ export class ThrottledError extends RetryableError {
  */
 export class FatalError extends AgentError {
   constructor(message: string, options: ErrorOptions & { readonly code?: string } = {}) {
-    super(options.code ?? 'fatal', message, 'fail', options);
+    super(options.code ?? TaskErrorCode.FATAL, message, 'fail', options);
   }
 }
 
@@ -76,21 +77,21 @@ export class LimitExceededError extends AgentError {
     readonly limit: 'maxToolCalls' | 'maxModelCalls' | 'maxSteps' | 'maxTokens' | 'maxCost',
     message: string,
   ) {
-    super('limit_exceeded', message, 'fail');
+    super(TaskErrorCode.LIMIT_EXCEEDED, message, 'fail');
   }
 }
 
 /** The task ran longer than its release allows, or than its worker can. */
 export class TimedOutError extends AgentError {
   constructor(message: string) {
-    super('timed_out', message, 'time_out');
+    super(TaskErrorCode.TIMED_OUT, message, 'time_out');
   }
 }
 
 /** The caller cancelled the task. */
 export class CancelledError extends AgentError {
   constructor() {
-    super('cancelled', 'the task was cancelled by its caller', 'cancel');
+    super(TaskErrorCode.CANCELLED, 'the task was cancelled by its caller', 'cancel');
   }
 }
 
@@ -106,14 +107,14 @@ const REQUEUE_MESSAGES: Readonly<Record<RequeueReason, string>> = {
 /** The attempt ends here, and another worker goes on from the journal at once. */
 export class TaskRequeuedError extends AgentError {
   constructor(readonly reason: RequeueReason) {
-    super('requeued', REQUEUE_MESSAGES[reason], 'requeue');
+    super(AgentProtocolErrorCode.REQUEUED, REQUEUE_MESSAGES[reason], 'requeue');
   }
 }
 
 /** The lease is another worker's, or may be. Whatever this attempt still does is not to be written. */
 export class LeaseLostError extends AgentError {
   constructor(message: string) {
-    super('lease_lost', message, 'lose');
+    super(AgentProtocolErrorCode.LEASE_LOST, message, 'lose');
   }
 }
 
@@ -121,7 +122,7 @@ export class LeaseLostError extends AgentError {
 export class SessionConflictError extends RetryableError {
   constructor(session: string) {
     super(`session ${JSON.stringify(session)} was changed by another task while this one ran`, {
-      code: 'session_conflict',
+      code: RuntimeErrorCode.SESSION_CONFLICT,
     });
   }
 }

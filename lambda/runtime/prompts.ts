@@ -1,3 +1,4 @@
+import { RuntimeErrorCode } from '../../lib/contract';
 import { FatalError } from './errors';
 
 const PLACEHOLDER = /\{\{\s*([A-Za-z_][\w.-]*)\s*\}\}/g;
@@ -16,7 +17,7 @@ export function renderPrompt(
   const text = Object.hasOwn(prompts, name) ? prompts[name] : undefined;
   if (text === undefined) {
     throw new FatalError(`the release has no prompt "${name}"; it has ${list(Object.keys(prompts))}`, {
-      code: 'prompt_error',
+      code: RuntimeErrorCode.PROMPT_ERROR,
     });
   }
   return text.replace(PLACEHOLDER, (_, variable: string) => {
@@ -24,7 +25,7 @@ export function renderPrompt(
     if (value === undefined) {
       throw new FatalError(
         `prompt "${name}" has the placeholder {{${variable}}}, for which no value was given; given were ${list(Object.keys(variables))}`,
-        { code: 'prompt_error' },
+        { code: RuntimeErrorCode.PROMPT_ERROR },
       );
     }
     return String(value);

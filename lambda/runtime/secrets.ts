@@ -1,3 +1,4 @@
+import { RuntimeErrorCode } from '../../lib/contract';
 import { clientDefaults } from '../shared/aws/clients/defaults';
 import type { Clock } from '../shared/clock';
 import { messageOf } from '../shared/errors';
@@ -168,7 +169,9 @@ export class SecretReader {
     const arn = Object.hasOwn(this.#arns, name) ? this.#arns[name] : undefined;
     if (arn === undefined) {
       const known = this.names.map((each) => `"${each}"`).join(', ') || 'none';
-      throw new FatalError(`the worker was given no secret "${name}"; it has ${known}`, { code: 'secret_unknown' });
+      throw new FatalError(`the worker was given no secret "${name}"; it has ${known}`, {
+        code: RuntimeErrorCode.SECRET_UNKNOWN,
+      });
     }
     return arn;
   }
@@ -180,11 +183,13 @@ export class SecretReader {
     } catch (error) {
       const message = `secret "${name}" could not be read: ${messageOf(error)}`;
       throw error instanceof Error && LASTING_ERRORS.has(error.name)
-        ? new FatalError(message, { code: 'secret_unreadable', cause: error })
-        : new RetryableError(message, { code: 'secret_unavailable', cause: error });
+        ? new FatalError(message, { code: RuntimeErrorCode.SECRET_UNREADABLE, cause: error })
+        : new RetryableError(message, { code: RuntimeErrorCode.SECRET_UNAVAILABLE, cause: error });
     }
     if (value === undefined || value === '') {
-      throw new FatalError(`secret "${name}" holds no text: put a value into it`, { code: 'secret_unreadable' });
+      throw new FatalError(`secret "${name}" holds no text: put a value into it`, {
+        code: RuntimeErrorCode.SECRET_UNREADABLE,
+      });
     }
     if (value.length >= MIN_REDACTED) {
       this.#known.add(value);

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
-import { DAY_SECONDS, type Json, SessionKey, WRITE_TOKEN_ATTRIBUTE } from '../../lib/contract';
+import { DAY_SECONDS, type Json, RuntimeErrorCode, SessionKey, WRITE_TOKEN_ATTRIBUTE } from '../../lib/contract';
 import { throwIfAborted } from '../shared/abort-signals';
 import type { Clock } from '../shared/clock';
 import { messageOf } from '../shared/errors';
@@ -65,7 +65,7 @@ export class SessionStore {
     if (!parsed.success) {
       throw new FatalError(
         `the record of session ${JSON.stringify(session)} is not one of this library: ${z.prettifyError(parsed.error)}`,
-        { code: 'session_unreadable' },
+        { code: RuntimeErrorCode.SESSION_UNREADABLE },
       );
     }
     return parsed.data;
@@ -87,7 +87,7 @@ export class SessionStore {
       throw new FatalError(
         `the state of a session may have ${MAX_SESSION_BYTES} bytes of JSON, this one has ${bytes}`,
         {
-          code: 'session_too_large',
+          code: RuntimeErrorCode.SESSION_TOO_LARGE,
         },
       );
     }
@@ -158,7 +158,7 @@ class TaskSession implements AgentSession {
     if (item.schema !== this.options.schema) {
       throw new FatalError(
         `session ${JSON.stringify(this.id)} was written under state schema ${item.schema}, this release reads ${this.options.schema}`,
-        { code: 'session_schema' },
+        { code: RuntimeErrorCode.SESSION_SCHEMA },
       );
     }
     if (schema === undefined) {
@@ -167,7 +167,7 @@ class TaskSession implements AgentSession {
     const checked = await validate(schema, item.state, 'session');
     if (!checked.ok) {
       throw new FatalError(`the state of session ${JSON.stringify(this.id)} does not fit: ${checked.message}`, {
-        code: 'session_invalid',
+        code: RuntimeErrorCode.SESSION_INVALID,
       });
     }
     return checked.value;
@@ -180,7 +180,7 @@ class TaskSession implements AgentSession {
     }
     if (this.#version === undefined) {
       throw new FatalError('session.put() was called before session.get(): read first, so that no state is lost', {
-        code: 'session_not_read',
+        code: RuntimeErrorCode.SESSION_NOT_READ,
       });
     }
     this.#version = await this.store.write(this.id, state, this.#version, this.#token);
@@ -191,6 +191,6 @@ class TaskSession implements AgentSession {
 function storeFailure(session: string, what: 'read' | 'written', error: unknown): RetryableError | FatalError {
   const message = `session ${JSON.stringify(session)} could not be ${what}: ${messageOf(error)}`;
   return error instanceof Error && LASTING_ERRORS.has(error.name)
-    ? new FatalError(message, { code: 'session_refused', cause: error })
-    : new RetryableError(message, { code: 'session_unavailable', cause: error });
+    ? new FatalError(message, { code: RuntimeErrorCode.SESSION_REFUSED, cause: error })
+    : new RetryableError(message, { code: RuntimeErrorCode.SESSION_UNAVAILABLE, cause: error });
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type BehaviorDocument, JournalKeyPrefix } from '../../lib/contract';
+import { type BehaviorDocument, JournalKeyPrefix, RuntimeErrorCode } from '../../lib/contract';
 import { raceAbort, throwIfAborted } from '../shared/abort-signals';
 import { stopwatch } from '../shared/clock';
 import { messageOf } from '../shared/errors';
@@ -28,7 +28,7 @@ export function compileToolSchemas(tools: BehaviorDocument['tools']): ToolSchema
         return [name, z.fromJSONSchema(schema)];
       } catch (error) {
         throw new FatalError(`the input schema of tool "${name}" cannot be used: ${messageOf(error)}`, {
-          code: 'tool_schema',
+          code: RuntimeErrorCode.TOOL_SCHEMA,
         });
       }
     }),
@@ -60,7 +60,7 @@ export async function callTool<I, O>(
     const known = [...schemas.keys()].map((each) => `"${each}"`).join(', ') || 'none';
     throw new FatalError(
       `the release has no tool "${name}"; it has ${known}. Add tools/${name}.json with the JSON schema of its input to the behavior, and its name to the tools that its environment allows`,
-      { code: 'tool_unknown' },
+      { code: RuntimeErrorCode.TOOL_UNKNOWN },
     );
   }
   const isSandboxed = sandboxed.includes(name);
@@ -68,16 +68,18 @@ export async function callTool<I, O>(
   if (run === undefined) {
     throw new FatalError(
       `tool "${name}" does not run for real in this environment, and the agent gives nothing to run in its place. Give ctx.tool a sandbox as its last argument, { sandbox: (input) => … }, or name the tool among the live tools of the environment`,
-      { code: 'tool_sandboxed' },
+      { code: RuntimeErrorCode.TOOL_SANDBOXED },
     );
   }
-  const inputDigest = digestOfInput(`tool "${name}"`, input, 'tool_input');
+  const inputDigest = digestOfInput(`tool "${name}"`, input, RuntimeErrorCode.TOOL_INPUT);
   const key = steps.nextNumberedKey(`${JournalKeyPrefix.TOOL}${name}:${inputDigest.slice(0, KEY_DIGITS)}`);
   return steps.run<O>({ key, kind: 'tool', name, inputDigest }, async (call) => {
     meter.countToolCall(name);
     const checked = await validate(schema, input, `${name}.input`);
     if (!checked.ok) {
-      throw new FatalError(`tool "${name}" was called with a wrong input: ${checked.message}`, { code: 'tool_input' });
+      throw new FatalError(`tool "${name}" was called with a wrong input: ${checked.message}`, {
+        code: RuntimeErrorCode.TOOL_INPUT,
+      });
     }
     const elapsed = stopwatch();
     const done = (outcome: 'ok' | 'error', reason?: string) => ({

@@ -1,6 +1,6 @@
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import * as z from 'zod';
-import { type BehaviorDocument, behaviorDocumentSchema } from '../../lib/contract';
+import { type BehaviorDocument, behaviorDocumentSchema, RuntimeErrorCode } from '../../lib/contract';
 import { RetryableError } from '../runtime/errors';
 import { isUnavailable } from '../shared/aws/aws-errors';
 import { messageOf } from '../shared/errors';
@@ -24,20 +24,20 @@ export async function loadBehavior(
   } catch (error) {
     throw new RetryableError(
       `the behavior of release ${release} could not be read from ${place}: ${messageOf(error)}`,
-      { code: 'behavior_unavailable', cause: error },
+      { code: RuntimeErrorCode.BEHAVIOR_UNAVAILABLE, cause: error },
       isUnavailable(error) ? 'wait' : 'retry',
     );
   }
   const parsed = behaviorDocumentSchema.safeParse(parseJson(text ?? ''));
   if (!parsed.success) {
     throw new RetryableError(`${place} is not a behavior document: ${z.prettifyError(parsed.error)}`, {
-      code: 'behavior_invalid',
+      code: RuntimeErrorCode.BEHAVIOR_INVALID,
     });
   }
   if (parsed.data.release !== release) {
     throw new RetryableError(
       `${place} holds release ${parsed.data.release}, but this worker version was published for release ${release}: deploy again`,
-      { code: 'behavior_mismatch' },
+      { code: RuntimeErrorCode.BEHAVIOR_MISMATCH },
     );
   }
   return parsed.data;

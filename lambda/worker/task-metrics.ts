@@ -6,6 +6,7 @@ import {
   flagDimension,
   ModelMetric,
   type TaskError,
+  TaskErrorCode,
   TaskMetric,
   type TaskRecord,
   type TaskStatus,
@@ -47,7 +48,7 @@ export class TaskMetrics {
       count(TaskMetric.FINISHED, 1),
       count(TaskMetric.SUCCEEDED, status === 'succeeded' ? 1 : 0),
       count(TaskMetric.FAILED, status === 'failed' || status === 'timed_out' ? 1 : 0),
-      count(TaskMetric.ABORTED, status === 'timed_out' || end.error?.code === 'limit_exceeded' ? 1 : 0),
+      count(TaskMetric.ABORTED, status === 'timed_out' || end.error?.code === TaskErrorCode.LIMIT_EXCEEDED ? 1 : 0),
       ...(durationMs === undefined
         ? []
         : [{ name: TaskMetric.DURATION, value: durationMs, unit: 'Milliseconds' } as const]),

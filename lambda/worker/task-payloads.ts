@@ -1,4 +1,11 @@
-import { type Json, MAX_INLINE_BYTES, PayloadKey, type PayloadRef, type TaskRecord } from '../../lib/contract';
+import {
+  type Json,
+  MAX_INLINE_BYTES,
+  PayloadKey,
+  type PayloadRef,
+  TaskErrorCode,
+  type TaskRecord,
+} from '../../lib/contract';
 import { FatalError, RetryableError } from '../runtime/errors';
 import { isUnavailable } from '../shared/aws/aws-errors';
 import { messageOf } from '../shared/errors';
@@ -20,7 +27,10 @@ export class TaskPayloads {
       return await this.payloads.get(inputRef);
     } catch (error) {
       if (error instanceof PayloadLostError) {
-        throw new FatalError(`the task's input is lost: ${error.message}`, { code: 'input_lost', cause: error });
+        throw new FatalError(`the task's input is lost: ${error.message}`, {
+          code: TaskErrorCode.INPUT_LOST,
+          cause: error,
+        });
       }
       throw unavailable('the input of the task could not be read', error);
     }
@@ -48,6 +58,6 @@ export class TaskPayloads {
 
 /** A bucket that is away for now costs the task no attempt. */
 function unavailable(what: string, cause: unknown): RetryableError {
-  const options = { code: 'payload_unavailable', cause };
+  const options = { code: TaskErrorCode.PAYLOAD_UNAVAILABLE, cause };
   return new RetryableError(`${what}: ${messageOf(cause)}`, options, isUnavailable(cause) ? 'wait' : 'retry');
 }

@@ -1,5 +1,5 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
-import { type Envelope, RETRY_BACKOFF_MS, type TaskRecord, WorkerMetric } from '../../lib/contract';
+import { type Envelope, RETRY_BACKOFF_MS, TaskErrorCode, type TaskRecord, WorkerMetric } from '../../lib/contract';
 import { CancelledError } from '../runtime/errors';
 import { NO_USAGE } from '../runtime/limits/usage';
 import type { SqsRecord } from '../shared/aws/sqs-event';
@@ -213,13 +213,13 @@ export class TaskProcessor<I, O> {
     }
     if (task.deadlineAt !== undefined && task.deadlineAt <= clock.now()) {
       const deadline = new Date(task.deadlineAt).toISOString();
-      const error = { code: 'timed_out', message: `the task did not end by its deadline, ${deadline}` };
+      const error = { code: TaskErrorCode.TIMED_OUT, message: `the task did not end by its deadline, ${deadline}` };
       return this.#run.finishWithoutRun(work, { status: 'timed_out', error });
     }
     // The last attempt that counts ends the task when it fails: a claim beyond it means that its worker never got so far.
     if (tries > settings.maxAttempts) {
       const error = {
-        code: 'worker_lost',
+        code: TaskErrorCode.WORKER_LOST,
         message: "the task's last worker went away without a word (out of memory, killed at its timeout, crashed)",
       };
       return this.#run.finishWithoutRun(work, exhaustedFailure(error, afterAttempts(settings.maxAttempts)));
@@ -240,7 +240,7 @@ export class TaskProcessor<I, O> {
     delivery: ReceivedMessage,
     { lease, reason }: Extract<Claim, { kind: 'unreadable' }>,
   ): Promise<MessageDisposition> {
-    const error = { code: 'invalid_record', message: `the task's record cannot be read: ${reason}` };
+    const error = { code: TaskErrorCode.INVALID_RECORD, message: `the task's record cannot be read: ${reason}` };
     if (lease === undefined) {
       delivery.logger.error(`a message was left in its queue: ${error.message}`, { outcome: 'refused' });
       return 'leave';

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { HttpErrorCode } from './error-codes';
 import { PRIORITIES } from './lanes';
 import { MAX_PAYLOAD_BYTES } from './payloads';
 import { TASK_ID_PATTERN, TASK_STATUSES, taskErrorSchema, usageSchema } from './task';
@@ -108,18 +109,7 @@ export type TaskResponse = z.infer<typeof taskResponseSchema>;
 /** Any 4xx or 5xx. `details` names the field (a JSON path) for 400. */
 export const errorResponseSchema = z.strictObject({
   error: z.strictObject({
-    code: z.enum([
-      'invalid_request',
-      'idempotency_conflict',
-      'conflict',
-      'too_large',
-      'not_found',
-      'forbidden',
-      'overloaded',
-      'budget_exceeded',
-      'unavailable',
-      'internal',
-    ]),
+    code: z.enum(HttpErrorCode),
     message: z.string(),
     details: z
       .array(z.strictObject({ path: z.string(), message: z.string() }))

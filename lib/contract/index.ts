@@ -3,6 +3,7 @@ export * from './backlog';
 export * from './containers';
 export * from './digest';
 export * from './environment';
+export * from './error-codes';
 export * from './flags';
 export * from './http-api';
 export * from './journal';

@@ -3,6 +3,7 @@ import {
   DAY_SECONDS,
   Dimension,
   FINAL_STATUSES,
+  HttpErrorCode,
   INTAKE_DIMENSION_SETS,
   IntakeMetric,
   type TaskError,
@@ -48,7 +49,7 @@ export async function cancelTask(event: HttpEvent, props: CancelTaskProps): Prom
       return await answerCancelled(task, props);
     }
     if (FINAL_STATUSES.includes(status)) {
-      throw new Refusal('conflict', `the task has ended already: it is ${status}`);
+      throw new Refusal(HttpErrorCode.CONFLICT, `the task has ended already: it is ${status}`);
     }
     if (status === 'queued') {
       const cancelled = await orRefuse(UNREACHED, () => cancellations.cancelQueued(id, end));
@@ -64,7 +65,10 @@ export async function cancelTask(event: HttpEvent, props: CancelTaskProps): Prom
       return answer(202, task);
     }
   }
-  throw new Refusal('unavailable', 'the task changed hands while it was being cancelled; send the request again');
+  throw new Refusal(
+    HttpErrorCode.UNAVAILABLE,
+    'the task changed hands while it was being cancelled; send the request again',
+  );
 }
 
 /** A webhook that was not told yet is sent on its way at every request: the one before may have ended in between. */

@@ -8,6 +8,7 @@ import {
   FLAG_DIMENSIONS,
   feedbackRequestSchema,
   flagDimension,
+  HttpErrorCode,
   IntakeMetric,
   sha256,
   TaskMetric,
@@ -54,10 +55,10 @@ export async function giveFeedback(event: HttpEvent, props: GiveFeedbackProps): 
   const user = judgeOf(request, task, auth === 'jwt' ? subjectOf(event) : undefined);
   const { id, release, status } = task;
   if (!FINAL_STATUSES.includes(status)) {
-    throw new Refusal('conflict', `the task is ${status}: there is no result to judge before it has ended`);
+    throw new Refusal(HttpErrorCode.CONFLICT, `the task is ${status}: there is no result to judge before it has ended`);
   }
   if (release === undefined) {
-    throw new Refusal('conflict', `the task is ${status} and never ran: there is nothing to judge`);
+    throw new Refusal(HttpErrorCode.CONFLICT, `the task is ${status} and never ran: there is nothing to judge`);
   }
   const judgement = judgementOf(request);
   if (await write(task, user, judgement, props)) {
@@ -94,7 +95,10 @@ function judgementOf({ thumb, score, comment }: FeedbackRequest): Judgement {
 
 function judgeOf({ user }: FeedbackRequest, task: TaskRecord, subject: string | undefined): string {
   if (subject !== undefined && user !== undefined && user !== subject) {
-    throw new Refusal('forbidden', 'field user is not the subject of the token; leave it out or give the same');
+    throw new Refusal(
+      HttpErrorCode.FORBIDDEN,
+      'field user is not the subject of the token; leave it out or give the same',
+    );
   }
   return subject ?? user ?? task.user;
 }
@@ -117,7 +121,10 @@ async function write(
       return true;
     }
   }
-  throw new Refusal('unavailable', 'the feedback changed while it was being written; send the request again');
+  throw new Refusal(
+    HttpErrorCode.UNAVAILABLE,
+    'the feedback changed while it was being written; send the request again',
+  );
 }
 
 function isSame(a: Judgement, b: Judgement): boolean {

@@ -1,4 +1,4 @@
-import { TASK_ID_PATTERN, type TaskRecord } from '../../../lib/contract';
+import { HttpErrorCode, TASK_ID_PATTERN, type TaskRecord } from '../../../lib/contract';
 import { isUnavailable } from '../../shared/aws/aws-errors';
 import type { Clock } from '../../shared/clock';
 import { type HttpEvent, Refusal, subjectOf } from '../../shared/http/http';
@@ -29,7 +29,7 @@ export async function ownTask(event: HttpEvent, { tasks, auth, clock }: OwnTaskP
     task.expiresAt < Math.floor(clock.now() / 1000) ||
     (auth === 'jwt' && task.user !== subjectOf(event))
   ) {
-    throw new Refusal('not_found', `no such task: ${id.slice(0, 64)}`);
+    throw new Refusal(HttpErrorCode.NOT_FOUND, `no such task: ${id.slice(0, 64)}`);
   }
   return task;
 }

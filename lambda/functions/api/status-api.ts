@@ -1,4 +1,4 @@
-import { TASKS_PATH } from '../../../lib/contract';
+import { HttpErrorCode, TASKS_PATH } from '../../../lib/contract';
 import { errorResponse, type HttpEvent, type HttpResponse, Refusal } from '../../shared/http/http';
 import { refusalOf, report } from '../../shared/http/refusals';
 import { type CancelTaskProps, cancelTask } from './cancel-task';
@@ -37,7 +37,7 @@ function operationOf({
     }
   }
   throw new Refusal(
-    'not_found',
+    HttpErrorCode.NOT_FOUND,
     `no such operation: ${method} ${rawPath}; tasks are read by GET ${TASKS_PATH}/{id}, cancelled by DELETE ` +
       `${TASKS_PATH}/{id} and judged by POST ${TASKS_PATH}/{id}/feedback`,
   );

@@ -1,4 +1,4 @@
-import { TASKS_PATH } from '../../../lib/contract';
+import { AgentProtocolErrorCode, TASKS_PATH, TaskErrorCode } from '../../../lib/contract';
 import { AGENT_PROTOCOL_VERSION, type AgentHealth, type RunRequest } from '../../../lib/contract/agent-protocol';
 import { type AgentDefinition, type AgentTask, defineAgent } from '../../runtime/agent';
 import { TaskContext } from '../../runtime/context';
@@ -6,7 +6,7 @@ import { FatalError, isAgentError, RetryableError, TaskRequeuedError } from '../
 import type { Schema } from '../../runtime/schema';
 import type { Clock } from '../../shared/clock';
 import { messageOf } from '../../shared/errors';
-import { AGENT_UNREACHABLE, type AgentClient } from './agent-client';
+import type { AgentClient } from './agent-client';
 import { AttemptSession, type AttemptSessions } from './attempt-session';
 import { fromProtocolError } from './protocol-errors';
 
@@ -96,7 +96,7 @@ export class AgentBridge {
       }
       throw this.#stopsAt === undefined
         ? new RetryableError('the agent answered that it is at a checkpoint, and had not been asked for one', {
-            code: 'agent_protocol',
+            code: AgentProtocolErrorCode.AGENT_PROTOCOL,
           })
         : new TaskRequeuedError('worker_stops');
     } catch (error) {
@@ -106,9 +106,9 @@ export class AgentBridge {
           outcome: 'error',
           reason: messageOf(error),
         });
-        throw new FatalError(messageOf(error), { code: 'worker_error', cause: error });
+        throw new FatalError(messageOf(error), { code: TaskErrorCode.WORKER_ERROR, cause: error });
       }
-      if (error.code === AGENT_UNREACHABLE) {
+      if (error.code === AgentProtocolErrorCode.AGENT_UNREACHABLE) {
         onUnreachable(error.message);
       }
       throw error;
@@ -123,7 +123,7 @@ export class AgentBridge {
     await this.#options.client.cancel({
       protocol: AGENT_PROTOCOL_VERSION,
       task,
-      reason: isAgentError(reason) ? reason.code : 'ended',
+      reason: isAgentError(reason) ? reason.code : AgentProtocolErrorCode.ENDED,
       message: messageOf(reason),
     });
   }

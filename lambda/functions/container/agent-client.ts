@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { MAX_PAYLOAD_BYTES } from '../../../lib/contract';
+import { AgentProtocolErrorCode, MAX_PAYLOAD_BYTES, TaskErrorCode } from '../../../lib/contract';
 import {
   AGENT_PROTOCOL_VERSION,
   type AgentHealth,
@@ -26,9 +26,6 @@ const NOT_SERVED: ReadonlySet<number> = new Set([404, 405, 501]);
 
 /** A proxy, or a server that is overloaded, says so without knowing of the protocol. */
 const UNAVAILABLE: ReadonlySet<number> = new Set([502, 503, 504]);
-
-/** Code of a task's failure where the agent was not reached, or went away at work. */
-export const AGENT_UNREACHABLE = 'agent_unreachable';
 
 export type HealthCheckResult =
   | { readonly healthy: true; readonly description: AgentHealth }
@@ -81,12 +78,12 @@ export class AgentClient {
       signal.throwIfAborted();
       if (error instanceof ResponseTooLargeError) {
         throw new FatalError(`the agent's result is too large: at most ${MAX_PAYLOAD_BYTES} bytes of JSON are kept`, {
-          code: 'result_too_large',
+          code: TaskErrorCode.RESULT_TOO_LARGE,
           cause: error,
         });
       }
       throw new RetryableError(`the agent's container did not answer: ${messageOf(error)}`, {
-        code: AGENT_UNREACHABLE,
+        code: AgentProtocolErrorCode.AGENT_UNREACHABLE,
         cause: error,
       });
     }
@@ -148,20 +145,20 @@ function readRunAnswer({ status, text, retryAfterSeconds }: LocalHttpResponse): 
   const retryAfter = retryAfterSeconds === undefined ? {} : { retryAfterMs: retryAfterSeconds * 1000 };
   const said = `the agent answered POST ${AgentPath.RUN} with status ${status}`;
   if (status === 429) {
-    throw new ThrottledError(said, { code: 'agent_throttled', ...retryAfter });
+    throw new ThrottledError(said, { code: AgentProtocolErrorCode.AGENT_THROTTLED, ...retryAfter });
   }
   if (UNAVAILABLE.has(status)) {
-    throw new RetryableError(said, { code: 'agent_unavailable', ...retryAfter });
+    throw new RetryableError(said, { code: AgentProtocolErrorCode.AGENT_UNAVAILABLE, ...retryAfter });
   }
   if (NOT_SERVED.has(status)) {
-    throw new RetryableError(`${said}: it does not serve that path`, { code: 'agent_protocol' });
+    throw new RetryableError(`${said}: it does not serve that path`, { code: AgentProtocolErrorCode.AGENT_PROTOCOL });
   }
   if (status >= 400) {
-    throw new FatalError(said, { code: 'agent_error' });
+    throw new FatalError(said, { code: TaskErrorCode.AGENT_ERROR });
   }
   throw new FatalError(
     `${said} and a body that is not of the protocol: ${parsed.success ? 'a result' : issuesOf(parsed.error)}`,
-    { code: 'agent_protocol' },
+    { code: AgentProtocolErrorCode.AGENT_PROTOCOL },
   );
 }
 

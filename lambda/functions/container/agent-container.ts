@@ -1,3 +1,4 @@
+import { AgentProtocolErrorCode } from '../../../lib/contract';
 import { type AgentDefinition, defineAgent } from '../../runtime/agent';
 import { FatalError } from '../../runtime/errors';
 import type { Clock } from '../../shared/clock';
@@ -75,7 +76,7 @@ function unfit(problem: string): AgentDefinition {
     input: { '~standard': { validate: (value: unknown) => ({ value }) } },
     probe: { input: null },
     run: (): unknown => {
-      throw new FatalError(problem, { code: 'agent_unhealthy' });
+      throw new FatalError(problem, { code: AgentProtocolErrorCode.AGENT_UNHEALTHY });
     },
   });
 }

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { AgentProtocolErrorCode } from '../../../lib/contract';
 import type {
   AttemptResponse,
   BeginStepRequest,
@@ -247,7 +248,9 @@ export class AttemptSessions {
   authenticate(taskId: string, token: string): AttemptSession {
     const door = this.#open.get(taskId);
     if (door === undefined || !door.isValidToken(token)) {
-      throw new FatalError('the attempt has ended, or the token is not its', { code: 'task_over' });
+      throw new FatalError('the attempt has ended, or the token is not its', {
+        code: AgentProtocolErrorCode.TASK_OVER,
+      });
     }
     return door;
   }

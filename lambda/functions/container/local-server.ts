@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { AgentProtocolErrorCode, TaskErrorCode } from '../../../lib/contract';
 import { WORKER_HEALTH_PATH, type WorkerHealth } from '../../../lib/contract/agent-protocol';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/telemetry/logger';
@@ -57,7 +58,12 @@ async function answer(
     } else {
       answered = (await routes?.(request)) ?? {
         status: 404,
-        body: { error: { code: 'not_found', message: `there is no ${request.method} ${request.url} here` } },
+        body: {
+          error: {
+            code: AgentProtocolErrorCode.NOT_FOUND,
+            message: `there is no ${request.method} ${request.url} here`,
+          },
+        },
       };
     }
   } catch (error) {
@@ -67,7 +73,7 @@ async function answer(
       request: `${request.method} ${request.url}`,
       reason: messageOf(error),
     });
-    answered = { status: 500, body: { error: { code: 'worker_error', message: messageOf(error) } } };
+    answered = { status: 500, body: { error: { code: TaskErrorCode.WORKER_ERROR, message: messageOf(error) } } };
   }
   const text = Buffer.from(JSON.stringify(answered.body));
   response.writeHead(answered.status, {

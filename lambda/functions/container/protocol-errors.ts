@@ -1,3 +1,4 @@
+import { TaskErrorCode } from '../../../lib/contract';
 import {
   type ErrorKind,
   MAX_MESSAGE_LENGTH,
@@ -38,7 +39,7 @@ export function fromProtocolError({
 export function toProtocolError(error: unknown): ProtocolError {
   const retryAfterMs = error instanceof RetryableError ? error.retryAfterMs : undefined;
   return {
-    code: isAgentError(error) ? error.code : 'worker_error',
+    code: isAgentError(error) ? error.code : TaskErrorCode.WORKER_ERROR,
     message: messageOf(error).slice(0, MAX_MESSAGE_LENGTH),
     kind: kindOf(error),
     ...(retryAfterMs === undefined

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import * as z from 'zod';
-import { MAX_PAYLOAD_BYTES, TASKS_PATH } from '../../../lib/contract';
+import { AgentProtocolErrorCode, MAX_PAYLOAD_BYTES, RuntimeErrorCode, TASKS_PATH } from '../../../lib/contract';
 import {
   beginStepRequestSchema,
   beginToolRequestSchema,
@@ -175,7 +175,7 @@ function refusal(error: unknown, door: AttemptSession | undefined): LocalRespons
     return told(error.status, { code: error.code, message: error.message, kind: 'fatal' });
   }
   if (error instanceof StepUnknownError) {
-    return told(409, { code: 'step_unknown', message: error.message, kind: 'fatal' });
+    return told(409, { code: AgentProtocolErrorCode.STEP_UNKNOWN, message: error.message, kind: 'fatal' });
   }
   if (!isAgentError(error)) {
     throw error;
@@ -185,7 +185,7 @@ function refusal(error: unknown, door: AttemptSession | undefined): LocalRespons
     case 'fail':
       return told(422, described);
     case 'retry':
-      return told(error.code === 'session_conflict' ? 409 : 503, described);
+      return told(error.code === RuntimeErrorCode.SESSION_CONFLICT ? 409 : 503, described);
     case 'wait':
       return told(429, described);
     default:
@@ -216,8 +216,12 @@ function find(method: string, segments: readonly string[]): { readonly route: Ro
   if (route === undefined) {
     const known = there.map((each) => each.method).join(', ');
     throw there.length === 0
-      ? new BadRequestError(404, 'not_found', `there is no /${segments.join('/')} below a task`)
-      : new BadRequestError(405, 'method_not_allowed', `/${segments.join('/')} takes ${known}, not ${method}`);
+      ? new BadRequestError(404, AgentProtocolErrorCode.NOT_FOUND, `there is no /${segments.join('/')} below a task`)
+      : new BadRequestError(
+          405,
+          AgentProtocolErrorCode.METHOD_NOT_ALLOWED,
+          `/${segments.join('/')} takes ${known}, not ${method}`,
+        );
   }
   return { route, name: decode(segments[route.path.indexOf('*')] ?? '') };
 }
@@ -240,7 +244,7 @@ async function readText(request: IncomingMessage): Promise<string> {
     if (bytes > MAX_REQUEST_BYTES) {
       throw new BadRequestError(
         413,
-        'too_large',
+        AgentProtocolErrorCode.TOO_LARGE,
         `the request has more than ${MAX_REQUEST_BYTES} bytes: write large content to a store of your own, and hand over where it is`,
       );
     }
@@ -266,5 +270,5 @@ function parse<T>(text: string, schema: z.ZodType<T>): T {
 }
 
 function invalid(message: string): BadRequestError {
-  return new BadRequestError(400, 'invalid_request', message);
+  return new BadRequestError(400, AgentProtocolErrorCode.INVALID_REQUEST, message);
 }

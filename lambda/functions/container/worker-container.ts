@@ -1,4 +1,4 @@
-import { MIN_REAL_STOP_MS, type Priority } from '../../../lib/contract';
+import { AgentProtocolErrorCode, MIN_REAL_STOP_MS, type Priority } from '../../../lib/contract';
 import type { WorkerHealth } from '../../../lib/contract/agent-protocol';
 import { RetryableError } from '../../runtime/errors';
 import { documentClient } from '../../shared/aws/clients/dynamodb';
@@ -172,7 +172,7 @@ export class WorkerContainer {
       this.#problem = message;
       this.#logger.error(message, { outcome: 'unhealthy', tasks: poller.running });
       // Counts as an attempt: a task that makes its agent hang must not be handed on for ever.
-      poller.requeue(new RetryableError(message, { code: 'agent_unhealthy' }));
+      poller.requeue(new RetryableError(message, { code: AgentProtocolErrorCode.AGENT_UNHEALTHY }));
     }
     const drained = await this.#drain(poller, polling);
     if (!drained) {

@@ -1,4 +1,4 @@
-import { IntakeMetric, type SubmitResponse, TASKS_PATH } from '../../../lib/contract';
+import { HttpErrorCode, IntakeMetric, type SubmitResponse, TASKS_PATH } from '../../../lib/contract';
 import { errorResponse, type HttpEvent, type HttpResponse, jsonResponse, Refusal } from '../../shared/http/http';
 import { refusalOf, report } from '../../shared/http/refusals';
 import type { MetricEmitter } from '../../shared/telemetry/emf';
@@ -25,7 +25,7 @@ export async function handleHttpRequest(
     const { method } = event.requestContext.http;
     if (method !== 'POST') {
       throw new Refusal(
-        'not_found',
+        HttpErrorCode.NOT_FOUND,
         `no such operation: ${method} ${event.rawPath}; tasks are sent by POST ${TASKS_PATH}`,
       );
     }

@@ -1,4 +1,4 @@
-import { IDEMPOTENCY_HEADER, submitRequestSchema } from '../../../lib/contract';
+import { HttpErrorCode, IDEMPOTENCY_HEADER, submitRequestSchema } from '../../../lib/contract';
 import { bodyTextOf, type HttpEvent, Refusal, subjectOf } from '../../shared/http/http';
 import { invalid } from '../../shared/http/json-body';
 import { traceHeaderOf } from '../../shared/telemetry/trace-header';
@@ -38,7 +38,10 @@ export function parseHttpRequest(
     ]);
   }
   if (givenUser !== undefined && givenUser !== user) {
-    throw new Refusal('forbidden', 'field user is not the subject of the token; leave it out or give the same');
+    throw new Refusal(
+      HttpErrorCode.FORBIDDEN,
+      'field user is not the subject of the token; leave it out or give the same',
+    );
   }
   const idempotencyKey = chooseKey(event.headers?.[IDEMPOTENCY_HEADER], request.idempotencyKey);
   const trace = traceHeaderOf(traceHeader) ?? traceHeaderOf(event.headers?.['x-amzn-trace-id']);
@@ -53,7 +56,7 @@ export function parseHttpRequest(
 function requireSubject(event: HttpEvent): string {
   const subject = subjectOf(event);
   if (subject === undefined || !submitRequestSchema.shape.user.safeParse(subject).success) {
-    throw new Refusal('forbidden', 'the token names no subject (claim sub) of 1 to 256 characters');
+    throw new Refusal(HttpErrorCode.FORBIDDEN, 'the token names no subject (claim sub) of 1 to 256 characters');
   }
   return subject;
 }

@@ -1,4 +1,4 @@
-import { IntakeMetric } from '../../../lib/contract';
+import { HttpErrorCode, IntakeMetric } from '../../../lib/contract';
 import type { SqsBatchResponse, SqsEvent, SqsRecord } from '../../shared/aws/sqs-event';
 import { refusalOf, report } from '../../shared/http/refusals';
 import type { RequestHandlerDeps } from './http-handler';
@@ -28,7 +28,7 @@ export async function handleSqsBatch(
         const refusal = refusalOf(error);
         report(refusal, logger, { inboxMessage: record.messageId });
         // What waits for better times is not refused.
-        if (refusal.code !== 'overloaded' && refusal.code !== 'budget_exceeded') {
+        if (refusal.code !== HttpErrorCode.OVERLOADED && refusal.code !== HttpErrorCode.BUDGET_EXCEEDED) {
           metrics.count(IntakeMetric.REFUSED);
         }
         return { itemIdentifier: record.messageId };

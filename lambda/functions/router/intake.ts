@@ -1,6 +1,7 @@
 import {
   BudgetMetric,
   Dimension,
+  HttpErrorCode,
   INTAKE_DIMENSION_SETS,
   IntakeMetric,
   type LaneName,
@@ -138,11 +139,11 @@ export class Intake {
   ): Promise<Accepted> {
     if (present === undefined) {
       // Taken back by the first request, or expired, between the write and the read.
-      throw new Refusal('unavailable', 'the task was just removed; send the request again');
+      throw new Refusal(HttpErrorCode.UNAVAILABLE, 'the task was just removed; send the request again');
     }
     if (present.requestDigest !== requestDigest) {
       throw new Refusal(
-        'idempotency_conflict',
+        HttpErrorCode.IDEMPOTENCY_CONFLICT,
         `the idempotency key was used for another request (task ${present.id}): use a key of its own for each request`,
       );
     }
@@ -205,7 +206,7 @@ export class Intake {
 
 function overloaded({ queue, ageSeconds, limitSeconds, retryAfterSeconds }: Overload, priority: Priority): Refusal {
   return new Refusal(
-    'overloaded',
+    HttpErrorCode.OVERLOADED,
     `too much waits for another task of priority ${priority}: the oldest of priority ${queue} has waited ${ageSeconds} s, ` +
       `and past ${limitSeconds} s none is let in; try again in ${retryAfterSeconds} s`,
     undefined,
@@ -214,5 +215,7 @@ function overloaded({ queue, ageSeconds, limitSeconds, retryAfterSeconds }: Over
 }
 
 function overBudget({ message, endsInMs }: ExceededBudget): Refusal {
-  return new Refusal('budget_exceeded', message, undefined, { retryAfterSeconds: Math.ceil(endsInMs / 1000) });
+  return new Refusal(HttpErrorCode.BUDGET_EXCEEDED, message, undefined, {
+    retryAfterSeconds: Math.ceil(endsInMs / 1000),
+  });
 }

@@ -6,6 +6,7 @@ import {
   type FlagValue,
   flagsDocumentSchema,
   flagValueFor,
+  RuntimeErrorCode,
 } from '../../../lib/contract';
 import { errorName } from '../../shared/aws/aws-errors';
 import { clientDefaults } from '../../shared/aws/clients/defaults';
@@ -61,7 +62,7 @@ export class AppConfigFlags implements FlagReader {
     const { defaults } = this.#options.settings;
     const fallback = Object.hasOwn(defaults, name) ? defaults[name] : undefined;
     if (fallback === undefined) {
-      throw new FatalError(`the worker was given no flag "${name}"`, { code: 'flag_unknown' });
+      throw new FatalError(`the worker was given no flag "${name}"`, { code: RuntimeErrorCode.FLAG_UNKNOWN });
     }
     await this.#refresh();
     const document = this.#document;

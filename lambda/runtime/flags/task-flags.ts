@@ -1,4 +1,4 @@
-import { type FlagValue, flagValueSchema, JournalKeyPrefix } from '../../../lib/contract';
+import { type FlagValue, flagValueSchema, JournalKeyPrefix, RuntimeErrorCode } from '../../../lib/contract';
 import { throwIfAborted } from '../../shared/abort-signals';
 import type { AgentFlags } from '../agent';
 import { FatalError } from '../errors';
@@ -64,7 +64,7 @@ export class TaskFlags implements AgentFlags {
     if (!isOf(value, kind)) {
       throw new FatalError(
         `flag "${name}" is a ${typeof value} (${JSON.stringify(value)}), and the agent reads it as a ${kind}: read it as what it is declared, or declare a new flag under another name`,
-        { code: 'flag_type' },
+        { code: RuntimeErrorCode.FLAG_TYPE },
       );
     }
     return value;
@@ -90,7 +90,7 @@ export class TaskFlags implements AgentFlags {
       throw new FatalError(
         `the service has no flag "${name}"; it has ${names}: declare it in flags of the AgentService`,
         {
-          code: 'flag_unknown',
+          code: RuntimeErrorCode.FLAG_UNKNOWN,
         },
       );
     }

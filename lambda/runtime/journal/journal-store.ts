@@ -4,6 +4,7 @@ import {
   type JournalEntry,
   journalEntrySchema,
   PARTITION_KEY,
+  RuntimeErrorCode,
   SORT_KEY,
   STEP_SORT_KEY_PREFIX,
   TaskKey,
@@ -98,7 +99,7 @@ function parse(item: Record<string, unknown>): JournalEntry {
   if (!parsed.success) {
     throw new FatalError(
       `${String(item[SORT_KEY])} of the step journal is not an entry that this release can read: ${z.prettifyError(parsed.error)}`,
-      { code: 'journal_unreadable' },
+      { code: RuntimeErrorCode.JOURNAL_UNREADABLE },
     );
   }
   return parsed.data;
@@ -106,7 +107,7 @@ function parse(item: Record<string, unknown>): JournalEntry {
 
 function unavailable(what: string, error: unknown): RetryableError {
   return new RetryableError(`the step journal ${what}: ${messageOf(error)}`, {
-    code: 'journal_unavailable',
+    code: RuntimeErrorCode.JOURNAL_UNAVAILABLE,
     cause: error,
   });
 }

@@ -1,4 +1,4 @@
-import { digestOf } from '../../../lib/contract';
+import { digestOf, RuntimeErrorCode } from '../../../lib/contract';
 import { messageOf } from '../../shared/errors';
 import { FatalError } from '../errors';
 
@@ -8,7 +8,7 @@ import { FatalError } from '../errors';
  * @param what whose input it is
  * @throws FatalError for an input that cannot be written as JSON
  */
-export function digestOfInput(what: string, input: unknown, code = 'invalid_step'): string {
+export function digestOfInput(what: string, input: unknown, code: string = RuntimeErrorCode.INVALID_STEP): string {
   try {
     return digestOf(JSON.parse(JSON.stringify(input) ?? 'null'));
   } catch (error) {

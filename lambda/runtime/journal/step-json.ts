@@ -1,3 +1,4 @@
+import { RuntimeErrorCode } from '../../../lib/contract';
 import { messageOf } from '../../shared/errors';
 import { FatalError } from '../errors';
 
@@ -40,6 +41,6 @@ function problemOf(content: unknown): string | undefined {
 function invalid(key: string, reason: string): FatalError {
   return new FatalError(
     `what ${key} gave cannot be kept as JSON: ${reason.replaceAll(/\s+/g, ' ')}; give back plain data`,
-    { code: 'invalid_step' },
+    { code: RuntimeErrorCode.INVALID_STEP },
   );
 }

@@ -1,4 +1,4 @@
-import { JournalKeyPrefix } from '../../../lib/contract';
+import { JournalKeyPrefix, RuntimeErrorCode } from '../../../lib/contract';
 import { FatalError } from '../errors';
 import type { TaskJournal } from './task-journal';
 
@@ -28,13 +28,13 @@ export class StepKeys {
     if (bytes === 0 || bytes > MAX_NAME) {
       throw new FatalError(
         `a step needs a name of 1 to ${MAX_NAME} bytes, not ${bytes === 0 ? JSON.stringify(name) : bytes}`,
-        { code: 'step_name' },
+        { code: RuntimeErrorCode.STEP_NAME },
       );
     }
     if (!this.#isFree(key)) {
       throw new FatalError(
         `the task has two steps named ${JSON.stringify(name)}: names are how the next attempt finds what is done, so give each its own, in a loop with what it is about ("${name}:1", "${name}:2")`,
-        { code: 'step_name' },
+        { code: RuntimeErrorCode.STEP_NAME },
       );
     }
     this.#taken.add(key);

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { sha256, type Usage } from '../../../lib/contract';
+import { RuntimeErrorCode, sha256, type Usage } from '../../../lib/contract';
 import { raceAbort, throwIfAborted } from '../../shared/abort-signals';
 import { stopwatch } from '../../shared/clock';
 import type { AgentLogger, StepCall } from '../agent';
@@ -118,7 +118,7 @@ export class StepRunner {
       throw this.#end(
         new FatalError(
           `step ${JSON.stringify(step.name)} was finished by ${entry.release === release ? 'this release' : `release ${entry.release}`} (attempt ${entry.attempt}) with another input than release ${release} gives it now; give a step that does something else a name of its own, and one whose input varies from run to run (a time, a random number) that input from a step before it`,
-          { code: 'journal_mismatch' },
+          { code: RuntimeErrorCode.JOURNAL_MISMATCH },
         ),
       );
     }

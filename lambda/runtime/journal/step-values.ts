@@ -4,6 +4,7 @@ import {
   MAX_PAYLOAD_BYTES,
   PayloadKey,
   type PayloadRef,
+  RuntimeErrorCode,
   sha256,
 } from '../../../lib/contract';
 import { messageOf } from '../../shared/errors';
@@ -30,7 +31,7 @@ export class StepValues {
     if (bytes > MAX_PAYLOAD_BYTES) {
       throw new FatalError(
         `${key} gave ${bytes} bytes of JSON, at most ${MAX_PAYLOAD_BYTES} are kept: write large content to a store of your own in the step, and give back where it is`,
-        { code: 'step_too_large' },
+        { code: RuntimeErrorCode.STEP_TOO_LARGE },
       );
     }
     return text;
@@ -66,7 +67,7 @@ export class StepValues {
       if (error instanceof PayloadLostError) {
         throw new FatalError(
           `the journal says that ${key} is finished, but its value cannot be had (${error.message}); the step is not run a second time: hand the task in anew if that does no harm`,
-          { code: 'journal_lost', cause: error },
+          { code: RuntimeErrorCode.JOURNAL_LOST, cause: error },
         );
       }
       throw unavailable(`the value of ${key} could not be read`, error);
@@ -75,5 +76,8 @@ export class StepValues {
 }
 
 function unavailable(what: string, error: unknown): RetryableError {
-  return new RetryableError(`${what}: ${messageOf(error)}`, { code: 'journal_unavailable', cause: error });
+  return new RetryableError(`${what}: ${messageOf(error)}`, {
+    code: RuntimeErrorCode.JOURNAL_UNAVAILABLE,
+    cause: error,
+  });
 }

@@ -1,4 +1,4 @@
-import type { Mode } from '../../../lib/contract';
+import { type Mode, RuntimeErrorCode } from '../../../lib/contract';
 import type { BudgetBook } from '../../shared/budgets/budget-book';
 import { messageOf } from '../../shared/errors';
 import type { AgentLogger } from '../agent';
@@ -30,7 +30,10 @@ export class BudgetGuard {
       return;
     }
     if (exceeded !== undefined) {
-      throw new ThrottledError(exceeded.message, { code: 'budget_exceeded', retryAfterMs: exceeded.endsInMs });
+      throw new ThrottledError(exceeded.message, {
+        code: RuntimeErrorCode.BUDGET_EXCEEDED,
+        retryAfterMs: exceeded.endsInMs,
+      });
     }
   }
 }

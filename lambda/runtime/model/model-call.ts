@@ -1,4 +1,4 @@
-import type { ModelSettings } from '../../../lib/contract';
+import { type ModelSettings, RuntimeErrorCode } from '../../../lib/contract';
 import { startRealTimer } from '../../shared/clock';
 import { messageOf } from '../../shared/errors';
 import type { AgentLogger, ModelRequest } from '../agent';
@@ -116,7 +116,7 @@ async function callOnce(
       throw error;
     }
     throw new FatalError(`${settings.provider} could not be called: ${messageOf(error)}`, {
-      code: 'model_refused',
+      code: RuntimeErrorCode.MODEL_REFUSED,
       cause: error,
     });
   } finally {

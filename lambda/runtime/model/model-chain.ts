@@ -1,4 +1,10 @@
-import type { BehaviorDocument, Mode, ModelPolicySettings, ModelSettings } from '../../../lib/contract';
+import {
+  type BehaviorDocument,
+  type Mode,
+  type ModelPolicySettings,
+  type ModelSettings,
+  RuntimeErrorCode,
+} from '../../../lib/contract';
 import { raceAbort } from '../../shared/abort-signals';
 import { type Clock, startRealTimer, stopwatch } from '../../shared/clock';
 import { captureSubsegment, type TraceContext } from '../../shared/telemetry/tracing';
@@ -109,7 +115,7 @@ export class ModelChain {
       const names = this.#links.map(({ settings }) => settings.id).join(', ');
       throw new FatalError(
         `the release has no model "${wanted}" in its chain; it has ${names}: add it as a fallback, or ask for one of them`,
-        { code: 'model_unknown' },
+        { code: RuntimeErrorCode.MODEL_UNKNOWN },
       );
     }
     return [first, ...this.#links.filter((link) => link !== first)];
@@ -228,7 +234,7 @@ export class ModelChain {
       const names = this.#links.map(({ settings }) => settings.id).join(', ');
       return new RetryableError(
         `no model was asked: ${names} failed too often of late and ${this.#links.length === 1 ? 'is' : 'are'} left out for a while`,
-        { code: 'model_unavailable', ...retryAfter },
+        { code: RuntimeErrorCode.MODEL_UNAVAILABLE, ...retryAfter },
         'wait',
       );
     }
@@ -240,8 +246,8 @@ export class ModelChain {
             .join('; ')}`;
     const throttled = failures.find(({ error }) => error.kind === 'throttled');
     return throttled === undefined
-      ? new RetryableError(message, { code: 'model_unavailable', cause: last.error, ...retryAfter })
-      : new ThrottledError(message, { code: 'model_throttled', cause: throttled.error, ...retryAfter });
+      ? new RetryableError(message, { code: RuntimeErrorCode.MODEL_UNAVAILABLE, cause: last.error, ...retryAfter })
+      : new ThrottledError(message, { code: RuntimeErrorCode.MODEL_THROTTLED, cause: throttled.error, ...retryAfter });
   }
 }
 

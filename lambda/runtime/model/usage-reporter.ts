@@ -1,4 +1,4 @@
-import { JournalKeyPrefix, type ModelSettings } from '../../../lib/contract';
+import { JournalKeyPrefix, type ModelSettings, RuntimeErrorCode } from '../../../lib/contract';
 import { FatalError } from '../errors';
 import type { StepRunner } from '../journal/step-runner';
 import { NO_USAGE } from '../limits/usage';
@@ -55,7 +55,7 @@ export class UsageReporter {
       throw this.#end(
         new FatalError(
           `the agent reported a call of model "${id}", which is not in the release's chain; it has ${known}: add it as a fallback, so that it is pinned and priced`,
-          { code: 'model_unknown' },
+          { code: RuntimeErrorCode.MODEL_UNKNOWN },
         ),
       );
     }

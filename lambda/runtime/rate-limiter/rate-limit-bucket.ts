@@ -1,4 +1,4 @@
-import type { Mode, ModelSettings } from '../../../lib/contract';
+import { type Mode, type ModelSettings, RuntimeErrorCode } from '../../../lib/contract';
 import { raceAbort } from '../../shared/abort-signals';
 import type { Clock } from '../../shared/clock';
 import { ThrottledError } from '../errors';
@@ -197,7 +197,7 @@ export class RateLimitBucket {
     const { unit: meter, perMinute, provider } = this.#parts;
     return new ThrottledError(
       `what ${provider} allows, ${perMinute} ${meter} a minute for all tasks together, is used up for now`,
-      { code: 'rate_limited', retryAfterMs },
+      { code: RuntimeErrorCode.RATE_LIMITED, retryAfterMs },
     );
   }
 }

@@ -1,4 +1,4 @@
-import type { ErrorResponse } from '../../../lib/contract';
+import { type ErrorResponse, HttpErrorCode } from '../../../lib/contract';
 
 /** Event of an HTTP API (payload format 2.0), as far as the functions read it. */
 export interface HttpEvent {
@@ -65,7 +65,8 @@ export class Refusal extends Error {
     { retryAfterSeconds, ...options }: RefusalOptions = {},
   ) {
     super(message, options);
-    this.retryAfterSeconds = retryAfterSeconds ?? (code === 'unavailable' ? RETRY_AFTER_SECONDS : undefined);
+    this.retryAfterSeconds =
+      retryAfterSeconds ?? (code === HttpErrorCode.UNAVAILABLE ? RETRY_AFTER_SECONDS : undefined);
   }
 
   get status(): number {

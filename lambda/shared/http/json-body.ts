@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import type { Json } from '../../../lib/contract';
+import { HttpErrorCode, type Json } from '../../../lib/contract';
 import { type ErrorDetail, Refusal } from './http';
 import { childPath, findUnstorable } from './storable';
 
@@ -18,7 +18,10 @@ export interface JsonBodyProps<T> {
 export function parseJsonBody<T>(text: string, { schema, maxBytes, advice }: JsonBodyProps<T>): T {
   const size = Buffer.byteLength(text);
   if (size > maxBytes) {
-    throw new Refusal('too_large', `the request has ${size} bytes, at most ${maxBytes} are accepted; ${advice}`);
+    throw new Refusal(
+      HttpErrorCode.TOO_LARGE,
+      `the request has ${size} bytes, at most ${maxBytes} are accepted; ${advice}`,
+    );
   }
   const value = parseJson(text);
   const unstorable = findUnstorable(value);
@@ -36,7 +39,11 @@ export function parseJsonBody<T>(text: string, { schema, maxBytes, advice }: Jso
 export function invalid(details: readonly ErrorDetail[]): Refusal {
   const [first] = details;
   const more = details.length > 1 ? ` (and ${details.length - 1} more)` : '';
-  return new Refusal('invalid_request', `the request is not valid: ${first?.path}: ${first?.message}${more}`, details);
+  return new Refusal(
+    HttpErrorCode.INVALID_REQUEST,
+    `the request is not valid: ${first?.path}: ${first?.message}${more}`,
+    details,
+  );
 }
 
 function detailsOf(issue: z.core.$ZodIssue): readonly ErrorDetail[] {

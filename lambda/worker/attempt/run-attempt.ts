@@ -1,4 +1,13 @@
-import { type FlagValue, type Json, MAX_PAYLOAD_BYTES, type TaskError, type Usage } from '../../../lib/contract';
+import {
+  AgentProtocolErrorCode,
+  type FlagValue,
+  type Json,
+  MAX_PAYLOAD_BYTES,
+  RuntimeErrorCode,
+  type TaskError,
+  TaskErrorCode,
+  type Usage,
+} from '../../../lib/contract';
 import type { AgentDefinition, AgentLogger, TaskInfo } from '../../runtime/agent';
 import { type AttemptEnvironment, TaskContext } from '../../runtime/context';
 import {
@@ -122,7 +131,11 @@ async function runOnce<I, O>(
     controller.signal.throwIfAborted();
     const checkedInput = await validate(agent.input, input, 'input');
     if (!checkedInput.ok) {
-      return { kind: 'failed', error: { code: 'invalid_input', message: checkedInput.message }, ...spent() };
+      return {
+        kind: 'failed',
+        error: { code: TaskErrorCode.INVALID_INPUT, message: checkedInput.message },
+        ...spent(),
+      };
     }
     // An exceeded limit aborts the signal and so ends the attempt here, whatever the agent makes of the error it is given.
     const answer = await raceAbort(
@@ -140,14 +153,14 @@ async function runOnce<I, O>(
     return outcomeOfError(error, spent(), (text) => environment.secrets.redact(text));
   } finally {
     cancelTimers();
-    controller.abort(new FatalError('the task has ended', { code: 'ended' }));
+    controller.abort(new FatalError('the task has ended', { code: AgentProtocolErrorCode.ENDED }));
   }
 }
 
 /** The outcome of an attempt that ended with the error, be it before the agent ran. */
 export function outcomeOfError(error: unknown, spent: AttemptTotals, redact: (text: string) => string): AttemptOutcome {
   const failure = {
-    error: { code: isAgentError(error) ? error.code : 'agent_error', message: redact(messageOf(error)) },
+    error: { code: isAgentError(error) ? error.code : TaskErrorCode.AGENT_ERROR, message: redact(messageOf(error)) },
     ...spent,
   };
   switch (dispositionOf(error)) {
@@ -221,7 +234,7 @@ function workerEnds(availableMs: number, journal: TaskJournal | undefined): Agen
   const until = `until its worker had to end, after ${Math.round(availableMs)} ms`;
   return journal?.isWriting
     ? new RetryableError(`the step journal did not take what the task had done ${until}`, {
-        code: 'journal_unavailable',
+        code: RuntimeErrorCode.JOURNAL_UNAVAILABLE,
       })
     : new TimedOutError(
         `the task ran ${until}, and finished no step by then: split its work into steps that are shorter`,
@@ -274,7 +287,7 @@ async function acceptResult<I, O>(agent: AgentDefinition<I, O>, answer: O): Prom
     const checked = await validate(agent.output, answer, 'result');
     if (!checked.ok) {
       throw new FatalError(`the agent's result does not fit its output schema: ${checked.message}`, {
-        code: 'invalid_output',
+        code: TaskErrorCode.INVALID_OUTPUT,
       });
     }
     result = checked.value;
@@ -284,13 +297,13 @@ async function acceptResult<I, O>(agent: AgentDefinition<I, O>, answer: O): Prom
     text = JSON.stringify(result) ?? 'null';
   } catch (error) {
     throw new FatalError(`the agent's result cannot be written as JSON: ${messageOf(error)}`, {
-      code: 'invalid_output',
+      code: TaskErrorCode.INVALID_OUTPUT,
     });
   }
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_PAYLOAD_BYTES) {
     throw new FatalError(`the agent's result is ${bytes} bytes of JSON, at most ${MAX_PAYLOAD_BYTES} are kept`, {
-      code: 'result_too_large',
+      code: TaskErrorCode.RESULT_TOO_LARGE,
     });
   }
   return JSON.parse(text);

@@ -1,4 +1,10 @@
-import type { BehaviorDocument, ProbeCheck, ProbeResult, Usage } from '../../../lib/contract';
+import {
+  type BehaviorDocument,
+  type ProbeCheck,
+  type ProbeResult,
+  RuntimeErrorCode,
+  type Usage,
+} from '../../../lib/contract';
 import { type AgentDefinition, type AgentLogger, defineAgent, type TaskInfo } from '../../runtime/agent';
 import type { AttemptEnvironment } from '../../runtime/context';
 import { dispositionOf, FatalError, RetryableError } from '../../runtime/errors';
@@ -136,7 +142,7 @@ function failureOf({ kind, error }: Exclude<AttemptOutcome, { kind: 'succeeded' 
 
 function refuseWrong(settings: AttemptEnvironment['settings']): void {
   if (settings?.ok === false) {
-    throw new FatalError(settings.message, { code: 'settings' });
+    throw new FatalError(settings.message, { code: RuntimeErrorCode.SETTINGS });
   }
 }
 
@@ -173,7 +179,7 @@ function tryAgent<I, O>(
       const result = await agent.run(probeTask, context);
       const problem = check?.(result);
       if (problem !== undefined) {
-        throw new FatalError(problem, { code: 'probe_check' });
+        throw new FatalError(problem, { code: RuntimeErrorCode.PROBE_CHECK });
       }
       return result;
     },

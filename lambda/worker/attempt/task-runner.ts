@@ -1,4 +1,11 @@
-import { DAY_SECONDS, MAX_WAITS, type PayloadRef, type TaskError, type TaskRecord } from '../../../lib/contract';
+import {
+  DAY_SECONDS,
+  MAX_WAITS,
+  type PayloadRef,
+  type TaskError,
+  TaskErrorCode,
+  type TaskRecord,
+} from '../../../lib/contract';
 import type { TaskInfo } from '../../runtime/agent';
 import { FatalError, isAgentError } from '../../runtime/errors';
 import { TaskJournal } from '../../runtime/journal/task-journal';
@@ -106,7 +113,12 @@ export class TaskRunner<I, O> {
     }
     return problem === undefined
       ? ending.finish(work, { status: 'succeeded', usage, result })
-      : ending.finish(work, { status: 'failed', usage, result, error: { code: 'probe_failed', message: problem } });
+      : ending.finish(work, {
+          status: 'failed',
+          usage,
+          result,
+          error: { code: TaskErrorCode.PROBE_FAILED, message: problem },
+        });
   }
 
   /** Ends a task that is not to be run, with what its earlier attempts used. */
@@ -175,7 +187,9 @@ export class TaskRunner<I, O> {
       });
     } catch (error) {
       // What the worker itself cannot do would end the same way again.
-      const failure = isAgentError(error) ? error : new FatalError(messageOf(error), { code: 'worker_error' });
+      const failure = isAgentError(error)
+        ? error
+        : new FatalError(messageOf(error), { code: TaskErrorCode.WORKER_ERROR });
       return outcomeOfError(failure, spent, redact);
     }
   }

@@ -1,4 +1,4 @@
-import { ModelMetric, RETRY_BACKOFF_MS, type TaskRecord, WorkerMetric } from '../../../lib/contract';
+import { ModelMetric, RETRY_BACKOFF_MS, RuntimeErrorCode, type TaskRecord, WorkerMetric } from '../../../lib/contract';
 import { CancelledError } from '../../runtime/errors';
 import { fullJitterMs } from '../../shared/backoff';
 import type { Spending } from '../../shared/budgets/spending';
@@ -22,7 +22,7 @@ const SHORT_WAITS = 3;
  * has to, that never fails it.
  */
 export function isOwnLimit(code: string): boolean {
-  return code === 'rate_limited' || code === 'budget_exceeded';
+  return code === RuntimeErrorCode.RATE_LIMITED || code === RuntimeErrorCode.BUDGET_EXCEEDED;
 }
 
 export interface TaskRequeuerDeps {
@@ -93,9 +93,9 @@ export class TaskRequeuer {
 
   #countWait(task: TaskRecord, code: string): void {
     const { metrics, spending } = this.#parts;
-    if (code === 'rate_limited') {
+    if (code === RuntimeErrorCode.RATE_LIMITED) {
       metrics.count(task, ModelMetric.RATE_WAIT);
-    } else if (code === 'budget_exceeded') {
+    } else if (code === RuntimeErrorCode.BUDGET_EXCEEDED) {
       spending?.refused();
     }
   }

@@ -104,11 +104,11 @@ test('a slot that was taken over is not left by the worker that had it before', 
   const before = await slots.acquire(user, 't-1');
   time.now += 100_000;
   const found = await slots.acquire(user, 't-1');
-  expect(found).toEqual({ ...before, fresh: false });
+  expect(found).toEqual({ ...before, isNew: false });
   const after = await slots.takeOver(found as UserSlot);
   expect(after.expiresAt).toBeGreaterThan((before?.expiresAt ?? 0) + 100_000);
   await slots.release(before as UserSlot);
-  expect(await slots.acquire(user, 't-1')).toMatchObject({ fresh: false, expiresAt: after.expiresAt });
+  expect(await slots.acquire(user, 't-1')).toMatchObject({ isNew: false, expiresAt: after.expiresAt });
   await slots.release(after);
-  expect(await slots.acquire(user, 't-1')).toMatchObject({ fresh: true });
+  expect(await slots.acquire(user, 't-1')).toMatchObject({ isNew: true });
 });
