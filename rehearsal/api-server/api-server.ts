@@ -7,9 +7,9 @@ import { type FaultsPort, NO_FAULTS, ResponseLost } from '../core/faults';
 import type { IamPort } from '../core/ports';
 import type { Principal } from '../core/principal';
 import { type Call, type RehearsalService, ServiceError, type WireProtocol } from '../core/service';
-import { accessDenied, errorResponse, successResponse, type WireResponse } from './answers';
-import { credentialScope } from './identity';
+import { credentialScope } from './credential-scope';
 import { decodeQuery } from './query';
+import { accessDenied, errorResponse, successResponse, type WireResponse } from './responses';
 
 const unzip = promisify(gunzip);
 

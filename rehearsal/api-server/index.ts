@@ -1,2 +1,2 @@
 export { ApiServer, type ApiServerDeps, type HttpHandler } from './api-server';
-export { type CredentialScope, credentialScope } from './identity';
+export { type CredentialScope, credentialScope } from './credential-scope';

@@ -1,8 +1,8 @@
 import type { RehearsalClock } from '../core/clock';
 import { type DeliveryFault, type FaultsPort, type ProcessFault, ResponseLost, type TaskFault } from '../core/faults';
 import type { Call } from '../core/service';
-import { SeededDraws } from './chances';
 import type { FaultKind, FaultRates } from './fault-rates';
+import { SeededDraws } from './seeded-draws';
 import { internalError, throttlingError } from './service-errors';
 
 /** Whom the faults meet, and how often. */

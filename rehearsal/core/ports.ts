@@ -2,14 +2,8 @@
  * What the rehearsal's services use of each other in process. A service depends on these and never on another
  * service's class, so that each can be tested alone.
  */
-import type { Principal } from './principal';
+import type { Credentials, Principal } from './principal';
 import type { RequiredPermission } from './service';
-
-export interface Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken: string;
-}
 
 export interface Decision {
   readonly allowed: boolean;

@@ -1,3 +1,9 @@
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+}
+
 /** Who makes a call: the session of a role from the template, an outside caller, or the rehearsal itself. */
 export interface Principal {
   /** `role`: permissions from the role's policies. `operator`: the rehearsal and its drill, allowed everything. */
@@ -11,3 +17,13 @@ export interface Principal {
 }
 
 export const OPERATOR: Principal = { kind: 'operator', arn: 'operator', label: 'operator' };
+
+/**
+ * With these the rehearsal itself calls its own services: they are allowed everything. Like every credential here they
+ * are no secret, for signatures are not verified.
+ */
+export const OPERATOR_CREDENTIALS: Credentials = {
+  accessKeyId: 'REHEARSALOPERATOR000',
+  secretAccessKey: 'rehearsal',
+  sessionToken: 'rehearsal',
+};

@@ -1,5 +1,5 @@
 import { Agent, request as httpRequest } from 'node:http';
-import type { Credentials } from '../../core/ports';
+import type { Credentials } from '../../core/principal';
 import { REHEARSAL_REGION } from '../../core/resource';
 import { signed } from './sigv4';
 

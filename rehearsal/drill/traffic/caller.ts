@@ -1,5 +1,5 @@
 import type { RehearsalCloud } from '../../cloud';
-import type { Credentials } from '../../core/ports';
+import type { Credentials } from '../../core/principal';
 import { DrillError } from '../scenario/agent-stack';
 
 /**

@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { Credentials } from '../../core/ports';
+import type { Credentials } from '../../core/principal';
 
 export interface RequestToSign {
   readonly method: string;

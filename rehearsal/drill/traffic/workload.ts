@@ -1,6 +1,6 @@
 import { TASKS_PATH, type TaskRecord, taskResponseSchema } from '../../../lib/contract';
 import type { RehearsalCloud } from '../../cloud';
-import type { Credentials } from '../../core/ports';
+import type { Credentials } from '../../core/principal';
 import { seededRandom } from '../../core/random';
 import { messagesIn } from '../observe/lane-queues';
 import { until } from '../observe/wait';

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { HttpHandler } from '../../api-server';
 import { ResourceFailure } from '../../core/resource';
-import type { Api } from './api';
 import { Gateway, type GatewayDeps } from './gateway';
+import type { Api } from './model';
 
 export interface ApisDeps extends GatewayDeps {
   readonly endpointUrl: () => string;

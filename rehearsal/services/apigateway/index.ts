@@ -1,6 +1,6 @@
 import type { ResourceHandler } from '../../core/resource';
 import { Apis, type ApisDeps } from './apis';
-import { apiHandler, authorizerHandler, integrationHandler, routeHandler, stageHandler } from './handlers';
+import { apiHandler, authorizerHandler, integrationHandler, routeHandler, stageHandler } from './resources';
 
 export type HttpApiDeps = ApisDeps;
 

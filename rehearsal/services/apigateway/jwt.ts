@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { JwtAuthorizer } from './api';
+import type { JwtAuthorizer } from './model';
 
 export interface JwtClaims {
   /** As the function gets them: every value a string. */

@@ -1,4 +1,4 @@
-import type { Route } from './api';
+import type { Route } from './model';
 
 export interface RouteMatch {
   readonly route: Route;

@@ -5,9 +5,9 @@ import {
   type DeploymentState,
   type DeploymentStrategy,
   type EnvironmentMonitor,
+  type ServedConfiguration,
   stepsOf,
 } from './model';
-import type { ServedConfiguration } from './store';
 
 /** Cloud milliseconds between two looks at the alarms. */
 const ALARM_POLL_MS = 10_000;

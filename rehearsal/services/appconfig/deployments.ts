@@ -1,8 +1,7 @@
 import { Ajv } from 'ajv';
 import { ResourceFailure, type ResourceRequest } from '../../core/resource';
 import { ConfigurationDeployment, type DeploymentDeps, DeploymentRolledBack } from './deployment';
-import type { ConfigurationDeploymentView } from './model';
-import type { AppConfigStore } from './store';
+import type { AppConfigStore, ConfigurationDeploymentView } from './model';
 
 export interface StartDeploymentRequest {
   readonly application: string;

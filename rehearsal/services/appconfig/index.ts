@@ -1,9 +1,9 @@
 import type { ResourceHandler } from '../../core/resource';
 import type { RehearsalService } from '../../core/service';
-import { AppConfigData } from './data-plane';
 import type { DeploymentDeps } from './deployment';
 import { Deployments } from './deployments';
-import type { ConfigurationDeploymentView } from './model';
+import { AppConfigStore, type ConfigurationDeploymentView } from './model';
+import { AppConfigData } from './operations';
 import {
   applicationHandler,
   deploymentHandler,
@@ -12,7 +12,6 @@ import {
   strategyHandler,
   versionHandler,
 } from './resources';
-import { AppConfigStore } from './store';
 
 export type { ConfigurationDeploymentView } from './model';
 

@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { cfnNumber, cfnTags, readProperties } from '../../core/properties';
 import type { ResourceHandler, ResourceRequest } from '../../core/resource';
 import type { Deployments } from './deployments';
-import { newId } from './model';
-import type { AppConfigStore } from './store';
+import { type AppConfigStore, newId } from './model';
 
 const DOCUMENTS = 'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference';
 

@@ -11,10 +11,10 @@ import {
   type ResourceOutcome,
   type ResourceRequest,
 } from '../../core/resource';
-import { type ScalableServices, ScalableTargets, type ScalingActivity } from './scalable-targets';
+import { type ScalableServices, ScalableTargets, type ScalingActivity } from './model';
 import { stepPolicySchema } from './step-policy';
 
-export type { ScalableServices, ScalingActivity } from './scalable-targets';
+export type { ScalableServices, ScalingActivity } from './model';
 
 export interface ApplicationAutoScaling {
   readonly handlers: readonly ResourceHandler[];

@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto';
 import type { RehearsalClock } from '../../core/clock';
 import type { LambdaPort } from '../../core/ports';
 import { REHEARSAL_ACCOUNT, REHEARSAL_REGION, type ResourceHandler, type StackContext } from '../../core/resource';
-import { customResourceHandler, isCustomResource } from './custom-resource';
-import { InjectedFailures } from './faults';
 import { walk } from './graph';
+import { InjectedFailures } from './injected-failures';
 import {
   type DeployResult,
   type DestroyResult,
@@ -13,10 +12,11 @@ import {
   type StackEvent,
   type StackResourceView,
 } from './model';
-import { canonicalText, deletionOrder, messageOf, type OperationDeps, StackOperation } from './operation';
 import { makePlan, type Plan } from './plan';
-import type { ResponseUrls } from './replies';
+import { customResourceHandler, isCustomResource, METADATA_HANDLER } from './resources';
+import type { ResponseUrls } from './response-urls';
 import type { Stack } from './stack';
+import { canonicalText, deletionOrder, messageOf, type OperationDeps, StackOperation } from './stack-operation';
 import { readTemplate } from './template';
 
 export interface EngineOptions {
@@ -44,17 +44,6 @@ export interface DeployRequest {
   readonly parameters?: Readonly<Record<string, string>>;
   readonly pathOf?: (logicalId: string) => string | undefined;
 }
-
-/** Nothing is done for `AWS::CDK::Metadata`: it only counts constructs. */
-const METADATA_HANDLER: ResourceHandler = {
-  type: 'AWS::CDK::Metadata',
-  source: 'https://docs.aws.amazon.com/cdk/v2/guide/usage-data.html',
-  properties: ['Analytics'],
-  replaceOn: [],
-  create: async (request) => ({ physicalId: request.logicalId, attributes: {} }),
-  update: async (request) => ({ physicalId: request.physicalId, attributes: {} }),
-  delete: async () => undefined,
-};
 
 /** CloudFormation: stacks, deployed and destroyed one operation at a time each. */
 export class CloudFormation {

@@ -10,4 +10,4 @@ export {
   type StackEvent,
   type StackResourceView,
 } from './model';
-export { RESPONSE_URL_PREFIX, ResponseUrls } from './replies';
+export { RESPONSE_URL_PREFIX, ResponseUrls } from './response-urls';

@@ -1,5 +1,4 @@
 import type { ResourceHandler } from '../../core/resource';
-import { isCustomResource } from './custom-resource';
 import { findCycle, type Graph } from './graph';
 import {
   type ParameterValue,
@@ -11,6 +10,7 @@ import {
   type Scope,
 } from './intrinsics';
 import { NotRehearsable } from './model';
+import { isCustomResource } from './resources';
 import type { Template, TemplateResource } from './template';
 
 /** A template with its parameters and conditions decided, checked, and its order worked out. */

@@ -1,11 +1,10 @@
 import type { RehearsalClock } from '../../core/clock';
 import type { ResourceHandler } from '../../core/resource';
 import type { RehearsalService } from '../../core/service';
-import { plainItem } from './attributes';
 import { DynamoEngine, type ObservedWrite } from './engine';
-import { globalTableHandler, tableHandler } from './handlers';
-import { dynamoDbService } from './service';
-import { scanPages, TableSettingsStore } from './tables';
+import { plainItem, scanPages, TableSettingsStore } from './model';
+import { dynamoDbService } from './operations';
+import { globalTableHandler, tableHandler } from './resources';
 
 export type { ObservedWrite } from './engine';
 

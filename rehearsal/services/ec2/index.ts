@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { IamPort } from '../../core/ports';
 import { cfnNumber, cfnTags, readProperties } from '../../core/properties';
 import { ResourceFailure, type ResourceHandler, type ResourceOutcome, type ResourceRequest } from '../../core/resource';
-import { type Ec2Resource, Ec2Resources, newId } from './inventory';
+import { type Ec2Resource, Ec2Resources, newId } from './model';
 import { type NetworkPlacement, unreachableReason } from './reachability';
 import { RESOURCE_TYPES, type ResourceTypeDefinition, TYPES } from './resource-types';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Ec2Resource, Ec2Resources } from './inventory';
+import type { Ec2Resource, Ec2Resources } from './model';
 import { egressSchema, ingressSchema, TYPES } from './resource-types';
 
 /** Where something is in a network, and how it is let out. */

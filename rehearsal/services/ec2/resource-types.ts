@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cfnBoolean, cfnNumber, cfnTags } from '../../core/properties';
 import { ResourceFailure } from '../../core/resource';
-import type { Ec2Resource, Ec2Resources } from './inventory';
+import type { Ec2Resource, Ec2Resources } from './model';
 
 /** A resource type that does nothing but exist: what it may say, what must be there for it, what it answers. */
 export interface ResourceTypeDefinition {

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RehearsalClock } from '../../core/clock';
 import { type FaultsPort, NO_FAULTS, ResponseLost } from '../../core/faults';
-import type { Credentials, IamPort } from '../../core/ports';
-import type { Principal } from '../../core/principal';
+import type { IamPort } from '../../core/ports';
+import type { Credentials, Principal } from '../../core/principal';
 import { type Call, ServiceError } from '../../core/service';
-import { clusterArn } from './arn';
 import { containerMetadata, taskMetadata } from './metadata';
+import { clusterArn } from './model';
 import type { Task } from './task';
 import { type ContainerEndpoints, newToken } from './task-environment';
 

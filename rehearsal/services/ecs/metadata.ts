@@ -1,5 +1,5 @@
-import { clusterArn, containerArn } from './arn';
 import type { Container } from './container';
+import { clusterArn, containerArn } from './model';
 import type { Task } from './task';
 import { streamOf } from './task-host';
 

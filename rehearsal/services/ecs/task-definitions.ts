@@ -1,17 +1,4 @@
-import { z } from 'zod';
-import { readProperties } from '../../core/properties';
-import {
-  type ResourceDeleteRequest,
-  ResourceFailure,
-  type ResourceHandler,
-  type ResourceOutcome,
-  type ResourceRequest,
-  type ResourceUpdateRequest,
-} from '../../core/resource';
-import { taskDefinitionArn } from './arn';
-import { ImageError, type Images } from './images';
-import type { TaskDefinition } from './model';
-import { definitionOf, taskDefinitionSchema } from './task-definition-schema';
+import { type TaskDefinition, taskDefinitionArn } from './model';
 
 /**
  * Task definitions: families of numbered revisions that are never changed. A revision that was deregistered can start nothing
@@ -47,71 +34,4 @@ export class TaskDefinitions {
   views(): readonly { readonly arn: string; readonly active: boolean }[] {
     return [...this.#families.values()].flat().map(({ arn }) => ({ arn, active: !this.#inactive.has(arn) }));
   }
-}
-
-/** Image and overrides of a container as the template has them. */
-const rawContainersSchema = z.array(
-  z.looseObject({ Image: z.unknown(), Command: z.unknown().optional(), EntryPoint: z.unknown().optional() }),
-);
-const wordsSchema = z.array(z.string()).optional();
-
-/** `AWS::ECS::TaskDefinition` for Fargate. */
-export class TaskDefinitionHandler implements ResourceHandler {
-  readonly #definitions: TaskDefinitions;
-  readonly #images: Images;
-  readonly type = 'AWS::ECS::TaskDefinition';
-  readonly source =
-    'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-taskdefinition.html';
-  readonly properties = Object.keys(taskDefinitionSchema.shape);
-  readonly replaceOn = this.properties.filter((property) => property !== 'Tags');
-
-  constructor(definitions: TaskDefinitions, images: Images) {
-    this.#definitions = definitions;
-    this.#images = images;
-  }
-
-  /** Images that nobody here can run. */
-  refusals(properties: Readonly<Record<string, unknown>>, resolve: (value: unknown) => unknown): readonly string[] {
-    const containers = rawContainersSchema.safeParse(properties.ContainerDefinitions);
-    return (containers.data ?? []).flatMap(({ Image, Command, EntryPoint }) => {
-      const image = resolve(Image);
-      const [command, entryPoint] = [Command, EntryPoint].map((value) => wordsSchema.safeParse(resolve(value)).data);
-      try {
-        if (typeof image === 'string') {
-          this.#images.launchOf(image, { command, entryPoint });
-        }
-        return [];
-      } catch (error) {
-        if (error instanceof ImageError) {
-          return [error.message];
-        }
-        throw error;
-      }
-    });
-  }
-
-  async create(request: ResourceRequest): Promise<ResourceOutcome> {
-    const properties = readProperties(this.type, taskDefinitionSchema, request);
-    for (const { Image, Command, EntryPoint } of properties.ContainerDefinitions) {
-      try {
-        this.#images.launchOf(Image, { command: Command, entryPoint: EntryPoint });
-      } catch (error) {
-        throw error instanceof ImageError ? new ResourceFailure(`not rehearsable: ${error.message}`) : error;
-      }
-    }
-    const family = properties.Family ?? `${request.stack.stackName}-${request.logicalId}`.slice(0, 255);
-    return outcome(this.#definitions.register(family, definitionOf(properties)).arn);
-  }
-
-  async update({ physicalId }: ResourceUpdateRequest): Promise<ResourceOutcome> {
-    return outcome(physicalId);
-  }
-
-  async delete({ physicalId }: ResourceDeleteRequest): Promise<void> {
-    this.#definitions.deregister(physicalId);
-  }
-}
-
-function outcome(arn: string): ResourceOutcome {
-  return { physicalId: arn, attributes: { TaskDefinitionArn: arn } };
 }

@@ -1,11 +1,19 @@
 import { Env } from '../../../lib/contract';
 import type { RehearsalClock, Timer } from '../../core/clock';
 import type { NetworkPlacement } from '../ec2';
-import { taskArn } from './arn';
 import { Container } from './container';
 import { StartFailure } from './execution-role';
 import { ImageError } from './images';
-import type { CapacityProvider, HealthStatus, StopReason, TaskDefinition, TaskStatus, TaskView, Zone } from './model';
+import {
+  type CapacityProvider,
+  type HealthStatus,
+  type StopReason,
+  type TaskDefinition,
+  type TaskStatus,
+  type TaskView,
+  taskArn,
+  type Zone,
+} from './model';
 import type { TaskHost } from './task-host';
 
 export interface TaskProps {

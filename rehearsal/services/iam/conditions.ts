@@ -1,5 +1,4 @@
 import { ResourceFailure } from '../../core/resource';
-import { wildcard } from './wildcard';
 
 /** Condition keys of a call with their values, by lower-case key. */
 export type ConditionContext = ReadonlyMap<string, readonly string[]>;
@@ -107,4 +106,21 @@ function conditionValues(value: unknown, place: string): readonly string[] {
 export function withoutVariables(text: string, place: string): string {
   if (text.includes('${')) throw new ResourceFailure(`not rehearsable: policy variable in "${text}", used by ${place}`);
   return text;
+}
+
+const compiled = new Map<string, RegExp>();
+
+/** A pattern with `*` (any text) and `?` (one character), anchored. Compiled once per pattern. */
+export function wildcard(pattern: string, flags: '' | 'i' = ''): RegExp {
+  const key = `${flags}/${pattern}`;
+  let expression = compiled.get(key);
+  if (expression === undefined) {
+    const source = pattern
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.');
+    expression = new RegExp(`^${source}$`, `s${flags}`);
+    compiled.set(key, expression);
+  }
+  return expression;
 }

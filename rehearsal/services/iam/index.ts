@@ -1,8 +1,8 @@
 import type { ResourceHandler } from '../../core/resource';
-import { managedPolicyHandler, policyHandler, roleHandler } from './handlers';
-import { Iam } from './iam';
+import { Iam } from './model';
+import { managedPolicyHandler, policyHandler, roleHandler } from './resources';
 
-export { Iam, type RoleDefinition } from './iam';
+export { Iam, type RoleDefinition } from './model';
 export { compilePolicy, sessionArn } from './policy';
 
 export interface IamService {

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { Principal } from '../../core/principal';
 import { REHEARSAL_ACCOUNT, ResourceFailure } from '../../core/resource';
-import { type Condition, type ConditionContext, compileConditions, withoutVariables } from './conditions';
-import { wildcard } from './wildcard';
+import { type Condition, type ConditionContext, compileConditions, wildcard, withoutVariables } from './conditions';
 
 const oneOrMore = z.union([z.string().transform((text) => [text]), z.array(z.string())]);
 

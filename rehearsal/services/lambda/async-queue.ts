@@ -1,6 +1,6 @@
 import type { RehearsalClock, Timer } from '../../core/clock';
 import type { MetricsPort } from '../../core/ports';
-import type { FunctionRun, FunctionRunResult } from './invoker';
+import type { FunctionRun, FunctionRunResult } from './model';
 
 /** How failed asynchronous invocations of a function (or of one qualifier of it) are treated. */
 export interface AsyncSettings {

@@ -6,7 +6,7 @@ import type { RehearsalClock } from '../../core/clock';
 import type { IamPort, LogsPort, MetricsPort } from '../../core/ports';
 import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
 import { ExecutionEnvironment } from './execution-environment';
-import type { FunctionVersion } from './functions';
+import type { FunctionVersion } from './model';
 
 export interface EnvironmentFactoryProps {
   readonly clock: RehearsalClock;

@@ -3,7 +3,7 @@ import type { RehearsalClock } from '../../core/clock';
 import type { FaultsPort } from '../../core/faults';
 import type { ReceivedMessage, SqsPort } from '../../core/ports';
 import { REHEARSAL_REGION } from '../../core/resource';
-import type { FunctionRun, FunctionRunResult } from './invoker';
+import type { FunctionRun, FunctionRunResult } from './model';
 
 export interface MappingSettings {
   readonly functionName: string;

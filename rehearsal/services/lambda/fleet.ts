@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { LinkedList, type ListNode } from '../../core/linked-list';
 import { RoundRobinQueue } from '../../core/round-robin-queue';
 import type { ExecutionEnvironment, InvocationOutcome } from './execution-environment';
-import type { FunctionVersion } from './functions';
+import type { FunctionVersion } from './model';
 import type { Invocation } from './protocol';
 
 export interface EnvironmentJob {

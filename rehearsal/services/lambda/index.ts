@@ -11,15 +11,17 @@ import type { LambdaSqsPort } from '../sqs';
 import { AsyncQueue } from './async-queue';
 import { CodeStore } from './code-store';
 import { EnvironmentFactory } from './environment-factory';
-import { EventInvokeConfigHandler } from './event-invoke-config-handler';
-import { EventSourceMappingHandler } from './event-source-mapping-handler';
 import { type EnvironmentView, Fleet } from './fleet';
-import { FunctionHandler } from './function-handler';
-import { Functions } from './functions';
 import { Invoker } from './invoker';
-import { PermissionHandler } from './permission-handler';
-import { LambdaService } from './service';
-import { VersionHandler } from './version-handler';
+import { Functions } from './model';
+import { LambdaService } from './operations';
+import {
+  EventInvokeConfigHandler,
+  EventSourceMappingHandler,
+  FunctionHandler,
+  PermissionHandler,
+  VersionHandler,
+} from './resources';
 
 export type { EnvironmentView } from './fleet';
 

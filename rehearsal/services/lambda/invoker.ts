@@ -4,35 +4,20 @@ import type { FaultsPort } from '../../core/faults';
 import type { IamPort, InvokeRequest, InvokeResult, MetricsPort } from '../../core/ports';
 import { REHEARSAL_ACCOUNT } from '../../core/resource';
 import { ServiceError } from '../../core/service';
-import { parseFunction } from './arn';
 import type { AsyncQueue } from './async-queue';
 import type { ExecutionEnvironment, InvocationOutcome } from './execution-environment';
 import type { Fleet } from './fleet';
-import type { Functions, ResolvedFunction } from './functions';
+import {
+  type FunctionRun,
+  type FunctionRunResult,
+  type Functions,
+  parseFunction,
+  type ResolvedFunction,
+} from './model';
 
 /** @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 const MAX_SYNCHRONOUS_BYTES = 6_291_456;
 const MAX_ASYNCHRONOUS_BYTES = 1_048_576;
-
-/** One run of a function, after everything that may refuse it. */
-export interface FunctionRun {
-  readonly name: string;
-  readonly qualifier: string | undefined;
-  /** JSON text. */
-  readonly payload: string;
-  readonly traceHeader: string | undefined;
-  /** Of an earlier attempt of the same asynchronous invocation. @default a new one */
-  readonly requestId?: string;
-  /** Event source mapping that asks. */
-  readonly source?: string;
-  readonly onStart?: () => void;
-  /** Its process stands still from now on, and for longer than anybody should wait. */
-  readonly onSuspended?: () => void;
-}
-
-export type FunctionRunResult =
-  | { readonly kind: 'throttled' }
-  | { readonly kind: 'ran'; readonly outcome: InvocationOutcome; readonly version: string; readonly requestId: string };
 
 export interface InvokerDeps {
   readonly clock: RehearsalClock;

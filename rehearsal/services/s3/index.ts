@@ -9,13 +9,10 @@ import {
   RestResponse,
   ServiceError,
 } from '../../core/service';
-import { bucketArn, objectArn } from './arn';
-import { Assets } from './assets';
-import { BucketHandler } from './bucket-handler';
-import { BucketPolicyHandler } from './bucket-policy-handler';
-import { Buckets, type StoredObject } from './buckets';
 import { verifyChecksums } from './checksums';
+import { Assets, Buckets, bucketArn, objectArn, type StoredObject } from './model';
 import { KEPT_HEADERS, OBJECT_OPERATIONS, type ObjectRequest, objectRequest } from './object-request';
+import { BucketHandler, BucketPolicyHandler } from './resources';
 
 export interface S3Deps {
   readonly clock: RehearsalClock;

@@ -2,10 +2,10 @@ import type { RehearsalClock } from '../../core/clock';
 import type { IamPort, LambdaPort } from '../../core/ports';
 import type { ResourceHandler } from '../../core/resource';
 import type { RehearsalService } from '../../core/service';
-import { resourcePolicyHandler, rotationScheduleHandler, secretHandler } from './handlers';
+import { SecretStore } from './model';
+import { secretsManagerService } from './operations';
+import { resourcePolicyHandler, rotationScheduleHandler, secretHandler } from './resources';
 import { Rotations } from './rotations';
-import { secretsManagerService } from './service';
-import { SecretStore } from './store';
 
 export interface SecretsManager {
   readonly service: RehearsalService;

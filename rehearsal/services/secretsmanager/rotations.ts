@@ -6,7 +6,7 @@ import type { IamPort, LambdaPort } from '../../core/ports';
 import { cfnNumber } from '../../core/properties';
 import { REHEARSAL_ACCOUNT } from '../../core/resource';
 import { ServiceError } from '../../core/service';
-import type { Secret, SecretStore } from './store';
+import type { Secret, SecretStore } from './model';
 
 const HOUR_MS = 60 * 60_000;
 const RATE = /^rate\((\d+) (hours?|days?)\)$/;

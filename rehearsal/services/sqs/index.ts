@@ -4,10 +4,9 @@ import type { ResourceHandler } from '../../core/resource';
 import type { RehearsalService } from '../../core/service';
 import { MoveTasks } from './move-tasks';
 import { SQS_OPERATIONS, SqsOperations } from './operations';
-import { QueueHandler } from './queue-handler';
 import { QueueMetrics } from './queue-metrics';
-import { QueuePolicyHandler } from './queue-policy-handler';
 import { Queues } from './queues';
+import { QueueHandler, QueuePolicyHandler } from './resources';
 import { createSqsPort, type LambdaSqsPort } from './sqs-port';
 
 export type { LambdaSqsPort } from './sqs-port';

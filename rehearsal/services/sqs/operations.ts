@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { type Call, type RequiredPermission, ServiceError } from '../../core/service';
-import { queueArn, queueNameOfUrl } from './arn';
 import {
   attributesSize,
   checkMessageAttributes,
@@ -8,6 +7,7 @@ import {
   messageAttributeSchema,
   selectAttributes,
 } from './message-attributes';
+import { queueArn, queueNameOfUrl } from './model';
 import type { MoveTasks } from './move-tasks';
 import type { Delivery, Queue } from './queue';
 import type { Queues } from './queues';

@@ -1,7 +1,7 @@
 import type { RehearsalClock } from '../../core/clock';
 import { REHEARSAL_ACCOUNT } from '../../core/resource';
 import { ServiceError } from '../../core/service';
-import { queueNameOfArn, queueNameOfUrl } from './arn';
+import { queueNameOfArn, queueNameOfUrl } from './model';
 import { Queue, type QueueSettings } from './queue';
 
 /** All queues of the account. */

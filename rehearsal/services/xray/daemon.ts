@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { z } from 'zod';
-import { parse, Traces, type TraceView } from './traces';
+import { parse, Traces, type TraceView } from './model';
 
 const headerSchema = z.looseObject({ format: z.literal('json'), version: z.literal(1) });
 

@@ -1,3 +1,3 @@
 export { XRayDaemon } from './daemon';
-export { xrayService } from './service';
-export { type SegmentDocument, Traces, type TraceView } from './traces';
+export { type SegmentDocument, Traces, type TraceView } from './model';
+export { xrayService } from './operations';

@@ -8,7 +8,7 @@ import { type InteractiveTerminal, redriveCommand } from '../../../bin/commands/
 import { documentClient } from '../../../lambda/shared/aws/clients/dynamodb';
 import { envelopeOf } from '../../../lambda/shared/tasks/task-queues';
 import { Env, LANES, PRIORITIES, TaskKey, type TaskRecord } from '../../../lib/contract';
-import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
+import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/principal';
 import { ScaledClock } from '../../../rehearsal/core/scaled-clock';
 import { createDynamoDb, type DynamoDb } from '../../../rehearsal/services/dynamodb';
 import { Stage } from '../../rehearsal/lambda/stage';

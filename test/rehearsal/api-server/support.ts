@@ -1,6 +1,6 @@
 import { ApiServer } from '../../../rehearsal/api-server';
-import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
-import type { Credentials } from '../../../rehearsal/core/ports';
+import type { Credentials } from '../../../rehearsal/core/principal';
+import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/principal';
 import {
   REHEARSAL_ACCOUNT,
   REHEARSAL_REGION,

@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
-import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
-import type { Credentials } from '../../../rehearsal/core/ports';
+import type { Credentials } from '../../../rehearsal/core/principal';
+import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/principal';
 import type { ResourceHandler, ResourceOutcome } from '../../../rehearsal/core/resource';
 import { createHttpApi } from '../../../rehearsal/services/apigateway';
 import { ManualClock } from '../../support/manual-clock';

@@ -3,7 +3,7 @@ import {
   GetLatestConfigurationCommand,
   StartConfigurationSessionCommand,
 } from '@aws-sdk/client-appconfigdata';
-import { configurationArn } from '../../../rehearsal/services/appconfig/store';
+import { configurationArn } from '../../../rehearsal/services/appconfig/model';
 import { AppConfigWorld } from './world';
 
 const MINUTE = 60_000;

@@ -2,7 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { ApiServer } from '../../../rehearsal/api-server';
 import { type FaultsPort, NO_FAULTS, ResponseLost } from '../../../rehearsal/core/faults';
-import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
+import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/principal';
 import { ServiceError } from '../../../rehearsal/core/service';
 import { createDynamoDb, type DynamoDb } from '../../../rehearsal/services/dynamodb';
 import { createIam } from '../../../rehearsal/services/iam';

@@ -10,7 +10,7 @@ import {
   PutLifecycleEventHookExecutionStatusCommand,
 } from '@aws-sdk/client-codedeploy';
 import { ApiServer } from '../../../rehearsal/api-server';
-import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
+import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/principal';
 import { CloudWatchService } from '../../../rehearsal/services/cloudwatch';
 import { readAlarm } from '../../../rehearsal/services/cloudwatch/alarm-definition';
 import { createIam } from '../../../rehearsal/services/iam';

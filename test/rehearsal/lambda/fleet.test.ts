@@ -1,6 +1,6 @@
 import type { ExecutionEnvironment, InvocationOutcome } from '../../../rehearsal/services/lambda/execution-environment';
 import { Fleet } from '../../../rehearsal/services/lambda/fleet';
-import type { FunctionVersion } from '../../../rehearsal/services/lambda/functions';
+import type { FunctionVersion } from '../../../rehearsal/services/lambda/model';
 
 const VERSION = { functionName: 'f', version: '1', settings: { timeoutSeconds: 3 } } as unknown as FunctionVersion;
 const DONE: InvocationOutcome = {

@@ -7,7 +7,7 @@ import {
   ListAliasesCommand,
   ListVersionsByFunctionCommand,
 } from '@aws-sdk/client-lambda';
-import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
+import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/principal';
 import { Stage, until } from './stage';
 
 /** Conformance: the real SDK client against the rehearsal's Lambda. */

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import fc from 'fast-check';
 import { createSecretsManager, type SecretsManager } from '../../../rehearsal/services/secretsmanager';
-import { randomPassword } from '../../../rehearsal/services/secretsmanager/store';
+import { randomPassword } from '../../../rehearsal/services/secretsmanager/model';
 import { ManualClock } from '../../support/manual-clock';
 import { Resource, type Rig, roleArn, startRig } from '../api-server/support';
 

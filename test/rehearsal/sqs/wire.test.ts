@@ -17,7 +17,7 @@ import {
   SQSClient,
   StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
-import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
+import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/principal';
 import { ManualClock } from '../../support/manual-clock';
 import { Stage } from '../lambda/stage';
 

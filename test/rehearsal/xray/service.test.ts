@@ -1,5 +1,5 @@
 import { ApiServer } from '../../../rehearsal/api-server';
-import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/operator';
+import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/principal';
 import { createIam } from '../../../rehearsal/services/iam';
 import { Traces, xrayService } from '../../../rehearsal/services/xray';
 

@@ -2,7 +2,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { LanePoller } from '../../../../lambda/functions/container/lane-poller';
 import { LaneQueueClient } from '../../../../lambda/functions/container/lane-queue-client';
 import { DEFAULT_PRIORITY_SHARES, PRIORITIES } from '../../../../lib/contract';
-import { OPERATOR_CREDENTIALS } from '../../../../rehearsal/core/operator';
+import { OPERATOR_CREDENTIALS } from '../../../../rehearsal/core/principal';
 import { ScaledClock } from '../../../../rehearsal/core/scaled-clock';
 import { until } from './support/container-process';
 import { LaneQueues } from './support/lane-queues';

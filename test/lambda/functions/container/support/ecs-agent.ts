@@ -1,4 +1,4 @@
-import { OPERATOR_CREDENTIALS } from '../../../../../rehearsal/core/operator';
+import { OPERATOR_CREDENTIALS } from '../../../../../rehearsal/core/principal';
 import { type HttpStub, type StubAnswer, type StubRequest, startStub } from '../../../worker/support/http-stub';
 
 const PROTECTION = '/task-protection/v1/state';

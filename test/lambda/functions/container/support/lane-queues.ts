@@ -16,7 +16,7 @@ import {
 } from '../../../../../lib/contract';
 import { ApiServer } from '../../../../../rehearsal/api-server';
 import type { RehearsalClock } from '../../../../../rehearsal/core/clock';
-import { OPERATOR_CREDENTIALS } from '../../../../../rehearsal/core/operator';
+import { OPERATOR_CREDENTIALS } from '../../../../../rehearsal/core/principal';
 import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../../../../rehearsal/core/resource';
 import { createIam } from '../../../../../rehearsal/services/iam';
 import { createSqs, type QueueView, type Sqs } from '../../../../../rehearsal/services/sqs';

@@ -1,9 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { RehearsalClock, Timer } from '../../core/clock';
 import type { ProtectionResult } from './agent-endpoint';
-import { newTaskId, serviceArn } from './arn';
 import { breakerThreshold, Deployment, type DeploymentOutcome } from './deployment';
-import type { DeploymentRules, EcsEvent, ServiceRevision, ServiceView, StopReason, TaskView } from './model';
+import {
+  type DeploymentRules,
+  type EcsEvent,
+  newTaskId,
+  type ServiceRevision,
+  type ServiceView,
+  type StopReason,
+  serviceArn,
+  type TaskView,
+} from './model';
 import { nextProvider, nextZone, tasksToStop } from './placement';
 import { laneOf, Task } from './task';
 import type { TaskHost } from './task-host';

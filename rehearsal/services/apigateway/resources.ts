@@ -10,8 +10,8 @@ import {
   type ResourceUpdateRequest,
 } from '../../core/resource';
 import { logGroupOf } from './access-log';
-import type { Api } from './api';
 import type { Apis } from './apis';
+import type { Api } from './model';
 
 const DOCUMENTS = 'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigatewayv2';
 

@@ -1,4 +1,5 @@
 import type { RehearsalClock, Timer } from '../../core/clock';
+import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
 import { ServiceError } from '../../core/service';
 import type { DynamoEngine, Output } from './engine';
 
@@ -110,4 +111,42 @@ export async function* scanPages(
     yield* (page.Items ?? []) as Output[];
     start = page.LastEvaluatedKey;
   } while (start !== undefined);
+}
+
+/** The name of a table that a caller identifies by name or ARN. */
+export function tableName(nameOrArn: string): string {
+  return nameOrArn.startsWith('arn:') ? (nameOrArn.split(':table/')[1] ?? nameOrArn) : nameOrArn;
+}
+
+export function tableArn(name: string): string {
+  return `arn:aws:dynamodb:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:table/${name}`;
+}
+
+/** A typed attribute as the value it stands for: numbers as JavaScript numbers, sets as arrays, binary as base64. */
+export function plainAttribute(attribute: unknown): unknown {
+  const [[type, value] = ['', undefined]] = Object.entries((attribute ?? {}) as Record<string, unknown>);
+  switch (type) {
+    case 'S':
+    case 'BOOL':
+    case 'B':
+    case 'SS':
+    case 'BS':
+      return value;
+    case 'N':
+      return Number(value);
+    case 'NULL':
+      return null;
+    case 'NS':
+      return (value as readonly string[]).map(Number);
+    case 'L':
+      return (value as readonly unknown[]).map(plainAttribute);
+    case 'M':
+      return plainItem(value as Readonly<Record<string, unknown>>);
+    default:
+      throw new TypeError(`attribute of type "${type}": expected one of DynamoDB's`);
+  }
+}
+
+export function plainItem(item: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(item).map(([name, attribute]) => [name, plainAttribute(attribute)]));
 }

@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
 import type { RehearsalClock } from '../../core/clock';
 import { ServiceError } from '../../core/service';
+
+export function bucketArn(bucket: string): string {
+  return `arn:aws:s3:::${bucket}`;
+}
+
+export function objectArn(bucket: string, key: string): string {
+  return `${bucketArn(bucket)}/${key}`;
+}
 
 export interface BucketSettings {
   /** Key of the account that new objects are encrypted with; none for the keys of S3 and AWS. */
@@ -108,4 +117,37 @@ export class Buckets {
 /** ETag of an object that was put in one piece. */
 export function etagOf(body: Buffer): string {
   return `"${createHash('md5').update(body).digest('hex')}"`;
+}
+
+/** The files of cloud assemblies, where `cdk deploy` would have uploaded them. They can be read and not changed. */
+export class Assets {
+  readonly #files = new Map<string, string>();
+  readonly #buckets = new Set<string>();
+
+  register(bucket: string, key: string, file: string): void {
+    this.#buckets.add(bucket);
+    this.#files.set(`${bucket}/${key}`, file);
+  }
+
+  has(bucket: string): boolean {
+    return this.#buckets.has(bucket);
+  }
+
+  file(bucket: string, key: string): string | undefined {
+    return this.#files.get(`${bucket}/${key}`);
+  }
+
+  async object(bucket: string, key: string): Promise<StoredObject | undefined> {
+    const file = this.file(bucket, key);
+    if (file === undefined) return undefined;
+    const [body, { mtimeMs }] = await Promise.all([readFile(file), stat(file)]);
+    return {
+      body,
+      contentType: 'application/octet-stream',
+      headers: {},
+      checksums: {},
+      etag: etagOf(body),
+      modifiedAt: mtimeMs,
+    };
+  }
 }

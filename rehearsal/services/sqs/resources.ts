@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { physicalName } from '../../core/physical-name';
-import { cfnBoolean, cfnNumber, cfnTags, readProperties } from '../../core/properties';
+import type { IamPort } from '../../core/ports';
+import { cfnBoolean, cfnNumber, cfnPolicyDocument, cfnTags, readProperties } from '../../core/properties';
 import {
   type ResourceDeleteRequest,
   ResourceFailure,
@@ -9,7 +10,7 @@ import {
   type ResourceRequest,
   type ResourceUpdateRequest,
 } from '../../core/resource';
-import { queueNameOfUrl } from './arn';
+import { queueArn, queueNameOfUrl } from './model';
 import { DEFAULT_SETTINGS, type Queue, type QueueSettings } from './queue';
 import type { Queues } from './queues';
 
@@ -28,7 +29,7 @@ const fromText = (value: unknown, context: z.RefinementCtx): unknown => {
   }
 };
 
-const propertiesSchema = z.strictObject({
+const queueSchema = z.strictObject({
   QueueName: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,80}$/, 'expected a standard queue: 1 to 80 letters, digits, hyphens, underscores')
@@ -72,7 +73,7 @@ export class QueueHandler implements ResourceHandler {
   readonly type = 'AWS::SQS::Queue';
   readonly source =
     'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queue.html';
-  readonly properties = Object.keys(propertiesSchema.shape);
+  readonly properties = Object.keys(queueSchema.shape);
   readonly replaceOn = ['QueueName'];
 
   constructor(queues: Queues) {
@@ -104,7 +105,7 @@ export class QueueHandler implements ResourceHandler {
   }
 
   #settings(request: ResourceRequest): QueueSettings {
-    const properties = readProperties(this.type, propertiesSchema, request);
+    const properties = readProperties(this.type, queueSchema, request);
     const target = properties.RedrivePolicy?.deadLetterTargetArn;
     if (target !== undefined && this.#queues.byArn(target) === undefined) {
       throw new ResourceFailure(
@@ -127,4 +128,58 @@ export class QueueHandler implements ResourceHandler {
     const url = this.#queues.urlOf(queue);
     return { physicalId: url, attributes: { Arn: queue.arn, QueueName: queue.name, QueueUrl: url } };
   }
+}
+
+const queuePolicySchema = z.strictObject({ PolicyDocument: cfnPolicyDocument, Queues: z.array(z.string()).min(1) });
+
+/** `AWS::SQS::QueuePolicy`: hands the document to IAM, which judges calls on the queue by it. */
+export class QueuePolicyHandler implements ResourceHandler {
+  readonly #iam: IamPort;
+  readonly type = 'AWS::SQS::QueuePolicy';
+  readonly source =
+    'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queuepolicy.html';
+  readonly properties = Object.keys(queuePolicySchema.shape);
+  readonly replaceOn = [];
+
+  constructor(iam: IamPort) {
+    this.#iam = iam;
+  }
+
+  async create(request: ResourceRequest): Promise<ResourceOutcome> {
+    return this.#attach(request, physicalName(request.stack, request.logicalId, { maxLength: 128 }));
+  }
+
+  async update(request: ResourceUpdateRequest): Promise<ResourceOutcome> {
+    this.#detach(request.physicalId, request.previous);
+    return this.#attach(request, request.physicalId);
+  }
+
+  async delete(request: ResourceDeleteRequest): Promise<void> {
+    this.#detach(request.physicalId, request.properties);
+  }
+
+  #attach(request: ResourceRequest, physicalId: string): ResourceOutcome {
+    const properties = readProperties(this.type, queuePolicySchema, request);
+    for (const arn of queueArns(properties.Queues)) {
+      this.#iam.attachResourcePolicy(arn, physicalId, properties.PolicyDocument);
+    }
+    return { physicalId, attributes: { Id: physicalId } };
+  }
+
+  #detach(physicalId: string, properties: Readonly<Record<string, unknown>>): void {
+    const parsed = queuePolicySchema.safeParse(properties);
+    for (const arn of parsed.success ? queueArns(parsed.data.Queues) : []) {
+      this.#iam.detachResourcePolicy(arn, physicalId);
+    }
+  }
+}
+
+function queueArns(urls: readonly string[]): readonly string[] {
+  return urls.map((url) => {
+    const name = queueNameOfUrl(url);
+    if (name === undefined) {
+      throw new ResourceFailure(`AWS::SQS::QueuePolicy: Queues: got "${url}", expected the URL of a queue`);
+    }
+    return queueArn(name);
+  });
 }

@@ -5,8 +5,8 @@ import type { IamPort } from '../../core/ports';
 import { cfnBoolean, cfnNumber, cfnPolicyDocument, cfnTags, readProperties } from '../../core/properties';
 import { ResourceFailure, type ResourceHandler, type ResourceOutcome, type ResourceRequest } from '../../core/resource';
 import { ServiceError } from '../../core/service';
+import { randomPassword, type Secret, type SecretStore } from './model';
 import { type Rotations, rotationRulesSchema } from './rotations';
-import { randomPassword, type Secret, type SecretStore } from './store';
 
 const generateSchema = z.strictObject({
   ExcludeCharacters: z.string().optional(),

@@ -1,7 +1,7 @@
 import { canonicalJson, type Json } from '../../../lib/contract';
 import { FailedCreate, ResourceFailure, type ResourceHandler, type StackContext } from '../../core/resource';
-import type { InjectedFailures } from './faults';
 import { type Graph, restrictedTo, reversed, walk } from './graph';
+import type { InjectedFailures } from './injected-failures';
 import { ResolutionError, resolve, type Scope } from './intrinsics';
 import type { ProgressEvent, ResourceChange, ResourceName, RetainedResource, StackEvent } from './model';
 import type { Plan } from './plan';

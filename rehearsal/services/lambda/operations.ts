@@ -9,9 +9,8 @@ import {
   RestResponse,
   ServiceError,
 } from '../../core/service';
-import { functionArn, LATEST, parseFunction } from './arn';
-import type { Functions, FunctionVersion } from './functions';
 import type { Invoker } from './invoker';
+import { type Functions, type FunctionVersion, functionArn, LATEST, parseFunction } from './model';
 
 const PREFIX = '/2015-03-31/functions/';
 

@@ -9,7 +9,7 @@ import {
   type StackContext,
 } from '../../core/resource';
 import { scaledTimeout } from '../../core/scaled-timeout';
-import type { ResponseUrls } from './replies';
+import type { ResponseUrls } from './response-urls';
 
 const DEFAULT_TIMEOUT_SECONDS = 3600;
 
@@ -191,3 +191,14 @@ function asText(value: unknown): unknown {
   }
   return value;
 }
+
+/** Nothing is done for `AWS::CDK::Metadata`: it only counts constructs. */
+export const METADATA_HANDLER: ResourceHandler = {
+  type: 'AWS::CDK::Metadata',
+  source: 'https://docs.aws.amazon.com/cdk/v2/guide/usage-data.html',
+  properties: ['Analytics'],
+  replaceOn: [],
+  create: async (request) => ({ physicalId: request.logicalId, attributes: {} }),
+  update: async (request) => ({ physicalId: request.physicalId, attributes: {} }),
+  delete: async () => undefined,
+};

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { physicalName } from '../../core/physical-name';
 import { cfnNumber, cfnPolicyDocument, cfnTags, readProperties } from '../../core/properties';
 import type { ResourceHandler, ResourceOutcome, ResourceRequest, StackContext } from '../../core/resource';
-import type { Iam } from './iam';
+import type { Iam } from './model';
 
 const roleSchema = z.strictObject({
   AssumeRolePolicyDocument: cfnPolicyDocument,

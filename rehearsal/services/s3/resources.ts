@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { physicalName } from '../../core/physical-name';
-import { cfnBoolean, cfnNumber, cfnTags, readProperties } from '../../core/properties';
+import type { IamPort } from '../../core/ports';
+import { cfnBoolean, cfnNumber, cfnPolicyDocument, cfnTags, readProperties } from '../../core/properties';
 import {
   type ResourceDeleteRequest,
   ResourceFailure,
@@ -10,8 +11,7 @@ import {
   type ResourceUpdateRequest,
 } from '../../core/resource';
 import { ServiceError } from '../../core/service';
-import { bucketArn } from './arn';
-import type { BucketSettings, Buckets } from './buckets';
+import { type BucketSettings, type Buckets, bucketArn } from './model';
 
 const lifecycleRule = z.strictObject({
   Id: z.string().optional(),
@@ -21,7 +21,7 @@ const lifecycleRule = z.strictObject({
   AbortIncompleteMultipartUpload: z.strictObject({ DaysAfterInitiation: cfnNumber }).optional(),
 });
 
-const propertiesSchema = z.strictObject({
+const bucketSchema = z.strictObject({
   BucketName: z
     .string()
     .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'expected 3 to 63 lower case letters, digits, dots and hyphens')
@@ -65,7 +65,7 @@ export class BucketHandler implements ResourceHandler {
   readonly type = 'AWS::S3::Bucket';
   readonly source =
     'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html';
-  readonly properties = Object.keys(propertiesSchema.shape);
+  readonly properties = Object.keys(bucketSchema.shape);
   readonly replaceOn = ['BucketName'];
 
   constructor(buckets: Buckets) {
@@ -79,12 +79,12 @@ export class BucketHandler implements ResourceHandler {
       throw new ResourceFailure(`Resource of type 'AWS::S3::Bucket' with identifier '${name}' already exists.`);
     }
     this.#buckets.create(name, settings);
-    return outcome(name, request);
+    return bucketOutcome(name, request);
   }
 
   async update(request: ResourceUpdateRequest): Promise<ResourceOutcome> {
     this.#buckets.change(request.physicalId, this.#read(request).settings);
-    return outcome(request.physicalId, request);
+    return bucketOutcome(request.physicalId, request);
   }
 
   /** @throws ResourceFailure for a bucket that is not empty, as CloudFormation fails */
@@ -98,7 +98,7 @@ export class BucketHandler implements ResourceHandler {
   }
 
   #read(request: ResourceRequest): { readonly name: string | undefined; readonly settings: BucketSettings } {
-    const { BucketName, BucketEncryption } = readProperties(this.type, propertiesSchema, request);
+    const { BucketName, BucketEncryption } = readProperties(this.type, bucketSchema, request);
     const key =
       BucketEncryption?.ServerSideEncryptionConfiguration[0]?.ServerSideEncryptionByDefault.KMSMasterKeyID ?? '';
     // A key of the account is a matter of permissions; the keys of S3 and AWS need none.
@@ -106,7 +106,7 @@ export class BucketHandler implements ResourceHandler {
   }
 }
 
-function outcome(name: string, { stack }: Pick<ResourceRequest, 'stack'>): ResourceOutcome {
+function bucketOutcome(name: string, { stack }: Pick<ResourceRequest, 'stack'>): ResourceOutcome {
   return {
     physicalId: name,
     attributes: {
@@ -117,4 +117,46 @@ function outcome(name: string, { stack }: Pick<ResourceRequest, 'stack'>): Resou
       WebsiteURL: `http://${name}.s3-website-${stack.region}.amazonaws.com`,
     },
   };
+}
+
+const bucketPolicySchema = z.strictObject({ Bucket: z.string(), PolicyDocument: cfnPolicyDocument });
+
+/** A bucket has one policy: a second one takes its place. */
+const POLICY = 'bucket policy';
+
+/** `AWS::S3::BucketPolicy`: hands the document to IAM, which judges calls on the bucket and its objects by it. */
+export class BucketPolicyHandler implements ResourceHandler {
+  readonly #buckets: Buckets;
+  readonly #iam: IamPort;
+  readonly type = 'AWS::S3::BucketPolicy';
+  readonly source =
+    'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucketpolicy.html';
+  readonly properties = Object.keys(bucketPolicySchema.shape);
+  readonly replaceOn = ['Bucket'];
+
+  constructor(buckets: Buckets, iam: IamPort) {
+    this.#buckets = buckets;
+    this.#iam = iam;
+  }
+
+  async create(request: ResourceRequest): Promise<ResourceOutcome> {
+    return this.#attach(request);
+  }
+
+  async update(request: ResourceRequest): Promise<ResourceOutcome> {
+    return this.#attach(request);
+  }
+
+  async delete({ physicalId }: ResourceDeleteRequest): Promise<void> {
+    this.#iam.detachResourcePolicy(bucketArn(physicalId), POLICY);
+  }
+
+  #attach(request: ResourceRequest): ResourceOutcome {
+    const { Bucket, PolicyDocument } = readProperties(this.type, bucketPolicySchema, request);
+    if (!this.#buckets.has(Bucket)) {
+      throw new ResourceFailure(`${this.type} at ${request.path}: Bucket: there is no bucket ${Bucket}`);
+    }
+    this.#iam.attachResourcePolicy(bucketArn(Bucket), POLICY, PolicyDocument);
+    return { physicalId: Bucket, attributes: {} };
+  }
 }

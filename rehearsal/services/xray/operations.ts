@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type RehearsalService, ServiceError } from '../../core/service';
-import { parse, type Traces } from './traces';
+import { parse, type Traces } from './model';
 
 const putSchema = z.strictObject({ TraceSegmentDocuments: z.array(z.string()) });
 

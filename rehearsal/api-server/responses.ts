@@ -1,5 +1,4 @@
 import { type RehearsalService, RestResponse, ServiceError, type WireProtocol } from '../core/service';
-import { toAwsJson } from './json';
 import { encodeQuery, escapeXml } from './query';
 
 /** What goes back on the wire. */
@@ -115,4 +114,17 @@ export function accessDenied(service: RehearsalService, message: string): Servic
     message,
     json && service.queryErrorCodes === undefined ? 400 : 403,
   );
+}
+
+/** JSON as the AWS JSON protocols write it: timestamps as seconds since 1970, binary data in base64. */
+export function toAwsJson(value: unknown): string {
+  return JSON.stringify(value, replace) ?? '{}';
+}
+
+/** `JSON.stringify` hands over dates as strings; `this` still has the date. */
+function replace(this: unknown, key: string, value: unknown): unknown {
+  const raw = (this as Record<string, unknown>)[key];
+  if (raw instanceof Date) return raw.getTime() / 1000;
+  if (raw instanceof Uint8Array) return Buffer.from(raw).toString('base64');
+  return value;
 }

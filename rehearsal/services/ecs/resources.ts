@@ -11,11 +11,170 @@ import {
   type ResourceUpdateRequest,
 } from '../../core/resource';
 import { scaledTimeout } from '../../core/scaled-timeout';
-import { serviceArn } from './arn';
-import { type Clusters, strategySchema } from './clusters';
-import type { DeploymentRules, ServiceRevision, StrategyItem, Zone } from './model';
-import { Service, type ServiceProps, type ServiceSettings } from './service';
+import type { Clusters } from './clusters';
+import { Service, type ServiceProps, type ServiceSettings } from './ecs-service';
+import { ImageError, type Images } from './images';
+import {
+  clusterArn,
+  type DeploymentRules,
+  nameOf,
+  type ServiceRevision,
+  type StrategyItem,
+  serviceArn,
+  type Zone,
+} from './model';
+import { definitionOf, taskDefinitionSchema } from './task-definition-schema';
 import type { TaskDefinitions } from './task-definitions';
+
+const providersSchema = z.array(z.enum(['FARGATE', 'FARGATE_SPOT']));
+
+const strategySchema = z
+  .array(
+    z.strictObject({
+      Base: cfnNumber.pipe(z.number().int().min(0).max(100_000)).default(0),
+      CapacityProvider: z.enum(['FARGATE', 'FARGATE_SPOT']),
+      Weight: cfnNumber.pipe(z.number().int().min(0).max(1_000)).default(0),
+    }),
+  )
+  .max(20)
+  .transform((items) =>
+    items.map(({ CapacityProvider: provider, Base, Weight }) => ({ provider, base: Base, weight: Weight })),
+  );
+
+const clusterSchema = z.strictObject({
+  CapacityProviders: providersSchema.optional(),
+  ClusterName: z
+    .string()
+    .regex(/^[A-Za-z][\w-]{0,254}$/)
+    .optional(),
+  ClusterSettings: z.array(z.strictObject({ Name: z.literal('containerInsights'), Value: z.string() })).optional(),
+  Configuration: z.looseObject({}).optional(),
+  DefaultCapacityProviderStrategy: strategySchema.optional(),
+  Tags: cfnTags.optional(),
+});
+
+/** `AWS::ECS::Cluster`. Container Insights is accepted, and its metrics are not there. */
+export function clusterHandler(clusters: Clusters): ResourceHandler {
+  const type = 'AWS::ECS::Cluster';
+  const put = (request: ResourceRequest, name: string): ResourceOutcome => {
+    const given = readProperties(type, clusterSchema, request);
+    const known = clusters.has(name) ? clusters.get(name) : undefined;
+    clusters.put(name, {
+      providers: given.CapacityProviders ?? known?.providers ?? [],
+      defaultStrategy: given.DefaultCapacityProviderStrategy ?? known?.defaultStrategy ?? [],
+    });
+    return { physicalId: name, attributes: { Arn: clusterArn(name) } };
+  };
+  return {
+    type,
+    source: 'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-cluster.html',
+    properties: Object.keys(clusterSchema.shape),
+    replaceOn: ['ClusterName'],
+    create: async (request) => {
+      const { ClusterName } = readProperties(type, clusterSchema, request);
+      return put(request, ClusterName ?? physicalName(request.stack, request.logicalId, { maxLength: 255 }));
+    },
+    update: async (request) => put(request, request.physicalId),
+    delete: async ({ physicalId }) => clusters.delete(physicalId),
+  };
+}
+
+const associationsSchema = z.strictObject({
+  CapacityProviders: providersSchema,
+  Cluster: z.string(),
+  DefaultCapacityProviderStrategy: strategySchema,
+});
+
+/** `AWS::ECS::ClusterCapacityProviderAssociations` */
+export function associationsHandler(clusters: Clusters): ResourceHandler {
+  const type = 'AWS::ECS::ClusterCapacityProviderAssociations';
+  const put = (request: ResourceRequest): ResourceOutcome => {
+    const given = readProperties(type, associationsSchema, request);
+    clusters.associate(given.Cluster, given.CapacityProviders, given.DefaultCapacityProviderStrategy);
+    return { physicalId: nameOf(given.Cluster), attributes: {} };
+  };
+  return {
+    type,
+    source:
+      'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-clustercapacityproviderassociations.html',
+    properties: Object.keys(associationsSchema.shape),
+    replaceOn: ['Cluster'],
+    create: async (request) => put(request),
+    update: async (request) => put(request),
+    delete: async ({ physicalId }) => {
+      if (clusters.has(physicalId)) {
+        clusters.associate(physicalId, [], []);
+      }
+    },
+  };
+}
+
+/** Image and overrides of a container as the template has them. */
+const rawContainersSchema = z.array(
+  z.looseObject({ Image: z.unknown(), Command: z.unknown().optional(), EntryPoint: z.unknown().optional() }),
+);
+const wordsSchema = z.array(z.string()).optional();
+
+/** `AWS::ECS::TaskDefinition` for Fargate. */
+export class TaskDefinitionHandler implements ResourceHandler {
+  readonly #definitions: TaskDefinitions;
+  readonly #images: Images;
+  readonly type = 'AWS::ECS::TaskDefinition';
+  readonly source =
+    'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-taskdefinition.html';
+  readonly properties = Object.keys(taskDefinitionSchema.shape);
+  readonly replaceOn = this.properties.filter((property) => property !== 'Tags');
+
+  constructor(definitions: TaskDefinitions, images: Images) {
+    this.#definitions = definitions;
+    this.#images = images;
+  }
+
+  /** Images that nobody here can run. */
+  refusals(properties: Readonly<Record<string, unknown>>, resolve: (value: unknown) => unknown): readonly string[] {
+    const containers = rawContainersSchema.safeParse(properties.ContainerDefinitions);
+    return (containers.data ?? []).flatMap(({ Image, Command, EntryPoint }) => {
+      const image = resolve(Image);
+      const [command, entryPoint] = [Command, EntryPoint].map((value) => wordsSchema.safeParse(resolve(value)).data);
+      try {
+        if (typeof image === 'string') {
+          this.#images.launchOf(image, { command, entryPoint });
+        }
+        return [];
+      } catch (error) {
+        if (error instanceof ImageError) {
+          return [error.message];
+        }
+        throw error;
+      }
+    });
+  }
+
+  async create(request: ResourceRequest): Promise<ResourceOutcome> {
+    const properties = readProperties(this.type, taskDefinitionSchema, request);
+    for (const { Image, Command, EntryPoint } of properties.ContainerDefinitions) {
+      try {
+        this.#images.launchOf(Image, { command: Command, entryPoint: EntryPoint });
+      } catch (error) {
+        throw error instanceof ImageError ? new ResourceFailure(`not rehearsable: ${error.message}`) : error;
+      }
+    }
+    const family = properties.Family ?? `${request.stack.stackName}-${request.logicalId}`.slice(0, 255);
+    return taskDefinitionOutcome(this.#definitions.register(family, definitionOf(properties)).arn);
+  }
+
+  async update({ physicalId }: ResourceUpdateRequest): Promise<ResourceOutcome> {
+    return taskDefinitionOutcome(physicalId);
+  }
+
+  async delete({ physicalId }: ResourceDeleteRequest): Promise<void> {
+    this.#definitions.deregister(physicalId);
+  }
+}
+
+function taskDefinitionOutcome(arn: string): ResourceOutcome {
+  return { physicalId: arn, attributes: { TaskDefinitionArn: arn } };
+}
 
 /**
  * Cloud milliseconds that CloudFormation waits for a service to become steady.

@@ -1,6 +1,6 @@
-import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
 import type { Call, RehearsalService, RequiredPermission } from '../../core/service';
 import type { DynamoEngine } from './engine';
+import { tableArn, tableName } from './model';
 
 type Attributes = Readonly<Record<string, unknown>>;
 
@@ -121,12 +121,4 @@ function byName(call: Call): Attributes {
     };
   }
   return { ...input, TableName: tableName(String(input.TableName)) };
-}
-
-function tableName(nameOrArn: string): string {
-  return nameOrArn.startsWith('arn:') ? (nameOrArn.split(':table/')[1] ?? nameOrArn) : nameOrArn;
-}
-
-export function tableArn(name: string): string {
-  return `arn:aws:dynamodb:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:table/${name}`;
 }

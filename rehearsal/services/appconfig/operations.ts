@@ -9,7 +9,7 @@ import {
   RestResponse,
   ServiceError,
 } from '../../core/service';
-import { type AppConfigStore, configurationArn } from './store';
+import { type AppConfigStore, configurationArn } from './model';
 
 const DEFAULT_POLL_SECONDS = 60;
 const TOKEN_LIFETIME_MS = 24 * 3_600_000;

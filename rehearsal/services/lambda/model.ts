@@ -1,8 +1,40 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AliasView } from '../../core/ports';
+import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
 import { ServiceError } from '../../core/service';
-import { functionArn, LATEST } from './arn';
 import type { FunctionCode } from './code-store';
+import type { InvocationOutcome } from './execution-environment';
+
+/** Name of a qualifier that means the unpublished version. */
+export const LATEST = '$LATEST';
+
+export function functionArn(name: string, qualifier?: string): string {
+  const arn = `arn:aws:lambda:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:function:${name}`;
+  return qualifier === undefined ? arn : `${arn}:${qualifier}`;
+}
+
+export interface FunctionReference {
+  readonly name: string;
+  /** Version or alias; absent when the reference is unqualified. */
+  readonly qualifier?: string;
+}
+
+const REFERENCE =
+  /^(?:(?:arn:[^:]+:lambda:[^:]*:)?(?:\d{12}:)?function:|\d{12}:(?!function:))?([A-Za-z0-9_-]+)(?::(\$LATEST|[A-Za-z0-9_-]+))?$/;
+
+/**
+ * Reads a name, a partial ARN or an ARN, qualified or not; undefined for anything else.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+ */
+export function parseFunction(text: string, qualifier?: string): FunctionReference | undefined {
+  const [, name, own] = REFERENCE.exec(text) ?? [];
+  if (name === undefined) {
+    return undefined;
+  }
+  const chosen = qualifier ?? own;
+  return chosen === undefined ? { name } : { name, qualifier: chosen };
+}
 
 /** What a function is at a version: everything that publishing freezes. */
 export interface FunctionSettings {
@@ -49,6 +81,26 @@ export interface ResolvedFunction {
   readonly arn: string;
   readonly alias: string | undefined;
 }
+
+/** One run of a function, after everything that may refuse it. */
+export interface FunctionRun {
+  readonly name: string;
+  readonly qualifier: string | undefined;
+  /** JSON text. */
+  readonly payload: string;
+  readonly traceHeader: string | undefined;
+  /** Of an earlier attempt of the same asynchronous invocation. @default a new one */
+  readonly requestId?: string;
+  /** Event source mapping that asks. */
+  readonly source?: string;
+  readonly onStart?: () => void;
+  /** Its process stands still from now on, and for longer than anybody should wait. */
+  readonly onSuspended?: () => void;
+}
+
+export type FunctionRunResult =
+  | { readonly kind: 'throttled' }
+  | { readonly kind: 'ran'; readonly outcome: InvocationOutcome; readonly version: string; readonly requestId: string };
 
 /**
  * Functions with their versions and aliases.

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { OPERATOR_CREDENTIALS } from '../../core/operator';
 import { randomSuffix } from '../../core/physical-name';
-import type { Credentials, Decision, DeniedCall, IamPort } from '../../core/ports';
-import { OPERATOR, type Principal } from '../../core/principal';
+import type { Decision, DeniedCall, IamPort } from '../../core/ports';
+import type { Credentials } from '../../core/principal';
+import { OPERATOR, OPERATOR_CREDENTIALS, type Principal } from '../../core/principal';
 import { REHEARSAL_ACCOUNT, REHEARSAL_REGION, ResourceFailure } from '../../core/resource';
 import type { RequiredPermission } from '../../core/service';
 import type { ConditionContext } from './conditions';

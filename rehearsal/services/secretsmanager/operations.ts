@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Call, type RehearsalService, type RequiredPermission, ServiceError } from '../../core/service';
+import type { Secret, SecretStore } from './model';
 import { type Rotations, rotationRulesSchema } from './rotations';
-import type { Secret, SecretStore } from './store';
 
 const schemas = {
   GetSecretValue: z.strictObject({

@@ -10,8 +10,7 @@ import {
   type ResourceUpdateRequest,
 } from '../../core/resource';
 import type { DynamoEngine } from './engine';
-import { tableArn } from './service';
-import type { TableSettings, TableSettingsStore } from './tables';
+import { type TableSettings, type TableSettingsStore, tableArn } from './model';
 
 const keySchema = z.array(z.strictObject({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) }));
 const projection = z.looseObject({ ProjectionType: z.string().optional() });
