@@ -164,8 +164,8 @@ export class TaskContext implements AgentContext {
     const { meter, logger, signal } = this;
     const { tools: schemas, behavior } = this.#environment;
     const sandboxed = behavior.sandboxedTools;
-    const parts = { schemas, sandboxed, steps: this.#steps, meter, logger, signal, trace: this.#trace };
-    return callTool(parts, name, input, run, options);
+    const deps = { schemas, sandboxed, steps: this.#steps, meter, logger, signal, trace: this.#trace };
+    return callTool(deps, name, input, run, options);
   }
 
   prompt(name: string, variables?: Readonly<Record<string, string | number | boolean>>): string {

@@ -135,29 +135,37 @@ class TaskSession implements AgentSession {
   #version: number | undefined;
   #token = randomUUID();
 
+  readonly #store: SessionStore;
+  readonly #options: Pick<SessionStoreOptions, 'schema' | 'clock'>;
+  readonly #signal: AbortSignal;
+
   constructor(
-    private readonly store: SessionStore,
+    store: SessionStore,
     readonly id: string | undefined,
-    private readonly options: Pick<SessionStoreOptions, 'schema' | 'clock'>,
-    private readonly signal: AbortSignal,
-  ) {}
+    options: Pick<SessionStoreOptions, 'schema' | 'clock'>,
+    signal: AbortSignal,
+  ) {
+    this.#store = store;
+    this.#options = options;
+    this.#signal = signal;
+  }
 
   get(): Promise<Json | undefined>;
   get<T>(schema: Schema<T>): Promise<T | undefined>;
   async get<T>(schema?: Schema<T>): Promise<Json | T | undefined> {
-    await throwIfAborted(this.signal);
+    await throwIfAborted(this.#signal);
     if (this.id === undefined) {
       return undefined;
     }
-    const item = await this.store.read(this.id);
+    const item = await this.#store.read(this.id);
     this.#version = item?.version ?? 0;
     // DynamoDB removes what has expired within days, not at once.
-    if (item === undefined || item.expiresAt * 1000 <= this.options.clock.now()) {
+    if (item === undefined || item.expiresAt * 1000 <= this.#options.clock.now()) {
       return undefined;
     }
-    if (item.schema !== this.options.schema) {
+    if (item.schema !== this.#options.schema) {
       throw new FatalError(
-        `session ${JSON.stringify(this.id)} was written under state schema ${item.schema}, this release reads ${this.options.schema}`,
+        `session ${JSON.stringify(this.id)} was written under state schema ${item.schema}, this release reads ${this.#options.schema}`,
         { code: RuntimeErrorCode.SESSION_SCHEMA },
       );
     }
@@ -174,7 +182,7 @@ class TaskSession implements AgentSession {
   }
 
   async put(state: Json): Promise<void> {
-    await throwIfAborted(this.signal);
+    await throwIfAborted(this.#signal);
     if (this.id === undefined) {
       return;
     }
@@ -183,7 +191,7 @@ class TaskSession implements AgentSession {
         code: RuntimeErrorCode.SESSION_NOT_READ,
       });
     }
-    this.#version = await this.store.write(this.id, state, this.#version, this.#token);
+    this.#version = await this.#store.write(this.id, state, this.#version, this.#token);
     this.#token = randomUUID();
   }
 }

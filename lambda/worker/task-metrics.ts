@@ -33,12 +33,16 @@ export interface MeasuredEnd {
 
 /** Emits the metrics of tasks in the dimension sets of the contract and in no other. Probes are not measured. */
 export class TaskMetrics {
+  readonly #worker: { readonly agent: string; readonly release: string };
+  readonly #clock: Clock;
+  readonly #sink: MetricSink | undefined;
+
   /** @param sink @default standard output */
-  constructor(
-    private readonly worker: { readonly agent: string; readonly release: string },
-    private readonly clock: Clock,
-    private readonly sink?: MetricSink,
-  ) {}
+  constructor(worker: { readonly agent: string; readonly release: string }, clock: Clock, sink?: MetricSink) {
+    this.#worker = worker;
+    this.#clock = clock;
+    this.#sink = sink;
+  }
 
   /** A task reached its end. @param durationMs of the attempt that ended it; undefined if it ended without being run */
   finished(task: TaskRecord, end: MeasuredEnd, durationMs: number | undefined): void {
@@ -96,13 +100,13 @@ export class TaskMetrics {
     for (const [name, value] of Object.entries(flags)) {
       emitMetrics(
         {
-          timestamp: this.clock.now(),
-          dimensions: { [Dimension.AGENT]: this.worker.agent, [Dimension.FLAG]: flagDimension(name, value) },
+          timestamp: this.#clock.now(),
+          dimensions: { [Dimension.AGENT]: this.#worker.agent, [Dimension.FLAG]: flagDimension(name, value) },
           dimensionSets: [FLAG_DIMENSIONS],
           properties: { task: task.id },
           metrics,
         },
-        this.sink,
+        this.#sink,
       );
     }
   }
@@ -111,16 +115,16 @@ export class TaskMetrics {
     if (task.mode === 'probe') {
       return;
     }
-    const { agent, release } = this.worker;
+    const { agent, release } = this.#worker;
     emitMetrics(
       {
-        timestamp: this.clock.now(),
+        timestamp: this.#clock.now(),
         dimensions: { [Dimension.AGENT]: agent, [Dimension.LANE]: task.lane, [Dimension.RELEASE]: release },
         dimensionSets: DIMENSION_SETS,
         properties: { task: task.id, ...properties },
         metrics,
       },
-      this.sink,
+      this.#sink,
     );
   }
 }

@@ -13,7 +13,11 @@ import { PayloadLostError, type PayloadStore } from '../shared/tasks/payload-sto
 
 /** Inputs and results of tasks: in the task's item, or in the payload bucket when they are too large for it. */
 export class TaskPayloads {
-  constructor(private readonly payloads: PayloadStore) {}
+  readonly #payloads: PayloadStore;
+
+  constructor(payloads: PayloadStore) {
+    this.#payloads = payloads;
+  }
 
   /**
    * @throws FatalError (`input_lost`) when it is gone
@@ -24,7 +28,7 @@ export class TaskPayloads {
       return input;
     }
     try {
-      return await this.payloads.get(inputRef);
+      return await this.#payloads.get(inputRef);
     } catch (error) {
       if (error instanceof PayloadLostError) {
         throw new FatalError(`the task's input is lost: ${error.message}`, {
@@ -49,7 +53,7 @@ export class TaskPayloads {
   /** Puts a result into the bucket. Each attempt writes its own: a late one must not replace what was recorded. */
   async putResult({ id, attempts }: TaskRecord, result: Json): Promise<PayloadRef> {
     try {
-      return await this.payloads.put(PayloadKey.result(id, attempts), JSON.stringify(result));
+      return await this.#payloads.put(PayloadKey.result(id, attempts), JSON.stringify(result));
     } catch (error) {
       throw unavailable('the result of the task could not be written', error);
     }

@@ -30,23 +30,23 @@ type Limits = Pick<ClaimedTask, 'remainingMs' | 'stopSignal'>;
  * finished task does what may be missing; a copy is sent before the message it replaces is deleted.
  */
 export class TaskProcessor<I, O> {
-  readonly #parts: TaskProcessorDeps<I, O>;
+  readonly #deps: TaskProcessorDeps<I, O>;
   readonly #metrics: TaskMetrics;
   readonly #ending: TaskFinisher;
   readonly #run: TaskRunner<I, O>;
 
-  constructor(parts: TaskProcessorDeps<I, O>) {
-    this.#parts = parts;
-    const { settings, store, deadLetters, webhooks, spending, times, clock, random } = parts;
-    const metrics = new TaskMetrics(settings, clock, parts.metrics);
-    const payloads = new TaskPayloads(parts.payloads);
+  constructor(deps: TaskProcessorDeps<I, O>) {
+    this.#deps = deps;
+    const { settings, store, deadLetters, webhooks, spending, times, clock, random } = deps;
+    const metrics = new TaskMetrics(settings, clock, deps.metrics);
+    const payloads = new TaskPayloads(deps.payloads);
     const ending = new TaskFinisher({ store, payloads, deadLetters, webhooks, spending, metrics, times });
     const returning = new TaskRequeuer({ store, finisher: ending, spending, metrics, clock, random });
     this.#metrics = metrics;
     this.#ending = ending;
     this.#run = new TaskRunner({
-      ...parts,
-      stepPayloads: parts.payloads,
+      ...deps,
+      stepPayloads: deps.payloads,
       payloads,
       metrics,
       finisher: ending,
@@ -59,10 +59,10 @@ export class TaskProcessor<I, O> {
    * @param stop aborts, with a TaskRequeuedError, when the worker's container must stop. @default it never does
    */
   async process(message: SqsRecord, remainingMs: () => number, stop?: AbortSignal): Promise<MessageDisposition> {
-    const { settings, queues, times } = this.#parts;
+    const { settings, queues, times } = this.#deps;
     const parsed = parseMessage(message.body, settings.agent);
     if (!parsed.ok) {
-      this.#parts.logger.error(`a message was left in its queue: ${parsed.reason}`, {
+      this.#deps.logger.error(`a message was left in its queue: ${parsed.reason}`, {
         messageId: message.messageId,
         outcome: 'refused',
       });
@@ -85,9 +85,9 @@ export class TaskProcessor<I, O> {
   }
 
   #loggerFor({ lane, taskId, mode }: Envelope, trace: string | undefined): Logger {
-    return this.#parts.logger.createChild({
+    return this.#deps.logger.createChild({
       persistentKeys: { lane, task: taskId, mode, trace },
-      jsonReplacerFn: (_, value) => (typeof value === 'string' ? this.#parts.redact(value) : value),
+      jsonReplacerFn: (_, value) => (typeof value === 'string' ? this.#deps.redact(value) : value),
     });
   }
 
@@ -102,7 +102,7 @@ export class TaskProcessor<I, O> {
 
   /** Works while the task has one of its user's slots, if these are limited. Without one the task waits unclaimed. */
   async #withSlot(delivery: ReceivedMessage, limits: Limits): Promise<MessageDisposition> {
-    const { userConcurrency: inFlight, random } = this.#parts;
+    const { userConcurrency: inFlight, random } = this.#deps;
     const { envelope, logger, receiveCount: receives } = delivery;
     if (inFlight === undefined || envelope.mode === 'probe') {
       return this.#claim(delivery, limits, async () => {});
@@ -150,7 +150,7 @@ export class TaskProcessor<I, O> {
 
   /** @param onClaimed called before the task is run */
   async #claim(delivery: ReceivedMessage, limits: Limits, onClaimed: () => Promise<void>): Promise<MessageDisposition> {
-    const { store } = this.#parts;
+    const { store } = this.#deps;
     const { envelope, traceHeader } = delivery;
     const elapsed = stopwatch();
     const claim = await store.claim(envelope.taskId, envelope.lane, traceHeader);
@@ -177,7 +177,7 @@ export class TaskProcessor<I, O> {
 
   async #unclaimed(delivery: ReceivedMessage, claim: Exclude<Claim, { kind: 'claimed' }>): Promise<MessageDisposition> {
     const { logger, receiveCount: receives } = delivery;
-    const { times, clock } = this.#parts;
+    const { times, clock } = this.#deps;
     switch (claim.kind) {
       case 'final':
         logger.info('the task is finished already', { status: claim.task.status, outcome: 'duplicate' });
@@ -200,7 +200,7 @@ export class TaskProcessor<I, O> {
 
   /** Ends what is not to be run any more, runs the rest. */
   #work(work: ClaimedTask): Promise<MessageDisposition> {
-    const { settings, clock } = this.#parts;
+    const { settings, clock } = this.#deps;
     const { task, countedAttempts: tries, message: delivery } = work;
     delivery.logger.info('task claimed', {
       outcome: 'claimed',
@@ -246,7 +246,7 @@ export class TaskProcessor<I, O> {
       return 'leave';
     }
     delivery.logger.error('task given up', { outcome: 'failed', code: error.code, reason: error.message });
-    await this.#parts.store.finish(lease, { status: 'failed', usage: NO_USAGE, ranMs: 0, error });
+    await this.#deps.store.finish(lease, { status: 'failed', usage: NO_USAGE, ranMs: 0, error });
     return 'delete';
   }
 }

@@ -30,12 +30,12 @@ export interface AgentBridgeDeps {
  * leases, limits, retries and metrics are the worker's, as for every agent.
  */
 export class AgentBridge {
-  readonly #options: AgentBridgeDeps;
+  readonly #deps: AgentBridgeDeps;
   /** When the worker has to be gone, in the cloud's time. Undefined: it was not told to stop. */
   #stopsAt: number | undefined;
 
-  constructor(options: AgentBridgeDeps) {
-    this.#options = options;
+  constructor(deps: AgentBridgeDeps) {
+    this.#deps = deps;
   }
 
   /** @param description what the agent says of itself in its health */
@@ -64,7 +64,7 @@ export class AgentBridge {
    * @param milliseconds until its attempt ends, in the cloud's time
    */
   async checkpoint(milliseconds: number): Promise<void> {
-    const { client, clock, sessions } = this.#options;
+    const { client, clock, sessions } = this.#deps;
     this.#stopsAt = clock.now() + milliseconds;
     await Promise.all(
       sessions.all().map((door) => {
@@ -77,7 +77,7 @@ export class AgentBridge {
   }
 
   async #run(task: AgentTask<JsonValue>, context: TaskContext): Promise<JsonValue> {
-    const { client, sessions, workerPort, onUnreachable } = this.#options;
+    const { client, sessions, workerPort, onUnreachable } = this.#deps;
     const { signal } = context;
     if (this.#stopsAt !== undefined) {
       throw new TaskRequeuedError('worker_stops');
@@ -120,7 +120,7 @@ export class AgentBridge {
 
   async #cancel(door: AttemptSession, reason: unknown): Promise<void> {
     const { task } = door.state();
-    await this.#options.client.cancel({
+    await this.#deps.client.cancel({
       protocol: AGENT_PROTOCOL_VERSION,
       task,
       reason: isAgentError(reason) ? reason.code : AgentProtocolErrorCode.ENDED,
@@ -129,7 +129,7 @@ export class AgentBridge {
   }
 
   #secondsLeft(): number {
-    const left = (this.#stopsAt ?? 0) - this.#options.clock.now();
+    const left = (this.#stopsAt ?? 0) - this.#deps.clock.now();
     return Math.max(0, Math.round(left / 100) / 10);
   }
 }

@@ -28,14 +28,14 @@ export type AgentState = { readonly healthy: true } | { readonly healthy: false;
  * server does one thing at a time. It gets no further task meanwhile, and nothing else follows from it.
  */
 export class AgentHealthMonitor {
-  readonly #options: AgentHealthMonitorDeps;
+  readonly #deps: AgentHealthMonitorDeps;
   /** Between two looks: aborted when there is reason to look at once. */
   #nap = new AbortController();
   #onChange: ((state: AgentState) => void) | undefined;
   #state: AgentState = { healthy: false, message: 'the agent was not asked yet' };
 
-  constructor(options: AgentHealthMonitorDeps) {
-    this.#options = options;
+  constructor(deps: AgentHealthMonitorDeps) {
+    this.#deps = deps;
   }
 
   get state(): AgentState {
@@ -44,7 +44,7 @@ export class AgentHealthMonitor {
 
   /** Waits until the agent is well. @returns what it says of itself; undefined when it took too long */
   async waitUntilHealthy(signal: AbortSignal): Promise<AgentHealth | undefined> {
-    const { clock, environment } = this.#options;
+    const { clock, environment } = this.#deps;
     const until = clock.now() + scaleTimeout(START_MS.limit, START_MS.leastReal, environment);
     for (;;) {
       const report = await this.#look(signal);
@@ -84,7 +84,7 @@ export class AgentHealthMonitor {
   }
 
   async #watch(signal: AbortSignal): Promise<boolean> {
-    const { clock, running, environment } = this.#options;
+    const { clock, running, environment } = this.#deps;
     const scaledTimeout = scaleTimeout(UNWELL_MS.limit, UNWELL_MS.leastReal, environment);
     let unwellSince: number | undefined;
     while (!signal.aborted) {
@@ -105,11 +105,11 @@ export class AgentHealthMonitor {
   }
 
   #pause({ limit, leastReal }: typeof EVERY_MS | typeof UNWELL_EVERY_MS): number {
-    return scaleTimeout(limit, leastReal, this.#options.environment);
+    return scaleTimeout(limit, leastReal, this.#deps.environment);
   }
 
   async #look(signal: AbortSignal): Promise<HealthCheckResult> {
-    const report = await this.#options.client.health(signal);
+    const report = await this.#deps.client.health(signal);
     if (!signal.aborted) {
       this.#change(report.healthy ? { healthy: true } : { healthy: false, message: report.message });
     }
@@ -122,14 +122,11 @@ export class AgentHealthMonitor {
     if (state.healthy === before || this.#onChange === undefined) {
       return;
     }
-    this.#options.logger[state.healthy ? 'info' : 'warn'](
-      state.healthy ? 'the agent is well' : 'the agent is not well',
-      {
-        component: 'agent',
-        outcome: state.healthy ? 'healthy' : 'unhealthy',
-        ...(state.healthy ? {} : { reason: state.message }),
-      },
-    );
+    this.#deps.logger[state.healthy ? 'info' : 'warn'](state.healthy ? 'the agent is well' : 'the agent is not well', {
+      component: 'agent',
+      outcome: state.healthy ? 'healthy' : 'unhealthy',
+      ...(state.healthy ? {} : { reason: state.message }),
+    });
     this.#onChange(state);
   }
 }

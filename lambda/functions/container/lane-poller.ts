@@ -53,7 +53,7 @@ export interface LanePollerDeps {
  * Every message that is received is run, and deleted if its work says so, or it is given back.
  */
 export class LanePoller {
-  readonly #parts: LanePollerDeps;
+  readonly #deps: LanePollerDeps;
   readonly #priorities: readonly Priority[];
   readonly #turns: PriorityScheduler;
   readonly #bell = new WakeSignal();
@@ -80,10 +80,10 @@ export class LanePoller {
   #refused = false;
   #lastPollAt: number | undefined;
 
-  constructor(parts: LanePollerDeps) {
-    this.#parts = parts;
-    this.#priorities = parts.priorities ?? PRIORITIES;
-    this.#turns = new PriorityScheduler(parts.shares, parts.random);
+  constructor(deps: LanePollerDeps) {
+    this.#deps = deps;
+    this.#priorities = deps.priorities ?? PRIORITIES;
+    this.#turns = new PriorityScheduler(deps.shares, deps.random);
   }
 
   /** Tasks that run. */
@@ -119,7 +119,7 @@ export class LanePoller {
       this.#rest();
       await this.#bell.wait();
     }
-    await this.#parts.protection.release();
+    await this.#deps.protection.release();
   }
 
   /** Begins no task any more. */
@@ -158,7 +158,7 @@ export class LanePoller {
   }
 
   get #free(): number {
-    return this.#parts.slots - this.#running;
+    return this.#deps.slots - this.#running;
   }
 
   get #taking(): boolean {
@@ -202,7 +202,7 @@ export class LanePoller {
 
   /** @returns whether messages came. Does not reject. */
   async #poll(priority: Priority, waitSeconds: number): Promise<boolean> {
-    const { messages, clock } = this.#parts;
+    const { messages, clock } = this.#deps;
     const most = Math.min(MAX_PER_POLL, this.#free);
     let received: readonly SqsRecord[];
     try {
@@ -222,7 +222,7 @@ export class LanePoller {
   async #take(priority: Priority, received: readonly SqsRecord[]): Promise<void> {
     this.#dry.clear();
     this.#inHand += 1;
-    if (this.#taking && (await this.#parts.protection.acquire()) === 'refused') {
+    if (this.#taking && (await this.#deps.protection.acquire()) === 'refused') {
       this.#refused = true;
     }
     for (const message of received) {
@@ -245,7 +245,7 @@ export class LanePoller {
   }
 
   async #work(priority: Priority, message: SqsRecord): Promise<void> {
-    const { process: work, messages, logger } = this.#parts;
+    const { process: work, messages, logger } = this.#deps;
     try {
       if ((await work(message, this.#requeue.signal)) === 'delete') {
         await messages.delete(priority, message);
@@ -262,7 +262,7 @@ export class LanePoller {
   }
 
   async #return(priority: Priority, message: SqsRecord): Promise<void> {
-    const { messages, logger } = this.#parts;
+    const { messages, logger } = this.#deps;
     try {
       await messages.requeue(priority, message);
     } catch (error) {
@@ -279,7 +279,7 @@ export class LanePoller {
     if (this.#abandon.signal.aborted) {
       return;
     }
-    const { random, logger } = this.#parts;
+    const { random, logger } = this.#deps;
     this.#failures[priority] += 1;
     const { first, longest } = FAILURE_PAUSE_MS;
     const bound = Math.min(longest, first * 2 ** Math.min(this.#failures[priority] - 1, 10));
@@ -298,7 +298,7 @@ export class LanePoller {
 
   /** A task that ECS does not protect is about to go: it takes nothing before ECS has said otherwise. */
   async #askAgain(): Promise<void> {
-    const { random, protection } = this.#parts;
+    const { random, protection } = this.#deps;
     await this.#pause(REFUSED_PAUSE_MS * (1 + REFUSED_JITTER * random()));
     this.#refused = !this.#stop.signal.aborted && (await protection.acquire()) === 'refused';
   }
@@ -306,12 +306,12 @@ export class LanePoller {
   /** Nothing runs and nothing waits: ECS may stop the task. */
   #rest(): void {
     if (this.#running + this.#inHand === 0) {
-      void this.#parts.protection.release();
+      void this.#deps.protection.release();
     }
   }
 
   #pause(milliseconds: number): Promise<void> {
-    return this.#parts.clock.sleep(milliseconds, this.#stop.signal).catch(() => undefined);
+    return this.#deps.clock.sleep(milliseconds, this.#stop.signal).catch(() => undefined);
   }
 
   #keep(work: Promise<unknown>): void {

@@ -22,10 +22,10 @@ export interface LaneQueueClientDeps {
 
 /** The queues of one lane, as a poller sees them. */
 export class LaneQueueClient {
-  readonly #options: LaneQueueClientDeps;
+  readonly #deps: LaneQueueClientDeps;
 
-  constructor(options: LaneQueueClientDeps) {
-    this.#options = options;
+  constructor(deps: LaneQueueClientDeps) {
+    this.#deps = deps;
   }
 
   /** @param waitSeconds 0 asks some of SQS's servers and answers at once, more asks them all */
@@ -35,7 +35,7 @@ export class LaneQueueClient {
     waitSeconds: number,
     abortSignal?: AbortSignal,
   ): Promise<readonly SqsRecord[]> {
-    const { polls, urls, hiddenMs } = this.#options;
+    const { polls, urls, hiddenMs } = this.#deps;
     const { Messages = [] } = await polls.send(
       new ReceiveMessageCommand({
         QueueUrl: urls[priority],
@@ -57,13 +57,13 @@ export class LaneQueueClient {
   }
 
   async delete(priority: Priority, { receiptHandle }: SqsRecord): Promise<void> {
-    const { client, urls } = this.#options;
+    const { client, urls } = this.#deps;
     await client.send(new DeleteMessageCommand({ QueueUrl: urls[priority], ReceiptHandle: receiptHandle }));
   }
 
   /** Makes the message visible again after so many milliseconds. @default at once */
   async requeue(priority: Priority, { receiptHandle }: SqsRecord, milliseconds = 0): Promise<void> {
-    const { client, urls } = this.#options;
+    const { client, urls } = this.#deps;
     await client.send(
       new ChangeMessageVisibilityCommand({
         QueueUrl: urls[priority],

@@ -51,14 +51,14 @@ export interface TaskProtectionDeps {
  * Calls are made one after the other: the last one that was asked for is the one that counts.
  */
 export class TaskProtection {
-  readonly #options: TaskProtectionDeps;
+  readonly #deps: TaskProtectionDeps;
   /** Ends the renewal. Absent while the task is not to be protected. */
   #renewal: AbortController | undefined;
   #state: Protection = 'unprotected';
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(options: TaskProtectionDeps) {
-    this.#options = options;
+  constructor(deps: TaskProtectionDeps) {
+    this.#deps = deps;
   }
 
   get state(): Protection {
@@ -68,7 +68,7 @@ export class TaskProtection {
   /** To be called before work is begun. Protection lasts, renewed, until {@link release}. */
   acquire(): Promise<Protection> {
     return this.#next(async () => {
-      if (this.#options.agentUri === undefined) {
+      if (this.#deps.agentUri === undefined) {
         return 'unprotected';
       }
       if (this.#renewal !== undefined) {
@@ -103,7 +103,7 @@ export class TaskProtection {
   }
 
   async #renew(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
+    const { clock } = this.#deps;
     while (!signal.aborted) {
       await clock.sleep(this.#state === 'protected' ? RENEW_MS : REPEAT_MS, signal).catch(() => undefined);
       await this.#next(async () => {
@@ -115,7 +115,7 @@ export class TaskProtection {
   }
 
   async #ask(enabled: boolean): Promise<Protection> {
-    const { logger } = this.#options;
+    const { logger } = this.#deps;
     let reason = '';
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       try {
@@ -149,7 +149,7 @@ export class TaskProtection {
   async #put(enabled: boolean): Promise<{ readonly refused?: string; readonly unavailable?: string }> {
     const { status, text } = await callHttp({
       method: 'PUT',
-      url: `${this.#options.agentUri}${PATH}`,
+      url: `${this.#deps.agentUri}${PATH}`,
       body: { ProtectionEnabled: enabled, ...(enabled ? { ExpiresInMinutes: PROTECTED_MINUTES } : {}) },
       timeoutMs: TIMEOUT_MS,
       maxBytes: MAX_ANSWER_BYTES,

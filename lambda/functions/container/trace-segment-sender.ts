@@ -32,14 +32,14 @@ export interface TraceSegmentSenderDeps {
  * lost. Signed here and not by the SDK's client for X-Ray, which would be in every worker's bundle for this one call.
  */
 export class TraceSegmentSender {
-  readonly #options: TraceSegmentSenderDeps;
+  readonly #deps: TraceSegmentSenderDeps;
   #waiting: SegmentDocument[] = [];
   #sending: Promise<void> | undefined;
   #cancel = () => {};
   #failures = 0;
 
-  constructor(options: TraceSegmentSenderDeps) {
-    this.#options = options;
+  constructor(deps: TraceSegmentSenderDeps) {
+    this.#deps = deps;
   }
 
   /** Takes a document; neither waits nor throws. */
@@ -72,7 +72,7 @@ export class TraceSegmentSender {
         await this.#put(batch.map(segmentText));
       } catch (error) {
         if (this.#failures % TELL_EVERY === 0) {
-          this.#options.logger.warn('traces could not be sent, they are lost', {
+          this.#deps.logger.warn('traces could not be sent, they are lost', {
             component: 'traces',
             outcome: 'error',
             documents: batch.length,
@@ -85,9 +85,9 @@ export class TraceSegmentSender {
   }
 
   async #put(documents: readonly string[]): Promise<void> {
-    const { config } = this.#options.client;
+    const { config } = this.#deps.client;
     const region = await config.region();
-    const { protocol, hostname, port, pathname } = endpointOf(region, this.#options.environment);
+    const { protocol, hostname, port, pathname } = endpointOf(region, this.#deps.environment);
     const signer = new SignatureV4({ service: 'xray', region, credentials: config.credentials, sha256: config.sha256 });
     const request = await signer.sign(
       new HttpRequest({

@@ -54,7 +54,7 @@ export interface WorkerContainerDeps {
 
 /** One life of a worker in a container. What happens in it stands at the top of index.ts. */
 export class WorkerContainer {
-  readonly #options: Required<WorkerContainerDeps>;
+  readonly #deps: Required<WorkerContainerDeps>;
   readonly #logger: Log;
   readonly #messages: LaneQueueClient;
   readonly #protection: TaskProtection;
@@ -70,10 +70,10 @@ export class WorkerContainer {
     environment = process.env,
     clock = systemClock(environment),
     random = Math.random,
-    ...options
+    ...deps
   }: WorkerContainerDeps) {
-    const { settings } = options;
-    this.#options = { ...options, environment, clock, random };
+    const { settings } = deps;
+    this.#deps = { ...deps, environment, clock, random };
     const { agent, release, lane } = settings;
     this.#logger = createLogger({ component: 'container', agent, release, lane }, clock);
     const times = leaseTimes(environment);
@@ -99,7 +99,7 @@ export class WorkerContainer {
 
   /** Lives until it is told to stop, or cannot go on. */
   async run(): Promise<ContainerExitCode> {
-    const { settings, agent } = this.#options;
+    const { settings, agent } = this.#deps;
     const server = await LocalServer.open({
       port: settings.workerPort,
       health: () => this.#health(),
@@ -122,7 +122,7 @@ export class WorkerContainer {
   }
 
   async #live(): Promise<ContainerExitCode> {
-    const { agent, settings, clock, environment } = this.#options;
+    const { agent, settings, clock, environment } = this.#deps;
     const { signal } = this.#stop;
     const started = await agent.start(signal).catch((error: unknown) => {
       if (signal.aborted) {
@@ -145,7 +145,7 @@ export class WorkerContainer {
   }
 
   async #work(worker: CreatedTaskProcessor): Promise<ContainerExitCode> {
-    const { agent, settings, clock } = this.#options;
+    const { agent, settings, clock } = this.#deps;
     const poller = this.#pollerWith(settings.concurrency, {
       process: (message, stop) => worker.process(message, this.#remaining(), stop),
     });
@@ -183,7 +183,7 @@ export class WorkerContainer {
 
   /** Runs nothing but a probe, so that the preflight hears what is wrong, and ends. */
   async #refuse(worker: CreatedTaskProcessor, problem: string, exit: ContainerExitCode): Promise<ContainerExitCode> {
-    const { settings, clock, environment } = this.#options;
+    const { settings, clock, environment } = this.#deps;
     this.#problem = problem;
     this.#logger.error(problem, { outcome: 'refused', exit });
     // Probes go to the candidate lane, and that lane has no other tasks then.
@@ -214,7 +214,7 @@ export class WorkerContainer {
 
   /** @returns whether nothing is under way any more */
   async #drain(poller: LanePoller, polling: Promise<void>): Promise<boolean> {
-    const { settings, agent, environment } = this.#options;
+    const { settings, agent, environment } = this.#deps;
     const total = scaleTimeout(settings.stopTimeoutSeconds * 1000, MIN_REAL_STOP_MS, environment);
     const reserve = Math.min(total / 3, scaleTimeout(REQUEUE_MS.limit, REQUEUE_MS.leastReal, environment));
     this.#state = 'draining';
@@ -248,12 +248,12 @@ export class WorkerContainer {
   }
 
   async #after(milliseconds: number): Promise<false> {
-    await this.#options.clock.sleep(milliseconds);
+    await this.#deps.clock.sleep(milliseconds);
     return false;
   }
 
-  #pollerWith(slots: number, parts: Pick<LanePollerDeps, 'process' | 'priorities'>): LanePoller {
-    const { settings, clock, random } = this.#options;
+  #pollerWith(slots: number, deps: Pick<LanePollerDeps, 'process' | 'priorities'>): LanePoller {
+    const { settings, clock, random } = this.#deps;
     this.#poller = new LanePoller({
       messages: this.#messages,
       shares: settings.shares,
@@ -262,7 +262,7 @@ export class WorkerContainer {
       clock,
       random,
       logger: this.#logger,
-      ...parts,
+      ...deps,
     });
     return this.#poller;
   }
@@ -270,11 +270,11 @@ export class WorkerContainer {
   /** Real milliseconds that are left of the time that a worker has for one claim. */
   #remaining(): () => number {
     const elapsed = stopwatch();
-    return () => Math.max(0, this.#options.settings.timeoutSeconds * 1000 - elapsed());
+    return () => Math.max(0, this.#deps.settings.timeoutSeconds * 1000 - elapsed());
   }
 
   #health(): { readonly fit: boolean; readonly health: WorkerHealth } {
-    const { agent } = this.#options;
+    const { agent } = this.#deps;
     const { state: agentState } = agent;
     const { running = 0, lastPollAt } = this.#poller ?? {};
     const problem =
@@ -296,7 +296,7 @@ export class WorkerContainer {
 
   /** A worker at work may have no reason to poll, and one that takes no tasks for now has none. */
   #isStale(running: number, lastPollAt = this.#pollingSince): boolean {
-    const { clock, environment } = this.#options;
+    const { clock, environment } = this.#deps;
     const scaledTimeout = scaleTimeout(STALE_POLL_MS.limit, STALE_POLL_MS.leastReal, environment);
     return (
       this.#state === 'polling' &&

@@ -24,13 +24,13 @@ const dependencies = lazy((): RotationDeps & { readonly secret: string } => {
   const name = settings[Env.ROTATED_SECRET_NAME];
   const clock = systemClock();
   const log = createLogger({ component: 'rotation', agent }, clock).createChild({ persistentKeys: { secret: name } });
-  const parts = {
+  const deps = {
     versions: new SecretVersions(secretsManagerClient()),
     metrics: new RotationMetrics(agent, name, clock),
     clock,
     log,
   };
-  return { ...parts, secret: settings[Env.ROTATED_SECRET], source: sourceOf(settings[Env.ROTATION], parts) };
+  return { ...deps, secret: settings[Env.ROTATED_SECRET], source: sourceOf(settings[Env.ROTATION], deps) };
 });
 
 export async function handler(input: unknown): Promise<void> {

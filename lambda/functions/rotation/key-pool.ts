@@ -27,41 +27,45 @@ export interface KeyPoolDeps {
  * the one that is (or was last) in use are, those behind it are not. People add at the end, and take away at the start.
  */
 export class KeyPool implements KeySource {
-  constructor(private readonly props: KeyPoolDeps) {}
+  readonly #deps: KeyPoolDeps;
+
+  constructor(deps: KeyPoolDeps) {
+    this.#deps = deps;
+  }
 
   async create(secret: SecretDescription, _version: string): Promise<NewKey> {
-    const [next, ...left] = await this.unused(secret);
+    const [next, ...left] = await this.#unused(secret);
     if (next === undefined) {
-      this.measure(0);
+      this.#measure(0);
       throw new RotationError(
-        `the pool ${this.props.poolSecret} holds no key that was not used yet, so nothing was changed and the current key stays in use; add new keys at the end of its JSON array and rotate again`,
+        `the pool ${this.#deps.poolSecret} holds no key that was not used yet, so nothing was changed and the current key stays in use; add new keys at the end of its JSON array and rotate again`,
       );
     }
-    this.measure(left.length);
+    this.#measure(left.length);
     return { text: next, labels: [], discard: async () => {} };
   }
 
   async test(key: string): Promise<void> {
-    await checkApiKey(this.props.test, key, this.props.clock);
+    await checkApiKey(this.#deps.test, key, this.#deps.clock);
   }
 
   async checkConfiguration(): Promise<void> {
-    await this.pool();
+    await this.#pool();
   }
 
   async cleanUp(secret: SecretDescription): Promise<void> {
-    this.measure((await this.unused(secret)).length);
+    this.#measure((await this.#unused(secret)).length);
   }
 
-  private async unused({ arn }: SecretDescription): Promise<readonly string[]> {
-    const { versions } = this.props;
-    const keys = await this.pool();
+  async #unused({ arn }: SecretDescription): Promise<readonly string[]> {
+    const { versions } = this.#deps;
+    const keys = await this.#pool();
     const used = await Promise.all([CURRENT, PREVIOUS, PENDING].map((label) => versions.text(arn, label)));
     return keys.slice(Math.max(...used.map((key) => (key === undefined ? -1 : keys.indexOf(key)))) + 1);
   }
 
-  private async pool(): Promise<readonly string[]> {
-    const { versions, poolSecret } = this.props;
+  async #pool(): Promise<readonly string[]> {
+    const { versions, poolSecret } = this.#deps;
     const parsed = poolSchema.safeParse(parseJson(await versions.text(poolSecret, CURRENT)));
     if (!parsed.success) {
       throw new RotationError(
@@ -71,8 +75,8 @@ export class KeyPool implements KeySource {
     return parsed.data;
   }
 
-  private measure(left: number): void {
-    const { metrics, log, poolSecret } = this.props;
+  #measure(left: number): void {
+    const { metrics, log, poolSecret } = this.#deps;
     metrics.poolLeft(left);
     if (left <= FEW) {
       log.warn('the pool of keys runs dry: add new ones at the end of its list', { left, pool: poolSecret });

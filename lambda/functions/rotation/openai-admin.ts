@@ -20,18 +20,26 @@ export interface ServiceAccount {
  * (https://platform.openai.com/docs/api-reference/project-service-accounts).
  */
 export class OpenAiAdmin {
+  readonly #adminKey: () => Promise<string>;
+  readonly #project: string;
+  readonly #baseUrl: string;
+
   /** @param adminKey reads the admin key; asked before every call, so that it can be rotated too */
   constructor(
-    private readonly adminKey: () => Promise<string>,
-    private readonly project: string,
-    private readonly baseUrl: string = process.env.OPENAI_BASE_URL ?? 'https://api.openai.com/v1',
-  ) {}
+    adminKey: () => Promise<string>,
+    project: string,
+    baseUrl: string = process.env.OPENAI_BASE_URL ?? 'https://api.openai.com/v1',
+  ) {
+    this.#adminKey = adminKey;
+    this.#project = project;
+    this.#baseUrl = baseUrl;
+  }
 
   async list(): Promise<readonly ServiceAccount[]> {
     const accounts: ServiceAccount[] = [];
     for (let after: string | undefined; ; ) {
       const query = `?limit=${PAGE}${after === undefined ? '' : `&after=${encodeURIComponent(after)}`}`;
-      const page = await this.call(pageSchema, 'GET', query);
+      const page = await this.#call(pageSchema, 'GET', query);
       for (const { id, name, created_at } of page.data) {
         accounts.push({ id, name, createdAt: created_at * 1_000 });
       }
@@ -46,26 +54,26 @@ export class OpenAiAdmin {
   /** Creates an account with a key of its own, which is shown this once. */
   async create(name: string, keyExpirySeconds?: number): Promise<{ readonly id: string; readonly key: string }> {
     const body = { name, expires_in_seconds: keyExpirySeconds };
-    const { id, api_key } = await this.call(createdSchema, 'POST', '', body);
+    const { id, api_key } = await this.#call(createdSchema, 'POST', '', body);
     return { id, key: api_key.value };
   }
 
   /** Deletes the account and its keys. One that is gone already is no error. */
   async delete(id: string): Promise<void> {
-    await this.call(z.unknown(), 'DELETE', `/${encodeURIComponent(id)}`, undefined, [404]);
+    await this.#call(z.unknown(), 'DELETE', `/${encodeURIComponent(id)}`, undefined, [404]);
   }
 
-  private async call<T>(
+  async #call<T>(
     schema: z.ZodType<T>,
     method: JsonRequest['method'],
     rest: string,
     body?: unknown,
     alsoGood: readonly number[] = [],
   ): Promise<T> {
-    const key = await this.adminKey();
+    const key = await this.#adminKey();
     const request: JsonRequest = {
       method,
-      url: `${this.baseUrl}/organization/projects/${encodeURIComponent(this.project)}/service_accounts${rest}`,
+      url: `${this.#baseUrl}/organization/projects/${encodeURIComponent(this.#project)}/service_accounts${rest}`,
       headers: { authorization: `Bearer ${key}` },
       body,
     };

@@ -4,15 +4,20 @@ import { emitMetrics, type MetricSink, type MetricValue, standardOutput } from '
 
 /** Measures the rotations of one secret. */
 export class RotationMetrics {
-  constructor(
-    private readonly agent: string,
-    private readonly secret: string,
-    private readonly clock: Clock,
-    private readonly sink: MetricSink = standardOutput,
-  ) {}
+  readonly #agent: string;
+  readonly #secret: string;
+  readonly #clock: Clock;
+  readonly #sink: MetricSink;
+
+  constructor(agent: string, secret: string, clock: Clock, sink: MetricSink = standardOutput) {
+    this.#agent = agent;
+    this.#secret = secret;
+    this.#clock = clock;
+    this.#sink = sink;
+  }
 
   rotated(): void {
-    this.emit(
+    this.#emit(
       { name: RotationMetric.ROTATED, value: 1, unit: 'Count' },
       { name: RotationMetric.FAILED, value: 0, unit: 'Count' },
       { name: RotationMetric.AGE, value: 0, unit: 'None' },
@@ -20,26 +25,26 @@ export class RotationMetrics {
   }
 
   failed(): void {
-    this.emit({ name: RotationMetric.FAILED, value: 1, unit: 'Count' });
+    this.#emit({ name: RotationMetric.FAILED, value: 1, unit: 'Count' });
   }
 
   poolLeft(keys: number): void {
-    this.emit({ name: RotationMetric.POOL_LEFT, value: keys, unit: 'Count' });
+    this.#emit({ name: RotationMetric.POOL_LEFT, value: keys, unit: 'Count' });
   }
 
   age(milliseconds: number): void {
-    this.emit({ name: RotationMetric.AGE, value: Math.max(0, milliseconds) / DAY_MS, unit: 'None' });
+    this.#emit({ name: RotationMetric.AGE, value: Math.max(0, milliseconds) / DAY_MS, unit: 'None' });
   }
 
-  private emit(...metrics: readonly MetricValue[]): void {
+  #emit(...metrics: readonly MetricValue[]): void {
     emitMetrics(
       {
-        timestamp: this.clock.now(),
-        dimensions: { [Dimension.AGENT]: this.agent, [Dimension.SECRET]: this.secret },
+        timestamp: this.#clock.now(),
+        dimensions: { [Dimension.AGENT]: this.#agent, [Dimension.SECRET]: this.#secret },
         dimensionSets: [[Dimension.AGENT, Dimension.SECRET]],
         metrics,
       },
-      this.sink,
+      this.#sink,
     );
   }
 }

@@ -23,10 +23,14 @@ export interface SecretDescription {
 
 /** Versions of secrets, and the labels that say what each is for. */
 export class SecretVersions {
-  constructor(private readonly client: SecretsManagerClient) {}
+  readonly #client: SecretsManagerClient;
+
+  constructor(client: SecretsManagerClient) {
+    this.#client = client;
+  }
 
   async describe(secret: string): Promise<SecretDescription> {
-    const { ARN, LastRotatedDate, VersionIdsToStages } = await this.client.send(
+    const { ARN, LastRotatedDate, VersionIdsToStages } = await this.#client.send(
       new DescribeSecretCommand({ SecretId: secret }),
     );
     return {
@@ -39,7 +43,10 @@ export class SecretVersions {
   /** When the current value became current, by what Secrets Manager still knows. Milliseconds since 1970. */
   async currentSince(secret: string, { lastRotatedAt }: SecretDescription): Promise<number | undefined> {
     let createdAt: number | undefined;
-    for await (const { Versions = [] } of paginateListSecretVersionIds({ client: this.client }, { SecretId: secret })) {
+    for await (const { Versions = [] } of paginateListSecretVersionIds(
+      { client: this.#client },
+      { SecretId: secret },
+    )) {
       createdAt ??= Versions.find(({ VersionStages }) => VersionStages?.includes(CURRENT))?.CreatedDate?.getTime();
     }
     if (createdAt === undefined) {
@@ -52,7 +59,7 @@ export class SecretVersions {
   /** Text of the version that has the label. Undefined when there is none: Secrets Manager also labels empty versions. */
   async text(secret: string, label: string, version?: string): Promise<string | undefined> {
     try {
-      const { SecretString } = await this.client.send(
+      const { SecretString } = await this.#client.send(
         new GetSecretValueCommand({
           SecretId: secret,
           VersionStage: label,
@@ -70,7 +77,7 @@ export class SecretVersions {
 
   /** Puts the value of a version that has none, under its labels, in one step. */
   async stage(secret: string, version: string, text: string, labels: readonly string[]): Promise<void> {
-    await this.client.send(
+    await this.#client.send(
       new PutSecretValueCommand({
         SecretId: secret,
         ClientRequestToken: version,
@@ -82,7 +89,7 @@ export class SecretVersions {
 
   /** Makes the version current; the one that was so far becomes the previous one. */
   async promote(secret: string, version: string, from: string | undefined): Promise<void> {
-    await this.client.send(
+    await this.#client.send(
       new UpdateSecretVersionStageCommand({
         SecretId: secret,
         VersionStage: CURRENT,
@@ -93,7 +100,7 @@ export class SecretVersions {
   }
 
   async unlabel(secret: string, version: string, label: string): Promise<void> {
-    await this.client.send(
+    await this.#client.send(
       new UpdateSecretVersionStageCommand({ SecretId: secret, VersionStage: label, RemoveFromVersionId: version }),
     );
   }

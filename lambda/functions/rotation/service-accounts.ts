@@ -32,31 +32,35 @@ export interface ServiceAccountsDeps {
  * key never reached the secret, is known by its name, by the missing label, and by its age, and is deleted.
  */
 export class ServiceAccounts implements KeySource {
-  constructor(private readonly props: ServiceAccountsDeps) {}
+  readonly #deps: ServiceAccountsDeps;
+
+  constructor(deps: ServiceAccountsDeps) {
+    this.#deps = deps;
+  }
 
   async create(secret: SecretDescription, version: string): Promise<NewKey> {
-    const { admin, keyExpirySeconds, log } = this.props;
-    await this.deleteLeftovers(secret, await this.ownAccounts(secret));
+    const { admin, keyExpirySeconds, log } = this.#deps;
+    await this.#deleteLeftovers(secret, await this.#ownAccounts(secret));
     const { id, key } = await admin.create(`${prefixOf(secret)}${version}`, keyExpirySeconds);
     log.info('service account created', { account: id, version });
     return { text: key, labels: [`${LABEL_PREFIX}${id}`], discard: () => admin.delete(id) };
   }
 
   async test(key: string): Promise<void> {
-    const { baseUrl, clock } = this.props;
+    const { baseUrl, clock } = this.#deps;
     await checkApiKey({ provider: 'openai', baseUrl }, key, clock);
   }
 
   async checkConfiguration(): Promise<void> {
-    await this.props.admin.list();
+    await this.#deps.admin.list();
   }
 
   async cleanUp(secret: SecretDescription, currentSince: number | undefined): Promise<void> {
-    const { versions, graceMs, clock } = this.props;
-    const accounts = await this.ownAccounts(secret);
+    const { versions, graceMs, clock } = this.#deps;
+    const accounts = await this.#ownAccounts(secret);
     // Read after the accounts: one that was made meanwhile is not on the list, however its version is labeled.
     const now = await versions.describe(secret.arn);
-    await this.deleteLeftovers(now, accounts);
+    await this.#deleteLeftovers(now, accounts);
     if (currentSince === undefined || clock.now() - currentSince < graceMs) {
       return;
     }
@@ -65,30 +69,30 @@ export class ServiceAccounts implements KeySource {
         continue;
       }
       for (const label of labels.filter((one) => one.startsWith(LABEL_PREFIX))) {
-        await this.remove(label.slice(LABEL_PREFIX.length), 'its grace period is over');
+        await this.#remove(label.slice(LABEL_PREFIX.length), 'its grace period is over');
         // After the account: interrupted in between, the next hour finds the label and no account, and goes on.
         await versions.unlabel(secret.arn, version, label);
       }
     }
   }
 
-  private async ownAccounts(secret: SecretDescription): Promise<readonly ServiceAccount[]> {
+  async #ownAccounts(secret: SecretDescription): Promise<readonly ServiceAccount[]> {
     const prefix = prefixOf(secret);
-    return (await this.props.admin.list()).filter(({ name }) => name.startsWith(prefix));
+    return (await this.#deps.admin.list()).filter(({ name }) => name.startsWith(prefix));
   }
 
-  private async deleteLeftovers(secret: SecretDescription, accounts: readonly ServiceAccount[]): Promise<void> {
+  async #deleteLeftovers(secret: SecretDescription, accounts: readonly ServiceAccount[]): Promise<void> {
     const labels = new Set([...secret.labels.values()].flat());
     for (const { id, createdAt } of accounts) {
-      if (!labels.has(`${LABEL_PREFIX}${id}`) && this.props.clock.now() - createdAt >= ORPHAN_MIN_AGE_MS) {
-        await this.remove(id, 'its key never reached the secret');
+      if (!labels.has(`${LABEL_PREFIX}${id}`) && this.#deps.clock.now() - createdAt >= ORPHAN_MIN_AGE_MS) {
+        await this.#remove(id, 'its key never reached the secret');
       }
     }
   }
 
-  private async remove(account: string, reason: string): Promise<void> {
-    await this.props.admin.delete(account);
-    this.props.log.info('service account deleted', { account, reason });
+  async #remove(account: string, reason: string): Promise<void> {
+    await this.#deps.admin.delete(account);
+    this.#deps.log.info('service account deleted', { account, reason });
   }
 }
 

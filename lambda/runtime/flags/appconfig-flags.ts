@@ -42,7 +42,7 @@ export interface AppConfigFlagsDeps {
  * (https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_appconfigdata_GetLatestConfiguration.html).
  */
 export class AppConfigFlags implements FlagReader {
-  readonly #options: AppConfigFlagsDeps;
+  readonly #deps: AppConfigFlagsDeps;
   #client: Promise<AppConfigDataClient> | undefined;
   #token: string | undefined;
   #document: FlagsDocument | undefined;
@@ -50,16 +50,16 @@ export class AppConfigFlags implements FlagReader {
   #nextAt = Number.NEGATIVE_INFINITY;
   #polling: Promise<void> | undefined;
 
-  constructor(options: AppConfigFlagsDeps) {
-    this.#options = options;
+  constructor(deps: AppConfigFlagsDeps) {
+    this.#deps = deps;
   }
 
   get names(): readonly string[] {
-    return Object.keys(this.#options.settings.defaults);
+    return Object.keys(this.#deps.settings.defaults);
   }
 
   async value(name: string, user: string): Promise<FlagValue> {
-    const { defaults } = this.#options.settings;
+    const { defaults } = this.#deps.settings;
     const fallback = Object.hasOwn(defaults, name) ? defaults[name] : undefined;
     if (fallback === undefined) {
       throw new FatalError(`the worker was given no flag "${name}"`, { code: RuntimeErrorCode.FLAG_UNKNOWN });
@@ -73,7 +73,7 @@ export class AppConfigFlags implements FlagReader {
   }
 
   async #refresh(): Promise<void> {
-    if (this.#options.clock.now() < this.#nextAt) {
+    if (this.#deps.clock.now() < this.#nextAt) {
       return;
     }
     this.#polling ??= this.#poll().finally(() => {
@@ -83,7 +83,7 @@ export class AppConfigFlags implements FlagReader {
   }
 
   async #poll(): Promise<void> {
-    const { clock, logger } = this.#options;
+    const { clock, logger } = this.#deps;
     let seconds = POLL_SECONDS;
     try {
       seconds = Math.max(POLL_SECONDS, await this.#ask());
@@ -96,7 +96,7 @@ export class AppConfigFlags implements FlagReader {
         { component: 'flags', outcome: 'error', reason: messageOf(error) },
       );
     }
-    this.#nextAt = clock.now() + seconds * 1000 * (1 + JITTER * this.#options.random());
+    this.#nextAt = clock.now() + seconds * 1000 * (1 + JITTER * this.#deps.random());
   }
 
   /** @returns seconds before which AppConfig does not want to be asked again */
@@ -128,7 +128,7 @@ export class AppConfigFlags implements FlagReader {
 
   async #begin(client: AppConfigDataClient): Promise<string> {
     const { StartConfigurationSessionCommand } = await import('@aws-sdk/client-appconfigdata');
-    const { application, environment, profile } = this.#options.settings;
+    const { application, environment, profile } = this.#deps.settings;
     const { InitialConfigurationToken } = await client.send(
       new StartConfigurationSessionCommand({
         ApplicationIdentifier: application,
@@ -144,7 +144,7 @@ export class AppConfigFlags implements FlagReader {
   }
 
   #take(text: string, version: string | undefined): void {
-    const { logger } = this.#options;
+    const { logger } = this.#deps;
     const parsed = flagsDocumentSchema.safeParse(parseJson(text));
     if (!parsed.success) {
       logger.error('the configuration in AppConfig is no document of flags, what was read before it stands', {

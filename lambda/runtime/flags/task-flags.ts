@@ -32,13 +32,13 @@ interface FlagKinds {
  * of the journal, and a flag that changes meanwhile changes nothing for the tasks under way.
  */
 export class TaskFlags implements AgentFlags {
-  readonly #parts: TaskFlagsDeps;
+  readonly #deps: TaskFlagsDeps;
   readonly #read = new Map<string, Promise<FlagValue>>();
   readonly #met: Record<string, FlagValue>;
 
-  constructor(parts: TaskFlagsDeps) {
-    this.#parts = parts;
-    this.#met = { ...parts.journal?.flags };
+  constructor(deps: TaskFlagsDeps) {
+    this.#deps = deps;
+    this.#met = { ...deps.journal?.flags };
   }
 
   /** Flags that the task has met, in this attempt or an earlier one. */
@@ -59,7 +59,7 @@ export class TaskFlags implements AgentFlags {
   }
 
   async #typed<K extends keyof FlagKinds>(name: string, kind: K): Promise<FlagKinds[K]> {
-    await throwIfAborted(this.#parts.signal);
+    await throwIfAborted(this.#deps.signal);
     const value = await this.#value(name);
     if (!isOf(value, kind)) {
       throw new FatalError(
@@ -83,7 +83,7 @@ export class TaskFlags implements AgentFlags {
   }
 
   async #decide(name: string): Promise<FlagValue> {
-    const { reader, steps, user } = this.#parts;
+    const { reader, steps, user } = this.#deps;
     // Journaled by a release that knew the flag: the task keeps what it was told.
     if (reader?.names.includes(name) !== true && !Object.hasOwn(this.#met, name)) {
       const names = reader?.names.map((each) => `"${each}"`).join(', ') || 'none';

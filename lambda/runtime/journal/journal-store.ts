@@ -18,20 +18,24 @@ import type { JournalStore, RecordResult } from './task-journal';
 
 /** The step journal in the tasks table: the entries of a task are in its partition. */
 export class TableJournalStore implements JournalStore {
-  constructor(
-    private readonly client: DynamoDBDocumentClient,
-    private readonly table: string,
-    private readonly clock: Clock,
-  ) {}
+  readonly #client: DynamoDBDocumentClient;
+  readonly #table: string;
+  readonly #clock: Clock;
+
+  constructor(client: DynamoDBDocumentClient, table: string, clock: Clock) {
+    this.#client = client;
+    this.#table = table;
+    this.#clock = clock;
+  }
 
   async load(taskId: string): Promise<readonly JournalEntry[]> {
     const items: Record<string, unknown>[] = [];
     let from: Record<string, unknown> | undefined;
     try {
       do {
-        const { Items = [], LastEvaluatedKey } = await this.client.send(
+        const { Items = [], LastEvaluatedKey } = await this.#client.send(
           new QueryCommand({
-            TableName: this.table,
+            TableName: this.#table,
             KeyConditionExpression: '#pk = :task AND begins_with(#sk, :steps)',
             ExpressionAttributeNames: { '#pk': PARTITION_KEY, '#sk': SORT_KEY },
             ExpressionAttributeValues: { ':task': taskId, ':steps': STEP_SORT_KEY_PREFIX },
@@ -52,9 +56,9 @@ export class TableJournalStore implements JournalStore {
 
   async record(taskId: string, entry: JournalEntry): Promise<RecordResult> {
     try {
-      await this.client.send(
+      await this.#client.send(
         new PutCommand({
-          TableName: this.table,
+          TableName: this.#table,
           Item: { ...TaskKey.step(taskId, entry.key), ...entry },
           ConditionExpression:
             'attribute_not_exists(#pk) OR #ttl < :now OR (#state = :started AND #attempt <= :attempt)',
@@ -79,8 +83,8 @@ export class TableJournalStore implements JournalStore {
   async #read(taskId: string, key: string): Promise<JournalEntry | undefined> {
     let item: Record<string, unknown> | undefined;
     try {
-      const { Item } = await this.client.send(
-        new GetCommand({ TableName: this.table, Key: TaskKey.step(taskId, key), ConsistentRead: true }),
+      const { Item } = await this.#client.send(
+        new GetCommand({ TableName: this.#table, Key: TaskKey.step(taskId, key), ConsistentRead: true }),
       );
       item = Item;
     } catch (error) {
@@ -90,7 +94,7 @@ export class TableJournalStore implements JournalStore {
   }
 
   #seconds(): number {
-    return Math.floor(this.clock.now() / 1000);
+    return Math.floor(this.#clock.now() / 1000);
   }
 }
 

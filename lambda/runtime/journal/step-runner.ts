@@ -46,11 +46,11 @@ export interface Executed<T> {
  */
 export class StepRunner {
   readonly #keys: StepKeys;
-  readonly #parts: StepRunnerDeps;
+  readonly #deps: StepRunnerDeps;
 
-  constructor(parts: StepRunnerDeps) {
-    this.#parts = parts;
-    this.#keys = new StepKeys(parts.journal);
+  constructor(deps: StepRunnerDeps) {
+    this.#deps = deps;
+    this.#keys = new StepKeys(deps.journal);
   }
 
   /** Key of what the agent names itself. @throws FatalError (`step_name`), which ends the attempt */
@@ -78,7 +78,7 @@ export class StepRunner {
   }
 
   async #run<T>(step: Step, execute: (call: StepCall) => Promise<Executed<T>>): Promise<T> {
-    const { journal, meter, attempt, controller } = this.#parts;
+    const { journal, meter, attempt, controller } = this.#deps;
     const { signal } = controller;
     await throwIfAborted(signal);
     const former = await this.#journaled(() => journal?.replay(step));
@@ -96,7 +96,7 @@ export class StepRunner {
     // A process is held up mostly where it writes, as it just did to the log, and goes on when another worker may have done the
     // step. From here on nothing is written, and nothing waited for, until the step is at work.
     await this.#journaled(async () => begun && journal?.requireLease(begun));
-    const call = { signal, idempotencyKey: sha256(`${this.#parts.taskId}\n${step.key}`) };
+    const call = { signal, idempotencyKey: sha256(`${this.#deps.taskId}\n${step.key}`) };
     const done = await enclosing.run({ steps: this, key: step.key }, () => raceAbort(() => execute(call), signal));
     const value =
       journal === undefined || begun === undefined
@@ -113,7 +113,7 @@ export class StepRunner {
   }
 
   #replayed<T>(step: Step, { value, entry }: { value: unknown; entry: FormerEntry }): T {
-    const { release } = this.#parts;
+    const { release } = this.#deps;
     if (step.inputDigest !== undefined && entry.inputDigest !== undefined && step.inputDigest !== entry.inputDigest) {
       throw this.#end(
         new FatalError(
@@ -136,12 +136,12 @@ export class StepRunner {
   }
 
   #end(error: unknown): unknown {
-    this.#parts.controller.abort(error);
+    this.#deps.controller.abort(error);
     return error;
   }
 
   #log(message: string, { key }: Step, fields: Record<string, unknown>): void {
-    const { journal, logger, attempt } = this.#parts;
+    const { journal, logger, attempt } = this.#deps;
     if (journal !== undefined) {
       logger.info(message, { component: 'journal', step: key, attempt, ...fields });
     }

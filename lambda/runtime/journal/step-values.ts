@@ -18,7 +18,11 @@ interface Named {
 
 /** Values of a task's journal: in the entry, or in the bucket if they are large. */
 export class StepValues {
-  constructor(private readonly options: { readonly payloads: PayloadStore; readonly taskId: string }) {}
+  readonly #options: { readonly payloads: PayloadStore; readonly taskId: string };
+
+  constructor(options: { readonly payloads: PayloadStore; readonly taskId: string }) {
+    this.#options = options;
+  }
 
   /**
    * The value's JSON; undefined for undefined.
@@ -49,7 +53,7 @@ export class StepValues {
     if (Buffer.byteLength(text) <= MAX_INLINE_STEP_BYTES) {
       return { json: text };
     }
-    const { payloads, taskId } = this.options;
+    const { payloads, taskId } = this.#options;
     try {
       return { ref: await payloads.put(PayloadKey.step(taskId, sha256(key), attempt), text) };
     } catch (error) {
@@ -62,7 +66,7 @@ export class StepValues {
       return json === undefined ? undefined : JSON.parse(json);
     }
     try {
-      return await this.options.payloads.get(ref);
+      return await this.#options.payloads.get(ref);
     } catch (error) {
       if (error instanceof PayloadLostError) {
         throw new FatalError(

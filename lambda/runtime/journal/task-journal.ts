@@ -94,7 +94,7 @@ export interface BegunStep extends Step {
  * the store's condition lets each entry be finished once, and the later attempt be right.
  */
 export class TaskJournal {
-  readonly #options: TaskJournalDeps;
+  readonly #deps: TaskJournalDeps;
   readonly #values: StepValues;
   /** Entries of earlier attempts. */
   readonly #former: ReadonlyMap<string, JournalEntry>;
@@ -106,14 +106,14 @@ export class TaskJournal {
   #replayed = 0;
 
   /** @throws RetryableError when the journal cannot be read */
-  static async open(options: TaskJournalDeps): Promise<TaskJournal> {
-    const entries = options.attempt === 1 ? [] : await options.store.load(options.taskId);
-    return new TaskJournal(options, entries);
+  static async open(deps: TaskJournalDeps): Promise<TaskJournal> {
+    const entries = deps.attempt === 1 ? [] : await deps.store.load(deps.taskId);
+    return new TaskJournal(deps, entries);
   }
 
-  private constructor(options: TaskJournalDeps, entries: readonly JournalEntry[]) {
-    this.#options = options;
-    this.#values = new StepValues(options);
+  private constructor(deps: TaskJournalDeps, entries: readonly JournalEntry[]) {
+    this.#deps = deps;
+    this.#values = new StepValues(deps);
     this.#former = new Map(entries.map((entry) => [entry.key, entry]));
     this.#occurrences = occurrencesIn(entries);
   }
@@ -129,7 +129,7 @@ export class TaskJournal {
 
   /** What earlier attempts used: what was written at their end, or what their journal says, whichever is more. */
   get usage(): Usage {
-    const { recordUsage = NO_USAGE } = this.#options;
+    const { recordUsage = NO_USAGE } = this.#deps;
     const journaled = [...this.#former.values()].reduce((sum, { usage = NO_USAGE }) => addUsage(sum, usage), NO_USAGE);
     const most = { ...recordUsage };
     for (const field of usageFields) {
@@ -146,7 +146,7 @@ export class TaskJournal {
         journaled[model] = (journaled[model] ?? 0) + 1;
       }
     }
-    return maxAnswers(this.#options.recordModels ?? {}, journaled);
+    return maxAnswers(this.#deps.recordModels ?? {}, journaled);
   }
 
   /** What flags said to earlier attempts. */
@@ -197,7 +197,7 @@ export class TaskJournal {
     const begun = { ...step, order: this.#order };
     this.#order += 1;
     this.requireLease(step);
-    if (this.#options.attempt > 1) {
+    if (this.#deps.attempt > 1) {
       const recorded = await this.#record(this.#entry(begun, 'started'));
       if (recorded !== undefined) {
         return this.#take(recorded);
@@ -209,7 +209,7 @@ export class TaskJournal {
 
   /** @throws LeaseLostError when the lease is not this attempt's any more: the step must not be done */
   requireLease({ key }: Step): void {
-    if (!this.#options.leaseHeld()) {
+    if (!this.#deps.leaseHeld()) {
       throw new LeaseLostError(`the lease ran out before ${key}`);
     }
   }
@@ -238,7 +238,7 @@ export class TaskJournal {
   }
 
   async #finish(begun: BegunStep, { value, usage, model }: StepResult): Promise<unknown> {
-    const { attempt } = this.#options;
+    const { attempt } = this.#deps;
     const text = this.#values.write(begun, value);
     this.requireLease(begun);
     const place = await this.#persistently(() => this.#values.place(begun, text, attempt));
@@ -261,10 +261,10 @@ export class TaskJournal {
       try {
         return await write();
       } catch (error) {
-        if (!(error instanceof Error && isUnavailable(error.cause) && this.#options.leaseHeld())) {
+        if (!(error instanceof Error && isUnavailable(error.cause) && this.#deps.leaseHeld())) {
           throw error;
         }
-        await this.#options.clock.sleep(pause);
+        await this.#deps.clock.sleep(pause);
       }
     }
     return write();
@@ -272,7 +272,7 @@ export class TaskJournal {
 
   /** @returns undefined when written; the entry when an earlier attempt has finished it meanwhile */
   async #record(entry: JournalEntry): Promise<JournalEntry | undefined> {
-    const { store, taskId, attempt, token } = this.#options;
+    const { store, taskId, attempt, token } = this.#deps;
     const recorded = await store.record(taskId, entry);
     if (recorded.kind === 'written') {
       return undefined;
@@ -308,7 +308,7 @@ export class TaskJournal {
   }
 
   #entry({ key, kind, name, inputDigest, parent, order }: BegunStep, state: JournalEntry['state']): JournalEntry {
-    const { attempt, token, release, clock, expiresAt } = this.#options;
+    const { attempt, token, release, clock, expiresAt } = this.#deps;
     return {
       key,
       kind,

@@ -6,7 +6,11 @@ import { ThrottledError } from '../errors';
 
 /** The budgets of the day, before a model is called. */
 export class BudgetGuard {
-  constructor(private readonly book: Pick<BudgetBook, 'exceeded'>) {}
+  readonly #book: Pick<BudgetBook, 'exceeded'>;
+
+  constructor(book: Pick<BudgetBook, 'exceeded'>) {
+    this.#book = book;
+  }
 
   /**
    * Budgets that cannot be read stop nothing: those of a task still hold, and so do the limits of the providers.
@@ -20,7 +24,7 @@ export class BudgetGuard {
     }
     let exceeded: Awaited<ReturnType<BudgetBook['exceeded']>>;
     try {
-      exceeded = await this.book.exceeded(mode === 'live' ? user : undefined, own);
+      exceeded = await this.#book.exceeded(mode === 'live' ? user : undefined, own);
     } catch (error) {
       logger.warn('the budgets could not be read, the task goes on', {
         component: 'budget',

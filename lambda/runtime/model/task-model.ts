@@ -32,16 +32,16 @@ export interface TaskModelDeps {
 
 /** The models of one attempt: asked once per task and request, counted, and priced by the one that answered. */
 export class TaskModel implements AgentModel {
-  readonly #parts: TaskModelDeps;
+  readonly #deps: TaskModelDeps;
   /** Calls made, for the names of their transcripts. */
   #calls = 0;
 
-  constructor(parts: TaskModelDeps) {
-    this.#parts = parts;
+  constructor(deps: TaskModelDeps) {
+    this.#deps = deps;
   }
 
   async generate(request: ModelRequest): Promise<ModelAnswer> {
-    const { primary, steps, signal } = this.#parts;
+    const { primary, steps, signal } = this.#deps;
     await throwIfAborted(signal);
     const { prompt, system, maxTokens, model } = request;
     const inputDigest = digestOf({ prompt, system, maxTokens, model });
@@ -54,7 +54,7 @@ export class TaskModel implements AgentModel {
   }
 
   async #generate(request: ModelRequest): Promise<ModelAnswer> {
-    const { chain, meter, tally, mode, signal, logger, trace, beforeCall } = this.#parts;
+    const { chain, meter, tally, mode, signal, logger, trace, beforeCall } = this.#deps;
     await beforeCall?.();
     meter.countModelCall();
     const { text, stopReason, inputTokens, outputTokens, model, fallback } = await chain.generate({
@@ -74,7 +74,7 @@ export class TaskModel implements AgentModel {
   }
 
   async #record(request: ModelRequest, { model, result }: ModelCall): Promise<void> {
-    const { transcripts, meter } = this.#parts;
+    const { transcripts, meter } = this.#deps;
     this.#calls += 1;
     const call = { call: this.#calls, model: model.id, request: capMaxTokens(model, request) };
     if (result instanceof ProviderError) {

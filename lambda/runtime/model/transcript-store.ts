@@ -16,10 +16,14 @@ export interface TranscriptStoreDeps {
 
 /** Transcripts of one attempt in the payload bucket: one object per model call. */
 export class TranscriptStore implements TranscriptWriter {
-  constructor(private readonly options: TranscriptStoreDeps) {}
+  readonly #deps: TranscriptStoreDeps;
+
+  constructor(deps: TranscriptStoreDeps) {
+    this.#deps = deps;
+  }
 
   async write({ call, ...said }: ModelTranscript): Promise<void> {
-    const { payloads, task, clock, logger } = this.options;
+    const { payloads, task, clock, logger } = this.#deps;
     const key = PayloadKey.transcript(task.id, task.attempt, call);
     try {
       const transcript = {
@@ -45,6 +49,6 @@ export class TranscriptStore implements TranscriptWriter {
   }
 
   #redact(text: string): string {
-    return this.options.redactors.reduce((redacted, redact) => redact(redacted), text);
+    return this.#deps.redactors.reduce((redacted, redact) => redact(redacted), text);
   }
 }

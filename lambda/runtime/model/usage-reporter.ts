@@ -34,11 +34,11 @@ export interface UsageReporterDeps {
  * ends with the report after which no other may follow.
  */
 export class UsageReporter {
-  readonly #parts: UsageReporterDeps;
+  readonly #deps: UsageReporterDeps;
   #reports = 0;
 
-  constructor(parts: UsageReporterDeps) {
-    this.#parts = parts;
+  constructor(deps: UsageReporterDeps) {
+    this.#deps = deps;
   }
 
   /**
@@ -48,7 +48,7 @@ export class UsageReporter {
    * @throws ThrottledError (`budget_exceeded`) when a budget is: the attempt ends, and the task waits
    */
   async report({ model: id, inputTokens, outputTokens }: ReportedCall): Promise<number> {
-    const { models, attempt, steps, meter, tally, afterCall } = this.#parts;
+    const { models, attempt, steps, meter, tally, afterCall } = this.#deps;
     const model = models.find((each) => each.id === id);
     if (model === undefined) {
       const known = models.map((each) => each.id).join(', ');
@@ -83,7 +83,7 @@ export class UsageReporter {
   }
 
   #end(error: unknown): unknown {
-    this.#parts.controller.abort(error);
+    this.#deps.controller.abort(error);
     return error;
   }
 }

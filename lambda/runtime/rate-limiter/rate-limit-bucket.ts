@@ -38,7 +38,7 @@ interface Held {
  * busy the process is. Calls at the same time share one such write.
  */
 export class RateLimitBucket {
-  readonly #parts: RateLimitBucketDeps;
+  readonly #deps: RateLimitBucketDeps;
   #held: Held[] = [];
   /** Used beyond what was taken: paid with the next units. */
   #debt = 0;
@@ -55,8 +55,8 @@ export class RateLimitBucket {
   /** Without the store: when the next units are due. */
   #dueAt = Number.NEGATIVE_INFINITY;
 
-  constructor(parts: RateLimitBucketDeps) {
-    this.#parts = parts;
+  constructor(deps: RateLimitBucketDeps) {
+    this.#deps = deps;
   }
 
   /**
@@ -65,7 +65,7 @@ export class RateLimitBucket {
    * @throws ThrottledError `rate_limited` if there are none for longer
    */
   async acquire(units: number, signal: AbortSignal): Promise<void> {
-    const { clock, mode } = this.#parts;
+    const { clock, mode } = this.#deps;
     const patientUntil = clock.now() + (mode === 'probe' ? MAX_PROBE_WAIT_MS : 0);
     this.#wanted += units;
     try {
@@ -90,12 +90,12 @@ export class RateLimitBucket {
     const left = units - this.#debt;
     this.#debt = Math.max(0, -left);
     if (left > 0) {
-      this.#held.push({ units: left, until: this.#parts.clock.now() + UNIT_LEASE_MS });
+      this.#held.push({ units: left, until: this.#deps.clock.now() + UNIT_LEASE_MS });
     }
   }
 
   #spend(units: number): boolean {
-    const now = this.#parts.clock.now();
+    const now = this.#deps.clock.now();
     this.#held = this.#held.filter(({ until }) => until > now);
     let open = units + this.#debt;
     if (this.#held.reduce((sum, held) => sum + held.units, 0) < open) {
@@ -120,7 +120,7 @@ export class RateLimitBucket {
 
   /** @param least that has to come: the need of one call */
   async #ask(least: number): Promise<void> {
-    const { clock, unit: meter, provider, onStoreUnavailable: onProblem } = this.#parts;
+    const { clock, unit: meter, provider, onStoreUnavailable: onProblem } = this.#deps;
     const now = clock.now();
     if (now < this.#storeAgainAt) {
       return this.#goOnWithout(least, now);
@@ -137,7 +137,7 @@ export class RateLimitBucket {
   }
 
   async #lease(units: number, now: number): Promise<void> {
-    const { unit: meter, mode, perMinute, provider, store } = this.#parts;
+    const { unit: meter, mode, perMinute, provider, store } = this.#deps;
     const costMs = storeMsOf(units, perMinute);
     const allowance = allowanceOf(mode);
     const { granted, until } = await store.acquire(provider, meter, costMs, allowance, now);
@@ -153,7 +153,7 @@ export class RateLimitBucket {
 
   /** Units are there from the moment on; waits for it. */
   async #hold(units: number, from: number): Promise<void> {
-    const { clock } = this.#parts;
+    const { clock } = this.#deps;
     const wait = from - clock.now();
     if (wait > 0) {
       await clock.sleep(wait);
@@ -163,7 +163,7 @@ export class RateLimitBucket {
 
   /** How much to ask for: what is waited for, or what was used in some seconds lately. */
   #chunk(least: number, now: number): number {
-    const { mode, perMinute } = this.#parts;
+    const { mode, perMinute } = this.#deps;
     const wanted = Math.max(this.#paceAt(now) * CHUNK_MS, this.#wanted + this.#debt);
     return Math.max(least, Math.min(Math.ceil(wanted), largestChunk(mode, perMinute)));
   }
@@ -181,7 +181,7 @@ export class RateLimitBucket {
    * limit as they did before. A process that was not served lately does not know what is left, and its tasks wait.
    */
   async #goOnWithout(units: number, now: number): Promise<void> {
-    const { mode } = this.#parts;
+    const { mode } = this.#deps;
     const { at } = this.#last;
     const dueAt = Math.max(now, this.#dueAt);
     const isServed = now - at <= MAX_WITHOUT_STORE_MS && this.#pace > 0;
@@ -194,7 +194,7 @@ export class RateLimitBucket {
   }
 
   #denied(retryAfterMs: number): ThrottledError {
-    const { unit: meter, perMinute, provider } = this.#parts;
+    const { unit: meter, perMinute, provider } = this.#deps;
     return new ThrottledError(
       `what ${provider} allows, ${perMinute} ${meter} a minute for all tasks together, is used up for now`,
       { code: RuntimeErrorCode.RATE_LIMITED, retryAfterMs },

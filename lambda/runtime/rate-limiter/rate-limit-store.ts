@@ -25,10 +25,13 @@ export class RateLimitStore {
   /** Each limit's time when it was last seen: says which of the two writes is likely to be taken. */
   readonly #seen = new Map<string, number>();
 
-  constructor(
-    private readonly client: DynamoDBDocumentClient,
-    private readonly table: string,
-  ) {}
+  readonly #client: DynamoDBDocumentClient;
+  readonly #table: string;
+
+  constructor(client: DynamoDBDocumentClient, table: string) {
+    this.#client = client;
+    this.#table = table;
+  }
 
   /**
    * Moves the time on by the cost, if it is not too far ahead of now. Two writes do it, for an expression
@@ -66,9 +69,9 @@ export class RateLimitStore {
 
   async #write(key: TableKey, write: LimitWrite): Promise<LeaseDecision> {
     try {
-      const { Attributes } = await this.client.send(
+      const { Attributes } = await this.#client.send(
         new UpdateCommand({
-          TableName: this.table,
+          TableName: this.#table,
           Key: key,
           ExpressionAttributeNames: { '#until': 'spokenForUntil' },
           ReturnValues: 'UPDATED_NEW',
@@ -86,7 +89,9 @@ export class RateLimitStore {
   }
 
   async #read(key: TableKey): Promise<number> {
-    const { Item } = await this.client.send(new GetCommand({ TableName: this.table, Key: key, ConsistentRead: true }));
+    const { Item } = await this.#client.send(
+      new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
+    );
     return Item === undefined ? Number.NEGATIVE_INFINITY : itemSchema.parse(Item).spokenForUntil;
   }
 }

@@ -16,11 +16,11 @@ const PROPERTY = { requests: 'requestsPerMinute', tokens: 'tokensPerMinute' } as
 
 /** Limits of the providers, shared with all other workers of the agent through the control table; see limiter-rules.ts. */
 export class SharedRateLimiter implements RateLimiter {
-  readonly #parts: SharedRateLimiterDeps;
+  readonly #deps: SharedRateLimiterDeps;
   readonly #meters = new Map<string, RateLimitBucket>();
 
-  constructor(parts: SharedRateLimiterDeps) {
-    this.#parts = parts;
+  constructor(deps: SharedRateLimiterDeps) {
+    this.#deps = deps;
   }
 
   async acquire(
@@ -51,7 +51,7 @@ export class SharedRateLimiter implements RateLimiter {
   }
 
   #meter(provider: ModelSettings['provider'], meter: RateLimitUnit, mode: Mode): RateLimitBucket | undefined {
-    const { limits, store, clock, onStoreUnavailable: onProblem } = this.#parts;
+    const { limits, store, clock, onStoreUnavailable: onProblem } = this.#deps;
     const perMinute = limits[provider]?.[PROPERTY[meter]];
     if (perMinute === undefined) {
       return undefined;
@@ -78,15 +78,18 @@ export class SharedRateLimiter implements RateLimiter {
 class TokenLease implements RateLease {
   #open = true;
 
-  constructor(
-    private readonly meter: RateLimitBucket,
-    private readonly estimated: number,
-  ) {}
+  readonly #meter: RateLimitBucket;
+  readonly #estimated: number;
+
+  constructor(meter: RateLimitBucket, estimated: number) {
+    this.#meter = meter;
+    this.#estimated = estimated;
+  }
 
   settle(actualTokens: number): void {
     if (this.#open) {
       this.#open = false;
-      this.meter.release(this.estimated - actualTokens);
+      this.#meter.release(this.#estimated - actualTokens);
     }
   }
 }

@@ -13,13 +13,16 @@ export interface LogContext {
 
 /** Lines carry the cloud's time, so that they agree with leases, alarms and rollouts in the rehearsal too. */
 class CloudTimeFormatter extends LogFormatter {
-  constructor(private readonly clock: Clock) {
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
     super();
+    this.#clock = clock;
   }
 
   override formatAttributes(line: UnformattedAttributes, fields: LogAttributes): LogItem {
     const attributes: LogAttributes = {
-      timestamp: new Date(this.clock.now()).toISOString(),
+      timestamp: new Date(this.#clock.now()).toISOString(),
       level: line.logLevel,
       message: line.message,
       traceId: line.xRayTraceId,

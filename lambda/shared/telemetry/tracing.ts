@@ -54,21 +54,27 @@ export type SegmentSink = (document: SegmentDocument) => void;
 
 /** Records what a function or a container did, for X-Ray. */
 export class Tracer {
+  readonly #clock: Clock;
+  readonly #send: SegmentSink | undefined;
+
   /** @param send @default to the daemon that the environment names; to nobody without one */
   constructor(
-    private readonly clock: Clock,
+    clock: Clock,
     environment: NodeJS.ProcessEnv = process.env,
-    private readonly send: SegmentSink | undefined = daemonOf(environment),
-  ) {}
+    send: SegmentSink | undefined = daemonOf(environment),
+  ) {
+    this.#clock = clock;
+    this.#send = send;
+  }
 
   /** Context of what came with the header; undefined when nothing is to be recorded. */
   contextOf(header: string | undefined): TraceContext | undefined {
     const root = traceRootOf(header);
-    if (this.send === undefined || root === undefined || /(?:^|;)\s*Sampled=0/i.test(header ?? '')) {
+    if (this.#send === undefined || root === undefined || /(?:^|;)\s*Sampled=0/i.test(header ?? '')) {
       return undefined;
     }
     const parent = /(?:^|;)\s*Parent=([0-9a-f]{16})(?:;|$)/i.exec(header ?? '')?.[1]?.toLowerCase();
-    return { root, parent, clock: this.clock, send: this.send };
+    return { root, parent, clock: this.#clock, send: this.#send };
   }
 }
 

@@ -43,14 +43,14 @@ export interface TaskRunnerDeps<I, O> extends Omit<TaskProcessorDeps<I, O>, 'pay
 
 /** Runs claimed tasks, and brings each where its attempt says: to its end, or back. */
 export class TaskRunner<I, O> {
-  readonly #parts: TaskRunnerDeps<I, O>;
+  readonly #deps: TaskRunnerDeps<I, O>;
 
-  constructor(parts: TaskRunnerDeps<I, O>) {
-    this.#parts = parts;
+  constructor(deps: TaskRunnerDeps<I, O>) {
+    this.#deps = deps;
   }
 
   async run(work: ClaimedTask): Promise<MessageDisposition> {
-    const { metrics, finisher: ending, revocation } = this.#parts;
+    const { metrics, finisher: ending, revocation } = this.#deps;
     const { task } = work;
     const controller = new AbortController();
     // Only a candidate is taken back: what the stable lane runs has nowhere else to go on.
@@ -77,7 +77,7 @@ export class TaskRunner<I, O> {
   }
 
   async runProbe(work: ClaimedTask): Promise<MessageDisposition> {
-    const { agent, environment, clock, finisher: ending, tracer } = this.#parts;
+    const { agent, environment, clock, finisher: ending, tracer } = this.#deps;
     const { message: delivery, task, remainingMs, stopSignal: stop = new AbortController().signal } = work;
     const heartbeat = this.#beat(work, new AbortController(), async () => false);
     let report: Awaited<ReturnType<typeof runProbe>> | undefined;
@@ -132,7 +132,7 @@ export class TaskRunner<I, O> {
         reason: messageOf(error),
       });
     }
-    return this.#parts.finisher.finish(
+    return this.#deps.finisher.finish(
       work,
       { ...end, usage, flags, ...(models === undefined ? {} : { models }) },
       false,
@@ -144,7 +144,7 @@ export class TaskRunner<I, O> {
     controller: AbortController,
     revoked: () => Promise<boolean>,
   ): Heartbeat {
-    const { store, times, clock } = this.#parts;
+    const { store, times, clock } = this.#deps;
     return new Heartbeat(lease, controller, {
       renew: (current, signal) => store.renew(current, signal),
       extendVisibility: (milliseconds, signal) => delivery.changeVisibility(milliseconds, signal),
@@ -156,7 +156,7 @@ export class TaskRunner<I, O> {
   }
 
   async #attempt(work: ClaimedTask, controller: AbortController, leaseHeld: () => boolean): Promise<AttemptOutcome> {
-    const { agent, clock, tracer, payloads, environment, redact } = this.#parts;
+    const { agent, clock, tracer, payloads, environment, redact } = this.#deps;
     const { message: delivery, task, remainingMs } = work;
     let spent: AttemptTotals = {
       ...NOTHING_SPENT,
@@ -196,11 +196,11 @@ export class TaskRunner<I, O> {
 
   /** A probe keeps no journal: whoever has it next begins anew. */
   #requeued(reason: unknown): AttemptOutcome {
-    return outcomeOfError(reason, NOTHING_SPENT, this.#parts.redact);
+    return outcomeOfError(reason, NOTHING_SPENT, this.#deps.redact);
   }
 
   #openJournal({ task, lease }: ClaimedTask, leaseHeld: () => boolean): Promise<TaskJournal> {
-    const { journal, stepPayloads, settings, clock } = this.#parts;
+    const { journal, stepPayloads, settings, clock } = this.#deps;
     const keptUntil = Math.ceil(clock.now() / 1000) + settings.retentionDays * DAY_SECONDS;
     return TaskJournal.open({
       store: journal,
@@ -223,18 +223,18 @@ export class TaskRunner<I, O> {
     outcome: Extract<AttemptOutcome, { kind: 'succeeded' }>,
   ): Promise<{ readonly outcome: AttemptOutcome; readonly resultRef: PayloadRef | undefined }> {
     try {
-      return { outcome, resultRef: await this.#parts.payloads.putLargeResult(task, outcome.result) };
+      return { outcome, resultRef: await this.#deps.payloads.putLargeResult(task, outcome.result) };
     } catch (error) {
       const { usage, score, steps, models, flags } = outcome;
       return {
-        outcome: outcomeOfError(error, { usage, score, steps, models, flags }, this.#parts.redact),
+        outcome: outcomeOfError(error, { usage, score, steps, models, flags }, this.#deps.redact),
         resultRef: undefined,
       };
     }
   }
 
   #settle(work: ClaimedTask, outcome: AttemptOutcome, resultRef: PayloadRef | undefined): Promise<MessageDisposition> {
-    const { settings, finisher: ending, requeuer: returning } = this.#parts;
+    const { settings, finisher: ending, requeuer: returning } = this.#deps;
     const { usage, score, models, flags } = outcome;
     const spent = { usage, flags, models: models.answered, score };
     switch (outcome.kind) {
@@ -264,8 +264,8 @@ export class TaskRunner<I, O> {
   #describe(task: TaskRecord): TaskInfo {
     return {
       id: task.id,
-      agent: this.#parts.settings.agent,
-      release: this.#parts.settings.release,
+      agent: this.#deps.settings.agent,
+      release: this.#deps.settings.release,
       lane: task.lane,
       priority: task.priority,
       mode: task.mode,

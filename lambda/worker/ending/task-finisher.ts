@@ -29,10 +29,10 @@ export type FinalState = Omit<TaskEnd, 'ranMs'>;
 
 /** Ends tasks: written once, told at least once, measured by whoever wrote it. */
 export class TaskFinisher {
-  readonly #parts: TaskFinisherDeps;
+  readonly #deps: TaskFinisherDeps;
 
-  constructor(parts: TaskFinisherDeps) {
-    this.#parts = parts;
+  constructor(deps: TaskFinisherDeps) {
+    this.#deps = deps;
   }
 
   /** @param ran false for a task that is ended without having been run this time */
@@ -51,8 +51,8 @@ export class TaskFinisher {
       attempt: task.attempts,
       usage: end.usage,
     });
-    await this.#parts.spending?.count(task, end.usage, delivery.logger);
-    this.#parts.metrics.finished(task, end, ran ? ranMs : undefined);
+    await this.#deps.spending?.count(task, end.usage, delivery.logger);
+    this.#deps.metrics.finished(task, end, ran ? ranMs : undefined);
     return this.sendNotifications(delivery, written.task ?? task);
   }
 
@@ -62,7 +62,7 @@ export class TaskFinisher {
    * here cannot know whether an earlier worker got that far, so both may happen twice.
    */
   async sendNotifications(delivery: ReceivedMessage, task: TaskRecord): Promise<MessageDisposition> {
-    const { webhooks, deadLetters } = this.#parts;
+    const { webhooks, deadLetters } = this.#deps;
     try {
       if (webhooks !== undefined && owesWebhook(task)) {
         await webhooks.announce(task);
@@ -101,7 +101,7 @@ export class TaskFinisher {
         reason,
       },
     );
-    const { metrics, times } = this.#parts;
+    const { metrics, times } = this.#deps;
     metrics.count(task, WorkerMetric.LATE);
     if (found === undefined) {
       return delivery.postpone(times.safetyMs + times.visibilityBeyondLeaseMs);
@@ -111,7 +111,7 @@ export class TaskFinisher {
 
   /** Writes the end. A result that DynamoDB does not take (too deep, numbers out of range) goes to the bucket. */
   async #write({ lease, task }: ClaimedTask, end: TaskEnd): Promise<Written> {
-    const { store, payloads } = this.#parts;
+    const { store, payloads } = this.#deps;
     try {
       return await store.finish(lease, end);
     } catch (error) {

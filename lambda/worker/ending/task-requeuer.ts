@@ -42,10 +42,10 @@ type Failure = Exclude<AttemptOutcome, { kind: 'succeeded' }>;
  * may claim the task, and who gets it too late loses no more than time.
  */
 export class TaskRequeuer {
-  readonly #parts: TaskRequeuerDeps;
+  readonly #deps: TaskRequeuerDeps;
 
-  constructor(parts: TaskRequeuerDeps) {
-    this.#parts = parts;
+  constructor(deps: TaskRequeuerDeps) {
+    this.#deps = deps;
   }
 
   /** To be tried again, some time later. */
@@ -62,10 +62,10 @@ export class TaskRequeuer {
       receives: work.message.receiveCount,
       durationMs: Math.round(work.elapsed()),
     });
-    this.#parts.metrics.count(work.task, WorkerMetric.RETRIED);
+    this.#deps.metrics.count(work.task, WorkerMetric.RETRIED);
     return this.#postpone(
       work,
-      fullJitterMs(work.countedAttempts, this.#parts.random(), RETRY_BACKOFF_MS, retryAfterMs),
+      fullJitterMs(work.countedAttempts, this.#deps.random(), RETRY_BACKOFF_MS, retryAfterMs),
     );
   }
 
@@ -87,12 +87,12 @@ export class TaskRequeuer {
     this.#countWait(work.task, error.code);
     return this.#postpone(
       work,
-      fullJitterMs(queues ? Math.min(waits, SHORT_WAITS) : waits, this.#parts.random(), RETRY_BACKOFF_MS, retryAfterMs),
+      fullJitterMs(queues ? Math.min(waits, SHORT_WAITS) : waits, this.#deps.random(), RETRY_BACKOFF_MS, retryAfterMs),
     );
   }
 
   #countWait(task: TaskRecord, code: string): void {
-    const { metrics, spending } = this.#parts;
+    const { metrics, spending } = this.#deps;
     if (code === RuntimeErrorCode.RATE_LIMITED) {
       metrics.count(task, ModelMetric.RATE_WAIT);
     } else if (code === RuntimeErrorCode.BUDGET_EXCEEDED) {
@@ -115,7 +115,7 @@ export class TaskRequeuer {
       to: lane,
       durationMs: Math.round(work.elapsed()),
     });
-    this.#parts.metrics.count(task, WorkerMetric.REQUEUED);
+    this.#deps.metrics.count(task, WorkerMetric.REQUEUED);
     try {
       await delivery.resend({ ...task, lane });
       return 'delete';
@@ -134,7 +134,7 @@ export class TaskRequeuer {
     { usage, models }: Pick<Failure, 'usage' | 'models'>,
     how: Pick<Return, 'uncounted' | 'waited' | 'lane'> = {},
   ): Promise<MessageDisposition | undefined> {
-    const { store, finisher: ending, spending } = this.#parts;
+    const { store, finisher: ending, spending } = this.#deps;
     const written = await store.requeue(work.lease, {
       usage,
       models: models.answered,
@@ -162,6 +162,6 @@ export class TaskRequeuer {
   #untilDeadline({ deadlineAt }: TaskRecord): number {
     return deadlineAt === undefined
       ? Number.POSITIVE_INFINITY
-      : Math.max(0, deadlineAt - this.#parts.clock.now()) + AFTER_DEADLINE_MS;
+      : Math.max(0, deadlineAt - this.#deps.clock.now()) + AFTER_DEADLINE_MS;
   }
 }

@@ -23,7 +23,7 @@ export interface HeartbeatDeps {
  * from noticing that its time is up. One heartbeat that fails changes nothing; the lease outlives three.
  */
 export class Heartbeat {
-  readonly #parts: HeartbeatDeps;
+  readonly #deps: HeartbeatDeps;
   readonly #controller: AbortController;
   readonly #stop = new AbortController();
   readonly #ended: Promise<unknown>;
@@ -31,10 +31,10 @@ export class Heartbeat {
   #lost = false;
 
   /** @param controller aborted with the reason why the attempt has to end */
-  constructor(lease: Lease, controller: AbortController, parts: HeartbeatDeps) {
+  constructor(lease: Lease, controller: AbortController, deps: HeartbeatDeps) {
     this.#lease = lease;
     this.#controller = controller;
-    this.#parts = parts;
+    this.#deps = deps;
     this.#ended = Promise.all([this.#beat(), this.#watch()]);
   }
 
@@ -54,7 +54,7 @@ export class Heartbeat {
 
   /** Milliseconds until the lease counts as lost. */
   #left(): number {
-    return this.#lease.expiresAt - this.#parts.times.safetyMs - this.#parts.clock.now();
+    return this.#lease.expiresAt - this.#deps.times.safetyMs - this.#deps.clock.now();
   }
 
   async #watch(): Promise<void> {
@@ -64,7 +64,7 @@ export class Heartbeat {
   }
 
   async #beat(): Promise<void> {
-    const { heartbeatMs, retryMs: repeatMs } = this.#parts.times;
+    const { heartbeatMs, retryMs: repeatMs } = this.#deps.times;
     let pause = heartbeatMs;
     for (;;) {
       await this.#pause(pause);
@@ -79,7 +79,7 @@ export class Heartbeat {
 
   /** @returns whether the next renewal has time */
   async #renew(): Promise<boolean> {
-    const { renew, extendVisibility: hide, times, logger } = this.#parts;
+    const { renew, extendVisibility: hide, times, logger } = this.#deps;
     try {
       const renewal = await renew(this.#lease, this.#stop.signal);
       if (renewal.kind === 'lost') {
@@ -106,11 +106,11 @@ export class Heartbeat {
 
   async #checkRelease(): Promise<void> {
     try {
-      if ((await this.#parts.isRevoked()) && this.#going()) {
+      if ((await this.#deps.isRevoked()) && this.#going()) {
         this.#controller.abort(new TaskRequeuedError('revoked'));
       }
     } catch (error) {
-      this.#failed('it is not known whether the release was revoked', error, this.#parts.logger);
+      this.#failed('it is not known whether the release was revoked', error, this.#deps.logger);
     }
   }
 
@@ -134,6 +134,6 @@ export class Heartbeat {
   }
 
   async #pause(milliseconds: number): Promise<void> {
-    await this.#parts.clock.sleep(milliseconds, this.#stop.signal).catch(() => undefined);
+    await this.#deps.clock.sleep(milliseconds, this.#stop.signal).catch(() => undefined);
   }
 }

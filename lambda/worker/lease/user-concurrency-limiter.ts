@@ -35,15 +35,15 @@ export interface UserSlot {
  * live that took it; and a task that comes back after a crash takes its own slot again.
  */
 export class UserConcurrencyLimiter {
-  readonly #options: UserConcurrencyLimiterDeps;
+  readonly #deps: UserConcurrencyLimiterDeps;
 
-  constructor(options: UserConcurrencyLimiterDeps) {
-    this.#options = options;
+  constructor(deps: UserConcurrencyLimiterDeps) {
+    this.#deps = deps;
   }
 
   /** @returns undefined if all of the user's slots are taken */
   async acquire(user: string, taskId: string): Promise<UserSlot | undefined> {
-    const now = Math.floor(this.#options.clock.now());
+    const now = Math.floor(this.#deps.clock.now());
     const expiresAt = this.#expiry();
     const key = TaskKey.inFlight(sha256(user));
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -85,7 +85,7 @@ export class UserConcurrencyLimiter {
   }
 
   #expiry(): number {
-    const { clock, timeoutSeconds, leaseMs } = this.#options;
+    const { clock, timeoutSeconds, leaseMs } = this.#deps;
     return Math.floor(clock.now()) + timeoutSeconds * 1000 + leaseMs;
   }
 
@@ -95,7 +95,7 @@ export class UserConcurrencyLimiter {
    * @returns when the slot ends; undefined if there is no item, or no room in it
    */
   async #set(key: TableKey, taskId: string, expiresAt: number): Promise<number | undefined> {
-    const { client, table, max } = this.#options;
+    const { client, table, max } = this.#deps;
     try {
       const { Attributes } = await client.send(
         new UpdateCommand({
@@ -119,13 +119,13 @@ export class UserConcurrencyLimiter {
   }
 
   async #read(key: TableKey): Promise<Record<string, number> | undefined> {
-    const { client, table } = this.#options;
+    const { client, table } = this.#deps;
     const { Item } = await client.send(new GetCommand({ TableName: table, Key: key, ConsistentRead: true }));
     return Item === undefined ? undefined : itemSchema.parse(Item).running;
   }
 
   async #create(key: TableKey, taskId: string, expiresAt: number): Promise<boolean> {
-    const { client, table } = this.#options;
+    const { client, table } = this.#deps;
     try {
       await client.send(
         new PutCommand({
@@ -150,7 +150,7 @@ export class UserConcurrencyLimiter {
     expression: string,
     values: Readonly<Record<string, number>> = {},
   ): Promise<boolean> {
-    const { client, table } = this.#options;
+    const { client, table } = this.#deps;
     try {
       await client.send(
         new UpdateCommand({

@@ -7,15 +7,18 @@ import { messageGroupOf, systemAttributesOf } from '../../shared/tasks/task-queu
  * with the reason on it for whoever looks at the queue.
  */
 export class DeadLetterSender {
-  constructor(
-    private readonly client: SQSClient,
-    private readonly urls: Readonly<Record<LaneName, string>>,
-  ) {}
+  readonly #client: SQSClient;
+  readonly #urls: Readonly<Record<LaneName, string>>;
+
+  constructor(client: SQSClient, urls: Readonly<Record<LaneName, string>>) {
+    this.#client = client;
+    this.#urls = urls;
+  }
 
   async send(envelope: Envelope, task: TaskRecord, traceHeader: string | undefined): Promise<void> {
-    await this.client.send(
+    await this.#client.send(
       new SendMessageCommand({
-        QueueUrl: this.urls[envelope.lane],
+        QueueUrl: this.#urls[envelope.lane],
         MessageBody: JSON.stringify(envelope),
         MessageGroupId: messageGroupOf(envelope.user),
         MessageAttributes: {

@@ -18,12 +18,17 @@ export class ReceivedMessage {
   readonly receiveCount: number;
   readonly traceHeader: string | undefined;
 
+  readonly #message: SqsRecord;
+  readonly #queues: TaskQueues;
+
   constructor(
     readonly envelope: Envelope,
     readonly logger: Logger,
-    private readonly message: SqsRecord,
-    private readonly queues: TaskQueues,
+    message: SqsRecord,
+    queues: TaskQueues,
   ) {
+    this.#message = message;
+    this.#queues = queues;
     this.receiveCount = message.attributes.ApproximateReceiveCount;
     this.traceHeader = message.attributes.AWSTraceHeader;
   }
@@ -36,8 +41,8 @@ export class ReceivedMessage {
   /** Hides the message for so many milliseconds from now. */
   changeVisibility(milliseconds: number, abortSignal?: AbortSignal): Promise<void> {
     const { lane, priority } = this.envelope;
-    const { receiptHandle } = this.message;
-    return this.queues.hide({ lane, priority, receiptHandle }, milliseconds, abortSignal);
+    const { receiptHandle } = this.#message;
+    return this.#queues.hide({ lane, priority, receiptHandle }, milliseconds, abortSignal);
   }
 
   /** Leaves the message, to come back after so many milliseconds: or, if the queue cannot be told, whenever it does. */
@@ -55,6 +60,6 @@ export class ReceivedMessage {
 
   /** Sends the message anew, so that it can be deleted. @param task sends the message of this record instead */
   async resend(task?: TaskRecord): Promise<void> {
-    await this.queues.sendEnvelope(task === undefined ? this.envelope : envelopeOf(task), this.traceHeader);
+    await this.#queues.sendEnvelope(task === undefined ? this.envelope : envelopeOf(task), this.traceHeader);
   }
 }

@@ -18,7 +18,7 @@ const agent = () =>
   });
 
 const LINE =
-  /^settings of the agent: CRM_URL is malformed: Invalid URL; CRM_PAGE is missing: [^\n]+environment of Worker\.lambda\)$/;
+  /^settings of the agent: CRM_URL is malformed: Invalid URL; CRM_PAGE is missing: [^\n]+environment of WorkerSpec\.lambda\)$/;
 
 /** A URL of an intranet is nobody's business. */
 const MALFORMED = 'intranet-of-acme';

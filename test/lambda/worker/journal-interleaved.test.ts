@@ -96,14 +96,17 @@ class Race {
   readonly violations: string[] = [];
   #latest = 0;
   #values = 0;
-  #lost = 0;
+  #writes = 0;
   readonly #dead: (() => void)[] = [];
 
-  constructor(
-    private readonly scheduler: fc.Scheduler,
-    /** Whether the answer to the n-th write is lost, so that the SDK writes again. */
-    private readonly lost: readonly boolean[],
-  ) {}
+  readonly #scheduler: fc.Scheduler;
+  /** Whether the answer to the n-th write is lost, so that the SDK writes again. */
+  readonly #lostAnswers: readonly boolean[];
+
+  constructor(scheduler: fc.Scheduler, lostAnswers: readonly boolean[]) {
+    this.#scheduler = scheduler;
+    this.#lostAnswers = lostAnswers;
+  }
 
   async run(number: number, ops: readonly Op[], { diesAt, sees }: Fate): Promise<AttemptOutcome | 'dead'> {
     let acts = 0;
@@ -120,7 +123,7 @@ class Race {
       if (diesAt !== undefined && acts >= diesAt) {
         await new Promise<void>((_, reject) => this.#dead.push(() => reject(new Error('dead'))));
       }
-      await this.scheduler.schedule(Promise.resolve(), `${number}: ${label}`);
+      await this.#scheduler.schedule(Promise.resolve(), `${number}: ${label}`);
     };
     this.#dead.push(() => controller.abort(new LeaseLostError('dead')));
     this.#latest = number;
@@ -265,8 +268,8 @@ class Race {
       record: async (taskId, entry): Promise<RecordResult> => {
         await act(`write ${entry.state} ${entry.key}`);
         let taken = put(taskId, entry);
-        const lost = this.lost[this.#lost % Math.max(1, this.lost.length)] === true;
-        this.#lost += 1;
+        const lost = this.#lostAnswers[this.#writes % Math.max(1, this.#lostAnswers.length)] === true;
+        this.#writes += 1;
         if (lost) {
           await act(`write ${entry.state} ${entry.key} again`);
           taken = put(taskId, entry);

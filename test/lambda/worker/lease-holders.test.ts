@@ -27,13 +27,16 @@ class WorkerClock implements Clock {
   frozen = false;
   readonly #sleepers = new Set<{ readonly at: number; readonly wake: () => void }>();
 
-  constructor(
-    private readonly time: { now: number },
-    private readonly skew: number,
-  ) {}
+  readonly #time: { now: number };
+  readonly #skew: number;
+
+  constructor(time: { now: number }, skew: number) {
+    this.#time = time;
+    this.#skew = skew;
+  }
 
   now(): number {
-    return this.time.now + this.skew;
+    return this.#time.now + this.#skew;
   }
 
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {

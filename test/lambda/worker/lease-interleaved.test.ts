@@ -48,44 +48,55 @@ interface Gate {
  */
 class SteppedWorker {
   readonly store: TaskStore;
-  readonly clock = { now: () => this.time.now, sleep: () => Promise.reject(new Error('the store does not wait')) };
+  readonly clock = { now: () => this.#time.now, sleep: () => Promise.reject(new Error('the store does not wait')) };
   lease: Lease | undefined;
   /** What it does at the moment. */
   act: Act | undefined;
   /** When it began that. */
   since = 0;
-  private gate: Gate | undefined;
-  private doing: Promise<Outcome> | undefined;
-  private stopped = () => {};
-  private readonly documents: DynamoDBDocumentClient;
+  #gate: Gate | undefined;
+  #doing: Promise<Outcome> | undefined;
+  #stopped = () => {};
+  readonly #documents: DynamoDBDocumentClient;
+
+  readonly #taskId: string;
+  readonly #time: { now: number };
+  /** Carries calls out. */
+  readonly #arrive: <T>(by: Caller, call: () => Promise<T>) => Promise<T>;
+  /** Calls that will arrive late. */
+  readonly #late: (() => Promise<unknown>)[];
 
   constructor(
-    private readonly taskId: string,
-    private readonly time: { now: number },
+    taskId: string,
+    time: { now: number },
     /** Carries calls out. */
-    private readonly arrive: <T>(by: Caller, call: () => Promise<T>) => Promise<T>,
+    arrive: <T>(by: Caller, call: () => Promise<T>) => Promise<T>,
     /** Calls that will arrive late. */
-    private readonly late: (() => Promise<unknown>)[],
+    late: (() => Promise<unknown>)[],
   ) {
+    this.#taskId = taskId;
+    this.#time = time;
+    this.#arrive = arrive;
+    this.#late = late;
     const client = new DynamoDBClient({
       endpoint: cloud.wire.endpoint,
       region: 'us-east-1',
       credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
       ...undelayedRetries(),
     });
-    this.documents = documentClient(client);
+    this.#documents = documentClient(client);
     // After the step that repeats calls: each of their tries comes through here.
-    this.documents.middlewareStack.add(
+    this.#documents.middlewareStack.add(
       (next) => async (args) => {
         const by = { act: this.act, token: this.lease?.token, attempt: this.lease?.attempt, since: this.since };
         const gone = Object.assign(new Error('socket hang up'), { name: 'TimeoutError', code: 'ECONNRESET' });
-        const call = () => this.arrive(by, () => next(args));
-        if ((await this.standStill()) === 'late') {
-          this.late.push(call);
+        const call = () => this.#arrive(by, () => next(args));
+        if ((await this.#standStill()) === 'late') {
+          this.#late.push(call);
           throw gone;
         }
         const result = await call().catch((error: unknown) => ({ error }));
-        if ((await this.standStill()) !== 'answered') {
+        if ((await this.#standStill()) !== 'answered') {
           throw gone;
         }
         if ('error' in result) {
@@ -96,7 +107,7 @@ class SteppedWorker {
       { step: 'finalizeRequest', priority: 'low', name: 'gates' },
     );
     this.store = new TaskStore({
-      client: this.documents,
+      client: this.#documents,
       table: TASKS,
       release: RELEASE,
       retentionDays: 1,
@@ -113,29 +124,30 @@ class SteppedWorker {
   async begin(act: Act): Promise<void> {
     this.act = act;
     // No two acts begin at the same moment.
-    this.time.now += 1;
-    this.since = this.time.now;
-    await this.until(() => {
-      this.doing = this.perform(act);
+    this.#time.now += 1;
+    this.since = this.#time.now;
+    await this.#until(() => {
+      this.#doing = this.#perform(act);
     });
   }
 
   /** Lets the worker go on to its next gate. @returns what the act came to, if it came to its end */
   async goOn(fate: Fate): Promise<Outcome | 'failed' | undefined> {
-    await this.until(() => this.gate?.open(fate));
-    if (this.gate !== undefined) {
+    await this.#until(() => this.#gate?.open(fate));
+    if (this.#gate !== undefined) {
       return undefined;
     }
     this.act = undefined;
-    return await (this.doing as Promise<Outcome>).catch(() => 'failed' as const);
+    return await (this.#doing as Promise<Outcome>).catch(() => 'failed' as const);
   }
 
   close(): void {
-    this.documents.destroy();
+    this.#documents.destroy();
   }
 
-  private perform(act: Act): Promise<Outcome> {
-    const { store, taskId } = this;
+  #perform(act: Act): Promise<Outcome> {
+    const { store } = this;
+    const taskId = this.#taskId;
     if (act === 'claim' || this.lease === undefined) {
       return store.claim(taskId, 'stable', undefined);
     }
@@ -155,23 +167,23 @@ class SteppedWorker {
   }
 
   /** Does what lets the worker move, and waits until it stands still again or has ended its act. */
-  private async until(move: () => void): Promise<void> {
+  async #until(move: () => void): Promise<void> {
     const still = new Promise<void>((resolve) => {
-      this.stopped = resolve;
+      this.#stopped = resolve;
     });
     move();
-    await Promise.race([still, this.doing?.catch(() => undefined)]);
+    await Promise.race([still, this.#doing?.catch(() => undefined)]);
   }
 
-  private standStill(): Promise<Fate> {
+  #standStill(): Promise<Fate> {
     return new Promise((resolve) => {
-      this.gate = {
+      this.#gate = {
         open: (fate) => {
-          this.gate = undefined;
+          this.#gate = undefined;
           resolve(fate);
         },
       };
-      this.stopped();
+      this.#stopped();
     });
   }
 }
@@ -229,18 +241,18 @@ class Task {
   /** When somebody was last seen to have a lease. */
   heldAt = 0;
   /** Attempts whose end or return was carried out: each adds its running time once. */
-  private readonly counted = new Set<number>();
+  readonly #counted = new Set<number>();
   /** Calls whose clients wait no longer for them. */
   readonly late: (() => Promise<unknown>)[] = [];
 
   constructor(readonly id: string) {
     this.workers = Array.from(
       { length: WORKERS },
-      () => new SteppedWorker(id, this.time, (by, call) => this.arrive(by, call), this.late),
+      () => new SteppedWorker(id, this.time, (by, call) => this.#arrive(by, call), this.late),
     );
   }
 
-  private async arrive<T>(by: Caller, call: () => Promise<T>): Promise<T> {
+  async #arrive<T>(by: Caller, call: () => Promise<T>): Promise<T> {
     const before = heldIn(await this.record());
     try {
       return await call();
@@ -254,7 +266,7 @@ class Task {
         this.violations.push(problem);
       }
       if (after.ranMs !== before.ranMs) {
-        this.count(before, after, by);
+        this.#count(before, after, by);
       }
     }
   }
@@ -266,11 +278,11 @@ class Task {
     return taskRecordSchema.parse(Item);
   }
 
-  private count({ attempts, ranMs }: Held, after: Held, { token, attempt }: Caller): void {
-    if (after.ranMs !== ranMs + RAN_MS || attempt !== attempts || this.counted.has(attempts)) {
+  #count({ attempts, ranMs }: Held, after: Held, { token, attempt }: Caller): void {
+    if (after.ranMs !== ranMs + RAN_MS || attempt !== attempts || this.#counted.has(attempts)) {
       this.violations.push(`${token} added its running time to attempt ${attempts}: ${ranMs}, then ${after.ranMs}`);
     }
-    this.counted.add(attempts);
+    this.#counted.add(attempts);
   }
 }
 
@@ -336,35 +348,39 @@ function nth(may: readonly boolean[], n: number): number {
 
 /** Of the workers that do nothing, one begins something: only to claim needs no lease. */
 class Begin implements Command {
-  constructor(
-    private readonly which: number,
-    private readonly act: Act,
-    private readonly how: Course,
-  ) {}
+  readonly #which: number;
+  readonly #act: Act;
+  readonly #how: Course;
+
+  constructor(which: number, act: Act, how: Course) {
+    this.#which = which;
+    this.#act = act;
+    this.#how = how;
+  }
 
   check(model: Readonly<Model>): boolean {
-    return this.mayBegin(model).includes(true);
+    return this.#mayBegin(model).includes(true);
   }
 
   async run(model: Model, task: Task): Promise<void> {
-    const index = nth(this.mayBegin(model), this.which);
+    const index = nth(this.#mayBegin(model), this.#which);
     const worker = task.workers[index] as SteppedWorker;
-    await worker.begin(this.act);
+    await worker.begin(this.#act);
     model.busy[index] = true;
-    if (this.how === 'with its second try') {
+    if (this.#how === 'with its second try') {
       model.fates.late += 1;
       await goOnWith(model, task, index, 'late');
     }
-    while (this.how !== 'step by step' && model.busy[index] === true) {
+    while (this.#how !== 'step by step' && model.busy[index] === true) {
       await goOnWith(model, task, index, 'answered');
     }
   }
 
-  private mayBegin({ busy, leased }: Readonly<Model>): boolean[] {
-    return busy.map((isBusy, index) => !isBusy && (this.act === 'claim' || leased[index] === true));
+  #mayBegin({ busy, leased }: Readonly<Model>): boolean[] {
+    return busy.map((isBusy, index) => !isBusy && (this.#act === 'claim' || leased[index] === true));
   }
 
-  toString = () => `${this.which} begins to ${this.act}, ${this.how}`;
+  toString = () => `${this.#which} begins to ${this.#act}, ${this.#how}`;
 }
 
 async function goOnWith(model: Model, task: Task, index: number, fate: Fate): Promise<void> {
@@ -380,46 +396,57 @@ async function goOnWith(model: Model, task: Task, index: number, fate: Fate): Pr
 
 /** Of the workers that are at something, one gets to its next gate. */
 class GoOn implements Command {
-  constructor(
-    private readonly which: number,
-    private readonly fate: Fate,
-  ) {}
+  readonly #which: number;
+  readonly #fate: Fate;
+
+  constructor(which: number, fate: Fate) {
+    this.#which = which;
+    this.#fate = fate;
+  }
 
   check({ busy }: Readonly<Model>): boolean {
     return busy.includes(true);
   }
 
   async run(model: Model, task: Task): Promise<void> {
-    model.fates[this.fate] += 1;
-    await goOnWith(model, task, nth(model.busy, this.which), this.fate);
+    model.fates[this.#fate] += 1;
+    await goOnWith(model, task, nth(model.busy, this.#which), this.#fate);
   }
 
-  toString = () => `${this.which} goes on, ${this.fate}`;
+  toString = () => `${this.#which} goes on, ${this.#fate}`;
 }
 
 /** One of the calls that are late arrives. */
 class Arrive implements Command {
-  constructor(private readonly which: number) {}
+  readonly #which: number;
+
+  constructor(which: number) {
+    this.#which = which;
+  }
   check = () => true;
 
   async run(_: Model, { late, violations }: Task): Promise<void> {
-    const [call] = late.splice(this.which % Math.max(1, late.length), 1);
+    const [call] = late.splice(this.#which % Math.max(1, late.length), 1);
     await call?.().catch(() => undefined);
     expect(violations).toEqual([]);
   }
 
-  toString = () => `late call ${this.which} arrives`;
+  toString = () => `late call ${this.#which} arrives`;
 }
 
 class Wait implements Command {
-  constructor(private readonly ms: number) {}
+  readonly #ms: number;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
   check = () => true;
 
   async run(_: Model, task: Task): Promise<void> {
-    task.time.now += this.ms;
+    task.time.now += this.#ms;
   }
 
-  toString = () => `${this.ms} ms pass`;
+  toString = () => `${this.#ms} ms pass`;
 }
 
 const which = fc.nat(WORKERS - 1);

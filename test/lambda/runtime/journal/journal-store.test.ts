@@ -63,39 +63,48 @@ type Command = fc.AsyncCommand<MemoryJournal, Table>;
 
 /** Some attempt writes an entry. */
 class Write implements Command {
-  constructor(
-    private readonly key: string,
-    private readonly attempt: number,
-    private readonly state: JournalEntry['state'],
-    private readonly fate: Fate,
-  ) {}
+  readonly #key: string;
+  readonly #attempt: number;
+  readonly #state: JournalEntry['state'];
+  readonly #fate: Fate;
+
+  constructor(key: string, attempt: number, state: JournalEntry['state'], fate: Fate) {
+    this.#key = key;
+    this.#attempt = attempt;
+    this.#state = state;
+    this.#fate = fate;
+  }
 
   check = () => true;
 
   async run(model: MemoryJournal, { taskId, store, late }: Table): Promise<void> {
-    const entry = entryOf(this.key, this.attempt, this.state);
-    if (this.fate === 'late') {
+    const entry = entryOf(this.#key, this.#attempt, this.#state);
+    if (this.#fate === 'late') {
       late.push(entry);
       return;
     }
-    if (this.fate === 'lost') {
+    if (this.#fate === 'lost') {
       model.put(taskId, entry);
       loseNextAnswer();
     }
     expect(await store.record(taskId, entry)).toEqual(await model.record(taskId, entry));
   }
 
-  toString = () => `${this.attempt} writes ${this.key} ${this.state}, ${this.fate}`;
+  toString = () => `${this.#attempt} writes ${this.#key} ${this.#state}, ${this.#fate}`;
 }
 
 /** A write arrives that its attempt gave up long ago. */
 class Arrive implements Command {
-  constructor(private readonly which: number) {}
+  readonly #which: number;
+
+  constructor(which: number) {
+    this.#which = which;
+  }
 
   check = () => true;
 
   async run(model: MemoryJournal, { taskId, store, late }: Table): Promise<void> {
-    const [entry] = late.splice(this.which % Math.max(1, late.length), 1);
+    const [entry] = late.splice(this.#which % Math.max(1, late.length), 1);
     if (entry !== undefined) {
       const before = model.get(taskId, entry.key);
       await store.record(taskId, entry);
@@ -107,7 +116,7 @@ class Arrive implements Command {
     }
   }
 
-  toString = () => `late write ${this.which} arrives`;
+  toString = () => `late write ${this.#which} arrives`;
 }
 
 /** What the journal gives to an attempt that begins is what the model holds. */

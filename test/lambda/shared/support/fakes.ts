@@ -30,9 +30,9 @@ export interface LogLine {
 /** A logger that keeps its lines. */
 export class CapturedLog implements Log {
   readonly lines: LogLine[] = [];
-  readonly info: Log['info'] = (input, ...extra) => this.add('info', input, extra);
-  readonly warn: Log['warn'] = (input, ...extra) => this.add('warn', input, extra);
-  readonly error: Log['error'] = (input, ...extra) => this.add('error', input, extra);
+  readonly info: Log['info'] = (input, ...extra) => this.#add('info', input, extra);
+  readonly warn: Log['warn'] = (input, ...extra) => this.#add('warn', input, extra);
+  readonly error: Log['error'] = (input, ...extra) => this.#add('error', input, extra);
 
   find(message: string): LogLine {
     const line = this.lines.find((one) => one.message.includes(message));
@@ -42,7 +42,7 @@ export class CapturedLog implements Log {
     return line;
   }
 
-  private add(level: LogLine['level'], input: unknown, [fields]: readonly unknown[]): void {
+  #add(level: LogLine['level'], input: unknown, [fields]: readonly unknown[]): void {
     this.lines.push({ level, message: String(input), fields: (fields ?? {}) as LogLine['fields'] });
   }
 }

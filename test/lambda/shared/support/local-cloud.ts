@@ -9,12 +9,16 @@ import { type HttpStub, type StubAnswer, type StubRequest, startStub } from '../
 export class LocalCloud {
   /** Answers of the other services by operation (`AmazonSQS.SendMessage`), path, or start of a path; absent: 404. */
   answers: Readonly<Record<string, (request: StubRequest) => StubAnswer | Promise<StubAnswer>>> = {};
-  private readonly before = process.env;
+  readonly #before = process.env;
+
+  readonly #dynamodb: LocalDynamoDb;
 
   private constructor(
-    private readonly dynamodb: LocalDynamoDb,
+    dynamodb: LocalDynamoDb,
     readonly services: HttpStub,
-  ) {}
+  ) {
+    this.#dynamodb = dynamodb;
+  }
 
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<LocalCloud> {
     const dynamodb = await startDynamoDb(['tasks', 'control']);
@@ -53,7 +57,7 @@ export class LocalCloud {
   }
 
   get tables() {
-    return documentClient(this.dynamodb.client);
+    return documentClient(this.#dynamodb.client);
   }
 
   requestsOf(operation: string): readonly StubRequest[] {
@@ -63,8 +67,8 @@ export class LocalCloud {
   }
 
   async close(): Promise<void> {
-    process.env = this.before;
-    await this.dynamodb.close();
+    process.env = this.#before;
+    await this.#dynamodb.close();
     await this.services.close();
   }
 }

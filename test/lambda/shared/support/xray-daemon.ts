@@ -6,7 +6,10 @@ import type { AddressInfo } from 'node:net';
 export class XRayDaemon {
   readonly #datagrams: string[] = [];
 
-  private constructor(private readonly socket: Socket) {
+  readonly #socket: Socket;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
     socket.on('message', (message) => this.#datagrams.push(message.toString()));
   }
 
@@ -18,7 +21,7 @@ export class XRayDaemon {
   }
 
   get address(): string {
-    return `127.0.0.1:${(this.socket.address() as AddressInfo).port}`;
+    return `127.0.0.1:${(this.#socket.address() as AddressInfo).port}`;
   }
 
   /** The documents of so many datagrams, by their names. */
@@ -43,6 +46,6 @@ export class XRayDaemon {
   }
 
   close(): Promise<void> {
-    return new Promise((resolve) => this.socket.close(() => resolve()));
+    return new Promise((resolve) => this.#socket.close(() => resolve()));
   }
 }

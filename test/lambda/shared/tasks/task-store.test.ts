@@ -172,7 +172,7 @@ class Rehearsal {
       return;
     }
     const renewal = await this.store.renew(lease);
-    expect(renewal.kind).toBe(this.counts(lease) ? 'renewed' : 'lost');
+    expect(renewal.kind).toBe(this.#counts(lease) ? 'renewed' : 'lost');
     if (renewal.kind === 'renewed') {
       expect(renewal.cancelRequested).toBe(this.cancelAsked);
       this.leases[by] = renewal.lease;
@@ -187,7 +187,7 @@ class Rehearsal {
     }
     const end = { status: 'succeeded', usage: NO_USAGE, ranMs: 10, result: lease.token } as const;
     const { kind } = await this.store.finish(lease, end);
-    expect(kind).toBe(this.counts(lease) || this.ends.has(lease.token) ? 'written' : 'lost');
+    expect(kind).toBe(this.#counts(lease) || this.ends.has(lease.token) ? 'written' : 'lost');
     if (kind === 'written') {
       this.status = 'final';
       this.ends.add(lease.token);
@@ -202,7 +202,7 @@ class Rehearsal {
     const again = this.status === 'queued' && this.holder === lease.token;
     const how = { usage: NO_USAGE, ranMs: 10, uncounted, lane: to };
     const { kind } = await this.store.requeue(lease, how);
-    const counts = this.counts(lease);
+    const counts = this.#counts(lease);
     expect(kind).toBe(counts && this.cancelAsked ? 'cancelled' : counts || again ? 'written' : 'lost');
     if (kind === 'written' && counts) {
       this.status = 'queued';
@@ -214,7 +214,7 @@ class Rehearsal {
 
   /** As the status API does for a running task. */
   async askToCancel(): Promise<void> {
-    if (await this.set('#status = :running', { ':running': 'running' }, { cancelRequestedAt: this.clock.time })) {
+    if (await this.#set('#status = :running', { ':running': 'running' }, { cancelRequestedAt: this.clock.time })) {
       expect(this.status).toBe('running');
       this.cancelAsked = true;
     }
@@ -223,7 +223,7 @@ class Rehearsal {
   /** As the status API does for a queued task. */
   async cancelInQueue(): Promise<void> {
     const end = { status: 'cancelled', endedBy: 'api' };
-    if (await this.set('#status = :queued', { ':queued': 'queued' }, end)) {
+    if (await this.#set('#status = :queued', { ':queued': 'queued' }, end)) {
       expect(this.status).toBe('queued');
       this.status = 'final';
       this.ends.add('api');
@@ -247,11 +247,11 @@ class Rehearsal {
     expect(record.ranMs ?? 0).toBe(10 * (this.returns + (record.endedBy === 'api' ? 0 : 1)));
   }
 
-  private counts(lease: Lease): boolean {
+  #counts(lease: Lease): boolean {
     return this.status === 'running' && this.holder === lease.token;
   }
 
-  private async set(condition: string, values: Record<string, string>, changes: Record<string, unknown>) {
+  async #set(condition: string, values: Record<string, string>, changes: Record<string, unknown>) {
     const entries = Object.entries(changes);
     try {
       await cloud.documents.send(

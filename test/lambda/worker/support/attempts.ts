@@ -55,10 +55,13 @@ export class Attempts {
   readonly lines: LogLine[] = [];
   model: (request: StubRequest) => StubAnswer | Promise<StubAnswer> = () => ({ body: modelMessage('fine') });
 
+  readonly #dynamoDb: Awaited<ReturnType<typeof startDynamoDb>>;
+
   private constructor(
-    private readonly dynamoDb: Awaited<ReturnType<typeof startDynamoDb>>,
+    dynamoDb: Awaited<ReturnType<typeof startDynamoDb>>,
     readonly provider: HttpStub,
   ) {
+    this.#dynamoDb = dynamoDb;
     process.env.ANTHROPIC_BASE_URL = provider.endpoint;
   }
 
@@ -70,7 +73,7 @@ export class Attempts {
   }
 
   get documents() {
-    return documentClient(this.dynamoDb.client);
+    return documentClient(this.#dynamoDb.client);
   }
 
   store(clock = systemClock()): TableJournalStore {
@@ -175,7 +178,7 @@ export class Attempts {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.provider.close(), this.dynamoDb.close()]);
+    await Promise.all([this.provider.close(), this.#dynamoDb.close()]);
   }
 
   #logAt(level: LogLine['level']) {

@@ -117,6 +117,8 @@ export class TaskCloud {
   secrets: (request: StubRequest) => StubAnswer = () => ({ body: { ARN: KEY_ARN, SecretString: KEY } });
   model: (request: StubRequest) => StubAnswer | Promise<StubAnswer> = () => ({ body: modelMessage('fine') });
 
+  readonly #dynamoDb: Awaited<ReturnType<typeof startDynamoDb>>;
+
   private constructor(
     readonly documents: DynamoDBDocumentClient,
     readonly stubs: {
@@ -125,10 +127,12 @@ export class TaskCloud {
       readonly secrets: HttpStub;
       readonly model: HttpStub;
     },
-    private readonly dynamoDb: Awaited<ReturnType<typeof startDynamoDb>>,
+    dynamoDb: Awaited<ReturnType<typeof startDynamoDb>>,
     /** Between the workers and DynamoDB. */
     readonly wire: Wire,
-  ) {}
+  ) {
+    this.#dynamoDb = dynamoDb;
+  }
 
   static async start(): Promise<TaskCloud> {
     const dynamoDb = await startDynamoDb([TASKS, SESSIONS, CONTROL]);
@@ -310,7 +314,7 @@ export class TaskCloud {
     await Promise.all([
       ...Object.values(this.stubs).map((stub) => stub.close()),
       this.wire.close(),
-      this.dynamoDb.close(),
+      this.#dynamoDb.close(),
     ]);
   }
 }

@@ -11,7 +11,11 @@ export class EcsAgent {
   /** Changes that were granted: what was asked for, in order. */
   readonly changes: boolean[] = [];
 
-  private constructor(private readonly stub: HttpStub) {}
+  readonly #stub: HttpStub;
+
+  private constructor(stub: HttpStub) {
+    this.#stub = stub;
+  }
 
   static async start(): Promise<EcsAgent> {
     const made: { agent?: EcsAgent } = {};
@@ -41,16 +45,16 @@ export class EcsAgent {
   }
 
   get uri(): string {
-    return this.stub.endpoint;
+    return this.#stub.endpoint;
   }
 
   get requests(): readonly StubRequest[] {
-    return this.stub.requests.filter(({ path }) => path === PROTECTION);
+    return this.#stub.requests.filter(({ path }) => path === PROTECTION);
   }
 
   /** Forgets what was asked. */
   forget(): void {
-    this.stub.requests.length = 0;
+    this.#stub.requests.length = 0;
   }
 
   /** Whether the task is protected, after all that was granted. */
@@ -60,7 +64,7 @@ export class EcsAgent {
 
   /** Calls of the endpoint for credentials. */
   get credentialCalls(): number {
-    return this.stub.requests.filter(({ path }) => path === CREDENTIALS).length;
+    return this.#stub.requests.filter(({ path }) => path === CREDENTIALS).length;
   }
 
   /** What ECS gives to the containers of a task. */
@@ -73,7 +77,7 @@ export class EcsAgent {
   }
 
   close(): Promise<void> {
-    return this.stub.close();
+    return this.#stub.close();
   }
 }
 

@@ -46,10 +46,12 @@ export class LaneQueues {
 
   readonly client: SQSClient;
 
-  private constructor(
-    private readonly front: ApiServer,
-    private readonly sqs: Sqs,
-  ) {
+  readonly #front: ApiServer;
+  readonly #sqs: Sqs;
+
+  private constructor(front: ApiServer, sqs: Sqs) {
+    this.#front = front;
+    this.#sqs = sqs;
     this.client = new SQSClient({
       endpoint: front.url,
       region: REHEARSAL_REGION,
@@ -59,11 +61,11 @@ export class LaneQueues {
   }
 
   get endpoint(): string {
-    return this.front.url;
+    return this.#front.url;
   }
 
   url(queue: string): string {
-    return `${this.front.url}/${REHEARSAL_ACCOUNT}/${queue}`;
+    return `${this.#front.url}/${REHEARSAL_ACCOUNT}/${queue}`;
   }
 
   /** By priority. */
@@ -74,7 +76,7 @@ export class LaneQueues {
 
   /** Calls over the wire so far, by `sqs.Operation`. */
   calls(): Readonly<Record<string, number>> {
-    return this.front.counts();
+    return this.#front.counts();
   }
 
   /** Puts a message of the task into its queue. */
@@ -114,7 +116,7 @@ export class LaneQueues {
   }
 
   view(queue: string): QueueView {
-    const found = this.sqs.queues().find(({ name }) => name === queue);
+    const found = this.#sqs.queues().find(({ name }) => name === queue);
     if (found === undefined) {
       throw new Error(`no queue ${queue}`);
     }
@@ -131,7 +133,7 @@ export class LaneQueues {
 
   /** Forgets every message. */
   async purge(): Promise<void> {
-    for (const { url, visible, notVisible, delayed } of this.sqs.queues()) {
+    for (const { url, visible, notVisible, delayed } of this.#sqs.queues()) {
       if (visible + notVisible + delayed > 0) {
         await this.client.send(new PurgeQueueCommand({ QueueUrl: url }));
       }
@@ -139,7 +141,7 @@ export class LaneQueues {
   }
 
   async #create(clock: RehearsalClock, name: string): Promise<void> {
-    const handler = this.sqs.handlers.find(({ type }) => type === 'AWS::SQS::Queue');
+    const handler = this.#sqs.handlers.find(({ type }) => type === 'AWS::SQS::Queue');
     await handler?.create({
       stack: {
         stackName: 'Test',
@@ -160,7 +162,7 @@ export class LaneQueues {
 
   async close(): Promise<void> {
     this.client.destroy();
-    await this.sqs.stop();
-    await this.front.stop();
+    await this.#sqs.stop();
+    await this.#front.stop();
   }
 }

@@ -75,25 +75,28 @@ export class PollerWorld {
   running = 0;
   /** Since when nothing runs. */
   idleSince: number;
-  private readonly messages: Message[] = [];
-  private readonly byHandle = new Map<string, Receipt>();
-  private acquiring = 0;
-  private lastGrant: Protection = 'protected';
-  private sequence = 0;
+  readonly #messages: Message[] = [];
+  readonly #byHandle = new Map<string, Receipt>();
+  #acquiring = 0;
+  #lastGrant: Protection = 'protected';
+  #sequence = 0;
 
-  constructor(private readonly options: WorldOptions) {
+  readonly #options: WorldOptions;
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
     const { slots, arrivals, random, shares = DEFAULT_PRIORITY_SHARES } = options;
     this.idleSince = this.clock.now();
     this.poller = new LanePoller({
       messages: {
-        receive: (priority, most, waitSeconds, signal) => this.receive(priority, most, waitSeconds, signal),
-        delete: (_, record) => this.delete(record),
-        requeue: (_, record, milliseconds) => this.requeue(record, milliseconds),
+        receive: (priority, most, waitSeconds, signal) => this.#receive(priority, most, waitSeconds, signal),
+        delete: (_, record) => this.#delete(record),
+        requeue: (_, record, milliseconds) => this.#requeue(record, milliseconds),
       },
       shares,
       slots,
-      protection: { acquire: () => this.acquire(), release: () => this.release() },
-      process: (record, stop) => this.work(record, stop),
+      protection: { acquire: () => this.#acquire(), release: () => this.#release() },
+      process: (record, stop) => this.#work(record, stop),
       clock: this.clock,
       random,
       logger: { info: () => {}, warn: () => {}, error: () => {} },
@@ -104,9 +107,9 @@ export class PollerWorld {
   }
 
   arrive(priority: Priority, task: WorldTask): void {
-    this.sequence += 1;
-    this.messages.push({
-      id: `m${this.sequence}`,
+    this.#sequence += 1;
+    this.#messages.push({
+      id: `m${this.#sequence}`,
       priority,
       task,
       visibleAt: this.clock.now(),
@@ -116,25 +119,25 @@ export class PollerWorld {
 
   /** Messages that wait in a queue, visible. */
   waiting(priority: Priority): number {
-    return this.visible(priority).length;
+    return this.#visible(priority).length;
   }
 
   /** Messages that are not deleted. */
   get left(): number {
-    return this.messages.filter(({ deleted }) => !deleted).length;
+    return this.#messages.filter(({ deleted }) => !deleted).length;
   }
 
-  private visible(priority: Priority): Message[] {
-    return this.messages.filter(
+  #visible(priority: Priority): Message[] {
+    return this.#messages.filter(
       (message) => message.priority === priority && !message.deleted && message.visibleAt <= this.clock.now(),
     );
   }
 
-  private async latency(): Promise<void> {
-    await this.clock.sleep(1 + Math.floor(this.options.random() * (this.options.slowest ?? 200)));
+  async #latency(): Promise<void> {
+    await this.clock.sleep(1 + Math.floor(this.#options.random() * (this.#options.slowest ?? 200)));
   }
 
-  private async receive(
+  async #receive(
     priority: Priority,
     most: number,
     waitSeconds: number,
@@ -142,22 +145,22 @@ export class PollerWorld {
   ): Promise<SqsRecord[]> {
     this.calls.receive += 1;
     this.receives[waitSeconds] = (this.receives[waitSeconds] ?? 0) + 1;
-    if (most < 1 || most > 10 || most > this.options.slots - this.running) {
+    if (most < 1 || most > 10 || most > this.#options.slots - this.running) {
       this.broken.push(`asked for ${most} messages while ${this.running} tasks run`);
     }
-    await this.latency();
-    if (this.options.random() < (this.options.failing ?? 0)) {
+    await this.#latency();
+    if (this.#options.random() < (this.#options.failing ?? 0)) {
       throw new Error('SQS is away');
     }
     const until = this.clock.now() + waitSeconds * 1_000;
-    while (this.visible(priority).length === 0 && this.clock.now() < until && signal?.aborted !== true) {
+    while (this.#visible(priority).length === 0 && this.clock.now() < until && signal?.aborted !== true) {
       await this.clock.sleep(Math.min(500, until - this.clock.now()));
     }
-    const taken = this.visible(priority).slice(0, Math.min(most, 1 + Math.floor(this.options.random() * most)));
+    const taken = this.#visible(priority).slice(0, Math.min(most, 1 + Math.floor(this.#options.random() * most)));
     for (const message of taken) {
       message.visibleAt = this.clock.now() + HIDDEN_MS;
     }
-    await this.latency();
+    await this.#latency();
     if (signal?.aborted === true) {
       this.lostToAbort += taken.length;
       throw signal.reason;
@@ -166,59 +169,59 @@ export class PollerWorld {
       const receipt: Receipt = { message };
       const receiptHandle = `${message.id}-${this.receipts.length}`;
       this.receipts.push(receipt);
-      this.byHandle.set(receiptHandle, receipt);
+      this.#byHandle.set(receiptHandle, receipt);
       return { messageId: message.id, receiptHandle, body: message.id, attributes: { ApproximateReceiveCount: 1 } };
     });
   }
 
-  private receiptOf({ receiptHandle }: SqsRecord): Receipt {
-    const receipt = this.byHandle.get(receiptHandle);
+  #receiptOf({ receiptHandle }: SqsRecord): Receipt {
+    const receipt = this.#byHandle.get(receiptHandle);
     if (receipt === undefined) {
       throw new Error(`no receipt ${receiptHandle}`);
     }
     return receipt;
   }
 
-  private async delete(record: SqsRecord): Promise<void> {
+  async #delete(record: SqsRecord): Promise<void> {
     this.calls.delete += 1;
-    const receipt = this.receiptOf(record);
+    const receipt = this.#receiptOf(record);
     if (receipt.ended !== true) {
       this.broken.push(`${record.messageId} is deleted, and its task did not end`);
     }
-    await this.latency();
+    await this.#latency();
     receipt.deleted = true;
     receipt.message.deleted = true;
   }
 
-  private async requeue(record: SqsRecord, milliseconds = 0): Promise<void> {
+  async #requeue(record: SqsRecord, milliseconds = 0): Promise<void> {
     this.calls.requeue += 1;
-    const receipt = this.receiptOf(record);
+    const receipt = this.#receiptOf(record);
     if (receipt.run === true || receipt.givenBack === true) {
       this.broken.push(`${record.messageId} is given back after it was ${receipt.run === true ? 'run' : 'given back'}`);
     }
     receipt.givenBack = true;
-    await this.latency();
+    await this.#latency();
     receipt.message.visibleAt = this.clock.now() + milliseconds;
   }
 
-  private async acquire(): Promise<Protection> {
+  async #acquire(): Promise<Protection> {
     this.calls.acquire += 1;
     if (this.isProtected) {
       return 'protected';
     }
-    this.acquiring += 1;
-    await this.latency();
-    this.acquiring -= 1;
-    const draw = this.options.random();
-    const { refusing = 0, unavailable = 0 } = this.options;
-    this.lastGrant = draw < refusing ? 'refused' : draw < refusing + unavailable ? 'unprotected' : 'protected';
-    this.isProtected = this.lastGrant === 'protected';
-    return this.lastGrant;
+    this.#acquiring += 1;
+    await this.#latency();
+    this.#acquiring -= 1;
+    const draw = this.#options.random();
+    const { refusing = 0, unavailable = 0 } = this.#options;
+    this.#lastGrant = draw < refusing ? 'refused' : draw < refusing + unavailable ? 'unprotected' : 'protected';
+    this.isProtected = this.#lastGrant === 'protected';
+    return this.#lastGrant;
   }
 
-  private async release(): Promise<void> {
+  async #release(): Promise<void> {
     this.calls.release += 1;
-    if (this.acquiring > 0) {
+    if (this.#acquiring > 0) {
       this.broken.push('protection is given up while it is asked for');
     }
     if (this.isProtected) {
@@ -226,12 +229,12 @@ export class PollerWorld {
         this.broken.push('protection is given up while a task runs');
       }
       this.isProtected = false;
-      await this.latency();
+      await this.#latency();
     }
   }
 
-  private async work(record: SqsRecord, stop: AbortSignal): Promise<MessageDisposition> {
-    const receipt = this.receiptOf(record);
+  async #work(record: SqsRecord, stop: AbortSignal): Promise<MessageDisposition> {
+    const receipt = this.#receiptOf(record);
     const { runsMs, ends, handsBackMs } = receipt.message.task;
     if (receipt.run === true || receipt.givenBack === true) {
       this.broken.push(`${record.messageId} is run after it was ${receipt.run === true ? 'run' : 'given back'}`);
@@ -241,10 +244,10 @@ export class PollerWorld {
     receipt.message.visibleAt = Number.POSITIVE_INFINITY;
     this.begun.push(receipt.message.priority);
     this.running += 1;
-    if (this.running > this.options.slots) {
+    if (this.running > this.#options.slots) {
       this.broken.push(`${this.running} tasks run at once`);
     }
-    if (this.lastGrant === 'refused' || (this.lastGrant === 'protected' && !this.isProtected)) {
+    if (this.#lastGrant === 'refused' || (this.#lastGrant === 'protected' && !this.isProtected)) {
       this.broken.push('a task runs without protection');
     }
     try {

@@ -94,16 +94,21 @@ export class RotationCloud {
   /** Of every call of the function, in order. */
   readonly calls: string[] = [];
   disturb: Disturb = () => undefined;
-  private busy = false;
+  #busy = false;
+
+  readonly #rig: Rig;
+  readonly #server: { readonly baseUrl: string; stop(): Promise<void> };
 
   private constructor(
     strategy: Strategy,
     readonly clock: ManualClock,
-    private readonly rig: Rig,
+    rig: Rig,
     readonly secrets: SecretsManager,
     readonly provider: ScriptedOpenAiAdmin,
-    private readonly server: { readonly baseUrl: string; stop(): Promise<void> },
+    server: { readonly baseUrl: string; stop(): Promise<void> },
   ) {
+    this.#rig = rig;
+    this.#server = server;
     this.client = new SecretsManagerClient(rig.operator);
     this.admin = secrets.putSecret('admin', ADMIN_KEY);
     this.pool = secrets.putSecret('pool', JSON.stringify(POOL_KEYS));
@@ -115,8 +120,8 @@ export class RotationCloud {
       },
     };
     const metrics = new RotationMetrics('support', 'openai', time, (line) => this.metricLines.push(line));
-    this.versions = new SecretVersions(this.disturbedClient());
-    provider.disturb = (call) => this.meet(call);
+    this.versions = new SecretVersions(this.#disturbedClient());
+    provider.disturb = (call) => this.#meet(call);
     const common = { versions: this.versions, clock: time, log: this.log };
     const adminKey = async () => (await this.versions.text(this.admin, 'AWSCURRENT')) ?? '';
     const source: KeySource =
@@ -134,14 +139,14 @@ export class RotationCloud {
 
   /** One step, as Secrets Manager asks for it. */
   async step(event: { Step: RotationStep; SecretId: string; ClientRequestToken: string }): Promise<void> {
-    this.busy = true;
+    this.#busy = true;
     try {
       await rotate(event, this.props);
     } catch (error) {
       this.failures.push(error);
       throw error;
     } finally {
-      this.busy = false;
+      this.#busy = false;
     }
   }
 
@@ -166,7 +171,7 @@ export class RotationCloud {
     while (!over) {
       await new Promise((resolve) => setImmediate(resolve));
       // Time stands still while the function runs, and flies while Secrets Manager waits to repeat.
-      if (!this.busy && this.clock.timers > 0) {
+      if (!this.#busy && this.clock.timers > 0) {
         await this.clock.advance(60_000);
       }
     }
@@ -200,21 +205,21 @@ export class RotationCloud {
   async stop(): Promise<void> {
     this.client.destroy();
     await this.secrets.stop();
-    await this.server.stop();
-    await this.rig.stop();
+    await this.#server.stop();
+    await this.#rig.stop();
   }
 
-  private meet(call: string): Disturbance {
+  #meet(call: string): Disturbance {
     this.calls.push(call);
     return this.disturb(call);
   }
 
   /** The function's client: a call may fail before it is sent, or be carried out and its answer be lost. */
-  private disturbedClient(): SecretsManagerClient {
-    const client = new SecretsManagerClient(this.rig.operator);
+  #disturbedClient(): SecretsManagerClient {
+    const client = new SecretsManagerClient(this.#rig.operator);
     client.middlewareStack.add(
       (next, context) => async (args) => {
-        const disturbance = this.meet(String(context.commandName));
+        const disturbance = this.#meet(String(context.commandName));
         if (disturbance === 'failed') {
           throw Object.assign(new Error('connection lost'), { name: 'TimeoutError' });
         }
