@@ -26,11 +26,11 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Over(Exception):
-    """The attempt has ended: cancelled, out of time, over a limit. Whatever is answered now reaches nobody."""
+    """The attempt has ended: cancelled, out of time, over a limit. No answer reaches the caller any more."""
 
 
 class Checkpointed(Exception):
-    """The worker must stop, and everything up to here is in finished steps: another worker goes on."""
+    """The worker must stop, and everything up to here is in finished steps: another worker continues."""
 
 
 class Refused(Exception):
@@ -187,7 +187,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/run":
             try:
                 self.answer(*AGENT.run(request))
-            except Exception as error:  # What nobody expected fails the task.
+            except Exception as error:  # An unexpected error fails the task.
                 self.answer(500, failure("agent_error", repr(error)))
         elif self.path == "/cancel":
             self.answer(*AGENT.tell(request, "cancelled"))
@@ -213,7 +213,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main():
-    # Containers of one ECS task share localhost; nobody else has business here.
+    # Containers of one ECS task share localhost; no other process should connect.
     server = ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", "8080"))), Handler)
     # ECS stops the worker first: no task runs any more when this comes. Tasks that still run are left behind.
     server.daemon_threads = True
