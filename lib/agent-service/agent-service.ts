@@ -245,7 +245,7 @@ export class AgentService extends Construct {
       alarmAction: action,
       ...keyed,
     });
-    const described = props.worker.describe(this);
+    const described = props.worker.describe(this, props.behavior);
     this.release = new Release(this, 'Release', { behavior: props.behavior, worker: described });
     this.flags =
       props.flags === undefined

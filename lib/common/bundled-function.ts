@@ -4,10 +4,11 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { allowNetworkInterfaces, executionRole } from './execution-role';
-import { bundleDirectory } from './package-root';
+import { functionBundle } from './function-archive';
+import { stageFile } from './stage-file';
 
 export interface BundledFunctionProps {
-  /** Folder under `assets/`: router, api, webhook and so on. */
+  /** Name in the archive of functions: router, api, webhook and so on. */
   readonly bundle: string;
   /** One line for the console. */
   readonly description: string;
@@ -43,10 +44,11 @@ export class BundledFunction extends lambda.Function {
     if (props.vpc !== undefined) {
       allowNetworkInterfaces(role);
     }
+    const { code, digest } = functionBundle(props.bundle);
     super(scope, id, {
       description: props.description,
       runtime: lambda.Runtime.NODEJS_24_X,
-      code: lambda.Code.fromAsset(bundleDirectory(props.bundle)),
+      code: lambda.Code.fromAsset(stageFile(scope, digest, 'index.js', code), { assetHash: digest }),
       handler: 'index.handler',
       memorySize: (props.memorySize ?? Size.mebibytes(512)).toMebibytes(),
       timeout: props.timeout ?? Duration.seconds(30),

@@ -3,6 +3,7 @@ export * from './alarms';
 export * from './bundled-function';
 export * from './errors';
 export * from './execution-role';
+export * from './function-archive';
 export * from './package-root';
 export * from './stage-file';
 export * from './values';

@@ -29,15 +29,20 @@ export function packageRoot(from: string = __dirname): string {
   }
 }
 
-/** Folder of a prebuilt function bundle. */
-export function bundleDirectory(bundle: string): string {
-  const directory = join(packageRoot(), 'assets', bundle);
-  if (!existsSync(join(directory, 'index.js'))) {
+/**
+ * Path of a file that the library's build adds to the package.
+ *
+ * @param name relative to the package
+ * @throws LaneError when the package does not have it
+ */
+export function packageFile(name: string): string {
+  const file = join(packageRoot(), name);
+  if (!existsSync(file)) {
     throw laneError(
       undefined,
-      'MissingFunctionBundle',
-      `no function bundle "${bundle}": expected ${join('assets', bundle, 'index.js')} in the package; in a checkout run "npm run build:bundles"`,
+      'MissingPackageFile',
+      `the package has no ${name}: expected ${file}; in a checkout run "npm run build:bundles", else install the package again`,
     );
   }
-  return directory;
+  return file;
 }

@@ -5,7 +5,16 @@ import { digestOf } from './digest';
 export const RELEASE_ID_PATTERN = /^r-[0-9a-f]{12}$/;
 
 /** What a release is made of. Each component has a digest of its own, so that a diff can say which one changed. */
-export const RELEASE_COMPONENTS = ['prompts', 'tools', 'model', 'limits', 'state', 'code', 'worker'] as const;
+export const RELEASE_COMPONENTS = [
+  'prompts',
+  'tools',
+  'model',
+  'limits',
+  'state',
+  'code',
+  'worker',
+  'library',
+] as const;
 export type ReleaseComponent = (typeof RELEASE_COMPONENTS)[number];
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
@@ -21,6 +30,8 @@ export const releaseManifestSchema = z.strictObject({
     state: sha256Hex,
     code: sha256Hex,
     worker: sha256Hex,
+    /** Of this library: what of it runs beside the agent. */
+    library: sha256Hex,
   }),
 });
 export type ReleaseManifest = z.infer<typeof releaseManifestSchema>;

@@ -109,6 +109,11 @@ export class Behavior {
     this._prompts = prompts;
     this._tools = tools;
   }
+
+  /** The model and its fallbacks, in order. @internal */
+  get _chain(): ModelSpec[] {
+    return [this.model, ...this.fallbacks];
+  }
 }
 
 function readPrompts(directory: string): BehaviorDocument['prompts'] {

@@ -54,6 +54,7 @@ export function draftRelease(scope: IConstruct, behavior: Behavior, worker: Work
       state: digestOf({ schema: behavior.stateSchema }),
       code: worker.codeDigest,
       worker: digestOf(worker.settings),
+      library: worker.libraryDigest ?? digestOf({ library: 'in the code' }),
     },
   };
   const id = releaseIdOf(manifest);

@@ -21,13 +21,14 @@ export interface ReleaseProps {
 
 /**
  * One release: everything that decides how the agent behaves, pinned under one id. The id is derived from content
- * alone: paths, tags, names, and whatever else is in the stack do not change it. A new version of this library, of the
- * bundler, or of a package that the agent imports is other code, and so another release.
+ * alone: paths, tags, names, and whatever else is in the stack do not change it. A new version of the bundler or of a
+ * package that the agent imports is other code, and so another release; so is a new version of this library, whose digest
+ * is a component by itself.
  */
 export class Release extends Construct {
   /** `r-` and 12 hexadecimal digits. */
   readonly releaseId: string;
-  /** Digest of each component: prompts, tools, model, limits, state, code, worker. */
+  /** Digest of each component: prompts, tools, model, limits, state, code, worker, library. */
   readonly componentDigests: { [component: string]: string };
   /** Bucket of the behavior document. */
   readonly behaviorBucket: string;
@@ -55,8 +56,7 @@ export class Release extends Construct {
     });
     this.behaviorBucket = this.asset.s3BucketName;
     this.behaviorKey = this.asset.s3ObjectKey;
-    const { model, fallbacks } = props.behavior;
-    this.models = [model, ...fallbacks];
+    this.models = props.behavior._chain;
     const names = this.models.flatMap(({ secretName }) => (secretName === undefined ? [] : [secretName]));
     this.modelSecretNames = [...new Set(names)];
     this.sources = [props.behavior.directory, ...props.worker.sources];

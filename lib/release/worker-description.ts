@@ -6,6 +6,13 @@ export interface WorkerDescription {
   readonly codeDigest: string;
 
   /**
+   * SHA-256 of what of this library runs beside the agent: the worker and the clients of the model providers.
+   *
+   * @default - the code holds the library already
+   */
+  readonly libraryDigest?: string;
+
+  /**
    * Settings under which the code runs, concrete values only: kind, runtime, architecture, memory, timeout,
    * environment. A value that is known only at deployment takes part by its name.
    */

@@ -1,14 +1,14 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { Token } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import type { BuildFailure, BuildResult, Message } from 'esbuild';
 import { laneError, packageRoot } from '../common';
 import { sha256 } from '../contract';
 
-/** An agent and all that it needs, in one file. */
+/** An agent and what it imports, in one file. The worker that runs it is beside it: see worker-core.ts. */
 export interface AgentBundle {
-  /** Content of `index.js`. */
+  /** Content of `agent.js`, a CommonJS module whose `default` is the agent. */
   readonly code: Uint8Array;
   /** SHA-256 of the code, and of nothing else. */
   readonly digest: string;
@@ -18,50 +18,18 @@ export interface AgentBundle {
   readonly warnings: string[];
 }
 
-/** What a bundle is for. */
-export interface BundleTarget {
-  /** Folder of `lambda/` with the worker for the platform, and the last part of its name in an import. */
-  readonly module: 'worker' | 'container';
-  /** The module around the agent, whose own lies beside it. */
-  readonly entry: (agent: string) => string[];
-}
-
-/** Exports `handler`, as Lambda calls it. */
-export const LAMBDA_BUNDLE: BundleTarget = {
-  module: 'worker',
-  entry: (agent) => [
-    "import { createHandler } from 'cdk-agent-lanes/worker';",
-    `import agent from ${agent};`,
-    'export const handler = createHandler(agent);',
-  ],
-};
-
-/**
- * Takes tasks when it is started by `node index.js`, and tells how the worker is when it is started by `node index.js
- * health`: every few seconds, so that is done without the agent's module.
- */
-export const CONTAINER_BUNDLE: BundleTarget = {
-  module: 'container',
-  entry: (agent) => [
-    "import { runContainer } from 'cdk-agent-lanes/container';",
-    `runContainer(async () => (await import(${agent})).default);`,
-  ],
-};
-
 /** Fingerprints of a bundle's inputs, to see whether it is still that of the files. */
 interface CachedBundle {
   readonly bundle: AgentBundle;
   readonly inputs: ReadonlyMap<string, string>;
 }
 
-/**
- * One app may synthesize one agent in several stages and stacks: each entry is bundled once for a target as long as no input
- * changes.
- */
+/** One app may synthesize one agent in several stages and stacks: each entry is bundled once as long as no input changes. */
 const cache = new Map<string, CachedBundle>();
 
 /**
- * Bundles the module whose default export is an agent, with the worker of this library around it.
+ * Bundles the module whose default export is an agent. Nothing of this library gets into the bundle, so a new version of
+ * the library does not change the digest of the agent's code.
  *
  * The result depends on content alone, that of the nearest tsconfig.json included: no path, no comment and no source map
  * gets into it.
@@ -70,7 +38,7 @@ const cache = new Map<string, CachedBundle>();
  * @param entry relative to the directory that the app is run in
  * @throws LaneError for an entry that is missing, cannot be bundled, or has no default export
  */
-export function bundleAgent(scope: IConstruct, entry: string, target: BundleTarget = LAMBDA_BUNDLE): AgentBundle {
+export function bundleAgent(scope: IConstruct, entry: string): AgentBundle {
   if (Token.isUnresolved(entry)) {
     throw laneError(
       scope,
@@ -86,61 +54,37 @@ export function bundleAgent(scope: IConstruct, entry: string, target: BundleTarg
       `worker entry "${entry}" is not a file: expected the module whose default export is the agent; paths are relative to ${process.cwd()}`,
     );
   }
-  const key = `${target.module} ${path}`;
-  const known = cache.get(key);
+  const known = cache.get(path);
   if (known !== undefined && [...known.inputs].every(([file, fingerprint]) => fingerprintOf(file) === fingerprint)) {
     return known.bundle;
   }
-  const result = build(scope, entry, path, target);
+  const result = build(scope, entry, path);
   const bundle = toBundle(scope, entry, path, result);
-  cache.set(key, {
+  cache.set(path, {
     bundle,
     inputs: new Map(inputsOf(result).map((file) => [file, fingerprintOf(file)])),
   });
   return bundle;
 }
 
-/** The worker and the runtime of this library, side by side: an agent and its worker must share one copy of them. */
-function librarySource(name: BundleTarget['module'] | 'runtime'): string {
-  const root = packageRoot();
-  const folder = name === 'container' ? join('functions', name) : name;
-  const candidates = [join(root, 'lambda', folder, 'index.ts'), join(root, 'dist', 'lambda', folder, 'index.js')];
-  const found = candidates.find((candidate) => existsSync(candidate));
-  if (found === undefined) {
-    throw laneError(
-      undefined,
-      'MissingPackageFile',
-      `the package has no lambda/${name}: expected ${candidates.join(' or ')}; in a checkout run "npm run build:types", else install the package again`,
-    );
-  }
-  return found;
-}
+/** What the agent imports of this library: the file beside the bundle that gives the worker's own copy. */
+const RUNTIME_FILE = './runtime.js';
 
 type AgentBuild = BuildResult<{ write: false; metafile: true }>;
 
-function build(scope: IConstruct, entry: string, path: string, target: BundleTarget): AgentBuild {
-  // Loaded here and not above: an app whose workers come bundled need not have the bundler in memory.
-  const { buildSync } = require('esbuild') as typeof import('esbuild');
-  const agent = JSON.stringify(`./${basename(path)}`);
-  const module = { resolveDir: dirname(path), sourcefile: 'worker-entry.ts', loader: 'ts' } as const;
+function build(scope: IConstruct, entry: string, path: string): AgentBuild {
+  const { buildSync } = loadBundler(scope, entry, path);
   try {
-    // What is imported when it is needed is not asked for its exports: here it is.
-    buildSync({
-      stdin: { contents: `import agent from ${agent};\nexport const found = agent;`, ...module },
-      bundle: true,
-      packages: 'external',
-      write: false,
-      logLevel: 'silent',
-    });
     return buildSync({
       stdin: {
-        contents: target.entry(agent).join('\n'),
-        ...module,
+        contents: `export { default } from ${JSON.stringify(`./${basename(path)}`)};`,
+        resolveDir: dirname(path),
+        sourcefile: 'agent-entry.js',
+        // As TypeScript it would be taken for the re-export of a type, which may be missing.
+        loader: 'js',
       },
-      alias: {
-        [`cdk-agent-lanes/${target.module}`]: librarySource(target.module),
-        'cdk-agent-lanes/runtime': librarySource('runtime'),
-      },
+      alias: { 'cdk-agent-lanes/runtime': RUNTIME_FILE },
+      external: [RUNTIME_FILE],
       bundle: true,
       minify: true,
       // Names of classes appear in logs and in errors' `name`.
@@ -148,6 +92,7 @@ function build(scope: IConstruct, entry: string, path: string, target: BundleTar
       legalComments: 'none',
       sourcemap: false,
       platform: 'node',
+      // The oldest runtime that a worker may choose.
       target: 'node22',
       format: 'cjs',
       // The ES modules of a package are what unused exports can be taken out of. Forcing them on `require` as well keeps
@@ -171,6 +116,25 @@ function build(scope: IConstruct, entry: string, path: string, target: BundleTar
       `worker entry "${entry}" cannot be bundled: ${error.errors.map(describe).join('; ')}; correct the source, or bundle it yourself and hand it in as code`,
     );
   }
+}
+
+/**
+ * The bundler of the user's project, as a peer dependency that only apps with an `entry` need. Looked for beside the entry,
+ * then in the folder that the app is run in, then beside this library. Loaded at the first entry: an app whose workers come
+ * bundled need not have it.
+ */
+function loadBundler(scope: IConstruct, entry: string, path: string): typeof import('esbuild') {
+  let bundler: string;
+  try {
+    bundler = require.resolve('esbuild', { paths: [dirname(path), process.cwd(), __dirname] });
+  } catch {
+    throw laneError(
+      scope,
+      'MissingBundler',
+      `worker entry "${entry}" cannot be bundled: esbuild is not installed; run "npm install --save-dev esbuild", or bundle the worker yourself and pass it as code`,
+    );
+  }
+  return require(bundler) as typeof import('esbuild');
 }
 
 function toBundle(scope: IConstruct, entry: string, path: string, result: AgentBuild): AgentBundle {

@@ -14,7 +14,8 @@ export interface PriorityShares {
 export interface LambdaWorkerOptions {
   /**
    * Module whose default export is the agent (`export default defineAgent({ … })`), relative to the directory that the
-   * app is run in. Bundled at synth with the library's worker and all it imports, the AWS SDK included.
+   * app is run in. Bundled at synth with all it imports; needs esbuild in the project (`npm install --save-dev esbuild`). The
+   * library's worker, which brings the AWS SDK and the clients of the release's model providers, is put beside the bundle.
    *
    * @default `code` is given instead
    */

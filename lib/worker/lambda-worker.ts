@@ -5,10 +5,10 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { allowNetworkInterfaces, executionRole, laneError, pascalCase, stageFile } from '../common';
+import { allowNetworkInterfaces, executionRole, laneError, pascalCase } from '../common';
 import { PlatformLimits, PRIORITIES, type Priority } from '../contract';
 import type { ILaneQueues } from '../lanes';
-import type { WorkerDescription } from '../release';
+import type { Behavior, ModelSpec, WorkerDescription } from '../release';
 import { bundleAgent } from './agent-bundle';
 import { AgentWorker } from './agent-worker';
 import { AttachedLanes } from './attached-lanes';
@@ -17,6 +17,7 @@ import type { LambdaWorkerOptions } from './lambda-worker-options';
 import type { LaneAttachment } from './lane-attachment';
 import { logRetentionOf } from './log-retention';
 import type { WorkerContext } from './worker-context';
+import { stageWorker, workerCore } from './worker-core';
 import { workerEnvironment } from './worker-environment';
 import { grantContract, grantRequeue } from './worker-grants';
 
@@ -40,11 +41,17 @@ export interface LambdaWorkerProps {
 }
 
 /** What of a Lambda worker goes into the release. */
-export function describeLambdaWorker(scope: Construct, props: LambdaWorkerOptions): WorkerDescription {
+export function describeLambdaWorker(
+  scope: Construct,
+  props: LambdaWorkerOptions,
+  behavior: Behavior,
+): WorkerDescription {
   const settings = checkLambdaSettings(scope, props);
   const { digest, sources } = codeOf(scope, props);
   return {
     codeDigest: digest,
+    // Code that was bundled elsewhere holds the library already.
+    libraryDigest: props.entry === undefined ? undefined : workerCore('lambda', behavior._chain).digest,
     settings: describeSettings(settings, props.handler ?? DEFAULT_HANDLER),
     timeout: settings.timeout,
     sources,
@@ -132,7 +139,7 @@ export class LambdaWorker extends AgentWorker {
       description: 'Runs the tasks of an agent',
       runtime: settings.runtime,
       architecture: settings.architecture,
-      code: this.lambdaCode(worker),
+      code: this.lambdaCode(worker, context.release.models),
       handler: worker.handler ?? DEFAULT_HANDLER,
       memorySize: settings.memory.toMebibytes(),
       timeout: settings.timeout,
@@ -149,16 +156,17 @@ export class LambdaWorker extends AgentWorker {
     });
   }
 
-  private lambdaCode(worker: LambdaWorkerOptions): lambda.Code {
+  private lambdaCode(worker: LambdaWorkerOptions, models: readonly ModelSpec[]): lambda.Code {
     if (worker.entry === undefined) {
       // checkLambdaSettings saw to it that there is one.
       return worker.code as lambda.Code;
     }
-    const { code, digest, warnings } = bundleAgent(this, worker.entry);
-    for (const warning of warnings) {
+    const agent = bundleAgent(this, worker.entry);
+    for (const warning of agent.warnings) {
       Annotations.of(this).addWarningV2('cdk-agent-lanes:bundle', `worker entry "${worker.entry}": ${warning}`);
     }
-    return lambda.Code.fromAsset(stageFile(this, digest, 'index.js', code), { assetHash: digest });
+    const { directory, digest } = stageWorker(this, workerCore('lambda', models), agent);
+    return lambda.Code.fromAsset(directory, { assetHash: digest });
   }
 
   /** Variables may be added to the function to the very end, so their size is known at synth only. */

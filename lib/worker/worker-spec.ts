@@ -1,5 +1,5 @@
 import type { Construct } from 'constructs';
-import type { WorkerDescription } from '../release';
+import type { Behavior, WorkerDescription } from '../release';
 import type { AgentWorker } from './agent-worker';
 import { describeFargateWorker, FargateWorker } from './fargate/fargate-worker';
 import type { FargateWorkerOptions } from './fargate/fargate-worker-options';
@@ -22,8 +22,12 @@ export abstract class WorkerSpec {
     return new FargateKind(props);
   }
 
-  /** What of the worker goes into the release. Same answer whenever it is asked with the same content. */
-  abstract describe(scope: Construct): WorkerDescription;
+  /**
+   * What of the worker goes into the release. Same answer whenever it is asked with the same content.
+   *
+   * @param behavior that the worker runs: it carries the clients of these models' providers
+   */
+  abstract describe(scope: Construct, behavior: Behavior): WorkerDescription;
 
   /** Creates the worker. */
   abstract bind(scope: Construct, id: string, context: WorkerContext): AgentWorker;
@@ -34,8 +38,8 @@ class LambdaKind extends WorkerSpec {
     super();
   }
 
-  describe(scope: Construct): WorkerDescription {
-    return describeLambdaWorker(scope, this.props);
+  describe(scope: Construct, behavior: Behavior): WorkerDescription {
+    return describeLambdaWorker(scope, this.props, behavior);
   }
 
   bind(scope: Construct, id: string, context: WorkerContext): AgentWorker {
@@ -48,8 +52,8 @@ class FargateKind extends WorkerSpec {
     super();
   }
 
-  describe(scope: Construct): WorkerDescription {
-    return describeFargateWorker(scope, this.props);
+  describe(scope: Construct, behavior: Behavior): WorkerDescription {
+    return describeFargateWorker(scope, this.props, behavior);
   }
 
   bind(scope: Construct, id: string, context: WorkerContext): AgentWorker {

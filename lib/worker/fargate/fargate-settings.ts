@@ -266,6 +266,7 @@ export function describeSettings(settings: FargateSettings, props: FargateWorker
     concurrency: String(settings.concurrency),
     ...(props.image === undefined ? {} : { port: String(settings.port) }),
     ...(props.command === undefined ? {} : { command: JSON.stringify(props.command) }),
+    ...(props.baseImage === undefined ? {} : { baseImage: props.baseImage }),
     ...describeUserEnvironment(settings.environment),
   };
 }

@@ -66,7 +66,8 @@ export interface FargateWorkerOptions {
 
   /**
    * Module whose default export is the agent (`export default defineAgent({ … })`), relative to the directory that the
-   * app is run in. Bundled at synth, as for Lambda; `cdk deploy` builds an image of the bundle and a Dockerfile.
+   * app is run in. Bundled at synth, as for Lambda; `cdk deploy` builds an image of the bundle, the library's worker and a
+   * Dockerfile.
    *
    * @default `image` is given instead
    */
@@ -165,7 +166,7 @@ export interface FargateWorkerOptions {
   readonly baseImage?: string;
 
   /**
-   * The worker's image, built elsewhere from `assets/container-worker` of this library. For `image`.
+   * The worker's image, built elsewhere from the folder `assets/worker` of this package. For `image`.
    *
    * @default built by `cdk deploy`
    */

@@ -17,14 +17,17 @@ import { DEFAULT_WORKER_PORT, digestOf, Env, type Json, LEASE_MS, PRIORITIES } f
 import { type ILaneQueues, LaneName } from '../../lanes';
 import { grantReceive } from '../../lanes/grant-receive';
 import { TaskMetrics } from '../../metrics';
-import type { WorkerDescription } from '../../release';
+import type { Behavior, WorkerDescription } from '../../release';
+import { bundleAgent } from '../agent-bundle';
 import { AgentWorker } from '../agent-worker';
 import { AttachedLanes } from '../attached-lanes';
 import type { LaneAttachment } from '../lane-attachment';
 import { logRetentionOf } from '../log-retention';
 import type { WorkerContext } from '../worker-context';
+import { workerCore } from '../worker-core';
 import { workerEnvironment } from '../worker-environment';
 import { grantContract, grantRequeue } from '../worker-grants';
+import type { AgentImage } from './agent-image';
 import {
   checkFargateSettings,
   checkScaling,
@@ -39,7 +42,7 @@ import { LaneScaling } from './lane-scaling';
 import { type AgentContainer, LaneService } from './lane-service';
 import { HTTPS, type NetworkConfig, zonesOf } from './network';
 import { PROTECTION_ACTIONS, TRACE_ACTIONS } from './perms';
-import { type WorkerImage, workerImage } from './worker-image';
+import { programOf, type WorkerImage, workerImage } from './worker-image';
 
 /**
  * How long a message stays hidden from its receipt. The worker claims it in seconds, and from its first heartbeat on sets
@@ -54,20 +57,28 @@ export interface FargateWorkerProps {
 }
 
 /** What of a Fargate worker goes into the release. */
-export function describeFargateWorker(scope: Construct, props: FargateWorkerOptions): WorkerDescription {
+export function describeFargateWorker(
+  scope: Construct,
+  props: FargateWorkerOptions,
+  behavior: Behavior,
+): WorkerDescription {
   const settings = checkFargateSettings(scope, props);
-  const worker = workerImage(scope, props, settings);
-  const agent = props.image?._describe(scope, settings.platform);
+  const worker = props.workerImage?._describe(scope, settings.platform);
+  // checkFargateSettings has checked that there is either an entry or an image.
+  const agent =
+    props.entry === undefined
+      ? (props.image as AgentImage)._describe(scope, settings.platform)
+      : bundleAgent(scope, props.entry);
   return {
-    codeDigest: agent?.digest ?? worker.digest,
+    codeDigest: agent.digest,
+    libraryDigest: worker === undefined ? workerCore(programOf(props), behavior._chain).digest : undefined,
     settings: {
       ...describeSettings(settings, props),
-      // A module is in the worker's image, and so its digest says all.
-      ...(agent === undefined ? {} : { workerImage: worker.digest }),
+      ...(worker === undefined ? {} : { workerImage: worker.digest }),
     },
     operation: describeOperation(settings, props),
     timeout: settings.timeout,
-    sources: agent?.sources ?? worker.sources,
+    sources: agent.sources,
   };
 }
 
@@ -114,7 +125,7 @@ export class FargateWorker extends AgentWorker {
     context.store._claimFor(this, context.agentName);
 
     // Under the same scope as when the release was described: they are the same images.
-    this.image = workerImage(scope, worker, settings);
+    this.image = workerImage(scope, worker, settings, context.release.models);
     for (const warning of this.image.warnings) {
       Annotations.of(this).addWarningV2('cdk-agent-lanes:bundle', `worker entry "${worker.entry}": ${warning}`);
     }

@@ -67,7 +67,7 @@ describe('BundledFunction', () => {
 
   test('refuses a bundle that does not exist, and says how to make it', () => {
     expect(() => synth({ bundle: 'nowhere' })).toThrow(
-      /MissingFunctionBundle: no function bundle "nowhere": expected assets\/nowhere\/index\.js .* "npm run build:bundles"/,
+      /MissingFunctionBundle: no function bundle "nowhere": the package has router, .* "npm run build:bundles"/,
     );
   });
 });

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { bundleDirectory, packageRoot } from '../../../lib/common';
+import { functionBundle, packageFile, packageRoot } from '../../../lib/common';
+import { sha256 } from '../../../lib/contract';
 import { writeFiles } from '../../support/agent-folder';
 import { temporaryFolder } from '../../support/stack';
 
@@ -25,6 +27,18 @@ describe('packageRoot', () => {
   });
 });
 
-test('bundles lie below assets/', () => {
-  expect(bundleDirectory('recorder')).toBe(join(ROOT, 'assets', 'recorder'));
+test('files that the build adds are found in the package, and a missing one is named', () => {
+  expect(packageFile('assets/worker/core.js')).toBe(join(ROOT, 'assets', 'worker', 'core.js'));
+  expect(() => packageFile('assets/none.js')).toThrow(
+    `MissingPackageFile: the package has no assets/none.js: expected ${join(ROOT, 'assets', 'none.js')}`,
+  );
+});
+
+test('functions come out of the archive as they were bundled', () => {
+  const { code, digest } = functionBundle('recorder');
+  expect(Buffer.from(code)).toEqual(readFileSync(join(ROOT, 'assets', 'recorder', 'index.js')));
+  expect(digest).toBe(sha256(code));
+  expect(() => functionBundle('none')).toThrow(
+    /MissingFunctionBundle: no function bundle "none": the package has .*recorder/,
+  );
 });

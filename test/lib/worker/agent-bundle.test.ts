@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
 import type { Stack } from 'aws-cdk-lib';
-import { bundleAgent, CONTAINER_BUNDLE } from '../../../lib/worker/agent-bundle';
-import { AGENT_MODULE, codeFolder, writeFiles } from '../../support/agent-folder';
+import { bundleAgent } from '../../../lib/worker/agent-bundle';
+import { type WorkerProgram, workerCore } from '../../../lib/worker/worker-core';
+import { AGENT_MODULE, codeFolder, testBehavior, writeFiles } from '../../support/agent-folder';
 import { temporaryFolder, testStack } from '../../support/stack';
 
 const here = process.cwd();
@@ -21,12 +23,28 @@ function text(code: Uint8Array): string {
   return Buffer.from(code).toString('utf8');
 }
 
+/** What an asset holds: the worker, and the bundle beside it. @returns path of the program */
+function asset(program: WorkerProgram, agent: Uint8Array): string {
+  const { files } = workerCore(program, [testBehavior().model]);
+  return join(writeFiles(temporaryFolder(), { ...Object.fromEntries(files), 'agent.js': agent }), 'index.js');
+}
+
 describe('bundleAgent', () => {
-  test('makes one file that exports a handler and needs nothing beside it', () => {
-    const file = join(writeFiles(temporaryFolder(), { 'index.js': bundle(codeFolder()).code }), 'index.js');
+  test('makes a module that needs nothing but the worker beside it', () => {
+    const file = asset('lambda', bundle(codeFolder()).code);
     // Outside of Jest's module registry, as Lambda would load it: nothing of the repository is in reach.
     const loaded = createRequire(file)(file) as { handler: unknown };
     expect(typeof loaded.handler).toBe('function');
+  });
+
+  test('holds the agent alone: nothing of the library and of its dependencies', () => {
+    const agent = `
+      import { defineAgent } from 'cdk-agent-lanes/runtime';
+      export default defineAgent({ run: async () => null });
+    `;
+    const code = text(bundle(codeFolder({ 'agent.ts': agent })).code);
+    expect([...code.matchAll(/\brequire\("([^"]*)"\)/g)].map((match) => match[1])).toEqual(['./runtime.js']);
+    expect(code.length).toBeLessThan(2_000);
   });
 
   test('depends neither on the folder nor on the directory that the app is run in', () => {
@@ -72,12 +90,17 @@ describe('bundleAgent', () => {
   });
 
   test('shares one copy of the runtime between agent and worker', () => {
-    // The worker knows an agent by a mark that the runtime put on it: with two copies the module would throw here.
     const folder = codeFolder({
-      'agent.ts': AGENT_MODULE.replace('export default', 'const agent =').concat('export default agent;\n'),
+      'agent.ts': `
+        import { AgentError, defineAgent } from 'cdk-agent-lanes/runtime';
+        export default Object.assign(defineAgent({ run: async () => null }), { AgentError });
+      `,
     });
-    const file = join(writeFiles(temporaryFolder(), { 'index.js': bundle(folder).code }), 'index.js');
-    expect(() => createRequire(file)(file)).not.toThrow();
+    const file = asset('lambda', bundle(folder).code);
+    const load = createRequire(file);
+    const { AgentError } = load('./core.js').runtime;
+    expect(AgentError).toEqual(expect.any(Function));
+    expect(load('./agent.js').default.AgentError).toBe(AgentError);
   });
 
   test('reports what the bundler found odd', () => {
@@ -114,21 +137,12 @@ describe('bundleAgent', () => {
   });
 });
 
-describe('bundleAgent for a container', () => {
-  const container = (folder: string) => bundleAgent(stack, join(folder, 'agent.ts'), CONTAINER_BUNDLE);
-
-  test('makes a program of the same agent, and not the handler that was made before', () => {
-    const folder = codeFolder();
-    const handler = bundle(folder);
-    const program = container(folder);
-    expect(program.digest).not.toBe(handler.digest);
-    expect(program.sources).toEqual(handler.sources);
-    expect(container(codeFolder()).digest).toBe(program.digest);
-    expect([folder, here].filter((path) => text(program.code).includes(path))).toEqual([]);
-  });
-
-  test('fails for a module without an agent, although it is loaded only when it is needed', () => {
-    const folder = codeFolder({ 'agent.ts': 'export const agent = 1;\n' });
-    expect(() => container(folder)).toThrow(/MissingDefaultExport: worker entry ".*agent\.ts" has no default export/);
-  });
+test('one bundle serves a function and a container', () => {
+  const { code } = bundle(codeFolder());
+  const file = asset('container', code);
+  // The health check of a container does not load the agent: here it finds no worker that answers.
+  const { status, stderr } = spawnSync(process.execPath, [file, 'health'], { encoding: 'utf8', env: {} });
+  expect(stderr).not.toContain('Cannot find module');
+  expect(status).toBe(1);
+  expect(createRequire(file)('./agent.js').default).toBeDefined();
 });

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type App, Aws, Duration, Lazy, Size, Stack, Tags } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
@@ -9,7 +9,7 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
-import { Env } from '../../../lib/contract';
+import { Env, sha256 } from '../../../lib/contract';
 import type { ILaneQueues } from '../../../lib/lanes';
 import { type Behavior, Release } from '../../../lib/release';
 import { AgentStore } from '../../../lib/state';
@@ -21,6 +21,7 @@ import {
   type WorkerContext,
   WorkerSpec,
 } from '../../../lib/worker';
+import { workerCore } from '../../../lib/worker/worker-core';
 import { agentFolder, codeFolder, SMALL_AGENT, testBehavior, writeFiles } from '../../support/agent-folder';
 import { testApp, testStack } from '../../support/stack';
 
@@ -58,7 +59,7 @@ function build(props: LambdaWorkerOptions = { entry }, options: Options = {}): B
   const kind = WorkerSpec.lambda(props);
   const release = new Release(stack, 'Release', {
     behavior: options.behavior ?? testBehavior(),
-    worker: kind.describe(stack),
+    worker: kind.describe(stack, options.behavior ?? testBehavior()),
   });
   const store = new AgentStore(stack, 'Store');
   const secrets = options.secrets?.(stack) ?? secretNamed('anthropic')(stack);
@@ -179,10 +180,14 @@ describe('WorkerSpec.lambda: function', () => {
       files: Record<string, { source: { path: string; packaging: string } }>;
     };
     const code = Object.values(files).find(({ source }) => source.packaging === 'zip');
-    const content = readFileSync(join(assembly.directory, code?.source.path ?? '', 'index.js'));
-    expect(require('node:crypto').createHash('sha256').update(content).digest('hex')).toBe(
-      release.componentDigests.code,
-    );
+    const folder = join(assembly.directory, code?.source.path ?? '');
+    expect(sha256(readFileSync(join(folder, 'agent.js')))).toBe(release.componentDigests.code);
+    const { files: library, digest } = workerCore('lambda', release.models);
+    expect(release.componentDigests.library).toBe(digest);
+    expect(readdirSync(folder).sort()).toEqual(['agent.js', ...library.keys()].sort());
+    for (const [name, content] of library) {
+      expect(readFileSync(join(folder, name)).equals(content)).toBe(true);
+    }
   });
 
   test('may do what it needs and nothing more', () => {

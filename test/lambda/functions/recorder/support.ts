@@ -13,6 +13,7 @@ export function behaviorDocument(prompt = 'Be kind.'): BehaviorDocument {
       state: same,
       code: same,
       worker: same,
+      library: same,
     },
   } as const;
   return {

@@ -45,6 +45,7 @@ export function behaviorDocument(changes: Partial<BehaviorDocument> = {}): Behav
         state: digest,
         code: digest,
         worker: digest,
+        library: digest,
       },
     },
     prompts: { hello: 'Hello {{name}}' },

@@ -39,7 +39,7 @@ export function build(props: FargateWorkerOptions = { image: IMAGE }, options: O
   const kind = WorkerSpec.fargate(props);
   const release = new Release(stack, 'Release', {
     behavior: options.behavior ?? testBehavior(),
-    worker: kind.describe(stack),
+    worker: kind.describe(stack, options.behavior ?? testBehavior()),
   });
   // The CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes.
   const secrets = options.secrets?.(stack) ?? { anthropic: new Secret(stack, 'Key') };

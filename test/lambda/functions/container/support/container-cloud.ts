@@ -13,7 +13,7 @@ import { LaneQueues } from './lane-queues';
 const ROOT = join(__dirname, '../../../../..');
 
 /** The program of the worker's image. */
-export const WORKER_PROGRAM = join(ROOT, 'assets/container-worker/index.js');
+export const WORKER_PROGRAM = join(ROOT, 'assets/worker/index.js');
 
 export interface WorkerOptions {
   /** Program of the container. @default that of the worker's image */
