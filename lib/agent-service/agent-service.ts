@@ -10,7 +10,7 @@ import { laneError } from '../common';
 import { DEFAULT_MAX_ATTEMPTS, RECEIVE_COUNT_HEADROOM } from '../contract';
 import type { AgentEnvironment } from '../environments';
 import { checkBehaviorAgrees, checkServiceAgrees } from '../environments/conflicts';
-import { joinEnvironment } from '../environments/join-environment';
+import { joinEnvironment } from '../environments/staged-service';
 import { type CapabilityFlag, type FlagDeploymentStrategy, Flags } from '../flags';
 import { type QualityGate, QualityGates } from '../gates';
 import { Intake, type IntakeOptions } from '../intake';

@@ -12,25 +12,23 @@ import {
   staleAcceptance,
   unaccepted,
 } from './acceptance';
-import type {
-  DevelopmentEnvironmentOptions,
-  ProductionEnvironmentOptions,
-  StagingEnvironmentOptions,
+import {
+  type DevelopmentEnvironmentOptions,
+  LogLevel,
+  type ProductionEnvironmentOptions,
+  type StagingEnvironmentOptions,
 } from './environment-options';
-import { LogLevel } from './log-level';
-import { differencesOf, type Profile, profileOf } from './profile';
-import type { StagedService } from './staged-service';
+import { differencesOf, type Profile, profileOf, type StagedService } from './profile';
 
-/** Name of the environment of those who build the agent. */
 const DEVELOPMENT = 'development';
 
-/** What an environment adds to the folder of a behavior. */
+/** Options of {@link AgentEnvironment.behavior}. */
 export interface EnvironmentBehaviorOptions {
-  /** Version of the shape of session states, from 1. @default 1 */
+  /** Version of the shape of session states: an integer of 1 or more. @default 1 */
   readonly stateSchema?: number;
 }
 
-/** What an environment says, every default filled in but those that depend on the agent. */
+/** The options of an environment with all defaults that do not depend on the agent. */
 interface ResolvedEnvironment {
   readonly model: ModelSpec;
   readonly fallbacks: ModelSpec[];
@@ -46,59 +44,60 @@ interface ResolvedEnvironment {
   readonly removalPolicy: RemovalPolicy;
   readonly deletionProtection: boolean;
   readonly standbyWorkers: number;
-  /** Undefined: the services say. */
+  /** Undefined: as the services define it. */
   readonly rateLimits: { readonly [provider: string]: RateLimit } | undefined;
-  /** Undefined: the services say. */
+  /** Undefined: as the services define it. */
   readonly budgets: Budgets | undefined;
 }
 
 /**
  * Where agents run: what they may use and spend there, what is logged, and what is kept. One definition of an agent serves
- * all three:
+ * all three environments:
  *
- * - **production** keeps its data: RETAIN, and tables that cannot be deleted.
- * - **staging** is production but for data and users. Whatever else differs is refused by name, or accepted with a reason.
- * - **development** has a model and limits of its own, runs sandboxes in place of tools, and leaves nothing behind.
+ * - **production** keeps its data: RETAIN, and tables with deletion protection.
+ * - **staging** equals production except for data and users. Each other difference is an error, or is accepted with a
+ *   reason.
+ * - **development** has its own model and limits, runs sandboxes in place of tools, and deletes everything with the stack.
  *
- * An environment is the truth about what it says: a service in it that says otherwise is refused.
+ * A service in an environment must not contradict it: settings that differ from the environment's are an error.
  */
 export class AgentEnvironment {
-  /** What users meet. */
-  static production(props: ProductionEnvironmentOptions): AgentEnvironment {
+  /** The environment of the users. */
+  static production(options: ProductionEnvironmentOptions): AgentEnvironment {
     return new AgentEnvironment('production', {
-      model: props.model,
-      fallbacks: [...(props.fallbacks ?? [])],
-      modelPolicy: props.modelPolicy ?? {},
-      limits: props.limits ?? {},
-      tools: props.tools,
+      model: options.model,
+      fallbacks: [...(options.fallbacks ?? [])],
+      modelPolicy: options.modelPolicy ?? {},
+      limits: options.limits ?? {},
+      tools: options.tools,
       liveTools: undefined,
-      logLevel: props.logLevel ?? LogLevel.INFO,
-      logRetention: props.logRetention ?? RetentionDays.THREE_MONTHS,
-      taskRetention: props.taskRetention ?? Duration.days(30),
+      logLevel: options.logLevel ?? LogLevel.INFO,
+      logRetention: options.logRetention ?? RetentionDays.THREE_MONTHS,
+      taskRetention: options.taskRetention ?? Duration.days(30),
       removalPolicy: RemovalPolicy.RETAIN,
       deletionProtection: true,
-      standbyWorkers: props.standbyWorkers ?? 2,
-      rateLimits: props.rateLimits,
-      budgets: props.budgets,
+      standbyWorkers: options.standbyWorkers ?? 2,
+      rateLimits: options.rateLimits,
+      budgets: options.budgets,
     });
   }
 
   /**
-   * Production for other users and with other data: services in it are given secrets, tables, payloads, callers and
-   * private hosts of their own.
+   * Production for other users and with other data: services in it have their own secrets, tables, payloads, callers and
+   * private hosts.
    *
-   * @throws LaneError for a setting that differs from production's and is not accepted, and for an acceptance of one that
+   * @throws LaneError for a setting that differs from production's and is not accepted, and for an accepted setting that
    * does not differ. Settings of the services (`service.…`) are compared when the app is synthesized, if both are in it.
    */
-  static staging(production: AgentEnvironment, props: StagingEnvironmentOptions = {}): AgentEnvironment {
+  static staging(production: AgentEnvironment, options: StagingEnvironmentOptions = {}): AgentEnvironment {
     if (production.name !== 'production') {
       throw laneError(
         undefined,
         'InvalidStagingBase',
-        `staging was made of environment "${production.name}": expected that of AgentEnvironment.production, which it stands for`,
+        `staging was created from environment "${production.name}", expected an environment of AgentEnvironment.production`,
       );
     }
-    const { accept = {}, limits, modelPolicy, fallbacks, ...others } = props;
+    const { accept = {}, limits, modelPolicy, fallbacks, ...others } = options;
     checkReasons(accept);
     const staging = new AgentEnvironment(
       'staging',
@@ -124,30 +123,30 @@ export class AgentEnvironment {
     return staging;
   }
 
-  /** For those who build the agent: cheap, bounded, and without effect on what is real. */
-  static development(props: DevelopmentEnvironmentOptions): AgentEnvironment {
-    if (props.limits.maxCost === undefined) {
+  /** For the development of the agent: cheap, bounded, and without effects on real systems. */
+  static development(options: DevelopmentEnvironmentOptions): AgentEnvironment {
+    if (options.limits.maxCost === undefined) {
       throw laneError(
         undefined,
         'MissingDevelopmentMaxCost',
-        'limits of development do not hold maxCost: expected the most that one task may cost there, in US dollars, for an agent under work is one that runs away; add it, like 0.05',
+        'limits of development has no maxCost, expected the highest cost of one task in US dollars: an agent in development can loop; add it, for example 0.05',
       );
     }
     return new AgentEnvironment(DEVELOPMENT, {
-      model: props.model,
-      fallbacks: [...(props.fallbacks ?? [])],
-      modelPolicy: props.modelPolicy ?? {},
-      limits: props.limits,
-      tools: props.tools,
-      liveTools: props.liveTools ?? [],
-      logLevel: props.logLevel ?? LogLevel.DEBUG,
-      logRetention: props.logRetention ?? RetentionDays.ONE_WEEK,
-      taskRetention: props.taskRetention ?? Duration.days(7),
+      model: options.model,
+      fallbacks: [...(options.fallbacks ?? [])],
+      modelPolicy: options.modelPolicy ?? {},
+      limits: options.limits,
+      tools: options.tools,
+      liveTools: options.liveTools ?? [],
+      logLevel: options.logLevel ?? LogLevel.DEBUG,
+      logRetention: options.logRetention ?? RetentionDays.ONE_WEEK,
+      taskRetention: options.taskRetention ?? Duration.days(7),
       removalPolicy: RemovalPolicy.DESTROY,
       deletionProtection: false,
-      standbyWorkers: props.standbyWorkers ?? 0,
-      rateLimits: props.rateLimits,
-      budgets: props.budgets,
+      standbyWorkers: options.standbyWorkers ?? 0,
+      rateLimits: options.rateLimits,
+      budgets: options.budgets,
     });
   }
 
@@ -155,53 +154,62 @@ export class AgentEnvironment {
   readonly name: string;
   /** Pinned model of all agents in the environment. */
   readonly model: ModelSpec;
-  /** Asked in this order when the model does not answer. */
+  /** Called in this order when the model gives no answer. */
   readonly fallbacks: ModelSpec[];
+  /** When to retry, when to call the next model, and when to skip one for a while. */
   readonly modelPolicy: ModelPolicy;
-  /** Budget of one task. */
+  /** Limits of one task. */
   readonly limits: TaskLimits;
   /** Names of the tools that agents may use. Undefined: all. */
   readonly tools: string[] | undefined;
   /** Names of the tools that run for real. Undefined: all. */
   readonly liveTools: string[] | undefined;
+  /** Log level of all functions and workers. */
   readonly logLevel: LogLevel;
+  /** How long logs of the functions and of the HTTP API are kept. */
   readonly logRetention: RetentionDays;
+  /** How long a finished task and its result are kept. */
   readonly taskRetention: Duration;
-  /** Of tables, bucket and logs. */
+  /** What happens to tables, bucket and logs when the stack is deleted. */
   readonly removalPolicy: RemovalPolicy;
-  /** Of the tables. */
+  /** Whether the tables have deletion protection. */
   readonly deletionProtection: boolean;
-  /** Workers that the lane which carries traffic keeps when it is idle, where workers are containers. */
+  /** Workers that the stable lane keeps when it is idle, where workers are containers. */
   readonly standbyWorkers: number;
-  /** What providers allow each agent, by provider. Undefined: the services say. */
+  /** What providers allow each agent, by provider. Undefined: as the services define it. */
   readonly rateLimits: { readonly [provider: string]: RateLimit } | undefined;
-  /** What each agent, and each of its users, may cost a day. Undefined: the services say. */
+  /** What each agent, and each of its users, may cost a day. Undefined: as the services define it. */
   readonly budgets: Budgets | undefined;
   /** Reasons by the names of the settings in which staging may differ from production. */
   readonly accepted: { readonly [setting: string]: string };
   /** @internal */
   readonly _production: AgentEnvironment | undefined;
-  /** Agents that were built into the environment so far. @internal */
+  /** Services in the environment so far. @internal */
   readonly _services: StagedService[] = [];
   private readonly settings: ResolvedEnvironment;
 
-  private constructor(name: string, says: ResolvedEnvironment, accepted: Accepted = {}, production?: AgentEnvironment) {
+  private constructor(
+    name: string,
+    settings: ResolvedEnvironment,
+    accepted: Accepted = {},
+    production?: AgentEnvironment,
+  ) {
     this.name = name;
-    this.settings = { ...says, tools: sorted(says.tools), liveTools: sorted(says.liveTools) };
-    this.model = says.model;
-    this.fallbacks = says.fallbacks;
-    this.modelPolicy = says.modelPolicy;
-    this.limits = says.limits;
+    this.settings = { ...settings, tools: sorted(settings.tools), liveTools: sorted(settings.liveTools) };
+    this.model = settings.model;
+    this.fallbacks = settings.fallbacks;
+    this.modelPolicy = settings.modelPolicy;
+    this.limits = settings.limits;
     this.tools = this.settings.tools;
     this.liveTools = this.settings.liveTools;
-    this.logLevel = says.logLevel;
-    this.logRetention = says.logRetention;
-    this.taskRetention = says.taskRetention;
-    this.removalPolicy = says.removalPolicy;
-    this.deletionProtection = says.deletionProtection;
-    this.standbyWorkers = checkedStandby(name, says.standbyWorkers);
-    this.rateLimits = says.rateLimits;
-    this.budgets = says.budgets;
+    this.logLevel = settings.logLevel;
+    this.logRetention = settings.logRetention;
+    this.taskRetention = settings.taskRetention;
+    this.removalPolicy = settings.removalPolicy;
+    this.deletionProtection = settings.deletionProtection;
+    this.standbyWorkers = checkedStandby(name, settings.standbyWorkers);
+    this.rateLimits = settings.rateLimits;
+    this.budgets = settings.budgets;
     this.accepted = { ...accepted };
     this._production = production;
   }
@@ -210,7 +218,7 @@ export class AgentEnvironment {
    * Reads a behavior from a folder, as `Behavior.fromDirectory` does, with the model, the limits and the tools of this
    * environment.
    *
-   * @param directory relative to the directory that the app is run in
+   * @param directory relative to the working directory of the app
    */
   behavior(directory: string, options: EnvironmentBehaviorOptions = {}): Behavior {
     return Behavior.fromDirectory(directory, {
@@ -224,12 +232,12 @@ export class AgentEnvironment {
     });
   }
 
-  /** Fewest workers of a lane that has work, where workers are containers. @internal */
+  /** Minimum of workers of a lane that has work, where workers are containers. @internal */
   get _workersAtWork(): number {
     return this.name === DEVELOPMENT ? 1 : 2;
   }
 
-  /** All that the environment says, by dotted names. @internal */
+  /** All settings of the environment, by dotted names. @internal */
   _profile(): Profile {
     const { model, fallbacks, budgets, ...others } = this.settings;
     return new Map([
@@ -246,7 +254,7 @@ export class AgentEnvironment {
   }
 }
 
-/** A lane of one worker stops with it, so one is none too few and one too many; who builds the agent may want one all the same. */
+/** A lane with one worker stops when that worker does: one is accepted in development only. */
 function checkedStandby(name: string, workers: number): number {
   if (!Number.isInteger(workers) || workers < 0 || (workers === 1 && name !== DEVELOPMENT)) {
     throw laneError(
@@ -258,7 +266,7 @@ function checkedStandby(name: string, workers: number): number {
   return workers;
 }
 
-/** Without what was given as undefined: that is as if it were left out. */
+/** Without the entries that are undefined: they are like entries that were left out. */
 function given<T extends object>(values: T): Partial<T> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

@@ -6,18 +6,17 @@ import type { AgentEnvironment } from './agent-environment';
 import { differencesOf, type Profile, profileOf } from './profile';
 
 /**
- * Refuses a service that says other than its environment: two places that tell one thing would be two truths. What the
- * environment says nothing of is the service's.
+ * Refuses a service that contradicts its environment. The service decides about settings that the environment leaves open.
  *
- * @param says what the service was given of what environments say; undefined: nothing
+ * @param given settings of the service that environments also have; undefined: left out
  */
 export function checkServiceAgrees(
   scope: Construct,
   environment: AgentEnvironment,
-  says: Readonly<Record<string, unknown>>,
+  given: Readonly<Record<string, unknown>>,
 ): void {
   const environments = [...environment._profile()];
-  for (const [name, value] of Object.entries(says)) {
+  for (const [name, value] of Object.entries(given)) {
     // The environment's names are the last parts of the service's: logRetention of intake.logRetention.
     const theirs = name.slice(name.lastIndexOf('.') + 1);
     const there = environments.filter(([each]) => each === theirs || each.startsWith(`${theirs}.`));
@@ -26,11 +25,11 @@ export function checkServiceAgrees(
     }
     const [difference] = differencesOf(profileOf(theirs, value), new Map(there));
     if (difference !== undefined) {
-      const [here, says] = difference.values;
+      const [ofService, ofEnvironment] = difference.values;
       throw laneError(
         scope,
         'ConflictingEnvironment',
-        `${name} of the service: ${difference.name} is ${here} there, and ${says} in environment "${environment.name}": expected one place to say it; leave it out of the service, or change the environment`,
+        `${name} of the service: ${difference.name} is ${ofService} in the service and ${ofEnvironment} in environment "${environment.name}", expected the environment alone to set it; remove it from the service, or change the environment`,
       );
     }
   }
@@ -60,13 +59,14 @@ export function checkBehaviorAgrees(scope: Construct, environment: AgentEnvironm
   if (differences.length > 0) {
     const list = differences
       .map(
-        ({ name, values: [behaves, says] }) => `${name} is ${behaves} in the behavior and ${says} in the environment`,
+        ({ name, values: [ofBehavior, ofEnvironment] }) =>
+          `${name} is ${ofBehavior} in the behavior and ${ofEnvironment} in the environment`,
       )
       .join('; ');
     throw laneError(
       scope,
       'ConflictingEnvironment',
-      `behavior of ${behavior.directory} is not that of environment "${environment.name}": ${list}; expected one place to say it; make the behavior with environment.behavior('${behavior.directory}'), or change the environment`,
+      `the behavior of ${behavior.directory} contradicts environment "${environment.name}": ${list}; expected the environment alone to set it: create the behavior with environment.behavior('${behavior.directory}'), or change the environment`,
     );
   }
 }

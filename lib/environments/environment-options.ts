@@ -2,79 +2,147 @@ import type { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Budgets, RateLimit } from '../limits';
 import type { ModelPolicy, ModelSpec, TaskLimits } from '../release';
-import type { LogLevel } from './log-level';
 
-/** What any environment may say. */
+/** What the functions and workers of an agent log: this level and all above it. */
+export enum LogLevel {
+  /** Details for development. */
+  DEBUG = 'DEBUG',
+  /** Normal operation. */
+  INFO = 'INFO',
+  /** Unexpected events that the library handled. */
+  WARN = 'WARN',
+  /** Failures. */
+  ERROR = 'ERROR',
+}
+
+/** Options of every environment. */
 export interface AgentEnvironmentOptions {
-  /** Asked in this order when the model does not answer; at most 4. @default the task waits for its model */
+  /**
+   * Models that are called in this order when the primary model gives no answer: at most 4.
+   *
+   * @default - the task waits for its model
+   */
   readonly fallbacks?: ModelSpec[];
-  /** When to try again, when to turn to the next model, and when to leave one out. @default see {@link ModelPolicy} */
+  /**
+   * When to retry, when to call the next model, and when to skip one for a while.
+   *
+   * @default - see {@link ModelPolicy}
+   */
   readonly modelPolicy?: ModelPolicy;
   /**
-   * Names of the tools that agents may use; names that an agent does not have are passed over. Others are left out of the
-   * release, and refused when the agent calls them.
+   * Names of the tools that agents may use; names of tools that an agent does not have are ignored. Other tools are not
+   * part of the release, and are refused when the agent calls them.
    *
-   * @default all
+   * @default - all tools
    */
   readonly tools?: string[];
-  /** Of all functions of an agent; no part of the release. @default INFO, DEBUG in development */
+  /**
+   * Log level of all functions and workers of an agent; not part of the release.
+   *
+   * @default LogLevel.INFO, and LogLevel.DEBUG in development
+   */
   readonly logLevel?: LogLevel;
-  /** How long logs of the functions and of the HTTP API are kept. @default three months, a week in development */
+  /**
+   * How long logs of the functions and of the HTTP API are kept.
+   *
+   * @default - three months, and a week in development
+   */
   readonly logRetention?: RetentionDays;
-  /** How long a finished task and its result are kept: whole days. @default 30 days, 7 in development */
+  /**
+   * How long a finished task and its result are kept: whole days, at least 1.
+   *
+   * @default - 30 days, and 7 in development
+   */
   readonly taskRetention?: Duration;
   /**
-   * Workers that the lane which carries traffic keeps when it is idle, where workers are containers: 0, or 2 and more, for a
-   * lane of one worker stops with it. With 0 the first task after a quiet time waits for a start.
+   * Workers that the stable lane keeps when it is idle, where workers are containers: 0 or an integer of 2 or more (in
+   * development also 1), for a lane with one worker stops when that worker does. With 0 the first task after an idle time
+   * waits until a worker has started.
    *
-   * @default 2, 0 in development
+   * @default - 2, and 0 in development
    */
   readonly standbyWorkers?: number;
-  /** What providers allow each agent of the environment, by provider. @default what the services say: not limited */
+  /**
+   * What each provider (`anthropic`, `openai`, `bedrock`, `openai_compatible`) allows each agent of the environment.
+   *
+   * @default - as the services define it
+   */
   readonly rateLimits?: { readonly [provider: string]: RateLimit };
-  /** What each agent of the environment, and each of its users, may cost a day. @default what the services say: no budgets */
+  /**
+   * What each agent of the environment, and each of its users, may cost a day.
+   *
+   * @default - as the services define it
+   */
   readonly budgets?: Budgets;
 }
 
+/** Options of {@link AgentEnvironment.production}. */
 export interface ProductionEnvironmentOptions extends AgentEnvironmentOptions {
   /** Pinned model. */
   readonly model: ModelSpec;
-  /** Budget of one task. @default see {@link TaskLimits} */
+  /**
+   * Limits of one task.
+   *
+   * @default - see {@link TaskLimits}
+   */
   readonly limits?: TaskLimits;
 }
 
-/** Where staging differs from production. Each difference must be accepted; what is left out is as in production. */
+/**
+ * Options of {@link AgentEnvironment.staging}: where staging differs from production. Each difference must be accepted;
+ * an option that is left out is as in production.
+ */
 export interface StagingEnvironmentOptions extends AgentEnvironmentOptions {
-  /** @default production's */
+  /**
+   * Pinned model.
+   *
+   * @default - as in production
+   */
   readonly model?: ModelSpec;
-  /** Each limit that is left out is production's. @default production's */
+  /**
+   * Limits of one task. Each limit that is left out is as in production.
+   *
+   * @default - as in production
+   */
   readonly limits?: TaskLimits;
-  /** Tools that run for real; in place of each other one its sandbox runs. @default production's: all */
+  /**
+   * Names of the tools that run for real; for each other tool its sandbox runs.
+   *
+   * @default - as in production: all tools
+   */
   readonly liveTools?: string[];
-  /** What becomes of tables, bucket and logs when the stack is deleted. @default production's: RETAIN */
+  /**
+   * What happens to tables, bucket and logs when the stack is deleted.
+   *
+   * @default - as in production: RemovalPolicy.RETAIN
+   */
   readonly removalPolicy?: RemovalPolicy;
-  /** Of the tables. @default production's: true */
+  /**
+   * Whether the tables have deletion protection.
+   *
+   * @default - as in production: true
+   */
   readonly deletionProtection?: boolean;
   /**
    * Reasons, of at least 20 characters each, by the name of the setting that may differ (`limits.maxCost`; `limits` for all
-   * of them). Settings of the services begin with `service`: `service.worker.environment.CRM_URL`. Reasons stand in the
-   * metadata of the template.
+   * limits). Settings of the services begin with `service`: `service.worker.environment.CRM_URL`. The metadata of the
+   * template shows the reasons.
    *
-   * @default none
+   * @default - no accepted differences
    */
   readonly accept?: { readonly [setting: string]: string };
 }
 
+/** Options of {@link AgentEnvironment.development}. */
 export interface DevelopmentEnvironmentOptions extends AgentEnvironmentOptions {
   /** Pinned model: a cheap one. */
   readonly model: ModelSpec;
-  /** Budget of one task; `maxCost` must be among them. Development is where agents run away. */
+  /** Limits of one task, including `maxCost`: an agent in development can loop. */
   readonly limits: TaskLimits;
   /**
-   * Tools that run for real. In place of each other one runs what the agent gives as its `sandbox`, and a tool without is
-   * refused.
+   * Names of the tools that run for real. For each other tool its `sandbox` runs, and a tool without one is refused.
    *
-   * @default none
+   * @default - no tools
    */
   readonly liveTools?: string[];
 }

@@ -1,3 +1,2 @@
 export * from './agent-environment';
 export * from './environment-options';
-export * from './log-level';

@@ -10,7 +10,7 @@ import type { AgentEnvironment } from './agent-environment';
 /** Read by the logger of every function (https://docs.aws.amazon.com/powertools/typescript/latest/features/logger/). */
 const LOG_LEVEL = 'POWERTOOLS_LOG_LEVEL';
 
-/** Gives all functions, containers of workers and log groups below the service the level, the retention and the end that the environment says. */
+/** Applies log level, retention and removal policy of the environment to all functions, workers and log groups below the service. */
 export function applyLogging(service: Construct, environment: AgentEnvironment): void {
   for (const child of service.node.findAll()) {
     if (child instanceof lambda.Function) {
@@ -26,7 +26,7 @@ export function applyLogging(service: Construct, environment: AgentEnvironment):
         child.retentionInDays = environment.logRetention;
       }
       child.applyRemovalPolicy(
-        // Not RETAIN: the first deployment, put back, would leave log groups behind that no stack knows.
+        // Not RETAIN: a rolled back first deployment would leave log groups that no stack owns.
         environment.removalPolicy === RemovalPolicy.RETAIN
           ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
           : environment.removalPolicy,
@@ -35,7 +35,7 @@ export function applyLogging(service: Construct, environment: AgentEnvironment):
   }
 }
 
-/** @param worker settings of the worker, as the release sees them */
+/** @param worker settings of the worker, as part of the release */
 export function checkLogLevelAgrees(
   scope: Construct,
   environment: AgentEnvironment,
@@ -46,7 +46,7 @@ export function checkLogLevelAgrees(
     throw laneError(
       scope,
       'ConflictingEnvironment',
-      `environment variable ${LOG_LEVEL} of the worker is ${level}, and logLevel is ${environment.logLevel} in environment "${environment.name}": expected one place to say it; take the variable out, or change the environment`,
+      `environment variable ${LOG_LEVEL} of the worker is ${level}, and logLevel is ${environment.logLevel} in environment "${environment.name}", expected the environment alone to set it; remove the variable, or change the environment`,
     );
   }
 }

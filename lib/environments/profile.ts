@@ -2,8 +2,15 @@ import { Duration, Size, Token } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import { DAY_MS } from '../contract';
 
-/** Settings by their dotted names, as text: two profiles that say the same have the same entries. */
+/** Settings by their dotted names, as text: two equal configurations have equal profiles. */
 export type Profile = ReadonlyMap<string, string>;
+
+/** A service of an environment with its settings. */
+export interface StagedService {
+  readonly construct: Construct;
+  /** At synth: gates and flags may be added after the service was created. */
+  readonly profile: () => Profile;
+}
 
 /** One setting that two profiles do not share. */
 export interface Difference {
@@ -11,18 +18,18 @@ export interface Difference {
   readonly values: readonly [string, string];
 }
 
-/** Deeper there are no settings, but things that hold each other. */
-const DEEPEST = 8;
+/** No setting is deeper: a guard against objects that reference each other. */
+const MAX_DEPTH = 8;
 
 /**
- * Takes a value apart into its settings. What only a deployment can tell (tokens), what stands elsewhere in the tree
- * (constructs) and what computes (functions) has no value here and takes part by its being there.
+ * Splits a value into its settings. Tokens and constructs have no value at synth: only their presence is compared.
+ * Functions are ignored.
  *
  * @param name of the value
  */
 export function profileOf(name: string, value: unknown): Profile {
   const profile = new Map<string, string>();
-  takeApart(profile, name, value, 0);
+  addSettings(profile, name, value, 0);
   return profile;
 }
 
@@ -34,7 +41,7 @@ export function differencesOf(first: Profile, second: Profile): Difference[] {
     .map((name) => ({ name, values: [first.get(name) ?? 'not set', second.get(name) ?? 'not set'] }));
 }
 
-function takeApart(profile: Map<string, string>, name: string, value: unknown, depth: number): void {
+function addSettings(profile: Map<string, string>, name: string, value: unknown, depth: number): void {
   if (value === undefined || typeof value === 'function') {
     return;
   }
@@ -48,16 +55,16 @@ function takeApart(profile: Map<string, string>, name: string, value: unknown, d
     profile.set(name, 'given');
   } else if (Array.isArray(value) && value.every((each) => typeof each !== 'object')) {
     profile.set(name, `[${value.map(textOf).join(', ')}]`);
-  } else if (depth < DEEPEST) {
-    // Of a kind: a plain object or a list says nothing by its class, the instance of a strategy does.
+  } else if (depth < MAX_DEPTH) {
+    // The class matters for strategies, and not for plain objects and lists.
     const kind = value.constructor?.name ?? 'Object';
     if (kind !== 'Object' && kind !== 'Array') {
       profile.set(`${name}.kind`, kind);
     }
     for (const [key, member] of Object.entries(value)) {
-      // What a strategy was made of, as its user wrote it.
+      // The options of a strategy, under the names that its user wrote.
       const own = key === 'props' || key === 'options';
-      takeApart(profile, own ? name : `${name}.${key}`, member, depth + 1);
+      addSettings(profile, own ? name : `${name}.${key}`, member, depth + 1);
     }
   }
 }

@@ -3,9 +3,9 @@ import { SERVICE } from './acceptance';
 import { type Profile, profileOf } from './profile';
 
 /**
- * Where staging may differ in peace, being data, users, or the place where the agent is found: secrets (their names must be
- * the same), stores, keys, callers and producers, the hosts that hear of tasks, who is told of alarms. What an environment
- * itself says it has compared already.
+ * Settings that are data, users or addresses, so staging may differ without an acceptance: secrets (their names must be the
+ * same), stores, keys, callers and producers, hosts of webhooks, alarm topics. The settings of the environments are
+ * compared elsewhere.
  */
 const PER_STAGE_SETTINGS = [
   'agentName',
@@ -25,30 +25,34 @@ const PER_STAGE_SETTINGS = [
   'worker',
 ].map((name) => `${SERVICE}.${name}`);
 
-/** Digest of the tools that the release holds. */
+/** Digest of the tools of the release. */
 export const TOOLS_OF_RELEASE = `${SERVICE}.release.tools`;
 
-/** Users who get the variant of a flag by their names: staging has users of its own. */
+/** Users that get the variant of a flag by name: staging has its own users. */
 const USERS_OF_FLAG = new RegExp(`^${SERVICE}\\.flags\\.[^.]+\\.(.+\\.)?users$`);
 
-/** Components of a release that an environment decides: these differ if, and only if, the environments do. */
+/** Components of a release that an environment defines: they differ if, and only if, the environments do. */
 const ENVIRONMENT_COMPONENTS = new Set(['model', 'limits', 'worker']);
 
+/** What decides how a service differs from another. */
 export interface ServiceSettings {
-  /** As the service was given them. */
+  /** Props of the service, with all gates and flags that were added later. */
   readonly props: object;
+  /** Release in the template. */
   readonly release: Release;
-  /** Of the worker: what the release sees of it, and how it is run. */
+  /** Settings of the worker: those of the release, and how it is run. */
   readonly worker: { readonly [name: string]: string };
+  /** Names under which the agent reads secrets. */
   readonly secretNames: readonly string[];
 }
 
-/** What of a service must be the same in staging and in production, by dotted names that begin with `service`. */
+/** Settings of a service that must be equal in staging and production, by dotted names that begin with `service`. */
 export function serviceProfileOf({ props, release, worker, secretNames }: ServiceSettings): Profile {
   const components = Object.entries(release.componentDigests).filter(([name]) => !ENVIRONMENT_COMPONENTS.has(name));
-  const ownToEach = (name: string) => USERS_OF_FLAG.test(name) || PER_STAGE_SETTINGS.some((own) => isWithin(name, own));
+  const isPerStage = (name: string) =>
+    USERS_OF_FLAG.test(name) || PER_STAGE_SETTINGS.some((own) => isWithin(name, own));
   return new Map([
-    ...[...profileOf(SERVICE, props)].filter(([name]) => !ownToEach(name)),
+    ...[...profileOf(SERVICE, props)].filter(([name]) => !isPerStage(name)),
     ...components.map(([name, digest]) => [`${SERVICE}.release.${name}`, digest.slice(0, 12)] as const),
     ...profileOf(`${SERVICE}.worker`, worker),
     ...profileOf(`${SERVICE}.secrets`, [...secretNames].sort()),

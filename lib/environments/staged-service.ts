@@ -2,23 +2,30 @@ import { Annotations, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { isOfService, stagingDiffers, stale, staleAcceptance, unaccepted } from './acceptance';
 import type { AgentEnvironment } from './agent-environment';
-import { type Difference, differencesOf, type Profile, profileOf } from './profile';
-import { TOOLS_OF_RELEASE } from './service-profile';
-
-/** A service, as it was built into an environment. */
-export interface StagedService {
-  readonly construct: Construct;
-  readonly profile: Profile;
-}
+import { applyLogging, checkLogLevelAgrees } from './logging';
+import { type Difference, differencesOf, type Profile, profileOf, type StagedService } from './profile';
+import { type ServiceSettings, serviceProfileOf, TOOLS_OF_RELEASE } from './service-profile';
 
 /** Key in the metadata of a template. */
 const METADATA_KEY = 'AgentLanesEnvironments';
 
+/** A service that joins an environment. */
+export interface JoiningService extends ServiceSettings {
+  readonly agentName: string;
+}
+
+/** Called as the last step of the constructor of a service, when all constructs below it exist. */
+export function joinEnvironment(service: Construct, environment: AgentEnvironment, joining: JoiningService): void {
+  checkLogLevelAgrees(service, environment, joining.worker);
+  applyLogging(service, environment);
+  stageService(environment, joining.agentName, { construct: service, profile: () => serviceProfileOf(joining) });
+}
+
 /**
- * Notes that the service is in the environment: in the template's metadata, where a reviewer reads what was accepted and
- * why; and, for staging, to be compared with its counterpart in production when the app is synthesized.
+ * Records that the service is in the environment: in the template's metadata, where a reviewer reads the accepted
+ * differences and their reasons; and, for staging, for the comparison with production when the app is synthesized.
  */
-export function stageService(environment: AgentEnvironment, agentName: string, service: StagedService): void {
+function stageService(environment: AgentEnvironment, agentName: string, service: StagedService): void {
   environment._services.push(service);
   const { construct } = service;
   const { templateOptions } = Stack.of(construct);
@@ -40,7 +47,7 @@ function compare(staging: AgentEnvironment, production: AgentEnvironment, servic
   if (differences === undefined) {
     Annotations.of(service.construct).addWarningV2(
       'cdk-agent-lanes:stagingAlone',
-      `no service "${service.construct.node.id}" of environment "${production.name}" is in this app, so the settings of this one (${service.construct.node.path}) were compared with nothing: define both in one app, with the same construct id`,
+      `no service "${service.construct.node.id}" of environment "${production.name}" is in this app, so the settings of ${service.construct.node.path} were not compared: define both in one app, with the same construct id`,
     );
     return [];
   }
@@ -51,7 +58,7 @@ function compare(staging: AgentEnvironment, production: AgentEnvironment, servic
   ];
 }
 
-/** What no service of staging has a use for; said once, by the first of them. */
+/** Acceptances that match no difference of any service of staging; reported once, by the first service. */
 function staleOfServices(staging: AgentEnvironment, production: AgentEnvironment, service: StagedService): string[] {
   if (staging._services[0] !== service) {
     return [];
@@ -78,8 +85,8 @@ function differencesFrom(
     return undefined;
   }
   const sameTools = differencesOf(toolsOf(staging), toolsOf(production)).length === 0;
-  // Other tools were accepted for the environment as a whole: that the releases hold other tools follows from it.
-  return differencesOf(profile, counterpart.profile).filter(({ name }) => sameTools || name !== TOOLS_OF_RELEASE);
+  // Different tools of the environments are accepted for the environments: different tools of the releases follow from that.
+  return differencesOf(profile(), counterpart.profile()).filter(({ name }) => sameTools || name !== TOOLS_OF_RELEASE);
 }
 
 function toolsOf({ tools, liveTools }: AgentEnvironment): Profile {

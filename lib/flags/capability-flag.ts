@@ -4,52 +4,58 @@ import { describeValue, laneError } from '../common';
 import { FLAG_NAME_PATTERN, type FlagValue, flagSchema, MAX_FLAG_USERS } from '../contract';
 import type { QualityGate } from '../gates';
 
-/** What every flag can be told. */
+/** Options of every flag. */
 export interface FlagOptions {
   /**
-   * Share of the users who get the variant, 0 to 100, by a consistent hash of flag and user. A user who is in stays in
-   * when the share grows; other flags find other users.
+   * Percentage of the users that get the variant, 0 to 100, by a consistent hash of flag and user. A user with the
+   * variant keeps it when the percentage grows; other flags select other users.
    *
    * @default 0
    */
   readonly percentage?: number;
 
   /**
-   * Users who get the variant whatever the share: a group, at most 1000. They are written as the tasks name them, and
-   * can be read by whoever may read the configuration.
+   * Users that get the variant at any percentage: at most 1,000. The names are those in the tasks, and every principal
+   * that may read the configuration can read them.
    *
-   * @default - none
+   * @default - no users
    */
   readonly users?: string[];
 
   /**
-   * What takes a change of the flags back, by name: a gate judges the tasks that met the variant, and compares them with
-   * those that met the default. Critical ones are at most five over all flags of the agent.
+   * Gates that roll a change of the flags back, by name: a gate judges the tasks that got the variant, and compares them
+   * with those that got the default. All flags of an agent together have at most five critical gates, for AppConfig
+   * monitors at most five alarms
+   * (https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_CreateEnvironment.html).
    *
-   * @default - nothing watches this flag
+   * @default - no gates
    */
   readonly gates?: { readonly [name: string]: QualityGate };
 }
 
+/** Options of {@link CapabilityFlag.boolean}. */
 export interface BooleanFlagOptions extends FlagOptions {
-  /** For everybody else; the variant is the opposite. Part of the worker's settings. @default false */
+  /** Value for all other users; the variant is the opposite. Part of the worker's settings. @default false */
   readonly default?: boolean;
 }
 
+/** Options of {@link CapabilityFlag.number}. */
 export interface NumberFlagOptions extends FlagOptions {
-  /** For everybody else. Part of the worker's settings. */
+  /** Value for all other users. Part of the worker's settings. */
   readonly default: number;
+  /** Value for the selected users. */
   readonly variant: number;
 }
 
+/** Options of {@link CapabilityFlag.text}. */
 export interface TextFlagOptions extends FlagOptions {
-  /** For everybody else: 1 to 64 printable ASCII characters. Part of the worker's settings. */
+  /** Value for all other users: 1 to 64 printable ASCII characters. Part of the worker's settings. */
   readonly default: string;
-  /** 1 to 64 printable ASCII characters. */
+  /** Value for the selected users: 1 to 64 printable ASCII characters. */
   readonly variant: string;
 }
 
-/** @internal */
+/** A flag as the configuration stores it. */
 export interface FlagDescription {
   readonly default: FlagValue;
   readonly variant: FlagValue;
@@ -57,22 +63,22 @@ export interface FlagDescription {
   readonly users?: string[];
 }
 
-/** Something that is on for some users and not for others, changed without a new release. */
+/** A capability that is on for some users and off for others, changed without a new release. */
 export abstract class CapabilityFlag {
-  /** On or off: a tool, a way of working. Read by `ctx.flags.bool(name)`. */
-  static boolean(props: BooleanFlagOptions = {}): CapabilityFlag {
-    const fallback = props.default ?? false;
-    return new Declared(props, fallback, !fallback);
+  /** On or off: a tool, a way of working. The agent reads it with `ctx.flags.bool(name)`. */
+  static boolean(options: BooleanFlagOptions = {}): CapabilityFlag {
+    const fallback = options.default ?? false;
+    return new DeclaredFlag(options, fallback, !fallback);
   }
 
-  /** One of two numbers: a limit of steps, say. Read by `ctx.flags.number(name)`. */
-  static number(props: NumberFlagOptions): CapabilityFlag {
-    return new Declared(props, props.default, props.variant);
+  /** One of two numbers, for example a limit of steps. The agent reads it with `ctx.flags.number(name)`. */
+  static number(options: NumberFlagOptions): CapabilityFlag {
+    return new DeclaredFlag(options, options.default, options.variant);
   }
 
-  /** One of two texts: the name of a prompt, say. Read by `ctx.flags.string(name)`. */
-  static text(props: TextFlagOptions): CapabilityFlag {
-    return new Declared(props, props.default, props.variant);
+  /** One of two texts, for example the name of a prompt. The agent reads it with `ctx.flags.string(name)`. */
+  static text(options: TextFlagOptions): CapabilityFlag {
+    return new DeclaredFlag(options, options.default, options.variant);
   }
 
   /** @internal */
@@ -82,7 +88,7 @@ export abstract class CapabilityFlag {
   abstract _describe(scope: IConstruct, name: string): FlagDescription;
 }
 
-class Declared extends CapabilityFlag {
+class DeclaredFlag extends CapabilityFlag {
   constructor(
     private readonly options: FlagOptions,
     private readonly fallback: FlagValue,
@@ -98,38 +104,42 @@ class Declared extends CapabilityFlag {
 
   /** @internal */
   _describe(scope: IConstruct, name: string): FlagDescription {
-    const fail = (code: string, message: string) => laneError(scope, code, `flag "${name}": ${message}`);
     if (!FLAG_NAME_PATTERN.test(name)) {
-      throw fail(
+      throw laneError(
+        scope,
         'InvalidFlagName',
-        "expected a name of 1 to 64 letters, digits, '-' or '_', a letter first; rename it",
+        `flag "${name}": expected a name of 1 to 64 letters, digits, '-' or '_', a letter first; rename it`,
       );
     }
     const { percentage = 0, users } = this.options;
-    for (const [what, value] of Object.entries({ default: this.fallback, variant: this.variant })) {
+    for (const [property, value] of Object.entries({ default: this.fallback, variant: this.variant })) {
       if (Token.isUnresolved(value) || !flagSchema.shape.default.safeParse(value).success) {
-        throw fail(
+        throw laneError(
+          scope,
           'InvalidFlagValue',
-          `${what} is ${JSON.stringify(value)}, expected a truth value, a number, or 1 to 64 printable ASCII characters, known at synth: it becomes the value of a metric dimension`,
+          `flag "${name}": ${property} must be a boolean, a number, or 1 to 64 printable ASCII characters, got ${Token.isUnresolved(value) ? 'a token' : JSON.stringify(value)}; it becomes the value of a metric dimension`,
         );
       }
     }
     if (this.fallback === this.variant) {
-      throw fail(
+      throw laneError(
+        scope,
         'MissingFlagVariant',
-        `default and variant are both ${JSON.stringify(this.fallback)}, expected two values; write a constant instead, or give another variant`,
+        `flag "${name}": default and variant are both ${JSON.stringify(this.fallback)}, expected two values; use a constant instead of the flag, or change the variant`,
       );
     }
     if (Token.isUnresolved(percentage) || !flagSchema.shape.percent.safeParse(percentage).success) {
-      throw fail(
+      throw laneError(
+        scope,
         'InvalidFlagPercentage',
-        `percentage must be a number between 0 and 100, got ${describeValue(percentage)}`,
+        `flag "${name}": percentage must be a number between 0 and 100, got ${describeValue(percentage)}`,
       );
     }
     if (users !== undefined && !flagSchema.shape.users.safeParse(users).success) {
-      throw fail(
+      throw laneError(
+        scope,
         'InvalidFlagUsers',
-        `users has ${users.length} entries${users.includes('') ? ', one of them empty' : ''}: expected at most ${MAX_FLAG_USERS} names; for more users set percentage`,
+        `flag "${name}": users has ${users.length} entries${users.includes('') ? ', one of them empty' : ''}: expected at most ${MAX_FLAG_USERS} names; for more users set percentage`,
       );
     }
     return { default: this.fallback, variant: this.variant, percent: percentage, users };

@@ -3,12 +3,13 @@ import { DeploymentStrategy, type IDeploymentStrategy, RolloutStrategy } from 'a
 import type { Construct } from 'constructs';
 import { laneError } from '../common';
 
+/** Options of {@link FlagDeploymentStrategy.linear}. */
 export interface LinearFlagDeploymentOptions {
-  /** Share of the workers' environments that gets the new configuration with each step, 1 to 100. */
+  /** Percentage of the workers' execution environments that each step adds: an integer between 1 and 100. */
   readonly percentage: number;
-  /** From the first step to the last: whole minutes, at most a day. */
+  /** Time from the first step to the last: whole minutes, at most a day. */
   readonly deploymentDuration: Duration;
-  /** For which the alarms are watched once all have it: whole minutes, at most a day. */
+  /** Time during which the alarms are watched after the last step: whole minutes, at most a day. */
   readonly bakeTime: Duration;
 }
 
@@ -16,32 +17,33 @@ export interface LinearFlagDeploymentOptions {
 const MAX_DURATION = Duration.days(1);
 
 /**
- * How a changed configuration reaches the workers. It grows over execution environments, each of which asks for itself:
- * while it does, two tasks of a user may meet the flags before and after the change. A task keeps what it met first.
+ * How a changed configuration reaches the workers. Each step adds execution environments, each of which polls by itself:
+ * during a deployment two tasks of a user may read the flags before and after the change. A task keeps the values that it
+ * read first.
  */
 export abstract class FlagDeploymentStrategy {
-  /** Step by step, and then a time in which the alarms may still take it back. */
-  static linear(props: LinearFlagDeploymentOptions): FlagDeploymentStrategy {
-    return new Linear(props);
+  /** In equal steps, followed by a bake time in which the alarms can still roll the change back. */
+  static linear(options: LinearFlagDeploymentOptions): FlagDeploymentStrategy {
+    return new LinearFlagDeployment(options);
   }
 
-  /** To all environments at once, and then a time in which the alarms may take it back: no user goes back and forth. */
+  /** To all environments at once, followed by a bake time in which the alarms can roll the change back. */
   static allAtOnce(bakeTime: Duration): FlagDeploymentStrategy {
-    return new Linear({ percentage: 100, deploymentDuration: Duration.minutes(0), bakeTime });
+    return new LinearFlagDeployment({ percentage: 100, deploymentDuration: Duration.minutes(0), bakeTime });
   }
 
   /** @internal */
   abstract _bind(scope: Construct, id: string): IDeploymentStrategy;
 }
 
-class Linear extends FlagDeploymentStrategy {
-  constructor(private readonly props: LinearFlagDeploymentOptions) {
+class LinearFlagDeployment extends FlagDeploymentStrategy {
+  constructor(private readonly options: LinearFlagDeploymentOptions) {
     super();
   }
 
   /** @internal */
   _bind(scope: Construct, id: string): IDeploymentStrategy {
-    const { percentage, deploymentDuration, bakeTime } = this.props;
+    const { percentage, deploymentDuration, bakeTime } = this.options;
     if (!Number.isInteger(percentage) || percentage < 1 || percentage > 100) {
       throw laneError(
         scope,
@@ -49,13 +51,13 @@ class Linear extends FlagDeploymentStrategy {
         `flagDeployment: percentage must be an integer between 1 and 100, got ${percentage}`,
       );
     }
-    for (const [what, duration] of Object.entries({ deploymentDuration, bakeTime })) {
+    for (const [property, duration] of Object.entries({ deploymentDuration, bakeTime })) {
       const seconds = duration.toSeconds();
       if (seconds % 60 !== 0 || seconds > MAX_DURATION.toSeconds()) {
         throw laneError(
           scope,
           'InvalidFlagDeployment',
-          `flagDeployment: ${what} must be whole minutes, at most ${MAX_DURATION.toMinutes()}, got ${seconds} s; AppConfig counts in minutes`,
+          `flagDeployment: ${property} must be whole minutes, at most ${MAX_DURATION.toMinutes()}, got ${seconds} s; AppConfig counts in minutes`,
         );
       }
     }

@@ -1,14 +1,14 @@
-import { ArnFormat, type CfnResource, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { ArnFormat, type CfnResource, Duration, Lazy, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import {
   Application,
   CfnDeployment,
+  type CfnEnvironment,
   ConfigurationContent,
   Environment,
   HostedConfiguration,
   JsonSchemaValidator,
-  Monitor,
 } from 'aws-cdk-lib/aws-appconfig';
-import { Alarm, type IAlarmAction, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Alarm, IAlarmAction } from 'aws-cdk-lib/aws-cloudwatch';
 import {
   Effect,
   Grant,
@@ -22,25 +22,28 @@ import { Construct, type IDependable } from 'constructs';
 import { laneError } from '../common';
 import type { FlagSettings } from '../contract';
 import { GateSeverity } from '../gates';
+import { createGateAlarm } from '../gates/gate-alarms';
 import { TaskMetrics } from '../metrics';
 import type { CapabilityFlag, FlagDescription } from './capability-flag';
 import { FlagDeploymentStrategy } from './flag-deployment-strategy';
 import { MONITOR_ACTIONS, READ_FLAGS_ACTIONS } from './perms';
 
+/** Construct props of {@link Flags}. */
 export interface FlagsProps {
+  /** Name of the agent, and value of the metric dimension `Agent`. */
   readonly agentName: string;
-  /** Flags by the name under which the agent reads them. */
+  /** Flags by the name under which the agent reads them; at least one. */
   readonly flags: { readonly [name: string]: CapabilityFlag };
   /**
    * How a change of the flags reaches the workers.
    *
-   * @default - a fifth of the execution environments every two minutes, then ten minutes of watching
+   * @default - 20 % of the execution environments every two minutes, and a bake time of ten minutes
    */
   readonly deploymentStrategy?: FlagDeploymentStrategy;
   /**
-   * Told about gates that fire.
+   * Notified about gates that breach.
    *
-   * @default - nobody
+   * @default - no alarm action
    */
   readonly alarmAction?: IAlarmAction;
 }
@@ -49,46 +52,39 @@ export interface FlagsProps {
 const MAX_MONITORS = 5;
 
 /**
- * The flags of an agent as one configuration of AppConfig. A change of it grows over the workers, is taken back by its
- * alarms, and is no part of a release: the same release runs before and after.
+ * The flags of an agent as one AppConfig configuration. A change is deployed to the workers in steps, its alarms roll it
+ * back, and it is not part of a release: the same release runs before and after.
  */
 export class Flags extends Construct {
+  /** AppConfig application of the agent. */
   readonly application: Application;
+  /** AppConfig environment that the workers read. */
   readonly environment: Environment;
+  /** The document of flags. */
   readonly configuration: HostedConfiguration;
-  /** Alarms that take a change back. */
+  /** Alarms that roll a change back; at most five. */
   readonly critical: Alarm[] = [];
   /** Alarms that only notify. */
   readonly warning: Alarm[] = [];
+  private readonly agentName: string;
+  private readonly alarmAction: IAlarmAction | undefined;
   private readonly deployment: CfnDeployment;
-  private readonly defaults: FlagSettings['defaults'];
+  private readonly descriptions = new Map<string, FlagDescription>();
+  private monitorRole: Role | undefined;
 
   constructor(scope: Construct, id: string, props: FlagsProps) {
     super(scope, id);
-    const described = Object.entries(props.flags).map(([name, flag]): [string, FlagDescription] => [
-      name,
-      flag._describe(this, name),
-    ]);
-    if (described.length === 0) {
+    this.agentName = props.agentName;
+    this.alarmAction = props.alarmAction;
+    if (Object.keys(props.flags).length === 0) {
       throw laneError(
         this,
         'MissingFlags',
-        'flags holds no flag, expected one at least; leave flags out, or declare one',
-      );
-    }
-    this.defaults = Object.fromEntries(described.map(([name, flag]) => [name, flag.default]));
-    for (const [name, flag] of described) {
-      this.watch(props, name, flag);
-    }
-    if (this.critical.length > MAX_MONITORS) {
-      throw laneError(
-        this,
-        'TooManyFlagGates',
-        `the flags have ${this.critical.length} critical gates, expected at most ${MAX_MONITORS}, for AppConfig watches no more alarms; make some of them GateSeverity.WARNING, or take those of flags away that are rolled out`,
+        'flags is empty, expected at least one flag; leave flags out, or declare one',
       );
     }
     const description = `Flags of agent ${props.agentName}`;
-    const growth =
+    const strategy =
       props.deploymentStrategy ??
       FlagDeploymentStrategy.linear({
         percentage: 20,
@@ -96,19 +92,25 @@ export class Flags extends Construct {
         bakeTime: Duration.minutes(10),
       });
     this.application = new Application(this, 'Application', { description });
-    this.environment = new Environment(this, 'Environment', {
-      application: this.application,
-      description,
-      ...(this.critical.length === 0 ? {} : { monitors: this.monitors() }),
-    });
+    this.environment = new Environment(this, 'Environment', { application: this.application, description });
+    for (const [name, flag] of Object.entries(props.flags)) {
+      this.addFlag(name, flag);
+    }
     this.configuration = new HostedConfiguration(this, 'Configuration', {
       application: this.application,
       description,
-      content: ConfigurationContent.fromInlineJson(JSON.stringify(Object.fromEntries(described))),
-      validators: [JsonSchemaValidator.fromInline(JSON.stringify(schemaOf(described)))],
-      deploymentStrategy: growth._bind(this, 'Growth'),
+      // At synth: addFlag may come later.
+      content: ConfigurationContent.fromInlineJson(
+        Lazy.string({ produce: () => JSON.stringify(Object.fromEntries(this.descriptions)) }),
+      ),
+      validators: [
+        JsonSchemaValidator.fromInline(
+          Lazy.string({ produce: () => JSON.stringify(schemaOf([...this.descriptions])) }),
+        ),
+      ],
+      deploymentStrategy: strategy._bind(this, 'Growth'),
     });
-    // AppConfig keeps a copy of what it serves. Versions that stay behind would keep the profile from being deleted.
+    // AppConfig copies the content that it serves. Retained versions would prevent the deletion of the profile.
     (this.configuration.node.defaultChild as CfnResource).applyRemovalPolicy(RemovalPolicy.DESTROY);
     this.deployment = new CfnDeployment(this, 'Deployment', {
       applicationId: this.application.applicationId,
@@ -121,7 +123,33 @@ export class Flags extends Construct {
     });
   }
 
-  /** Lets a worker read the flags. */
+  /**
+   * Adds a flag to the configuration.
+   *
+   * @param name under which the agent reads it: 1 to 64 letters, digits, `-` or `_`, a letter first
+   */
+  addFlag(name: string, flag: CapabilityFlag): void {
+    if (this.descriptions.has(name)) {
+      throw laneError(this, 'DuplicateFlag', `flag "${name}" is declared already, expected each name once; rename it`);
+    }
+    const described = flag._describe(this, name);
+    this.descriptions.set(name, described);
+    const candidate = TaskMetrics.ofFlag(this.agentName, name, String(described.variant));
+    const stable = TaskMetrics.ofFlag(this.agentName, name, String(described.default));
+    const scope = new Construct(this, name);
+    for (const [gateName, gate] of Object.entries(flag._gates)) {
+      const { alarm, critical } = createGateAlarm(scope, gateName, gate, {
+        context: { agentName: this.agentName, candidate, stable },
+        alarmAction: this.alarmAction,
+        describe: ({ severity }) =>
+          `Gate '${gateName}' of flag '${name}' of agent '${this.agentName}' (${severity === GateSeverity.CRITICAL ? 'critical, rolls a change of the flags back' : 'warning, does not stop a change'}), on tasks with '${described.variant}', compared with tasks with '${described.default}' in place of the stable lane`,
+      });
+      (critical ? this.critical : this.warning).push(alarm);
+    }
+    this.monitorCritical();
+  }
+
+  /** Lets the grantee read the flags. */
   grantRead(grantee: IGrantable): Grant {
     const { application, environment, configuration } = this;
     return Grant.addToPrincipal({
@@ -148,14 +176,16 @@ export class Flags extends Construct {
       application: this.application.applicationId,
       environment: this.environment.environmentId,
       profile: this.configuration.configurationProfileId,
-      defaults: this.defaults,
+      defaults: Lazy.any({
+        produce: () => Object.fromEntries([...this.descriptions].map(([name, flag]) => [name, flag.default])),
+      }) as unknown as FlagSettings['defaults'],
     };
     return Stack.of(this).toJsonString(settings);
   }
 
   /**
-   * A change of the flags waits for the promotion of a release in the same deployment. AppConfig does not take back what
-   * was deployed to its end when CloudFormation puts a stack back, so nothing may come after it.
+   * A change of the flags waits for the promotion of a release in the same deployment: AppConfig does not roll a completed
+   * deployment back when CloudFormation rolls the stack back, so the deployment must be the last step.
    *
    * @internal
    */
@@ -163,33 +193,22 @@ export class Flags extends Construct {
     this.deployment.node.addDependency(...others);
   }
 
-  private watch({ agentName, flags, alarmAction: action }: FlagsProps, name: string, flag: FlagDescription): void {
-    const candidate = TaskMetrics.ofFlag(agentName, name, String(flag.variant));
-    const baseline = TaskMetrics.ofFlag(agentName, name, String(flag.default));
-    const scope = new Construct(this, name);
-    for (const [gateName, gate] of Object.entries(flags[name]?._gates ?? {})) {
-      const config = gate.bind(scope, { agentName, candidate, stable: baseline });
-      const critical = config.severity === GateSeverity.CRITICAL;
-      const alarm = new Alarm(scope, gateName, {
-        metric: config.metric,
-        comparisonOperator: config.comparisonOperator,
-        threshold: config.threshold,
-        evaluationPeriods: config.evaluationPeriods,
-        datapointsToAlarm: config.datapointsToAlarm,
-        treatMissingData: TreatMissingData.NOT_BREACHING,
-        alarmDescription: `Gate '${gateName}' of flag '${name}' of agent '${agentName}' (${critical ? 'critical, takes a change of the flags back' : 'warning, stops nothing'}), on tasks that met '${flag.variant}', with those that met '${flag.default}' for the stable lane: ${config.description}`,
-      });
-      if (action !== undefined) {
-        alarm.addAlarmAction(action);
-      }
-      (critical ? this.critical : this.warning).push(alarm);
+  /** AppConfig rolls a deployment back when one of these alarms is in ALARM. */
+  private monitorCritical(): void {
+    if (this.critical.length > MAX_MONITORS) {
+      throw laneError(
+        this,
+        'TooManyFlagGates',
+        `the flags must have at most ${MAX_MONITORS} critical gates, got ${this.critical.length}; AppConfig monitors no more alarms: make some of them GateSeverity.WARNING, or remove those of flags that are fully deployed`,
+      );
     }
-  }
-
-  /** With one role for all: https://docs.aws.amazon.com/appconfig/latest/userguide/getting-started-with-appconfig-cloudwatch-alarms-permissions.html */
-  private monitors(): Monitor[] {
-    const role = new Role(this, 'MonitorRole', {
-      description: 'AppConfig looks at the alarms of the flags',
+    if (this.critical.length === 0) {
+      return;
+    }
+    // One role for all monitors:
+    // https://docs.aws.amazon.com/appconfig/latest/userguide/getting-started-with-appconfig-cloudwatch-alarms-permissions.html
+    this.monitorRole ??= new Role(this, 'MonitorRole', {
+      description: 'AppConfig reads the alarms of the flags',
       assumedBy: new ServicePrincipal('appconfig.amazonaws.com'),
       inlinePolicies: {
         Alarms: new PolicyDocument({
@@ -197,11 +216,15 @@ export class Flags extends Construct {
         }),
       },
     });
-    return this.critical.map((alarm) => Monitor.fromCloudWatchAlarm(alarm, role));
+    const { roleArn } = this.monitorRole;
+    (this.environment.node.defaultChild as CfnEnvironment).monitors = this.critical.map(({ alarmArn }) => ({
+      alarmArn,
+      alarmRoleArn: roleArn,
+    }));
   }
 }
 
-/** What AppConfig holds a configuration to, also one that is written in its console: these flags, of these types. */
+/** Schema that AppConfig checks every configuration with, including one that is edited in its console. */
 function schemaOf(flags: readonly (readonly [string, FlagDescription])[]): unknown {
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',

@@ -1,4 +1,3 @@
-export * from './gate-options';
+export { type AlarmGateOptions, type GateOptions, GateSeverity } from './gate-options';
 export * from './quality-gate';
 export * from './quality-gates';
-export * from './severity';

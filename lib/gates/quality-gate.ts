@@ -8,14 +8,19 @@ import {
   Stats,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
-import { laneError } from '../common/errors';
+import { laneError } from '../common';
 import type { TaskMetrics } from '../metrics';
-import { type AlarmEvaluation, alarmEvaluationOf } from './alarm-evaluation';
-import type { AlarmGateOptions, GateOptions } from './gate-options';
-import type { GateSeverity } from './severity';
+import {
+  type AlarmEvaluation,
+  type AlarmGateOptions,
+  alarmEvaluationOf,
+  type GateOptions,
+  type GateSeverity,
+} from './gate-options';
 
-/** What a gate is bound to. */
+/** What a gate judges. */
 export interface GateContext {
+  /** Name of the agent, and value of the metric dimension `Agent`. */
   readonly agentName: string;
   /** Metrics of the release that the template names: the candidate's during a rollout. */
   readonly candidate: TaskMetrics;
@@ -25,11 +30,17 @@ export interface GateContext {
 
 /** A gate as an alarm. */
 export interface GateConfig {
+  /** Metric or expression, with its period. */
   readonly metric: IMetric;
+  /** How the metric is compared with `threshold`. */
   readonly comparisonOperator: ComparisonOperator;
+  /** In the unit of the metric. */
   readonly threshold: number;
+  /** Periods that CloudWatch evaluates together. */
   readonly evaluationPeriods: number;
+  /** Of these, the periods that must breach. */
   readonly datapointsToAlarm: number;
+  /** What a breach does. */
   readonly severity: GateSeverity;
   /**
    * Samples below which the gate is neutral.
@@ -41,6 +52,7 @@ export interface GateConfig {
   readonly description: string;
 }
 
+/** Options of {@link QualityGate.cost}. */
 export interface CostGateOptions extends GateOptions {
   /**
    * Tolerated increase of the mean cost of a task over the stable lane's: 0.2 is 20 %.
@@ -50,23 +62,23 @@ export interface CostGateOptions extends GateOptions {
   readonly maxIncrease?: number;
 }
 
-/** Exactly one of `p99` and `maxIncrease`. */
+/** Options of {@link QualityGate.latency}. */
 export interface LatencyGateOptions extends GateOptions {
-  /**
-   * Longest tolerated p99 of a task's duration, from claim to final status.
-   *
-   * @default - judged against the stable lane
-   */
-  readonly p99?: Duration;
+  /** Longest tolerated p99 of a task's duration, from claim to final status. */
+  readonly p99: Duration;
+}
 
+/** Options of {@link QualityGate.latencyIncrease}. */
+export interface LatencyIncreaseGateOptions extends GateOptions {
   /**
-   * Tolerated increase of the p99 over the stable lane's: 0.5 is 50 %.
+   * Tolerated increase of the p99 of a task's duration over the stable lane's: 0.5 is 50 %.
    *
-   * @default - judged by `p99`
+   * @default 0.5
    */
   readonly maxIncrease?: number;
 }
 
+/** Options of {@link QualityGate.errorRate}. */
 export interface ErrorRateGateOptions extends GateOptions {
   /**
    * Tolerated share of tasks that failed or timed out: 0.05 is 5 %.
@@ -76,6 +88,7 @@ export interface ErrorRateGateOptions extends GateOptions {
   readonly max?: number;
 }
 
+/** Options of {@link QualityGate.toolCalls}. */
 export interface ToolCallsGateOptions extends GateOptions {
   /**
    * Tolerated increase of the mean tool calls of a task over the stable lane's: 0.5 is 50 %.
@@ -85,18 +98,22 @@ export interface ToolCallsGateOptions extends GateOptions {
   readonly maxIncrease?: number;
 }
 
+/** Options of {@link QualityGate.qualityScore}. */
 export interface QualityScoreGateOptions extends GateOptions {
-  /** Lowest tolerated mean score, 0 to 1. Only tasks that were scored count: by the agent (`ctx.score`), by feedback. */
+  /** Lowest tolerated mean score, 0 to 1. Only tasks with a score count: scored by the agent (`ctx.score`) or by feedback. */
   readonly min: number;
 }
 
+/** Options of {@link QualityGate.custom}. */
 export interface CustomGateOptions extends AlarmGateOptions {
   /**
-   * The metric or expression to judge, over its own period. Small samples are its own business: an expression like
+   * The metric or expression to judge, over its own period. It handles small samples itself: an expression like
    * `IF(n >= 20, v, 0)` makes them neutral.
    */
   readonly metric: IMetric;
+  /** How the metric is compared with `threshold`. */
   readonly comparisonOperator: ComparisonOperator;
+  /** In the unit of the metric. */
   readonly threshold: number;
   /** What is measured, and what a breach means. */
   readonly description: string;
@@ -105,60 +122,72 @@ export interface CustomGateOptions extends AlarmGateOptions {
 /**
  * What may stop a rollout: a CloudWatch alarm on the metrics of the release being rolled out.
  *
- * A period without tasks, or with fewer than `minSamples`, is neutral: an alarm cannot tell "quiet" from "good". That
- * a release has been seen at work at all is for the evidence check of the rollout to prove.
+ * A period without tasks, or with fewer than `minSamples`, is neutral: an alarm cannot tell "quiet" from "good". The
+ * evidence check of the rollout proves that the release has finished tasks.
  */
 export abstract class QualityGate {
   /** Mean cost of a task, compared with the stable lane. */
-  static cost(props: CostGateOptions = {}): QualityGate {
-    return new IncreaseGate(props, {
+  static cost(options: CostGateOptions = {}): QualityGate {
+    return new IncreaseGate(options, {
       what: 'mean cost of a task',
-      maxIncrease: props.maxIncrease ?? 0.2,
-      pick: (metrics, options) => metrics.cost(options),
+      maxIncrease: options.maxIncrease ?? 0.2,
+      pick: (metrics, metricOptions) => metrics.cost(metricOptions),
       hint: 'compare tokens and tool calls per task of the two releases; a prompt that grew or a loop are the usual causes',
     });
   }
 
-  /** 99th percentile of a task's duration: absolute, or compared with the stable lane. */
-  static latency(props: LatencyGateOptions): QualityGate {
-    return new LatencyGate(props);
+  /** 99th percentile of a task's duration, in absolute terms. */
+  static latency(options: LatencyGateOptions): QualityGate {
+    return new LatencyGate(options);
+  }
+
+  /** 99th percentile of a task's duration, compared with the stable lane. */
+  static latencyIncrease(options: LatencyIncreaseGateOptions = {}): QualityGate {
+    return new IncreaseGate(options, {
+      what: "p99 of a task's duration",
+      maxIncrease: options.maxIncrease ?? 0.5,
+      pick: (metrics, metricOptions) => metrics.duration(metricOptions),
+      hint: LATENCY_HINT,
+    });
   }
 
   /** Share of tasks that failed or timed out. */
-  static errorRate(props: ErrorRateGateOptions = {}): QualityGate {
-    return new ErrorRateGate(props);
+  static errorRate(options: ErrorRateGateOptions = {}): QualityGate {
+    return new ErrorRateGate(options);
   }
 
-  /** Mean tool calls of a task, compared with the stable lane: an agent that goes round in circles. */
-  static toolCalls(props: ToolCallsGateOptions = {}): QualityGate {
-    return new IncreaseGate(props, {
+  /** Mean tool calls of a task, compared with the stable lane: rises when an agent loops. */
+  static toolCalls(options: ToolCallsGateOptions = {}): QualityGate {
+    return new IncreaseGate(options, {
       what: 'mean tool calls of a task',
-      maxIncrease: props.maxIncrease ?? 0.5,
-      pick: (metrics, options) => metrics.toolCalls(options),
+      maxIncrease: options.maxIncrease ?? 0.5,
+      pick: (metrics, metricOptions) => metrics.toolCalls(metricOptions),
       hint: 'read the log of a few tasks: a tool that answers with an error, or a prompt that no longer says when to stop',
     });
   }
 
   /** Mean score that results were given, by the agent itself and by users' feedback. */
-  static qualityScore(props: QualityScoreGateOptions): QualityGate {
-    return new QualityScoreGate(props);
+  static qualityScore(options: QualityScoreGateOptions): QualityGate {
+    return new QualityScoreGate(options);
   }
 
   /** A metric of your own. */
-  static custom(props: CustomGateOptions): QualityGate {
-    return new CustomGate(props);
+  static custom(options: CustomGateOptions): QualityGate {
+    return new CustomGate(options);
   }
 
   /**
-   * The alarm that this gate is.
+   * Turns the gate into the settings of an alarm.
    *
-   * @throws if a value is out of range
+   * @throws LaneError if a value is out of range
    */
   abstract bind(scope: Construct, context: GateContext): GateConfig;
 }
 
-/** A mean of a task that may not rise too far above the stable lane's. */
-interface ComparedMean {
+const LATENCY_HINT = 'look at the traces of the slowest tasks: model, tools or retries';
+
+/** A statistic of tasks that may not rise too far above the stable lane's. */
+interface ComparedStatistic {
   readonly what: string;
   readonly maxIncrease: number;
   readonly pick: (metrics: TaskMetrics, options: MetricOptions) => Metric;
@@ -167,17 +196,17 @@ interface ComparedMean {
 
 class IncreaseGate extends QualityGate {
   constructor(
-    private readonly props: GateOptions,
-    private readonly mean: ComparedMean,
+    private readonly options: GateOptions,
+    private readonly statistic: ComparedStatistic,
   ) {
     super();
   }
 
   bind(scope: Construct, { candidate, stable }: GateContext): GateConfig {
-    const judgement = alarmEvaluationOf(scope, this.props);
-    const { period } = judgement;
-    const { what, maxIncrease, pick, hint } = this.mean;
-    return increaseGate(scope, judgement, {
+    const evaluation = alarmEvaluationOf(scope, this.options);
+    const { period } = evaluation;
+    const { what, maxIncrease, pick, hint } = this.statistic;
+    return increaseGate(scope, evaluation, {
       what: `${what} (percent above the stable lane)`,
       maxIncrease,
       candidate: pick(candidate, { period }),
@@ -188,72 +217,53 @@ class IncreaseGate extends QualityGate {
 }
 
 class LatencyGate extends QualityGate {
-  constructor(private readonly props: LatencyGateOptions) {
+  constructor(private readonly options: LatencyGateOptions) {
     super();
   }
 
-  bind(scope: Construct, context: GateContext): GateConfig {
-    const judgement = alarmEvaluationOf(scope, this.props);
-    const { period } = judgement;
-    const { p99, maxIncrease } = this.props;
-    const hint = 'look at the traces of the slowest tasks: model, tools or retries';
-    if (p99 !== undefined && maxIncrease === undefined) {
-      const limit = p99.toMilliseconds();
-      if (limit <= 0) {
-        throw laneError(
-          scope,
-          'InvalidGateOption',
-          `latency gate: p99 is ${limit} ms, expected more than 0; state the longest tolerated duration`,
-        );
-      }
-      return {
-        ...common(judgement, `p99 of a task's duration (ms), tolerated up to ${limit}`, hint),
-        metric: enoughSamples(judgement, {
-          value: 'v',
-          neutral: 0,
-          metrics: { v: context.candidate.duration({ period }) },
-          samples: context.candidate.duration({ period }),
-          label: 'p99 duration (ms)',
-        }),
-        comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-        threshold: limit,
-      };
+  bind(scope: Construct, { candidate }: GateContext): GateConfig {
+    const evaluation = alarmEvaluationOf(scope, this.options);
+    const duration = candidate.duration({ period: evaluation.period });
+    const limit = this.options.p99.toMilliseconds();
+    if (limit <= 0) {
+      throw laneError(
+        scope,
+        'InvalidGateOption',
+        `latency gate: p99 must be more than 0, got ${limit} ms; set the longest tolerated duration`,
+      );
     }
-    if (maxIncrease !== undefined && p99 === undefined) {
-      return increaseGate(scope, judgement, {
-        what: "p99 of a task's duration (percent above the stable lane)",
-        maxIncrease,
-        candidate: context.candidate.duration({ period }),
-        stable: context.stable.duration({ period }),
-        hint,
-      });
-    }
-    throw laneError(
-      scope,
-      'GateAmbiguous',
-      `latency gate: ${p99 === undefined ? 'neither p99 nor maxIncrease is' : 'both p99 and maxIncrease are'} given, ` +
-        'expected exactly one; for both write two gates',
-    );
+    return {
+      ...common(evaluation, `p99 of a task's duration (ms), tolerated up to ${limit}`, LATENCY_HINT),
+      metric: enoughSamples(evaluation, {
+        value: 'v',
+        neutral: 0,
+        metrics: { v: duration },
+        samples: duration,
+        label: 'p99 duration (ms)',
+      }),
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      threshold: limit,
+    };
   }
 }
 
 class ErrorRateGate extends QualityGate {
-  constructor(private readonly props: ErrorRateGateOptions) {
+  constructor(private readonly options: ErrorRateGateOptions) {
     super();
   }
 
   bind(scope: Construct, context: GateContext): GateConfig {
-    const judgement = alarmEvaluationOf(scope, this.props);
-    const { period } = judgement;
-    const max = shareOf(scope, 'error rate gate: max', this.props.max ?? 0.05);
+    const evaluation = alarmEvaluationOf(scope, this.options);
+    const { period } = evaluation;
+    const max = shareOf(scope, 'error rate gate: max', this.options.max ?? 0.05);
     return {
       ...common(
-        judgement,
+        evaluation,
         `share of tasks that failed or timed out, tolerated up to ${max}`,
         'the task records name the error of each failed task',
       ),
       metric: new MathExpression({
-        expression: `IF(n >= ${judgement.minSamples}, failed / n, 0)`,
+        expression: `IF(n >= ${evaluation.minSamples}, failed / n, 0)`,
         usingMetrics: { n: context.candidate.finished({ period }), failed: context.candidate.failed({ period }) },
         period,
         label: 'error rate',
@@ -265,21 +275,21 @@ class ErrorRateGate extends QualityGate {
 }
 
 class QualityScoreGate extends QualityGate {
-  constructor(private readonly props: QualityScoreGateOptions) {
+  constructor(private readonly options: QualityScoreGateOptions) {
     super();
   }
 
   bind(scope: Construct, context: GateContext): GateConfig {
-    const judgement = alarmEvaluationOf(scope, this.props);
-    const { period } = judgement;
-    const min = shareOf(scope, 'quality score gate: min', this.props.min);
+    const evaluation = alarmEvaluationOf(scope, this.options);
+    const { period } = evaluation;
+    const min = shareOf(scope, 'quality score gate: min', this.options.min);
     return {
       ...common(
-        judgement,
+        evaluation,
         `mean score of the results, tolerated down to ${min}`,
         'read the results with the lowest scores of both releases side by side',
       ),
-      metric: enoughSamples(judgement, {
+      metric: enoughSamples(evaluation, {
         value: 'v',
         neutral: 1,
         metrics: { v: context.candidate.qualityScore({ period }) },
@@ -293,21 +303,21 @@ class QualityScoreGate extends QualityGate {
 }
 
 class CustomGate extends QualityGate {
-  constructor(private readonly props: CustomGateOptions) {
+  constructor(private readonly options: CustomGateOptions) {
     super();
   }
 
   bind(scope: Construct): GateConfig {
     const { minSamples: _, ...judged } = common(
-      alarmEvaluationOf(scope, this.props),
-      this.props.description,
+      alarmEvaluationOf(scope, this.options),
+      this.options.description,
       'see where the metric comes from',
     );
     return {
       ...judged,
-      metric: this.props.metric,
-      comparisonOperator: this.props.comparisonOperator,
-      threshold: this.props.threshold,
+      metric: this.options.metric,
+      comparisonOperator: this.options.comparisonOperator,
+      threshold: this.options.threshold,
     };
   }
 }
@@ -322,24 +332,24 @@ interface Increase {
 
 /**
  * Keeps the division defined when the stable lane's mean is 0: the increase is then huge for any candidate above 0, and
- * 0 for an equal one. Far below anything that is measured.
+ * 0 for an equal one. It is far below any measured value.
  */
 const EPSILON = '0.000000001';
 
-/** Percent by which the candidate lies above the stable lane, once both have enough samples. */
-function increaseGate(scope: Construct, judgement: AlarmEvaluation, increase: Increase): GateConfig {
+/** Percent by which the candidate is above the stable lane, once both have enough samples. */
+function increaseGate(scope: Construct, evaluation: AlarmEvaluation, increase: Increase): GateConfig {
   const { maxIncrease, candidate, stable } = increase;
   if (!(maxIncrease >= 0 && Number.isFinite(maxIncrease))) {
     throw laneError(
       scope,
       'InvalidGateOption',
-      `maxIncrease is ${maxIncrease}, expected 0 or more; 0.2 tolerates 20 % more than the stable lane`,
+      `maxIncrease must be 0 or more, got ${maxIncrease}; 0.2 tolerates 20 % more than the stable lane`,
     );
   }
   const percent = Number((maxIncrease * 100).toPrecision(12));
   return {
-    ...common(judgement, `${increase.what}, tolerated up to ${percent} %`, increase.hint),
-    metric: enoughSamples(judgement, {
+    ...common(evaluation, `${increase.what}, tolerated up to ${percent} %`, increase.hint),
+    metric: enoughSamples(evaluation, {
       value: `100 * (v - base) / (base + ${EPSILON})`,
       neutral: 0,
       metrics: { v: candidate, base: stable },
@@ -368,8 +378,8 @@ interface Sampled {
  * `IF(enough samples, value, neutral)`. The metrics of a task are emitted together, so a period has a value wherever it
  * has a count; a period with neither has no data point at all, which the alarm treats as not breaching.
  */
-function enoughSamples(judgement: AlarmEvaluation, sampled: Sampled): MathExpression {
-  const { minSamples, period } = judgement;
+function enoughSamples(evaluation: AlarmEvaluation, sampled: Sampled): MathExpression {
+  const { minSamples, period } = evaluation;
   const { baseSamples } = sampled;
   const condition = baseSamples === undefined ? `n >= ${minSamples}` : `n >= ${minSamples} AND s >= ${minSamples}`;
   const counted = (metric: Metric): Metric => metric.with({ statistic: Stats.SAMPLE_COUNT });
@@ -387,17 +397,17 @@ function enoughSamples(judgement: AlarmEvaluation, sampled: Sampled): MathExpres
 
 function shareOf(scope: Construct, name: string, share: number): number {
   if (!(share >= 0 && share <= 1)) {
-    throw laneError(scope, 'InvalidGateOption', `${name} is ${share}, expected 0 to 1; 0.05 is 5 %`);
+    throw laneError(scope, 'InvalidGateOption', `${name} must be between 0 and 1, got ${share}; 0.05 is 5 %`);
   }
   return share;
 }
 
 function common(
-  judgement: AlarmEvaluation,
+  evaluation: AlarmEvaluation,
   what: string,
   hint: string,
 ): Pick<GateConfig, 'evaluationPeriods' | 'datapointsToAlarm' | 'severity' | 'minSamples' | 'description'> {
-  const { evaluationPeriods, datapointsToAlarm, severity, minSamples, runbook } = judgement;
+  const { evaluationPeriods, datapointsToAlarm, severity, minSamples, runbook } = evaluation;
   const description = `${what}. What to do: ${runbook ?? hint}.`;
   return { evaluationPeriods, datapointsToAlarm, severity, minSamples, description };
 }

@@ -1,92 +1,58 @@
 import { Annotations, CustomResource, Duration, Validations } from 'aws-cdk-lib';
+import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
-import { Construct, type IDependable } from 'constructs';
+import { Construct, type IConstruct, type IDependable } from 'constructs';
 import { acknowledgeWildcard, BundledFunction, laneError } from '../common';
 import { CustomResourceType, Env, type PlatformLimit, PlatformLimits } from '../contract';
 import { grantSend } from '../lanes/grant-send';
 import { queueUrls } from '../lanes/queue-urls';
 import { EVIDENCE_OVERHEAD, Evidence, type EvidenceConfig } from './evidence';
-import { InFlightTaskPolicy } from './in-flight-task-policy';
 import { EVIDENCE_ACTIONS, ROLLOUT_CHECK_ACTIONS } from './perms';
-import type { RolloutContext } from './rollout';
+import { type CodeDeployRolloutOptions, InFlightTaskPolicy, type RolloutContext } from './rollout-options';
 import type { TrafficShift } from './traffic-shift';
 
-/** How a rollout by CodeDeploy is to go, besides its traffic shift. */
-export interface CodeDeployRolloutOptions {
-  /**
-   * How long the preflight waits for its probe task to go through the candidate lane: whole seconds, the start of a worker
-   * included.
-   *
-   * @default - 2 minutes, and the time that the worker takes to start (`AgentWorker.startTimeout`)
-   */
-  readonly preflightTimeout?: Duration;
-
-  /**
-   * What must have been seen of a release before everybody gets it.
-   *
-   * @default Evidence.atLeast(20)
-   */
-  readonly evidence?: Evidence;
-
-  /**
-   * What becomes of the tasks that the release runs when the rollout is put back.
-   *
-   * @default InFlightTaskPolicy.FINISH
-   */
-  readonly onRollback?: InFlightTaskPolicy;
-
-  /**
-   * Deploy although a gate is in ALARM: CodeDeploy fails a deployment at once if an alarm is in ALARM when it starts,
-   * which can keep out the very release that mends the cause. Give the reason; the gates stay alarms, but the
-   * deployment does not listen to them. Meant for one deployment: the context value
-   * `cdk-agent-lanes:ignoreGates` does the same from the command line
-   * (`cdk deploy -c cdk-agent-lanes:ignoreGates="mends the loop in r-…"`).
-   *
-   * @default - the gates decide
-   */
-  readonly ignoreGates?: string;
-}
-
+/** Construct props of {@link CodeDeployRollout}. */
 export interface CodeDeployRolloutProps extends CodeDeployRolloutOptions, RolloutContext {
+  /** How users move from the stable lane to the candidate lane. */
   readonly shift: TrafficShift;
 }
 
 /** Context value with the same meaning as `CodeDeployRolloutOptions.ignoreGates`. */
 const IGNORE_GATES = 'cdk-agent-lanes:ignoreGates';
 
-/** For the probe task itself, once there is a worker. */
+/** For the probe task itself, when a worker is running. */
 const PROBE_TIMEOUT = Duration.minutes(2);
 
-/** Time that a hook needs besides waiting: to start, to count, to report. */
+/** Time that the preflight needs besides waiting: to start and to report. */
 const PREFLIGHT_OVERHEAD = Duration.seconds(30);
 
 /**
- * When the alias has been updated CodeDeploy is done, so this need only cover the time until every Lambda host says so.
- * With `cdk deploy --express` the update returns at once and the check fails: that is its purpose.
+ * CodeDeploy has finished when the alias is updated, so this only covers the time until every Lambda host reports the new
+ * version. With `cdk deploy --express` the update returns at once and the check fails, which is its purpose.
  */
 const CHECK_WAIT = Duration.minutes(2);
 
 /**
- * One release from the template to every user. The order is CloudFormation's, by dependencies:
+ * Rolls one release out from the template to every user. CloudFormation keeps the order, by dependencies:
  *
  * 1. worker version and router version are published
- * 2. release record: the release is written down, the rollout is under way
- * 3. candidate lane gets the release
- * 4. alias `live` of the router is shifted by CodeDeploy: preflight, steps watched by the gates, evidence check
- * 5. rollout check: `live` is wholly on the new version
- * 6. stable lane gets the release
- * 7. promoted record: everybody is on the stable lane again
+ * 2. release record: the release is recorded, the rollout is in progress
+ * 3. the candidate lane gets the release
+ * 4. CodeDeploy shifts alias `live` of the router: preflight, steps watched by the gates, evidence check
+ * 5. rollout check: all traffic of `live` is on the new version
+ * 6. the stable lane gets the release
+ * 7. promoted record: all users are on the stable lane again
  */
 export class CodeDeployRollout extends Construct {
-  /** What shifts the users. */
+  /** Shifts the users. */
   readonly deploymentGroup: LambdaDeploymentGroup;
   /** Longest time from the preflight to the end of the evidence check. */
   readonly duration: Duration;
   /** Depend on this to come after the promotion. */
   readonly promoted: IDependable;
-  /** Runs before the first user meets the release. */
+  /** Runs before the first user gets the release. */
   readonly preflight: LambdaFunction;
   /** Runs after the shift. */
   readonly evidence: LambdaFunction;
@@ -131,19 +97,17 @@ export class CodeDeployRollout extends Construct {
     // 4. The CDK lets the alias depend on the deployment group and on the hooks, but not on what they need.
     this.preflight = this.preflightFunction(props, preflightTimeout);
     this.evidence = this.evidenceFunction(props, evidence);
-    const alarms = this.gateAlarms(props);
+    const { gates } = props;
+    this.checkGateCount(gates.critical.length);
     this.deploymentGroup = new LambdaDeploymentGroup(this, 'DeploymentGroup', {
       alias: intake.live,
       deploymentConfig: shift.deploymentConfig,
-      alarms,
+      alarms: [...gates.critical],
       ignoreAlarmConfiguration: ignoreGates,
       preHook: this.preflight,
       postHook: this.evidence,
-      autoRollback: {
-        failedDeployment: true,
-        stoppedDeployment: true,
-        ...(alarms.length === 0 ? {} : { deploymentInAlarm: true }),
-      },
+      // With alarms also `deploymentInAlarm`: the CDK's default, and an error to set without any.
+      autoRollback: { failedDeployment: true, stoppedDeployment: true },
     });
     this.acknowledgeServiceRole();
     const live = intake.live.node.defaultChild ?? intake.live;
@@ -155,8 +119,14 @@ export class CodeDeployRollout extends Construct {
       this.evidence,
       ...[this.preflight, this.evidence, intake.router].flatMap(({ role }) => (role === undefined ? [] : [role])),
       intake.aliasPolicy,
-      ...alarms,
+      ...gates.critical,
     );
+    gates._onAdded((alarm, critical) => {
+      if (critical) {
+        this.addGateAlarm(alarm, live, gates.critical.length);
+        this.compareEvidence(evidence, props);
+      }
+    });
 
     // 5.
     const check = this.rolloutCheck(props);
@@ -197,14 +167,14 @@ export class CodeDeployRollout extends Construct {
       throw laneError(
         this,
         'InvalidPreflightTimeout',
-        `preflightTimeout is ${seconds} s${given === undefined ? ` (${PROBE_TIMEOUT.toHumanString()} and the worker's startTimeout)` : ''}, expected whole seconds from 1 to ${longest} ${limitOf(limit)}; ` +
-          'give the agent a probe input that is quick to answer',
+        `preflightTimeout must be whole seconds between 1 and ${longest}, got ${seconds} s${given === undefined ? ` (${PROBE_TIMEOUT.toHumanString()} and the worker's startTimeout)` : ''} (${limit.source}); ` +
+          'use a probe input that the agent answers quickly',
       );
     }
     if (seconds <= startTimeout.toSeconds()) {
       Annotations.of(this).addWarningV2(
         'cdk-agent-lanes:preflightBelowStart',
-        `the preflight waits ${seconds} s, and a worker of the candidate lane may take ${startTimeout.toSeconds()} s to start: a good release can be refused for a slow start; leave preflightTimeout out, or raise it`,
+        `preflightTimeout is ${seconds} s, and a worker of the candidate lane may take ${startTimeout.toSeconds()} s to start: a slow start can fail the rollout of a good release; leave preflightTimeout out, or raise it`,
       );
     }
     return timeout;
@@ -218,9 +188,8 @@ export class CodeDeployRollout extends Construct {
       throw laneError(
         this,
         'TooLongRollout',
-        `the rollout takes up to ${Number(minutes.toFixed(1))} minutes (preflight ${preflight.toHumanString()}, shift ` +
-          `${shift.toHumanString()}, evidence ${evidence.toHumanString()}), expected at most ${limit.value} ` +
-          `${limitOf(limit)}; shorten the shift, or take fewer and larger steps`,
+        `the rollout must take at most ${limit.value} ${limitOf(limit)}, got ${Number(minutes.toFixed(1))} minutes (preflight ` +
+          `${preflight.toHumanString()}, shift ${shift.toHumanString()}, evidence ${evidence.toHumanString()}); shorten the shift, or take fewer and larger steps`,
       );
     }
     return total;
@@ -235,24 +204,24 @@ export class CodeDeployRollout extends Construct {
       throw laneError(
         this,
         'MissingIgnoreGatesReason',
-        `${IGNORE_GATES} is ${JSON.stringify(reason)}, expected the reason as a sentence; it is shown to whoever reviews the deployment`,
+        `${IGNORE_GATES} is ${JSON.stringify(reason)}, expected the reason as a sentence; the reviewers of the deployment see it`,
       );
     }
     Annotations.of(this).addWarningV2(
       'cdk-agent-lanes:gatesIgnored',
-      `no gate can stop the rollout of ${props.release.releaseId} for agent '${props.agentName}': ${reason}`,
+      `gates do not stop the rollout of ${props.release.releaseId} for agent '${props.agentName}': ${reason}`,
     );
     return true;
   }
 
-  /** A gate that never had its samples stays silent, and silence is no pass. */
+  /** A gate that never had enough samples does not breach, which is not the same as a pass. */
   private compareEvidence({ minTasks }: EvidenceConfig, { gates }: RolloutContext): void {
     if (minTasks > 0 && minTasks < gates.minSamples) {
       Annotations.of(this).addWarningV2(
         'cdk-agent-lanes:evidenceBelowSamples',
-        `${minTasks} tasks are evidence enough for a promotion, but a critical gate judges no period with fewer than ` +
+        `${minTasks} tasks are enough evidence for a promotion, but a critical gate judges no period with fewer than ` +
           `${gates.minSamples}: a release can be promoted that no gate has judged; raise Evidence.atLeast, or lower ` +
-          'minSamples and take a longer period',
+          'minSamples and use a longer period',
       );
     }
   }
@@ -261,7 +230,7 @@ export class CodeDeployRollout extends Construct {
     Validations.of(this.deploymentGroup.role).acknowledge({
       id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited]',
       reason:
-        'The policy that AWS keeps for this purpose; what CodeDeploy reads for a deployment that CloudFormation starts is documented by it alone (https://docs.aws.amazon.com/codedeploy/latest/userguide/getting-started-create-service-role.html)',
+        'The managed policy that AWS maintains for this purpose; no other document lists what CodeDeploy reads for a deployment that CloudFormation starts (https://docs.aws.amazon.com/codedeploy/latest/userguide/getting-started-create-service-role.html)',
     });
     for (const hook of [this.preflight, this.evidence]) {
       acknowledgeWildcard(
@@ -272,24 +241,28 @@ export class CodeDeployRollout extends Construct {
     }
   }
 
-  private gateAlarms(props: CodeDeployRolloutProps) {
-    const alarms = props.gates.critical;
+  private checkGateCount(count: number): void {
     const limit = PlatformLimits.ROLLOUT_ALARMS;
-    if (alarms.length > limit.value) {
+    if (count > limit.value) {
       throw laneError(
         this,
         'TooManyGates',
-        `${alarms.length} critical gates, expected at most ${limit.value} ${limitOf(limit)}; ` +
+        `the agent must have at most ${limit.value} critical gates, got ${count} (${limit.source}); ` +
           'make some of them warnings, or join them in one math expression (QualityGate.custom)',
       );
     }
-    return [...alarms];
+  }
+
+  private addGateAlarm(alarm: Alarm, live: IConstruct, count: number): void {
+    this.checkGateCount(count);
+    this.deploymentGroup.addAlarm(alarm);
+    live.node.addDependency(alarm);
   }
 
   private recorder({ agentName, release, store }: RolloutContext): BundledFunction {
     const recorder = new BundledFunction(this, 'Recorder', {
       bundle: 'recorder',
-      description: 'Records releases and what is promoted (custom resource)',
+      description: 'Records releases and promotions (custom resource)',
       timeout: Duration.minutes(2),
       environment: { [Env.AGENT]: agentName, [Env.CONTROL_TABLE]: store.control.tableName },
     });
@@ -301,7 +274,7 @@ export class CodeDeployRollout extends Construct {
   private preflightFunction(props: RolloutContext, timeout: Duration): BundledFunction {
     const preflight = new BundledFunction(this, 'Preflight', {
       bundle: 'preflight',
-      description: 'Sends a probe task through the candidate lane before any user meets the release',
+      description: 'Sends a probe task through the candidate lane before any user gets the release',
       timeout: timeout.plus(PREFLIGHT_OVERHEAD),
       environment: {
         [Env.AGENT]: props.agentName,
@@ -319,7 +292,7 @@ export class CodeDeployRollout extends Construct {
   private evidenceFunction(props: RolloutContext, { minTasks, wait }: EvidenceConfig): BundledFunction {
     const evidence = new BundledFunction(this, 'Evidence', {
       bundle: 'evidence',
-      description: 'Counts what was seen of a release before everybody gets it',
+      description: 'Counts the finished tasks of a release before it is promoted',
       timeout: wait.plus(EVIDENCE_OVERHEAD),
       environment: {
         [Env.AGENT]: props.agentName,
@@ -333,7 +306,7 @@ export class CodeDeployRollout extends Construct {
     acknowledgeWildcard(
       evidence.role ?? evidence,
       '*',
-      'CloudWatch knows no resource for cloudwatch:GetMetricData (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html)',
+      'CloudWatch does not support resource-level permissions for cloudwatch:GetMetricData (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html)',
     );
     props.store.grantReadRouting(evidence);
     return evidence;
@@ -342,7 +315,7 @@ export class CodeDeployRollout extends Construct {
   private rolloutCheck({ agentName, intake }: RolloutContext): BundledFunction {
     const check = new BundledFunction(this, 'Check', {
       bundle: 'rollout-check',
-      description: 'Waits until the router alias is wholly on its new version (custom resource)',
+      description: 'Waits until all traffic of the router alias is on its new version (custom resource)',
       timeout: CHECK_WAIT.plus(Duration.minutes(1)),
       environment: { [Env.AGENT]: agentName },
     });

@@ -4,46 +4,54 @@ import { describeValue } from '../common';
 import { laneError } from '../common/errors';
 import { PlatformLimits } from '../contract';
 
+/** Options of {@link Evidence.atLeast}. */
 export interface EvidenceOptions {
   /**
-   * How long the check waits for the last tasks and for late metrics: whole seconds, at most 14 minutes.
+   * How long the check waits for the last tasks and for late metrics: whole seconds, at most 14 minutes, for the check is
+   * a Lambda function (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
    *
    * @default Duration.minutes(5)
    */
   readonly wait?: Duration;
 }
 
-/** What the evidence check asks for. */
+/** Settings of the evidence check. */
 export interface EvidenceConfig {
   /** Tasks that the candidate must have finished. */
   readonly minTasks: number;
+  /** How long the check waits for them. */
   readonly wait: Duration;
 }
 
 /**
- * How much of a release must have been seen at work before everybody gets it. Alarms cannot tell a good release from
- * one that nobody met, so this is counted after the shift; too little fails the deployment.
+ * How many tasks a release must have finished before it is promoted. Alarms cannot tell a good release from one that ran
+ * no task, so the tasks are counted after the shift; too few fail the deployment.
  */
 export abstract class Evidence {
-  /** The candidate must have finished so many tasks: 1 or more. */
+  /** The candidate must have finished this number of tasks: an integer of 1 or more. */
   static atLeast(tasks: number, options: EvidenceOptions = {}): Evidence {
     return new CountedEvidence(tasks, options);
   }
 
   /**
-   * Promote a release even if no task of it was seen.
+   * Promote a release even if it finished no task.
    *
-   * @param reason why that is acceptable, for instance an agent with a task a day; kept in the template
+   * @param reason why that is acceptable, for example an agent with one task a day; stored in the metadata of the cloud
+   * assembly
    */
   static notRequired(reason: string): Evidence {
     return new NoEvidence(reason);
   }
 
-  /** @throws if a value is out of range */
+  /**
+   * Checks the values.
+   *
+   * @throws LaneError if a value is out of range
+   */
   abstract bind(scope: Construct): EvidenceConfig;
 }
 
-/** The check is a Lambda function that waits; it needs some time to count and to report. */
+/** The check is a Lambda function that waits; beyond that it needs time to count and to report. */
 export const EVIDENCE_OVERHEAD = Duration.minutes(1);
 
 class CountedEvidence extends Evidence {
@@ -70,8 +78,8 @@ class CountedEvidence extends Evidence {
       throw laneError(
         scope,
         'InvalidEvidenceWait',
-        `evidence: wait is ${seconds} s, expected whole seconds, at most ${longest} ` +
-          `(Lambda: ${limit.value} ${limit.unit}, ${limit.source}); give the shift a longer bake instead`,
+        `evidence: wait must be whole seconds, at most ${longest}, got ${seconds} s ` +
+          `(Lambda: ${limit.value} ${limit.unit}, ${limit.source}); give the shift a longer bake time instead`,
       );
     }
     return { minTasks: this.tasks, wait: Duration.seconds(seconds) };
@@ -88,7 +96,7 @@ class NoEvidence extends Evidence {
       throw laneError(
         scope,
         'MissingEvidenceReason',
-        'Evidence.notRequired: the reason is empty, expected a sentence; say why nobody need have met a release before everybody gets it',
+        'Evidence.notRequired: the reason is empty, expected a sentence; say why a release may be promoted that finished no task',
       );
     }
     scope.node.addMetadata('cdk-agent-lanes:evidence-not-required', this.reason);

@@ -1,52 +1,61 @@
 import { Duration } from 'aws-cdk-lib';
 import { type ILambdaDeploymentConfig, LambdaDeploymentConfig, TrafficRouting } from 'aws-cdk-lib/aws-codedeploy';
 import type { Construct } from 'constructs';
-import { laneError } from '../common/errors';
+import { laneError } from '../common';
 import { PlatformLimits } from '../contract';
 
-/** A traffic shift as CodeDeploy knows it. */
+/** A traffic shift as CodeDeploy needs it. */
 export interface TrafficShiftConfig {
+  /** Deployment configuration of the deployment group. */
   readonly deploymentConfig: ILambdaDeploymentConfig;
-  /** From the first users on the candidate to the last. */
+  /** Time from the first users on the candidate to the last. */
   readonly duration: Duration;
 }
 
+/** Options of {@link TrafficShift.canary}. */
 export interface CanaryShiftOptions {
-  /** Share of users that meet the candidate first, 1 to 99. */
+  /**
+   * Percentage of the users that the first step moves to the candidate lane: an integer between 1 and 99
+   * (https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_TimeBasedCanary.html).
+   */
   readonly percentage: number;
-  /** Whole minutes until the others follow. */
+  /** Time until the second step moves all other users: whole minutes, at least 1. */
   readonly bakeTime: Duration;
 }
 
+/** Options of {@link TrafficShift.linear}. */
 export interface LinearShiftOptions {
-  /** Share of users that is added with each step, 1 to 99. */
+  /**
+   * Percentage of the users that each step moves to the candidate lane: an integer between 1 and 99
+   * (https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_TimeBasedLinear.html).
+   */
   readonly percentage: number;
-  /** Whole minutes between steps. */
+  /** Time between two steps: whole minutes, at least 1. */
   readonly interval: Duration;
 }
 
 /** How users are moved from the stable lane to the candidate lane. */
 export abstract class TrafficShift {
-  /** A share first, the others after a time. */
-  static canary(props: CanaryShiftOptions): TrafficShift {
-    return new CanaryShift(props);
+  /** A percentage of the users first, all others after the bake time. */
+  static canary(options: CanaryShiftOptions): TrafficShift {
+    return new CanaryShift(options);
   }
 
-  /** A further share after each interval. */
-  static linear(props: LinearShiftOptions): TrafficShift {
-    return new LinearShift(props);
+  /** A further percentage of the users after each interval. */
+  static linear(options: LinearShiftOptions): TrafficShift {
+    return new LinearShift(options);
   }
 
-  /** All at once: the preflight alone stands between a release and every user. */
+  /** All users at once: only the preflight protects them from a bad release. */
   static allAtOnce(): TrafficShift {
     return new AllAtOnceShift();
   }
 
   /**
-   * A predefined CodeDeploy configuration if one matches, else a configuration of the agent's own: an account has 50 of
-   * those, so there is one per agent and never one per release.
+   * A predefined CodeDeploy configuration if one matches, else a configuration of the agent's own: an account has at most
+   * 50 of those, so there is one per agent and never one per release.
    *
-   * @throws if CodeDeploy would refuse the shift
+   * @throws LaneError if CodeDeploy would refuse the shift
    */
   abstract bind(scope: Construct): TrafficShiftConfig;
 }
@@ -67,13 +76,13 @@ const LINEARS: { readonly [key: string]: ILambdaDeploymentConfig } = {
 };
 
 class CanaryShift extends TrafficShift {
-  constructor(private readonly props: CanaryShiftOptions) {
+  constructor(private readonly options: CanaryShiftOptions) {
     super();
   }
 
   bind(scope: Construct): TrafficShiftConfig {
-    const percentage = percentageOf(scope, 'canary', this.props.percentage);
-    const interval = minutesOf(scope, 'canary: bakeTime', this.props.bakeTime);
+    const percentage = percentageOf(scope, 'canary', this.options.percentage);
+    const interval = minutesOf(scope, 'canary: bakeTime', this.options.bakeTime);
     return {
       deploymentConfig:
         CANARIES[`${percentage}/${interval.toMinutes()}`] ??
@@ -86,13 +95,13 @@ class CanaryShift extends TrafficShift {
 }
 
 class LinearShift extends TrafficShift {
-  constructor(private readonly props: LinearShiftOptions) {
+  constructor(private readonly options: LinearShiftOptions) {
     super();
   }
 
   bind(scope: Construct): TrafficShiftConfig {
-    const percentage = percentageOf(scope, 'linear', this.props.percentage);
-    const interval = minutesOf(scope, 'linear: interval', this.props.interval);
+    const percentage = percentageOf(scope, 'linear', this.options.percentage);
+    const interval = minutesOf(scope, 'linear: interval', this.options.interval);
     const steps = Math.ceil(100 / percentage);
     return {
       deploymentConfig:

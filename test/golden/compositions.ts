@@ -98,7 +98,7 @@ export function handedInParts(app: App): Stack {
       preflightTimeout: Duration.minutes(5),
     }),
     gates: {
-      latency: QualityGate.latency({
+      latency: QualityGate.latencyIncrease({
         maxIncrease: 0.5,
         minSamples: 5,
         period: Duration.minutes(20),

@@ -71,7 +71,7 @@ describe('development', () => {
 
   test('refuses to be without a most that a task may cost', () => {
     expect(() => AgentEnvironment.development({ model: haiku(), limits: { maxToolCalls: 5 } })).toThrow(
-      /MissingDevelopmentMaxCost: limits of development do not hold maxCost/,
+      /MissingDevelopmentMaxCost: limits of development has no maxCost/,
     );
   });
 });
@@ -124,7 +124,7 @@ describe('staging', () => {
 
   test('refuses what differs, with both values', () => {
     expect(() => AgentEnvironment.staging(production(), { limits: { maxCost: 0.1 } })).toThrow(
-      /^UnacceptedDifference: limits\.maxCost is 0\.1 in staging and 0\.25 in production: expected staging to be what production is/,
+      /^UnacceptedDifference: limits\.maxCost is 0\.1 in staging and 0\.25 in production: expected staging to equal production/,
     );
   });
 

@@ -169,28 +169,28 @@ describe('a service that says other than its environment', () => {
     [
       'removal policy',
       { removalPolicy: RemovalPolicy.DESTROY },
-      /removalPolicy is "destroy" there, and "retain" in environment/,
+      /removalPolicy is "destroy" in the service and "retain" in environment/,
     ],
     [
       'task retention',
       { taskRetention: Duration.days(2) },
-      /taskRetention is 2 days there, and 30 days in environment/,
+      /taskRetention is 2 days in the service and 30 days in environment/,
     ],
     [
       'log retention of the intake',
       { intake: { logRetention: RetentionDays.ONE_DAY } },
-      /intake\.logRetention of the service: logRetention is 1 there, and 90/,
+      /intake\.logRetention of the service: logRetention is 1 in the service and 90/,
     ],
     [
       'log retention of the worker',
       { worker: WorkerSpec.lambda({ entry: AGENT_ENTRY, logRetention: RetentionDays.ONE_DAY }) },
       /logRetention is 1 days in the props of WorkerSpec\.lambda, and 90 days/,
     ],
-    ['budget', { budgets: Budgets.perDay({ agent: 5 }) }, /budgets\.agent is 5 there, and 50 in environment/],
+    ['budget', { budgets: Budgets.perDay({ agent: 5 }) }, /budgets\.agent is 5 in the service and 50 in environment/],
     [
       'rate limit',
       { rateLimits: { anthropic: { requestsPerMinute: 9 } } },
-      /rateLimits\.anthropic\.requestsPerMinute is 9 there, and 60 in environment/,
+      /rateLimits\.anthropic\.requestsPerMinute is 9 in the service and 60 in environment/,
     ],
     [
       'log level',

@@ -157,13 +157,13 @@ describe('misuse', () => {
     [
       'a text that cannot be a dimension',
       () => bring({ f: CapabilityFlag.text({ default: 'a', variant: 'ü' }) }),
-      'variant is "ü"',
+      'variant must be a boolean, a number, or 1 to 64 printable ASCII characters, got "ü"',
     ],
     ['a nameless user', () => bring({ f: CapabilityFlag.boolean({ users: [''] }) }), 'one of them empty'],
     [
       'six critical gates',
       () => bring({ f: CapabilityFlag.boolean({ gates: gates(6) }) }),
-      '6 critical gates, expected at most 5',
+      'the flags must have at most 5 critical gates, got 6',
     ],
     [
       'growth in seconds',

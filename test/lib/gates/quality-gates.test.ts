@@ -107,17 +107,10 @@ describe('latency gate', () => {
   });
 
   test('with maxIncrease compares the p99 of both', () => {
-    const alarm = alarmOf(QualityGate.latency({ maxIncrease: 0.5 }));
+    const alarm = alarmOf(QualityGate.latencyIncrease({ maxIncrease: 0.5 }));
     expect(metricsOf(alarm)).toMatchObject({ base: 'TaskDuration p99 Agent=support,Lane=stable' });
     expect(alarm.Threshold).toBe(50);
     expect(judged(alarm, { n: 20, s: 20, v: 3000, base: 1000 })).toBeCloseTo(200, 3);
-  });
-
-  test('refuses neither or both', () => {
-    expect(() => alarmOf(QualityGate.latency({}))).toThrow(
-      /neither p99 nor maxIncrease is given, expected exactly one/,
-    );
-    expect(() => alarmOf(QualityGate.latency({ p99: Duration.seconds(1), maxIncrease: 1 }))).toThrow(/both p99 and/);
   });
 });
 
@@ -185,7 +178,7 @@ describe('custom gate', () => {
       Threshold: 3,
       ComparisonOperator: 'GreaterThanOrEqualToThreshold',
       AlarmDescription:
-        "Gate 'it' of agent 'support' (critical, takes the rollout back): refunds that the agent granted. What to do: https://wiki.example.com/refunds.",
+        "Gate 'it' of agent 'support' (critical, rolls the release back): refunds that the agent granted. What to do: https://wiki.example.com/refunds.",
     });
   });
 });
@@ -193,7 +186,7 @@ describe('custom gate', () => {
 const EVERY_GATE = {
   cost: QualityGate.cost(),
   latency: QualityGate.latency({ p99: Duration.seconds(1) }),
-  slower: QualityGate.latency({ maxIncrease: 1 }),
+  slower: QualityGate.latencyIncrease({ maxIncrease: 1 }),
   errors: QualityGate.errorRate(),
   toolCalls: QualityGate.toolCalls(),
   quality: QualityGate.qualityScore({ min: 0.5 }),
@@ -230,27 +223,27 @@ describe('every gate', () => {
     expect(alarm).toMatchObject({ EvaluationPeriods: 1, DatapointsToAlarm: 1 });
     expect(alarm.Metrics.flatMap(({ MetricStat }) => MetricStat?.Period ?? [])).toEqual([300, 300]);
     expect(judged(alarm, { n: 7, failed: 7 })).toBe(1);
-    expect(alarm.AlarmDescription).toContain('(warning, stops nothing)');
+    expect(alarm.AlarmDescription).toContain('(warning, does not stop the rollout)');
   });
 
   test.each<[GateOptions, RegExp]>([
-    [{ period: Duration.seconds(90) }, /period is 90 s, expected whole minutes/],
+    [{ period: Duration.seconds(90) }, /period must be whole minutes, got 90 s/],
     [{ minSamples: 0 }, /minSamples must be an integer of 1 or more, got 0/],
     [{ evaluationPeriods: 1.5 }, /evaluationPeriods must be an integer of 1 or more, got 1\.5/],
     [
       { evaluationPeriods: 2, datapointsToAlarm: 3 },
-      /datapointsToAlarm is 3, expected at most evaluationPeriods \(2\)/,
+      /datapointsToAlarm must be at most evaluationPeriods \(2\), got 3/,
     ],
-    [{ period: Duration.hours(1), evaluationPeriods: 25 }, /is 90000 s, expected at most 86400 s/],
+    [{ period: Duration.hours(1), evaluationPeriods: 25 }, /must be at most 86400 s, .* got 90000 s/],
   ])('refuses %j', (options, message) => {
     expect(() => alarmOf(QualityGate.errorRate(options))).toThrow(message);
   });
 
   test.each([
-    [QualityGate.cost({ maxIncrease: -0.1 }), /maxIncrease is -0.1, expected 0 or more/],
-    [QualityGate.errorRate({ max: 5 }), /error rate gate: max is 5, expected 0 to 1/],
-    [QualityGate.qualityScore({ min: 70 }), /quality score gate: min is 70, expected 0 to 1/],
-    [QualityGate.latency({ p99: Duration.seconds(0) }), /p99 is 0 ms/],
+    [QualityGate.cost({ maxIncrease: -0.1 }), /maxIncrease must be 0 or more, got -0\.1/],
+    [QualityGate.errorRate({ max: 5 }), /error rate gate: max must be between 0 and 1, got 5/],
+    [QualityGate.qualityScore({ min: 70 }), /quality score gate: min must be between 0 and 1, got 70/],
+    [QualityGate.latency({ p99: Duration.seconds(0) }), /p99 must be more than 0, got 0 ms/],
   ])('refuses a threshold out of range (%#)', (gate, message) => {
     expect(() => alarmOf(gate)).toThrow(message);
   });

@@ -61,14 +61,14 @@ describe('a worker that has to start', () => {
 
   test('refuses one that takes longer than a function can wait', () => {
     expect(() => onFargate({ startTimeout: Duration.minutes(14) })).toThrow(
-      /InvalidPreflightTimeout: preflightTimeout is 960 s \(2 minutes and the worker's startTimeout\), expected whole seconds from 1 to 870/,
+      /InvalidPreflightTimeout: preflightTimeout must be whole seconds between 1 and 870, got 960 s \(2 minutes and the worker's startTimeout\)/,
     );
   });
 
   test('refuses a rollout that becomes too long by it', () => {
     const shift = TrafficShift.linear({ percentage: 10, interval: Duration.minutes(10) });
     expect(() => onFargate({}, {}, shift)).toThrow(
-      /TooLongRollout: the rollout takes up to 102 minutes \(preflight 7 minutes, shift 1 hour 30 minutes/,
+      /TooLongRollout: the rollout must take at most 100 minutes \(.*\), got 102 minutes \(preflight 7 minutes, shift 1 hour 30 minutes/,
     );
   });
 });
@@ -187,9 +187,9 @@ describe('evidence', () => {
     [Evidence.atLeast(2.5), /tasks must be an integer of 1 or more, got 2\.5/],
     [
       Evidence.atLeast(5, { wait: Duration.minutes(15) }),
-      /wait is 900 s, expected whole seconds, at most 840 \(Lambda: 900 seconds, https/,
+      /wait must be whole seconds, at most 840, got 900 s \(Lambda: 900 seconds, https/,
     ],
-    [Evidence.atLeast(5, { wait: Duration.millis(1500) }), /wait is 1.5 s/],
+    [Evidence.atLeast(5, { wait: Duration.millis(1500) }), /wait must be whole seconds, at most 840, got 1\.5 s/],
     [Evidence.notRequired('  '), /MissingEvidenceReason: .* the reason is empty/],
   ])('refuses what cannot be meant (%#)', (evidence, message) => {
     expect(() => synthesize({ evidence })).toThrow(message);
@@ -203,7 +203,7 @@ describe('limits of AWS', () => {
       synthesize({ evidence: Evidence.notRequired('tested by hand') }, shift).agent.rollout.duration.toMinutes(),
     ).toBe(92);
     expect(() => synthesize({ preflightTimeout: Duration.minutes(6) }, shift)).toThrow(
-      /TooLongRollout: the rollout takes up to 101 minutes \(preflight 6 minutes, shift 1 hour 30 minutes, evidence 5 minutes\), expected at most 100 minutes \(https:\/\/docs\.aws/,
+      /TooLongRollout: the rollout must take at most 100 minutes \(https:\/\/docs\.aws.*\), got 101 minutes \(preflight 6 minutes, shift 1 hour 30 minutes, evidence 5 minutes\)/,
     );
   });
 
@@ -214,7 +214,7 @@ describe('limits of AWS', () => {
       );
     const critical = { gates: gates(11, GateSeverity.CRITICAL) };
     expect(() => supportAgent(testStack(), critical)).toThrow(
-      /TooManyGates: 11 critical gates, expected at most 10 alarms per deployment group \(https/,
+      /TooManyGates: the agent must have at most 10 critical gates, got 11 \(https/,
     );
     const agent = supportAgent(testStack(), {
       gates: { ...gates(10, GateSeverity.CRITICAL), ...gates(5, GateSeverity.WARNING) },
@@ -227,7 +227,7 @@ describe('limits of AWS', () => {
     'refuses a preflight that Lambda cannot wait for (%#)',
     (preflightTimeout) => {
       expect(() => synthesize({ preflightTimeout })).toThrow(
-        /InvalidPreflightTimeout: preflightTimeout is \S+ s, expected whole seconds from 1 to 870 seconds \(https/,
+        /InvalidPreflightTimeout: preflightTimeout must be whole seconds between 1 and 870, got \S+ s \(https/,
       );
     },
   );
@@ -279,7 +279,7 @@ describe('gates', () => {
       Annotations.fromStack(stack).hasWarning(
         '/Test/Support/Rollout',
         Match.stringLikeRegexp(
-          "no gate can stop the rollout of r-.* for agent 'support': mends the loop in r-0.*cdk-agent-lanes:gatesIgnored",
+          "gates do not stop the rollout of r-.* for agent 'support': mends the loop in r-0.*cdk-agent-lanes:gatesIgnored",
         ),
       );
     });
