@@ -48,9 +48,9 @@ export function costsPage(calls: CallsPerTask, standing: StandingParts, fargate:
   const units = Math.ceil(calls.itemBytes / 1024);
   return `# What it costs
 
-Made by \`npm run bench -- --costs docs/costs.md\`: calls are counted at the wire of the [rehearsal](rehearsal.md), sizes are those of its items and logs.
-Prices are list prices of us-east-1 in US dollars as published in 2026. They change: check before you rely on them. Nothing of this was measured on
-AWS; the time that the functions take there is assumed, and marked as such.
+Written by \`npm run bench -- --costs docs/costs.md\`. Calls and sizes are counted in the [rehearsal](rehearsal.md).
+Prices are list prices of us-east-1 in US dollars as published in 2026; check them before you rely on them. Nothing was measured on
+AWS; run times of functions are assumed, and marked so.
 
 ## A million tasks
 
@@ -65,18 +65,18 @@ ${table(
   ]),
 )}
 
-The worker's own calls are one claim and one finish. The event source mapping deletes the message. The rest of the calls is reading the routing
-items and the length of the queues, once in a few seconds for all tasks of an execution environment: how many that is per task depends on the load, and
-the rehearsal's clock, ten times as fast, makes it more.
+The worker's own calls are one claim and one finish. The event source mapping deletes the message. The other calls read the routing
+items and the queue lengths, once in a few seconds for all tasks of an execution environment: their number per task depends on the load, and
+the rehearsal's clock, ten times as fast, raises it.
 
-## What a task adds that does more
+## Additional work of a task
 
 ${table(
   ['what', 'calls', 'US$ per million'],
   [
     ['a journaled step, tool call or model call, value up to 1 KB', callsText(calls.perStep), dollars(step)],
     [
-      'a heartbeat, every 30 s of a task that runs longer',
+      'a heartbeat, every 30 s of a task longer than that',
       '1 write, 1 SQS request',
       dollars(units * PRICE.dynamoWriteUnits + PRICE.sqsRequests),
     ],
@@ -90,12 +90,12 @@ ${table(
     [`an input or a result over ${MAX_INLINE_BYTES / 1024} KiB`, '1 PUT, 1 GET', dollars(PRICE.s3Puts + PRICE.s3Gets)],
     ['a model call with transcripts on', '1 PUT', dollars(PRICE.s3Puts)],
     [
-      'a webhook, delivered at the first try',
+      'a webhook, delivered on the first try',
       '3 SQS requests, 1 read, 1 write, 1 invocation',
       dollars(3 * PRICE.sqsRequests + PRICE.dynamoReadUnits + units * PRICE.dynamoWriteUnits + PRICE.lambdaRequests),
     ],
     [
-      'asking for the status once',
+      'one status request',
       '1 HTTP request, 1 invocation, 1 read',
       dollars(PRICE.httpApiRequests + PRICE.lambdaRequests + PRICE.dynamoReadUnits),
     ],
@@ -103,12 +103,12 @@ ${table(
   ],
 )}
 
-## What waiting costs
+## Waiting for the model
 
-A worker on Lambda is paid while it waits for the model. That is most of the bill, next to the model itself. US$ per million tasks:
+A worker on Lambda is billed while it waits for the model. After the model itself that is most of the bill. US$ per million tasks:
 
 ${table(
-  ['a task waits for', '512 MiB', '1024 MiB'],
+  ['waiting time', '512 MiB', '1024 MiB'],
   WAITS.map((seconds) => [
     `${seconds} s`,
     dollars(seconds * 0.5 * PRICE.lambdaGbSecond * 1e6),
@@ -120,9 +120,9 @@ ${WAITING_TEXT}
 
 ${table(WAITING_HEAD, waitingRows(WAITS))}
 
-## What stands still
+## Idle cost
 
-One agent that gets no task, a month, without what its users add:
+One agent without tasks, per month, without resources that its users add:
 
 ${table(
   ['what', 'how many', 'US$ a month'],
@@ -138,18 +138,18 @@ ${table(
   ],
 )}
 
-Custom metrics come on top: 0.30 a month for each name and set of dimensions that had data in the month. Task metrics are emitted per agent, per lane
+Custom metrics are additional: 0.30 a month for each name and set of dimensions with data in the month. Task metrics are emitted per agent, per lane
 and per release, so every release that ran tasks in a month adds a set.
 
-## What stands still with workers on Fargate
+## Idle cost with workers on Fargate
 
-Without a task the lanes go down to no worker, but for the stable lane in production, which keeps two. There are no event source mappings then:
+Without a task the lanes scale to zero, except the stable lane in production, which keeps two workers. There are no event source mappings:
 workers poll. The alarms that start and stop workers have ${fargate.scalingMetrics} metrics in all: ${dollars(fargate.scalingMetrics * 0.1)} US$ a month. Running workers, US$ a month on demand (x86):
 
 ${table(WORKER_HEAD, workerRows())}
 
-What the network adds, by choice (counted in the templates that each gives, for an agent on Bedrock without secrets or flags; what passes through
-endpoints and gateways is paid by the GB on top):
+The network's part (counted in the synthesized templates, for an agent on Bedrock without secrets or flags; traffic through
+endpoints and gateways is billed per GB in addition):
 
 ${table(NETWORK_HEAD, networkRows(fargate.networks))}
 `;
@@ -166,12 +166,12 @@ function taskRows({ wire, mapping, itemBytes, logBytes }: CallsPerTask): Row[] {
     { what: 'HTTP API', perTask: '1 request', cost: PRICE.httpApiRequests },
     { what: 'Lambda, router and worker', perTask: '2 invocations', cost: 2 * PRICE.lambdaRequests },
     {
-      what: 'router at work',
+      what: 'router run time',
       perTask: `${ROUTER_MS} ms × ${ROUTER_GB} GB (assumed)`,
       cost: compute(ROUTER_MS, ROUTER_GB),
     },
     {
-      what: 'worker at work, without the agent',
+      what: 'worker run time without the agent',
       perTask: `${WORKER_MS} ms × ${WORKER_GB} GB (assumed)`,
       cost: compute(WORKER_MS, WORKER_GB),
     },
@@ -191,7 +191,7 @@ function taskRows({ wire, mapping, itemBytes, logBytes }: CallsPerTask): Row[] {
       cost: reads * PRICE.dynamoReadUnits,
     },
     {
-      what: 'logs, metrics among them',
+      what: 'logs, including metrics',
       perTask: `${Math.round(logBytes.router)} bytes router, ${Math.round(logBytes.worker)} bytes worker`,
       cost: ((logBytes.router + logBytes.worker) / 1e9) * 1e6 * PRICE.logGb,
     },

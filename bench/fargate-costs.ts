@@ -44,9 +44,9 @@ export function waitingRows(waits: readonly number[]): string[][] {
   return waits.map((seconds) => [`${seconds} s`, ...SIZES.map((size) => waiting(seconds, size).toFixed(2))]);
 }
 
-export const WAITING_HEAD = ['a task waits for', ...SIZES.map(sizeText)];
+export const WAITING_HEAD = ['waiting time', ...SIZES.map(sizeText)];
 
-export const WAITING_TEXT = `The same on Fargate, in a container that runs ${AT_ONCE} tasks at once and is kept busy (x86; arm64 is a fifth less, Spot up to 70 % less):`;
+export const WAITING_TEXT = `The same on Fargate, in a container that runs ${AT_ONCE} tasks at once and is always busy (x86; arm64 is a fifth less, Spot up to 70 % less):`;
 
 /** Rows of the table of running workers. */
 export function workerRows(): string[][] {

@@ -51,7 +51,7 @@ export function fargateParts(): FargateParts {
       networks: [
         partsOf('public subnets (the default)', publicSubnets, true),
         partsOf('isolated, with endpoints', isolated, false),
-        partsOf('for comparison: private subnets behind NAT gateways, brought along', withNat, false),
+        partsOf('for comparison: private subnets of your own behind NAT gateways', withNat, false),
       ],
       scalingMetrics: resourcesOf(publicSubnets, 'AWS::CloudWatch::Alarm')
         .filter(([id]) => /Scaling/.test(id))
