@@ -1,4 +1,5 @@
-export { type DrillOptions, runDrill } from './drill';
+export { runDrill } from './drill';
+export type { DrillOptions } from './drill-run';
 export { LineProgress, type Progress } from './report/progress';
 export type { DrillReport, ReleaseReport } from './report/report';
 export { styleFor } from './report/style';

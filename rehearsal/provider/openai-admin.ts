@@ -38,32 +38,35 @@ export type Disturbance = 'failed' | 'lost' | undefined;
  * @see https://platform.openai.com/docs/api-reference/project-service-accounts
  */
 export class ScriptedOpenAiAdmin {
-  private readonly accounts = new Map<string, Account>();
-  private readonly others: Set<string>;
+  readonly #accounts = new Map<string, Account>();
+  readonly #others: Set<string>;
   /** Asked before each call. */
   disturb: (call: string) => Disturbance = () => undefined;
 
-  constructor(private readonly options: OpenAiAdminOptions) {
-    this.others = new Set(options.otherKeys);
+  readonly #options: OpenAiAdminOptions;
+
+  constructor(options: OpenAiAdminOptions) {
+    this.#options = options;
+    this.#others = new Set(options.otherKeys);
   }
 
   /** Whether the provider takes the key now. */
   readonly accepts = (key: string): boolean => {
-    if (this.others.has(key)) {
+    if (this.#others.has(key)) {
       return true;
     }
-    const account = [...this.accounts.values()].find((one) => one.key === key);
-    return account !== undefined && (account.expiresAt === undefined || this.options.now() < account.expiresAt);
+    const account = [...this.#accounts.values()].find((one) => one.key === key);
+    return account !== undefined && (account.expiresAt === undefined || this.#options.now() < account.expiresAt);
   };
 
   /** Accounts that are there now, oldest first. */
   list(): readonly Pick<Account, 'id' | 'name' | 'createdAt'>[] {
-    return [...this.accounts.values()].map(({ id, name, createdAt }) => ({ id, name, createdAt }));
+    return [...this.#accounts.values()].map(({ id, name, createdAt }) => ({ id, name, createdAt }));
   }
 
   /** Revokes a key that was there before anything was rotated, as a person would. */
   revoke(key: string): void {
-    this.others.delete(key);
+    this.#others.delete(key);
   }
 
   /** Answers what belongs to keys: service accounts, and the list of models. @returns false for any other request */
@@ -81,8 +84,8 @@ export class ScriptedOpenAiAdmin {
       return true;
     }
     const { status, answer } = models
-      ? this.models(request)
-      : this.serve(request, { project, id, after: url.searchParams, body });
+      ? this.#models(request)
+      : this.#serve(request, { project, id, after: url.searchParams, body });
     if (disturbance === 'lost') {
       request.socket.destroy();
       return true;
@@ -93,7 +96,7 @@ export class ScriptedOpenAiAdmin {
     return true;
   };
 
-  private models(request: IncomingMessage): Served {
+  #models(request: IncomingMessage): Served {
     const key = keyOf(request);
     return this.accepts(key)
       ? { status: 200, answer: { object: 'list', data: [], has_more: false } }
@@ -101,7 +104,7 @@ export class ScriptedOpenAiAdmin {
         refused(401, 'invalid_api_key', `Incorrect API key provided: ${key}`);
   }
 
-  private serve(
+  #serve(
     request: IncomingMessage,
     {
       project,
@@ -110,7 +113,7 @@ export class ScriptedOpenAiAdmin {
       body,
     }: { project: string | undefined; id: string | undefined; after: URLSearchParams; body: string },
   ): Served {
-    const { adminKey, now, project: ours } = this.options;
+    const { adminKey, now, project: ours } = this.#options;
     if (keyOf(request) !== adminKey) {
       return refused(401, 'invalid_api_key', `Incorrect API key provided: ${keyOf(request)}`);
     }
@@ -118,10 +121,10 @@ export class ScriptedOpenAiAdmin {
       return refused(404, 'not_found', `no project ${project}`);
     }
     if (request.method === 'GET' && id === undefined) {
-      return { status: 200, answer: this.page(after) };
+      return { status: 200, answer: this.#page(after) };
     }
     if (request.method === 'DELETE' && id !== undefined) {
-      return this.accounts.delete(id)
+      return this.#accounts.delete(id)
         ? { status: 200, answer: { object: 'organization.project.service_account.deleted', id, deleted: true } }
         : refused(404, 'not_found', `no service account ${id}`);
     }
@@ -137,7 +140,7 @@ export class ScriptedOpenAiAdmin {
       createdAt: now(),
       expiresAt: expires_in_seconds === undefined ? undefined : now() + expires_in_seconds * 1_000,
     };
-    this.accounts.set(account.id, account);
+    this.#accounts.set(account.id, account);
     const api_key = {
       object: 'organization.project.service_account.api_key',
       id: `key_${account.id}`,
@@ -146,8 +149,8 @@ export class ScriptedOpenAiAdmin {
     return { status: 200, answer: { ...view(account), api_key } };
   }
 
-  private page(query: URLSearchParams) {
-    const all = [...this.accounts.values()];
+  #page(query: URLSearchParams) {
+    const all = [...this.#accounts.values()];
     const start = all.findIndex(({ id }) => id === query.get('after')) + 1;
     const data = all.slice(start, start + Number(query.get('limit') ?? PAGE));
     return {

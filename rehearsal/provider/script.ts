@@ -45,53 +45,55 @@ const DEFAULT_LATENCY_MS = 20;
  * same content always has the same outcome for the same seed, in whatever order requests of different content come.
  */
 export class ProviderScript {
-  private readonly seen = new Map<string, number>();
-  private readonly tally = new Map<string, Tally>();
-  private unmatchedRequests = 0;
+  readonly #seen = new Map<string, number>();
+  readonly #tally = new Map<string, Tally>();
+  #unmatchedRequests = 0;
   /** Requests so far, over all rules. */
-  private asked = 0;
+  #asked = 0;
 
-  constructor(
-    private readonly rules: readonly ProviderRule[],
-    private readonly seed: number,
-  ) {
+  readonly #rules: readonly ProviderRule[];
+  readonly #seed: number;
+
+  constructor(rules: readonly ProviderRule[], seed: number) {
+    this.#rules = rules;
+    this.#seed = seed;
     for (const rule of rules) {
-      this.tally.set(rule.name, emptyCount(rule.name));
+      this.#tally.set(rule.name, emptyCount(rule.name));
     }
   }
 
   decide(request: ScriptedRequest): Outcome {
-    this.asked += 1;
-    for (const rule of this.rules) {
+    this.#asked += 1;
+    for (const rule of this.#rules) {
       const groups = matches(rule, request);
       if (groups !== undefined) {
-        return this.answer(rule, groups, request);
+        return this.#answer(rule, groups, request);
       }
     }
-    this.unmatchedRequests += 1;
+    this.#unmatchedRequests += 1;
     return { kind: 'unmatched' };
   }
 
   /** One entry per rule, in the order of the rules. */
   counts(): readonly RuleCount[] {
-    return [...this.tally.values()].map((count) => ({ ...count }));
+    return [...this.#tally.values()].map((count) => ({ ...count }));
   }
 
   /** Requests that no rule answered. */
   unmatched(): number {
-    return this.unmatchedRequests;
+    return this.#unmatchedRequests;
   }
 
-  private answer(rule: ProviderRule, groups: readonly string[], request: ScriptedRequest): Outcome {
-    const random = this.randomFor(rule, request);
-    const count = this.tally.get(rule.name) ?? emptyCount(rule.name);
-    this.tally.set(rule.name, count);
+  #answer(rule: ProviderRule, groups: readonly string[], request: ScriptedRequest): Outcome {
+    const random = this.#randomFor(rule, request);
+    const count = this.#tally.get(rule.name) ?? emptyCount(rule.name);
+    this.#tally.set(rule.name, count);
     count.requests += 1;
 
     const latencyMs = pickLatency(rule.answer?.latencyMs ?? DEFAULT_LATENCY_MS, random);
     let chance = random();
     for (const error of rule.errors ?? []) {
-      if (error.during !== undefined && (this.asked < error.during.from || this.asked >= error.during.to)) {
+      if (error.during !== undefined && (this.#asked < error.during.from || this.#asked >= error.during.to)) {
         continue;
       }
       if (chance < error.rate) {
@@ -132,11 +134,11 @@ export class ProviderScript {
     };
   }
 
-  private randomFor(rule: ProviderRule, { model, system, messages }: ScriptedRequest): Random {
+  #randomFor(rule: ProviderRule, { model, system, messages }: ScriptedRequest): Random {
     const content = sha256(JSON.stringify([model, system, messages]));
-    const sequence = (this.seen.get(content) ?? 0) + 1;
-    this.seen.set(content, sequence);
-    return seededRandom(`${this.seed}/${rule.name}/${content}/${sequence}`);
+    const sequence = (this.#seen.get(content) ?? 0) + 1;
+    this.#seen.set(content, sequence);
+    return seededRandom(`${this.#seed}/${rule.name}/${content}/${sequence}`);
   }
 }
 

@@ -37,21 +37,31 @@ const DIALECTS: readonly Dialect[] = [messagesDialect, chatDialect, converseDial
  * It listens on 127.0.0.1 only and takes any key that is not empty.
  */
 export class ScriptedProvider {
-  private requests = 0;
+  #requests = 0;
+
+  readonly #server: Server;
+  readonly #script: ProviderScript;
+  readonly #onPrompt: ((text: string) => void) | undefined;
+  readonly #keys: ProviderKeys | undefined;
 
   private constructor(
-    private readonly server: Server,
-    private readonly script: ProviderScript,
-    private readonly onPrompt: ((text: string) => void) | undefined,
-    private readonly keys: ProviderKeys | undefined,
-  ) {}
+    server: Server,
+    script: ProviderScript,
+    onPrompt: ((text: string) => void) | undefined,
+    keys: ProviderKeys | undefined,
+  ) {
+    this.#server = server;
+    this.#script = script;
+    this.#onPrompt = onPrompt;
+    this.#keys = keys;
+  }
 
   static async start(options: ProviderOptions): Promise<ScriptedProvider> {
     const server = createServer();
     const script = new ProviderScript(options.rules, options.seed);
     const provider = new ScriptedProvider(server, script, options.onPrompt, options.keys);
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      provider.serve(request, response).catch((error: unknown) => {
+      provider.#serve(request, response).catch((error: unknown) => {
         sendJson(response, 500, { message: error instanceof Error ? error.message : String(error) });
       });
     });
@@ -67,30 +77,30 @@ export class ScriptedProvider {
 
   /** Base URL for `ANTHROPIC_BASE_URL` and for Bedrock's endpoint, without a slash at the end. OpenAI's is `/v1` below it. */
   get url(): string {
-    const { port } = this.server.address() as AddressInfo;
+    const { port } = this.#server.address() as AddressInfo;
     return `http://127.0.0.1:${port}`;
   }
 
   counts(): readonly RuleCount[] {
-    return this.script.counts();
+    return this.#script.counts();
   }
 
   /** Requests that no rule answered. */
   unmatched(): number {
-    return this.script.unmatched();
+    return this.#script.unmatched();
   }
 
   async stop(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    this.server.closeAllConnections();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
     await closed;
   }
 
-  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.requests += 1;
-    const id = sha256(String(this.requests)).slice(0, 24);
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#requests += 1;
+    const id = sha256(String(this.#requests)).slice(0, 24);
     response.setHeader('request-id', `req_${id}`);
-    if (await this.keys?.handle(request, response)) {
+    if (await this.#keys?.handle(request, response)) {
       return;
     }
     const path = request.url?.split('?')[0] ?? '';
@@ -110,7 +120,7 @@ export class ScriptedProvider {
       fail(401, 'a key is required: as x-api-key or bearer token, or for Bedrock a signature');
       return;
     }
-    if (key !== undefined && this.keys?.accepts(key) === false) {
+    if (key !== undefined && this.#keys?.accepts(key) === false) {
       fail(401, 'scripted: invalid key');
       return;
     }
@@ -124,8 +134,8 @@ export class ScriptedProvider {
       fail(400, understood.problem);
       return;
     }
-    this.onPrompt?.(understood.request.messages);
-    await play(this.script.decide(understood.request), { dialect, id, model: understood.request.model, response });
+    this.#onPrompt?.(understood.request.messages);
+    await play(this.#script.decide(understood.request), { dialect, id, model: understood.request.model, response });
   }
 }
 

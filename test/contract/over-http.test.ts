@@ -8,7 +8,7 @@ import { MAX_INLINE_BYTES, submitResponseSchema, TaskKey } from '../../lib/contr
 import { RehearsalCloud } from '../../rehearsal/cloud';
 import { REHEARSAL_REGION } from '../../rehearsal/core/resource';
 import { type AgentUnderTest, findAgent } from '../../rehearsal/drill/scenario/agent-under-test';
-import { signed } from '../../rehearsal/drill/traffic/sigv4';
+import { signRequest } from '../../rehearsal/drill/traffic/api-client';
 import { leastProps } from '../support/agent-service';
 import { testApp } from '../support/stack';
 import { type Answer, DOCUMENT, undocumented } from './support/document';
@@ -53,7 +53,7 @@ afterAll(() => cloud.stop());
 async function send(method: 'get' | 'post' | 'delete', path: string, body?: unknown): Promise<Answer> {
   const url = new URL(`${agent.endpoint.replace(/\/$/, '')}${path}`);
   const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
-  const headers = signed(
+  const headers = await signRequest(
     {
       method: method.toUpperCase(),
       url,
@@ -61,7 +61,6 @@ async function send(method: 'get' | 'post' | 'delete', path: string, body?: unkn
       body: text,
     },
     cloud.operatorCredentials,
-    { service: 'execute-api', region: REHEARSAL_REGION },
     Date.now(),
   );
   const response = await fetch(url, {

@@ -5,57 +5,63 @@ import { describeGate, type Gate, readGates } from './gates';
 
 /** Turns what happens in the cloud into lines, and keeps what the gates said when a deployment was decided. */
 export class CloudWatcher {
-  private subject = '';
-  private gates: readonly Gate[] = [];
-  private readings: readonly GateReading[] | undefined;
-  private cloud: RehearsalCloud | undefined;
-  private detached = false;
+  #subject = '';
+  #gates: readonly Gate[] = [];
+  #readings: readonly GateReading[] | undefined;
+  #cloud: RehearsalCloud | undefined;
+  #detached = false;
+
+  readonly #progress: Progress;
+  readonly #keep: (event: CloudEvent) => void;
 
   constructor(
-    private readonly progress: Progress,
+    progress: Progress,
     /** Keeps every event, for `--keep`. */
-    private readonly keep: (event: CloudEvent) => void,
-  ) {}
+    keep: (event: CloudEvent) => void,
+  ) {
+    this.#progress = progress;
+    this.#keep = keep;
+  }
 
   attach(cloud: RehearsalCloud): void {
-    this.cloud = cloud;
+    this.#cloud = cloud;
   }
 
   /** What the cloud does while it is being stopped is no news. */
   detach(): void {
-    this.detached = true;
+    this.#detached = true;
   }
 
   /** From now on events belong to this release. */
   begin(subject: string, gates: readonly Gate[]): void {
-    this.subject = subject;
-    this.gates = gates;
-    this.readings = undefined;
+    this.#subject = subject;
+    this.#gates = gates;
+    this.#readings = undefined;
   }
 
   /** What the gates said when the deployment was decided, or say now if it has not been. */
-  decided(): readonly GateReading[] {
-    return this.readings ?? this.read();
+  readingsAtDecision(): readonly GateReading[] {
+    return this.#readings ?? this.#read();
   }
 
   readonly onEvent = (event: CloudEvent): void => {
-    if (this.detached) {
+    if (this.#detached) {
       return;
     }
-    this.keep(event);
+    this.#keep(event);
     switch (event.kind) {
       case 'codedeploy':
-        this.onCodeDeploy(event);
+        this.#onCodeDeploy(event);
         break;
       case 'alarm':
-        this.onAlarm(event);
+        this.#onAlarm(event);
         break;
       case 'stack':
         // A failed shift has been told by its gate or its hook.
         if (event.status.endsWith('_FAILED') && event.type !== 'AWS::Lambda::Alias') {
-          this.progress.log(this.subject, `${event.path}: ${event.status}: ${event.reason ?? ''}`, 'failure');
+          this.#progress.log(this.#subject, `${event.path}: ${event.status}: ${event.reason ?? ''}`, 'failure');
         } else if (event.status.includes('ROLLBACK_IN_PROGRESS')) {
-          this.progress.log(this.subject, 'CloudFormation is rolling back', 'failure');
+          this.#progress.log(this.#subject, 'CloudFormation is rolling back', 'failure');
         }
         break;
       case 'progress':
@@ -64,24 +70,24 @@ export class CloudWatcher {
     }
   };
 
-  private onCodeDeploy(event: Extract<CloudEvent, { kind: 'codedeploy' }>): void {
+  #onCodeDeploy(event: Extract<CloudEvent, { kind: 'codedeploy' }>): void {
     switch (event.event) {
       case 'lifecycle':
         // Failures are told with their reason when the deployment has ended.
         if (/^(Before|After)AllowTraffic: Succeeded/.test(event.message)) {
           const hook = event.message.startsWith('Before') ? 'preflight passed' : 'evidence check passed';
-          this.progress.log(this.subject, hook, 'success');
+          this.#progress.log(this.#subject, hook, 'success');
         }
         break;
       case 'shift':
-        this.progress.log(
-          this.subject,
+        this.#progress.log(
+          this.#subject,
           `shift: ${Math.round((event.weight ?? 0) * 100)} % of the users use the candidate`,
         );
         break;
       case 'rollback':
-        this.progress.log(
-          this.subject,
+        this.#progress.log(
+          this.#subject,
           'CodeDeploy is rolling back: all users return to the stable release',
           'failure',
         );
@@ -92,24 +98,24 @@ export class CloudWatcher {
         break;
     }
     // What the alarms say at the first of these decided the deployment; later on they findingOf something else.
-    if (['alarm', 'rollback', 'ended'].includes(event.event) && this.readings === undefined) {
-      this.readings = this.read();
+    if (['alarm', 'rollback', 'ended'].includes(event.event) && this.#readings === undefined) {
+      this.#readings = this.#read();
     }
   }
 
-  private onAlarm(event: Extract<CloudEvent, { kind: 'alarm' }>): void {
-    const gate = this.gates.find((candidate) => candidate.alarm === event.name);
+  #onAlarm(event: Extract<CloudEvent, { kind: 'alarm' }>): void {
+    const gate = this.#gates.find((candidate) => candidate.alarm === event.name);
     if (gate !== undefined && (event.to === 'ALARM' || event.from === 'ALARM')) {
-      const reading = this.read().find(({ name }) => name === gate.name);
+      const reading = this.#read().find(({ name }) => name === gate.name);
       const text =
         reading === undefined ? `gate ${gate.name} in ${event.to}` : describeGate({ ...reading, state: event.to });
-      this.progress.log(this.subject, text, event.to === 'ALARM' ? 'failure' : 'success');
+      this.#progress.log(this.#subject, text, event.to === 'ALARM' ? 'failure' : 'success');
     } else if (gate === undefined && event.to === 'ALARM') {
-      this.progress.log(this.subject, `alarm ${event.name}: ${event.reason}`, 'failure');
+      this.#progress.log(this.#subject, `alarm ${event.name}: ${event.reason}`, 'failure');
     }
   }
 
-  private read(): readonly GateReading[] {
-    return this.cloud === undefined ? [] : readGates(this.gates, this.cloud.alarms());
+  #read(): readonly GateReading[] {
+    return this.#cloud === undefined ? [] : readGates(this.#gates, this.#cloud.alarms());
   }
 }

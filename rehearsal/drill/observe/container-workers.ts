@@ -28,12 +28,16 @@ const AT_WORK_MS = 30_000;
 
 /** Workers that run in containers: waits for them, stops them, and writes down what became of them. */
 export class ContainerWorkers {
-  private loadFrom: number | undefined;
-  private idleAt: number | undefined;
-  private stopped = 0;
-  private requeuedBefore = 0;
+  #loadFrom: number | undefined;
+  #idleAt: number | undefined;
+  #stopped = 0;
+  #requeuedBefore = 0;
 
-  private constructor(private readonly props: ContainerWorkersProps) {}
+  readonly #props: ContainerWorkersProps;
+
+  private constructor(props: ContainerWorkersProps) {
+    this.#props = props;
+  }
 
   /** Undefined when the workers of the agent are functions. */
   static of(props: ContainerWorkersProps): ContainerWorkers | undefined {
@@ -42,35 +46,35 @@ export class ContainerWorkers {
 
   /** Before the load of a scenario that is about scaling: a new service starts with one worker, and nobody needs it. */
   async beforeLoad(): Promise<void> {
-    const { scenario, progress, cloud } = this.props;
+    const { scenario, progress, cloud } = this.#props;
     if (scenario.scaling === undefined) {
       return;
     }
     progress.log('', `waiting until lane ${scenario.scaling.lane} is idle`);
-    await this.idle();
-    this.loadFrom = cloud.clock.now();
+    await this.#idle();
+    this.#loadFrom = cloud.clock.now();
   }
 
   /** When all tasks have ended. */
   async afterLoad(): Promise<void> {
-    const { scenario, progress, cloud } = this.props;
+    const { scenario, progress, cloud } = this.#props;
     if (scenario.scaling === undefined) {
       return;
     }
     progress.log('', 'the traffic has ended');
-    this.idleAt = (await this.idle()) ? cloud.clock.now() : undefined;
+    this.#idleAt = (await this.#idle()) ? cloud.clock.now() : undefined;
   }
 
   /** Tells workers at work to stop, one after the other, as the scenario says. */
-  async stopSome(): Promise<void> {
-    const { scenario, cloud, progress, signal } = this.props;
+  async stopBusyWorkers(): Promise<void> {
+    const { scenario, cloud, progress, signal } = this.#props;
     if (scenario.workerStops === undefined) {
       return;
     }
-    this.requeuedBefore = await this.count(WorkerMetric.REQUEUED);
+    this.#requeuedBefore = await this.#count(WorkerMetric.REQUEUED);
     const stopped = new Set<string>();
     while (stopped.size < scenario.workerStops.count) {
-      const next = (): TaskView | undefined => this.atWork().find(({ id }) => !stopped.has(id));
+      const next = (): TaskView | undefined => this.#atWork().find(({ id }) => !stopped.has(id));
       await until(() => next() !== undefined, AT_WORK_MS, signal);
       const worker = next();
       if (worker === undefined) {
@@ -79,7 +83,7 @@ export class ContainerWorkers {
       }
       stopped.add(worker.id);
       if (cloud.stopTask(worker.id)) {
-        this.stopped += 1;
+        this.#stopped += 1;
         progress.log('', `worker ${worker.id.slice(0, 8)} of lane ${worker.lane} is stopped while it works`);
       }
       await cloud.clock.sleep(scenario.workerStops.intervalSeconds * 1000, signal);
@@ -87,7 +91,7 @@ export class ContainerWorkers {
   }
 
   async history(): Promise<WorkersHistory> {
-    const { cloud, scenario } = this.props;
+    const { cloud, scenario } = this.#props;
     const { scaling, workerStops } = scenario;
     const lanes = new Map(cloud.services().map(({ name, lane }) => [name, lane]));
     return {
@@ -103,21 +107,21 @@ export class ContainerWorkers {
       scalings: cloud
         .scalingActivities()
         .map(({ resourceId, ...change }) => ({ lane: lanes.get(resourceId.split('/').at(-1) ?? '') ?? '', ...change })),
-      requeued: await this.count(WorkerMetric.REQUEUED),
-      abandoned: await this.count(WorkerMetric.ABANDONED),
-      late: await this.count(WorkerMetric.LATE),
+      requeued: await this.#count(WorkerMetric.REQUEUED),
+      abandoned: await this.#count(WorkerMetric.ABANDONED),
+      late: await this.#count(WorkerMetric.LATE),
       ...(scaling === undefined
         ? {}
-        : { scaling: { ...scaling, loadFrom: this.loadFrom ?? cloud.clock.now(), idleAt: this.idleAt } }),
+        : { scaling: { ...scaling, loadFrom: this.#loadFrom ?? cloud.clock.now(), idleAt: this.#idleAt } }),
       ...(workerStops === undefined
         ? {}
-        : { workerStops: { ...workerStops, stopped: this.stopped, requeuedBefore: this.requeuedBefore } }),
+        : { workerStops: { ...workerStops, stopped: this.#stopped, requeuedBefore: this.#requeuedBefore } }),
     };
   }
 
   /** @returns whether the lane has no worker and wants none */
-  private async idle(): Promise<boolean> {
-    const { cloud, scenario, signal } = this.props;
+  async #idle(): Promise<boolean> {
+    const { cloud, scenario, signal } = this.#props;
     const isIdle = () =>
       cloud
         .services()
@@ -128,14 +132,14 @@ export class ContainerWorkers {
   }
 
   /** A worker protects itself while it is at work. */
-  private atWork(): readonly TaskView[] {
-    return this.props.cloud
+  #atWork(): readonly TaskView[] {
+    return this.#props.cloud
       .serviceTasks()
       .filter((task) => task.protected && task.status === 'RUNNING' && task.desiredStatus === 'RUNNING');
   }
 
-  private async count(metric: string): Promise<number> {
-    const { access, agent, cloud, since } = this.props;
+  async #count(metric: string): Promise<number> {
+    const { access, agent, cloud, since } = this.#props;
     return (await sumOf(metric, access, agent.name, since, cloud.clock.now())) ?? 0;
   }
 }

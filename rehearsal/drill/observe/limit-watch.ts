@@ -16,29 +16,29 @@ export function cloudStartFor({ budget }: Scenario): number | undefined {
 
 /** Sees when the provider is called, and whether the alarm of a budget fires. */
 export class LimitWatch {
-  private readonly calls: number[] = [];
-  private alarmFired = false;
+  readonly #calls: number[] = [];
+  #alarmFired = false;
 
   /** @param now cloud time */
   constructor(private readonly now: () => number) {}
 
   readonly onPrompt = (): void => {
-    this.calls.push(this.now());
+    this.#calls.push(this.now());
   };
 
   readonly onEvent = (event: CloudEvent): void => {
-    this.alarmFired ||= event.kind === 'alarm' && event.to === 'ALARM' && BUDGET_ALARM.test(event.name);
+    this.#alarmFired ||= event.kind === 'alarm' && event.to === 'ALARM' && BUDGET_ALARM.test(event.name);
   };
 
   /** From then on tasks wait for the next day, and more of them are no sign of a slow machine. */
-  get isBudgetNearlyUsedUp(): boolean {
-    return this.alarmFired;
+  get isBudgetNearlyExhausted(): boolean {
+    return this.#alarmFired;
   }
 
   history({ rateLimit, budget }: Scenario): Pick<DrillHistory, 'rateLimit' | 'budget'> {
     return {
-      ...(rateLimit === undefined ? {} : { rateLimit: { ...rateLimit, calls: this.calls } }),
-      ...(budget === undefined ? {} : { budget: { ...budget, alarmFired: this.alarmFired } }),
+      ...(rateLimit === undefined ? {} : { rateLimit: { ...rateLimit, calls: this.#calls } }),
+      ...(budget === undefined ? {} : { budget: { ...budget, alarmFired: this.#alarmFired } }),
     };
   }
 }

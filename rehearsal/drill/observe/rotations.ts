@@ -12,59 +12,59 @@ import { pause, until } from './wait';
 type RotationPlan = NonNullable<Scenario['rotation']>;
 
 /** Longest wait for a rotation, and for the last service account to go: real milliseconds. */
-const PATIENCE_MS = 60_000;
-const LOOK_MS = 50;
+const MAX_WAIT_MS = 60_000;
+const POLL_MS = 50;
 
 /** The provider's side: which keys are valid, and who used which. */
 export class RotatedKeys implements ProviderKeys {
   readonly admin: ScriptedOpenAiAdmin;
-  private readonly used = new Map<string, { accepted: number; refused: number }>();
-  private readonly revoked = new Set<string>();
-  private readonly accounts = new Set<string>();
+  readonly #used = new Map<string, { accepted: number; refused: number }>();
+  readonly #revoked = new Set<string>();
+  readonly #accounts = new Set<string>();
 
-  constructor(
-    private readonly plan: RotationPlan,
-    now: () => number,
-  ) {
+  readonly #plan: RotationPlan;
+
+  constructor(plan: RotationPlan, now: () => number) {
+    this.#plan = plan;
     const { adminKey, poolKeys, project } = plan;
     this.admin = new ScriptedOpenAiAdmin({ adminKey, project, now, otherKeys: poolKeys });
   }
 
   readonly accepts = (key: string): boolean => {
     const accepted = this.admin.accepts(key);
-    const count = this.used.get(key) ?? { accepted: 0, refused: 0 };
+    const count = this.#used.get(key) ?? { accepted: 0, refused: 0 };
     count[accepted ? 'accepted' : 'refused'] += 1;
-    this.used.set(key, count);
+    this.#used.set(key, count);
     return accepted;
   };
 
   readonly handle: ProviderKeys['handle'] = async (request, response) => {
     const handled = await this.admin.handle(request, response);
     for (const { id } of this.admin.list()) {
-      this.accounts.add(id);
+      this.#accounts.add(id);
     }
     return handled;
   };
 
-  /** Revokes the nth key of the pool, as a person would in the provider's console. */
+  /** Revokes a key of the pool, as an operator does in the provider's console. */
   revoke(index: number): void {
-    const key = this.plan.poolKeys[index];
+    const key = this.#plan.poolKeys[index];
     if (key !== undefined) {
-      this.revoked.add(key);
+      this.#revoked.add(key);
       this.admin.revoke(key);
     }
   }
 
-  /** Of the first so many keys of the pool. */
+  /** Use of the first keys of the pool. @param count of the keys */
   uses(count: number): RotationHistory['keys'] {
-    return this.plan.poolKeys.slice(0, count).map((key) => ({
-      ...(this.used.get(key) ?? { accepted: 0, refused: 0 }),
-      revoked: this.revoked.has(key),
+    return this.#plan.poolKeys.slice(0, count).map((key) => ({
+      ...(this.#used.get(key) ?? { accepted: 0, refused: 0 }),
+      revoked: this.#revoked.has(key),
     }));
   }
 
   get accountCounts(): RotationHistory['accounts'] {
-    return { created: this.accounts.size, left: this.admin.list().length };
+    return { created: this.#accounts.size, left: this.admin.list().length };
   }
 }
 
@@ -79,89 +79,90 @@ export interface SecretRotatorDeps {
 
 /** Rotates the secrets of a stack while there is traffic. */
 export class SecretRotator {
-  private readonly client: SecretsManagerClient;
-  private readonly done: { secret: string; completed: boolean }[] = [];
-  private rounds = 0;
-  private running: Promise<void> | undefined;
+  readonly #deps: SecretRotatorDeps;
+  readonly #secrets: readonly DeployedSecret[];
+  readonly #client: SecretsManagerClient;
+  readonly #rotations: { secret: string; completed: boolean }[] = [];
+  #rounds = 0;
+  #running: Promise<void> | undefined;
 
-  constructor(
-    private readonly props: SecretRotatorDeps,
-    private readonly secrets: readonly DeployedSecret[],
-  ) {
-    this.client = new SecretsManagerClient(props.access);
+  constructor(deps: SecretRotatorDeps, secrets: readonly DeployedSecret[]) {
+    this.#deps = deps;
+    this.#secrets = secrets;
+    this.#client = new SecretsManagerClient(deps.access);
   }
 
-  /** The first rotation: until then the secrets hold random values. */
-  static async begin(props: SecretRotatorDeps, secrets: readonly DeployedSecret[]): Promise<SecretRotator> {
-    const rotated = secrets.filter(({ path }) => props.plan.secrets.some((pattern) => matchesPattern(pattern, path)));
-    if (rotated.length < props.plan.secrets.length) {
+  /** Rotates for the first time: until then the secrets have random values. */
+  static async begin(deps: SecretRotatorDeps, secrets: readonly DeployedSecret[]): Promise<SecretRotator> {
+    const rotated = secrets.filter(({ path }) => deps.plan.secrets.some((pattern) => matchesPattern(pattern, path)));
+    if (rotated.length < deps.plan.secrets.length) {
       throw new DrillError(
-        `rotation.secrets: ${props.plan.secrets.join(', ')} match ${rotated.length} secrets; there are ${secrets.map(({ path }) => path).join(', ') || 'none'}`,
+        `rotation.secrets: ${deps.plan.secrets.join(', ')} match ${rotated.length} secrets, expected one for each pattern: the stack has ${secrets.map(({ path }) => path).join(', ') || 'none'}`,
       );
     }
-    const rotations = new SecretRotator(props, rotated);
-    await rotations.rotateAll();
+    const rotations = new SecretRotator(deps, rotated);
+    await rotations.#rotateAll();
     return rotations;
   }
 
-  /** Rotates at equal distances of the traffic from now on, and the last time because the key in use has leaked. */
+  /** Rotates at regular intervals of the traffic, and the last time because the key in use has leaked. */
   start(sent: () => number, tasks: number): void {
-    const running = this.accompany(sent, tasks);
+    const running = this.#rotateDuringTraffic(sent, tasks);
     running.catch(() => undefined); // Awaited at the end.
-    this.running = running;
+    this.#running = running;
   }
 
   async finish(): Promise<RotationHistory> {
-    const { keys, signal } = this.props;
-    await this.running;
-    await this.untilUsed();
-    await until(() => keys.accountCounts.left <= 1, PATIENCE_MS, signal);
-    this.client.destroy();
+    const { keys, signal } = this.#deps;
+    await this.#running;
+    await this.#untilNewestKeyUsed();
+    await until(() => keys.accountCounts.left <= 1, MAX_WAIT_MS, signal);
+    this.#client.destroy();
     return {
-      rotations: this.done,
-      keys: keys.uses(this.rounds),
+      rotations: this.#rotations,
+      keys: keys.uses(this.#rounds),
       accounts: keys.accountCounts,
     };
   }
 
-  private async accompany(sent: () => number, tasks: number): Promise<void> {
-    const { plan, cloud, keys, signal } = this.props;
-    const outdated: { readonly key: number; readonly graceOver: Promise<void> }[] = [];
-    for (let time = 1; time < plan.count; time += 1) {
-      await until(() => sent() >= (tasks * time) / (plan.count + 1), Number.POSITIVE_INFINITY, signal);
-      // Workers keep a key for up to five minutes of the cloud: none is rotated away before anybody has used it.
-      await this.untilUsed();
-      await this.rotateAll();
-      outdated.push({ key: this.rounds - 2, graceOver: cloud.clock.sleep(plan.graceSeconds * 1_000, signal) });
+  async #rotateDuringTraffic(sent: () => number, tasks: number): Promise<void> {
+    const { plan, cloud, keys, signal } = this.#deps;
+    const previousKeys: { readonly key: number; readonly graceOver: Promise<void> }[] = [];
+    for (let round = 1; round < plan.count; round += 1) {
+      await until(() => sent() >= (tasks * round) / (plan.count + 1), Number.POSITIVE_INFINITY, signal);
+      // Workers cache a key for up to five cloud minutes: each key must be used before the next rotation.
+      await this.#untilNewestKeyUsed();
+      await this.#rotateAll();
+      previousKeys.push({ key: this.#rounds - 2, graceOver: cloud.clock.sleep(plan.graceSeconds * 1_000, signal) });
     }
-    await this.leak();
-    // Nobody takes away the key before one that has leaked: it is what workers go on with.
-    await Promise.all(outdated.map(({ key, graceOver }) => graceOver.then(() => keys.revoke(key))));
+    await this.#rotateAfterLeak();
+    // The key before the leaked one must stay valid: workers fall back to it.
+    await Promise.all(previousKeys.map(({ key, graceOver }) => graceOver.then(() => keys.revoke(key))));
   }
 
-  /** Revokes the key that workers use, and rotates once one of them has met the refusal. */
-  private async leak(): Promise<void> {
-    const { keys, progress, signal } = this.props;
-    await this.untilUsed();
-    const leaked = this.rounds - 1;
+  /** Revokes the key in use, and rotates as soon as a worker has been refused. */
+  async #rotateAfterLeak(): Promise<void> {
+    const { keys, progress, signal } = this.#deps;
+    await this.#untilNewestKeyUsed();
+    const leaked = this.#rounds - 1;
     keys.revoke(leaked);
     progress.log('', `key ${leaked + 1} revoked while in use, as after a leak`);
-    await until(() => (keys.uses(this.rounds).at(-1)?.refused ?? 0) > 0, PATIENCE_MS, signal);
-    await this.rotateAll();
+    await until(() => (keys.uses(this.#rounds).at(-1)?.refused ?? 0) > 0, MAX_WAIT_MS, signal);
+    await this.#rotateAll();
   }
 
   /** Waits until the newest key is used. */
-  private untilUsed(): Promise<void> {
-    const { keys, signal } = this.props;
-    return until(() => (keys.uses(this.rounds).at(-1)?.accepted ?? 0) > 0, PATIENCE_MS, signal);
+  #untilNewestKeyUsed(): Promise<void> {
+    const { keys, signal } = this.#deps;
+    return until(() => (keys.uses(this.#rounds).at(-1)?.accepted ?? 0) > 0, MAX_WAIT_MS, signal);
   }
 
-  private async rotateAll(): Promise<void> {
-    this.rounds += 1;
-    for (const { path, physicalId } of this.secrets) {
-      const completed = await this.rotate(physicalId);
-      this.done.push({ secret: path, completed });
-      this.props.progress.log(
+  async #rotateAll(): Promise<void> {
+    this.#rounds += 1;
+    for (const { path, physicalId } of this.#secrets) {
+      const completed = await this.#rotate(physicalId);
+      this.#rotations.push({ secret: path, completed });
+      this.#deps.progress.log(
         '',
         `${path} ${completed ? 'rotated' : 'not rotated'}`,
         completed ? 'success' : 'failure',
@@ -169,16 +170,16 @@ export class SecretRotator {
     }
   }
 
-  private async rotate(SecretId: string): Promise<boolean> {
-    const { VersionId = '' } = await this.client.send(new RotateSecretCommand({ SecretId }));
-    const deadline = performance.now() + PATIENCE_MS;
+  async #rotate(SecretId: string): Promise<boolean> {
+    const { VersionId = '' } = await this.#client.send(new RotateSecretCommand({ SecretId }));
+    const deadline = performance.now() + MAX_WAIT_MS;
     while (performance.now() < deadline) {
-      const { VersionIdsToStages = {} } = await this.client.send(new DescribeSecretCommand({ SecretId }));
+      const { VersionIdsToStages = {} } = await this.#client.send(new DescribeSecretCommand({ SecretId }));
       const pending = Object.values(VersionIdsToStages).some((labels) => labels.includes('AWSPENDING'));
       if (VersionIdsToStages[VersionId]?.includes('AWSCURRENT') && !pending) {
         return true;
       }
-      await pause(LOOK_MS, this.props.signal);
+      await pause(POLL_MS, this.#deps.signal);
     }
     return false;
   }

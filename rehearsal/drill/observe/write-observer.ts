@@ -16,55 +16,55 @@ type Item = Readonly<Record<string, unknown>>;
 
 /** Sees every write to the tasks table, whoever made it, and draws its own conclusions. */
 export class WriteObserver {
-  private readonly ended = new Map<string, { ends: number; redrives: number }>();
+  readonly #ended = new Map<string, { ends: number; redrives: number }>();
   /** `<task> <thing>` → real milliseconds since 1970 when the journal had it as finished. */
-  private readonly finished = new Map<string, number>();
-  private readonly lanes = new Map<string, LaneName>();
+  readonly #finished = new Map<string, number>();
+  readonly #lanes = new Map<string, LaneName>();
 
   readonly onWrite = ({ before, after }: ObservedWrite): void => {
     const sortKey = String(after?.[SORT_KEY] ?? before?.[SORT_KEY]);
     if (sortKey === TASK_SORT_KEY && after !== undefined) {
-      this.seeTask(before, after);
+      this.#seeTask(before, after);
     } else if (sortKey.startsWith(STEP_SORT_KEY_PREFIX) && after !== undefined) {
-      this.seeEntry(before, after);
+      this.#seeEntry(before, after);
     }
   };
 
   /** Tasks that came to an end, with how often. */
   get ends(): readonly TaskEnds[] {
-    return [...this.ended].map(([taskId, { ends, redrives }]) => ({ taskId, ends, redrives }));
+    return [...this.#ended].map(([taskId, { ends, redrives }]) => ({ taskId, ends, redrives }));
   }
 
   /** The lane that a task was given at its acceptance: handed back, it may have ended in another. */
   laneAtAcceptance(taskId: string): LaneName | undefined {
-    return this.lanes.get(taskId);
+    return this.#lanes.get(taskId);
   }
 
   /** Things that were begun after the journal had them as finished. */
   repeatedExecutions(executions: readonly Execution[]): readonly string[] {
     return executions.flatMap(({ task, key, at }) => {
-      const finished = this.finished.get(`${task} ${key}`);
+      const finished = this.#finished.get(`${task} ${key}`);
       return finished !== undefined && at > finished
         ? [`${key} of ${task} was begun ${at - finished} ms after it had been finished`]
         : [];
     });
   }
 
-  private seeTask(before: Item | undefined, after: Item): void {
+  #seeTask(before: Item | undefined, after: Item): void {
     const task = taskRecordSchema.parse(after);
     if (task.mode !== 'live') {
       return;
     }
     if (before === undefined) {
-      this.lanes.set(task.id, task.lane);
+      this.#lanes.set(task.id, task.lane);
     }
     const redrives = task.redrives ?? 0;
     if (isFinal(task) && (before === undefined || !sameEnd(taskRecordSchema.parse(before), task))) {
-      this.ended.set(task.id, { ends: (this.ended.get(task.id)?.ends ?? 0) + 1, redrives });
+      this.#ended.set(task.id, { ends: (this.#ended.get(task.id)?.ends ?? 0) + 1, redrives });
     }
   }
 
-  private seeEntry(before: Item | undefined, after: Item): void {
+  #seeEntry(before: Item | undefined, after: Item): void {
     const entry = journalEntrySchema.parse(after);
     if (entry.state !== 'finished' || before?.state === 'finished') {
       return;
@@ -72,7 +72,7 @@ export class WriteObserver {
     // Tools and model calls are told apart by what they gave: their keys in the journal are digests.
     for (const key of [entry.key, executionKeyIn(entry.json)]) {
       if (key !== undefined) {
-        this.finished.set(`${String(after.pk)} ${key}`, Date.now());
+        this.#finished.set(`${String(after.pk)} ${key}`, Date.now());
       }
     }
   }

@@ -68,7 +68,7 @@ export interface Submission {
   readonly status: number;
   readonly taskId?: string;
   /** Times that it was sent, if more than once. */
-  readonly tries?: number;
+  readonly attempts?: number;
   /** Sequence of the submission that this one repeats under the same idempotency key. */
   readonly repeats?: number;
   /** What the answer said when it was not 202. */

@@ -15,7 +15,7 @@ export interface DeploymentFacts {
         readonly steps: readonly { readonly at: number; readonly weight: number }[];
         readonly endedAt: number | undefined;
         /** What stopped it, in words: gates with their values, or a hook's finding. Empty: nothing did. */
-        readonly stoppedFor: readonly string[];
+        readonly stopCauses: readonly string[];
       }
     | undefined;
   /** A change of the flags reached workers, and with them users. */
@@ -42,7 +42,7 @@ export function outcomeOf(facts: DeploymentFacts): Outcome {
     return { verdict: 'promoted', reason: promotionReason(facts) };
   }
   const reached = (facts.shift?.steps.some((step) => step.weight > 0) ?? false) || facts.flagsDeployed === true;
-  const known = facts.shift?.stoppedFor ?? [];
+  const known = facts.shift?.stopCauses ?? [];
   const failure = facts.failure === undefined ? [] : [facts.failure];
   const unsettled = isSettled(facts.status) ? [] : [`the stack is in ${facts.status}`];
   return {

@@ -5,7 +5,7 @@ import type { ScenarioRelease } from '../scenario/scenario';
 import type { GateReading, ReleaseHistory } from './history';
 import { type DeploymentFacts, outcomeOf, shiftSecondsOf, valvePeriods } from './outcome';
 
-/** What was seen of one deployment. Times are cloud milliseconds since 1970. */
+/** Observations of one deployment. Times are cloud milliseconds since 1970. */
 export interface ObservedDeployment {
   readonly release: ScenarioRelease;
   /** Release id in the template. */
@@ -15,33 +15,34 @@ export interface ObservedDeployment {
   readonly shift: DeploymentView | undefined;
   readonly startedAt: number;
   readonly endedAt: number;
-  /** What was promoted when it had ended. */
+  /** The promoted item at the end of the deployment. */
   readonly promoted: PromotedItem | undefined;
   readonly gates: readonly Gate[];
   readonly readings: readonly GateReading[];
   /** Whether a change of the flags reached workers. */
   readonly flagsDeployed: boolean;
-  /** What a hook that failed had to say. */
-  readonly finding: string | undefined;
+  /** Reason of the hook that failed, from its log. */
+  readonly hookFailure: string | undefined;
   readonly speed: number;
 }
 
-export function releaseHistory(seen: ObservedDeployment): ReleaseHistory {
-  const { release, id, result, shift, promoted } = seen;
+export function releaseHistory(observed: ObservedDeployment): ReleaseHistory {
+  const { release, id, result, shift, promoted } = observed;
   const stoppedBy = (shift?.alarms ?? []).map(
-    (alarm) => seen.gates.find((gate) => gate.alarm === alarm)?.name ?? alarm,
+    (alarm) => observed.gates.find((gate) => gate.alarm === alarm)?.name ?? alarm,
   );
-  const isPromoted = promoted !== undefined && promoted.target.release === id && promoted.promotedAt >= seen.startedAt;
+  const isPromoted =
+    promoted !== undefined && promoted.target.release === id && promoted.promotedAt >= observed.startedAt;
   const facts: DeploymentFacts = {
     status: result.status,
     failure: result.reason,
-    startedAt: seen.startedAt,
-    endedAt: seen.endedAt,
+    startedAt: observed.startedAt,
+    endedAt: observed.endedAt,
     shift:
       shift === undefined
         ? undefined
-        : { steps: shift.shifts, endedAt: shift.endedAt, stoppedFor: stoppedFor(seen, shift, stoppedBy) },
-    flagsDeployed: seen.flagsDeployed,
+        : { steps: shift.shifts, endedAt: shift.endedAt, stopCauses: stopCauses(observed, shift, stoppedBy) },
+    flagsDeployed: observed.flagsDeployed,
     promotedAt: isPromoted ? promoted.promotedAt : undefined,
   };
   return {
@@ -52,23 +53,23 @@ export function releaseHistory(seen: ObservedDeployment): ReleaseHistory {
     expectNoChanges: release.expectNoChanges ?? false,
     ...outcomeOf(facts),
     promotedAfter: promoted?.target.release,
-    first: seen.first,
+    first: observed.first,
     changed: result.changes.map((change) => `${change.path} (${change.action})`),
-    startedAt: seen.startedAt,
-    endedAt: seen.endedAt,
+    startedAt: observed.startedAt,
+    endedAt: observed.endedAt,
     routerVersion: shift?.toVersion,
     valve: valvePeriods(facts),
     stackStatus: result.status,
     stoppedBy,
-    gates: seen.readings,
-    shiftSeconds: shiftSecondsOf(facts, seen.speed),
+    gates: observed.readings,
+    shiftSeconds: shiftSecondsOf(facts, observed.speed),
     candidateBacklog: 0,
   };
 }
 
-/** The gates with what they said, or the finding of the hook that failed. */
-function stoppedFor(
-  { readings, finding }: ObservedDeployment,
+/** The gates that fired with their readings, or the failed hook with its reason. */
+function stopCauses(
+  { readings, hookFailure }: ObservedDeployment,
   shift: DeploymentView,
   stoppedBy: readonly string[],
 ): readonly string[] {
@@ -79,7 +80,7 @@ function stoppedFor(
     });
   }
   const hook = shift.lifecycle.find(({ status, name }) => status === 'Failed' && name !== 'AllowTraffic');
-  return hook === undefined || finding === undefined ? [] : [`${hook.name}: ${finding}`];
+  return hook === undefined || hookFailure === undefined ? [] : [`${hook.name}: ${hookFailure}`];
 }
 
 /** A release whose app does not synthesize: nothing was deployed. */

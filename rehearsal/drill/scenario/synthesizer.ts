@@ -55,48 +55,52 @@ const STDERR_CHARACTERS = 4_000;
  * the rest, to `cdk synth` itself, unless the environment asks for it (`CDK_VALIDATION=true`).
  */
 export class Synthesizer {
-  private readonly assemblies = new Map<string, Promise<string>>();
+  readonly #assemblies = new Map<string, Promise<string>>();
 
-  constructor(private readonly options: SynthesizerOptions) {}
+  readonly #options: SynthesizerOptions;
+
+  constructor(options: SynthesizerOptions) {
+    this.#options = options;
+  }
 
   /** Command in cdk.json, if there is one. */
   async defaultApp(): Promise<string | undefined> {
-    return (await this.readCdkJson('cdk.json')).app;
+    return (await this.#readCdkJson('cdk.json')).app;
   }
 
   /** Folder of the cloud assembly. Starts at once; the same request is answered with the same assembly. */
   synthesize(request: SynthesisRequest): Promise<string> {
     const key = digestOf({ app: request.app, context: request.context, environment: request.environment });
-    const known = this.assemblies.get(key);
+    const known = this.#assemblies.get(key);
     if (known !== undefined) {
       return known;
     }
-    const assembly = this.run(request, join(this.options.output, `assembly-${key.slice(0, 12)}`));
+    const assembly = this.#run(request, join(this.#options.output, `assembly-${key.slice(0, 12)}`));
     assembly.catch(() => undefined); // The caller may await it only later.
-    this.assemblies.set(key, assembly);
+    this.#assemblies.set(key, assembly);
     return assembly;
   }
 
   /** Resolves when no app runs any more, however they ended. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.assemblies.values());
+    await Promise.allSettled(this.#assemblies.values());
   }
 
-  private async run(request: SynthesisRequest, output: string): Promise<string> {
-    const finished = resolve(this.options.directory, request.app);
+  async #run(request: SynthesisRequest, output: string): Promise<string> {
+    const finished = resolve(this.#options.directory, request.app);
     if (existsSync(join(finished, 'manifest.json')) && (await stat(finished)).isDirectory()) {
       await refuseMissingContext(finished);
       return finished;
     }
     await mkdir(output, { recursive: true });
-    const { context: ownContext } = await this.readCdkJson('cdk.json');
+    const { context: ownContext } = await this.#readCdkJson('cdk.json');
     const context = {
       ...TOOL_CONTEXT,
       ...ownContext,
-      ...(await this.readJson('cdk.context.json')),
+      ...(await this.#readJson('cdk.context.json')),
       ...request.context,
     };
-    await this.spawn(request, {
+    await this.#spawn(request, {
       CDK_VALIDATION: 'false',
       ...process.env,
       ...request.environment,
@@ -114,8 +118,8 @@ export class Synthesizer {
     return output;
   }
 
-  private spawn(request: SynthesisRequest, environment: NodeJS.ProcessEnv): Promise<void> {
-    const { directory, signal } = this.options;
+  #spawn(request: SynthesisRequest, environment: NodeJS.ProcessEnv): Promise<void> {
+    const { directory, signal } = this.#options;
     return new Promise((resolvePromise, reject) => {
       signal.throwIfAborted();
       // A process group of its own: the shell's children must end with it.
@@ -163,19 +167,19 @@ export class Synthesizer {
     });
   }
 
-  private async readCdkJson(name: string): Promise<z.infer<typeof cdkJsonSchema>> {
-    const parsed = cdkJsonSchema.safeParse(await this.readJson(name));
+  async #readCdkJson(name: string): Promise<z.infer<typeof cdkJsonSchema>> {
+    const parsed = cdkJsonSchema.safeParse(await this.#readJson(name));
     if (!parsed.success) {
       const issue = parsed.error.issues[0];
       throw new SynthesisError(
-        `${join(this.options.directory, name)}: ${z.core.toDotPath(issue?.path ?? [])}: ${issue?.message}`,
+        `${join(this.#options.directory, name)}: ${z.core.toDotPath(issue?.path ?? [])}: ${issue?.message}`,
       );
     }
     return parsed.data;
   }
 
-  private async readJson(name: string): Promise<Record<string, Json>> {
-    const file = join(this.options.directory, name);
+  async #readJson(name: string): Promise<Record<string, Json>> {
+    const file = join(this.#options.directory, name);
     if (!existsSync(file)) {
       return {};
     }

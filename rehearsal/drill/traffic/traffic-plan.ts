@@ -14,71 +14,75 @@ export interface PlannedRequest {
   readonly cancelAfterMs?: number;
 }
 
-/** A caller changes its mind within so many real milliseconds: while the task waits, runs, or has ended. */
-const CANCEL_WITHIN_MS = 1_500;
+/** Maximum real milliseconds until a caller cancels: the task then waits, runs or has ended. */
+const MAX_CANCEL_DELAY_MS = 1_500;
 
-/** Requests between a request and its repeat: short ones meet the task while it waits, long ones when it is done. */
+/** Number of requests between a request and its repeat: the task still waits at a short distance, and is final at a long one. */
 const REPEAT_DISTANCE = [1, 5, 50] as const;
 
-export interface PlanOptions {
-  /** Every request gets an idempotency key, so that its caller may repeat it. */
-  readonly repeatable?: boolean;
-  /** Where webhooks are received; none are asked for without it. */
+export interface TrafficPlanOptions {
+  /** Whether every request gets an idempotency key, so that its caller may retry it. @default only repeated requests do */
+  readonly idempotent?: boolean;
+  /** URL of the webhook receiver. @default - no request asks for a webhook */
   readonly webhookUrl?: string;
 }
 
 /**
- * The requests in order, endless and the same for the same seed. Users take turns in one fixed order, so that the tasks
- * of a user are as far apart as they can be.
+ * An endless sequence of requests, the same for the same seed. Users take turns in a fixed order, so that the tasks of a user
+ * are evenly spaced.
  */
 export class TrafficPlan {
-  private readonly random: Random;
-  private readonly streams = new Map<string, Random>();
-  private readonly users: readonly string[];
-  /** Repeats by the sequence at which they are due. */
-  private readonly repeats = new Map<number, PlannedRequest>();
-  private sequence = 0;
-  private tasks = 0;
+  readonly #random: Random;
+  readonly #streams = new Map<string, Random>();
+  readonly #users: readonly string[];
+  /** Sequence at which a repeat is due → the request to repeat. */
+  readonly #repeats = new Map<number, PlannedRequest>();
+  #sequence = 0;
+  #tasks = 0;
 
-  constructor(
-    private readonly traffic: Traffic,
-    private readonly seed: number,
-    private readonly options: PlanOptions = {},
-  ) {
-    this.random = seededRandom(`traffic/${seed}`);
+  readonly #traffic: Traffic;
+  readonly #seed: number;
+  readonly #options: TrafficPlanOptions;
+
+  constructor(traffic: Traffic, seed: number, options: TrafficPlanOptions = {}) {
+    this.#traffic = traffic;
+    this.#seed = seed;
+    this.#options = options;
+    this.#random = seededRandom(`traffic/${seed}`);
     const digits = String(traffic.users).length;
     const names = Array.from({ length: traffic.users }, (_, n) => `user-${String(n + 1).padStart(digits, '0')}`);
-    this.users = shuffled(names, this.random);
+    this.#users = shuffled(names, this.#random);
   }
 
-  /** Tasks planned so far; repeats are not counted. */
-  get planned(): number {
-    return this.tasks;
+  /** Number of tasks planned so far, without repeats. */
+  get plannedTasks(): number {
+    return this.#tasks;
   }
 
   next(): PlannedRequest {
-    const sequence = this.sequence;
-    this.sequence += 1;
-    const repeat = this.repeats.get(sequence);
+    const sequence = this.#sequence;
+    this.#sequence += 1;
+    const repeat = this.#repeats.get(sequence);
     if (repeat !== undefined) {
-      this.repeats.delete(sequence);
+      this.#repeats.delete(sequence);
       return { ...repeat, sequence, repeats: repeat.sequence };
     }
-    return this.task(sequence);
+    return this.#task(sequence);
   }
 
-  private task(sequence: number): PlannedRequest {
-    const { traffic, random } = this;
-    const task = this.tasks;
-    this.tasks += 1;
-    const user = this.users[task % this.users.length] ?? 'user-1';
+  #task(sequence: number): PlannedRequest {
+    const traffic = this.#traffic;
+    const random = this.#random;
+    const task = this.#tasks;
+    this.#tasks += 1;
+    const user = this.#users[task % this.#users.length] ?? 'user-1';
     const input = traffic.inputs[Math.floor(random() * traffic.inputs.length)] ?? null;
     const priority = pickPriority(traffic, random);
     const session =
       traffic.sessionsPerUser === undefined ? undefined : `${user}/${Math.floor(random() * traffic.sessionsPerUser)}`;
     const repeated = random() < (traffic.duplicateShare ?? 0);
-    const cancelAfterMs = this.drawFrom('cancels') < (traffic.cancelShare ?? 0) ? this.cancelAfter() : undefined;
-    const timeoutSeconds = this.timeoutSeconds();
+    const cancelAfterMs = this.#randomFrom('cancels') < (traffic.cancelShare ?? 0) ? this.#cancelAfter() : undefined;
+    const timeoutSeconds = this.#timeoutSeconds();
     const planned: PlannedRequest = {
       sequence,
       user,
@@ -89,45 +93,45 @@ export class TrafficPlan {
         session,
         priority,
         timeoutSeconds,
-        ...this.webhook(),
+        ...this.#webhook(),
       },
-      ...(repeated || this.options.repeatable === true ? { idempotencyKey: `${this.seed}-${sequence}` } : {}),
+      ...(repeated || this.#options.idempotent === true ? { idempotencyKey: `${this.#seed}-${sequence}` } : {}),
     };
     if (repeated) {
       const distance = REPEAT_DISTANCE[Math.floor(random() * REPEAT_DISTANCE.length)] ?? 1;
       let due = sequence + distance;
-      while (this.repeats.has(due)) {
+      while (this.#repeats.has(due)) {
         due += 1;
       }
-      this.repeats.set(due, planned);
+      this.#repeats.set(due, planned);
     }
     return planned;
   }
 
-  private cancelAfter(): number {
-    return this.drawFrom('cancels') * CANCEL_WITHIN_MS;
+  #cancelAfter(): number {
+    return this.#randomFrom('cancels') * MAX_CANCEL_DELAY_MS;
   }
 
-  private webhook(): Pick<SubmitRequest, 'webhook'> {
-    const url = this.options.webhookUrl;
-    return url !== undefined && this.drawFrom('webhooks') < (this.traffic.webhookShare ?? 0)
+  #webhook(): Pick<SubmitRequest, 'webhook'> {
+    const url = this.#options.webhookUrl;
+    return url !== undefined && this.#randomFrom('webhooks') < (this.#traffic.webhookShare ?? 0)
       ? { webhook: { url } }
       : {};
   }
 
-  private timeoutSeconds(): number | undefined {
-    const { deadlines } = this.traffic;
-    if (deadlines === undefined || this.drawFrom('deadlines') >= deadlines.share) {
+  #timeoutSeconds(): number | undefined {
+    const { deadlines } = this.#traffic;
+    if (deadlines === undefined || this.#randomFrom('deadlines') >= deadlines.share) {
       return undefined;
     }
     const { min, max } = deadlines.seconds;
-    return min + Math.floor(this.drawFrom('deadlines') * (Math.max(min, max) - min + 1));
+    return min + Math.floor(this.#randomFrom('deadlines') * (Math.max(min, max) - min + 1));
   }
 
-  /** Draws of what came later: apart, so that the requests of a seed stay what they were without it. */
-  private drawFrom(stream: string): number {
-    const random = this.streams.get(stream) ?? seededRandom(`traffic/${this.seed}/${stream}`);
-    this.streams.set(stream, random);
+  /** Random numbers of an optional feature come from a stream of their own: enabling it does not change the other requests. */
+  #randomFrom(stream: string): number {
+    const random = this.#streams.get(stream) ?? seededRandom(`traffic/${this.#seed}/${stream}`);
+    this.#streams.set(stream, random);
     return random();
   }
 }

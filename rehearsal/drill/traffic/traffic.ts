@@ -1,148 +1,144 @@
 import { errorResponseSchema, IDEMPOTENCY_HEADER, submitResponseSchema, TASKS_PATH } from '../../../lib/contract';
 import type { Cancellation, Submission } from '../report/history';
-import type { ApiClient } from './api-client';
-import { type Patience, sendWithRetries } from './retrying-caller';
+import { type ApiClient, type RetryPolicy, sendWithRetries } from './api-client';
 import type { PlannedRequest, TrafficPlan } from './traffic-plan';
 
-/** How often requests that are due are sent, in real milliseconds. */
+/** Interval at which due requests are sent, in real milliseconds. */
 const TICK_MS = 20;
 
-/** Requests in flight at most: above it the generator waits instead of piling up sockets. */
+/** Maximum number of requests in flight: above it the generator pauses instead of opening more sockets. */
 const MAX_IN_FLIGHT = 64;
 
-/** How often the queues are looked at, in real milliseconds. */
-const LOOK_MS = 100;
+/** Interval at which the backlog is checked, in real milliseconds. */
+const BACKLOG_CHECK_MS = 100;
 
-/** A pause longer than this is not caught up on, so that traffic never comes as a burst. Real milliseconds. */
-const CATCH_UP_MS = 200;
+/** Maximum pause that is made up for, in real milliseconds, so that traffic never comes as a burst. */
+const MAX_CATCH_UP_MS = 200;
 
-/** Sends the requests of a plan at an even rate over real HTTP, and keeps what became of each. */
+export interface TrafficGeneratorDeps {
+  readonly plan: TrafficPlan;
+  readonly client: ApiClient;
+  readonly ratePerRealSecond: number;
+  /** Cloud time. */
+  readonly now: () => number;
+  /** Whether to pause, given the number of requests in flight: a slow machine must not be overloaded. */
+  readonly isBacklogFull: (inFlight: number) => boolean;
+  readonly retryPolicy: RetryPolicy;
+}
+
+/** Sends the requests of a plan over HTTP at an even rate, and records the result of each. */
 export class TrafficGenerator {
-  private readonly sent: Submission[] = [];
-  private readonly cancelled: Cancellation[] = [];
-  private readonly waiting = new Set<Promise<void>>();
-  private readonly answers = new Map<number, Promise<void>>();
-  private timer: NodeJS.Timeout | undefined;
-  private due = 0;
-  private held = false;
-  private looked = 0;
-  private lastTick = 0;
+  readonly #deps: TrafficGeneratorDeps;
+  readonly #submissions: Submission[] = [];
+  readonly #cancellations: Cancellation[] = [];
+  readonly #inFlight = new Set<Promise<void>>();
+  /** Sequence of a request with an idempotency key → its completion. */
+  readonly #completions = new Map<number, Promise<void>>();
+  #timer: NodeJS.Timeout | undefined;
+  #dueRequests = 0;
+  #isBacklogFull = false;
+  #lastBacklogCheck = 0;
+  #lastTick = 0;
 
-  constructor(
-    private readonly plan: TrafficPlan,
-    private readonly client: ApiClient,
-    /** Requests per real second. */
-    private readonly rate: number,
-    /** Cloud time. */
-    private readonly now: () => number,
-    /**
-     * Whether enough tasks wait, with so many requests on their way to them: nothing more is sent then, so that a slow machine
-     * is slow and not overrun.
-     */
-    private readonly enoughWaiting: (inProgress: number) => boolean,
-    /** How callers repeat what was not answered, or not now. */
-    private readonly scaledTimeout: Patience,
-  ) {}
+  constructor(deps: TrafficGeneratorDeps) {
+    this.#deps = deps;
+  }
 
   get submissions(): readonly Submission[] {
-    return this.sent;
+    return this.#submissions;
   }
 
   get cancellations(): readonly Cancellation[] {
-    return this.cancelled;
+    return this.#cancellations;
   }
 
-  /** Tasks sent so far, repeats not counted. */
+  /** Number of tasks sent so far, without repeats. */
   get tasks(): number {
-    return this.plan.planned;
+    return this.#deps.plan.plannedTasks;
   }
 
-  get running(): boolean {
-    return this.timer !== undefined;
+  get isRunning(): boolean {
+    return this.#timer !== undefined;
   }
 
   start(): void {
-    if (this.timer !== undefined) {
+    if (this.#timer !== undefined) {
       return;
     }
-    this.lastTick = performance.now();
-    this.timer = setInterval(() => this.tick(), TICK_MS);
+    this.#lastTick = performance.now();
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** Sends nothing more, and waits for the answers that are under way. */
+  /** Stops sending, and waits for the responses to requests in flight. */
   async pause(): Promise<void> {
-    clearInterval(this.timer);
-    this.timer = undefined;
-    while (this.waiting.size > 0) {
-      await Promise.all(this.waiting);
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    while (this.#inFlight.size > 0) {
+      await Promise.all(this.#inFlight);
     }
   }
 
-  private tick(): void {
+  #tick(): void {
+    const { plan, ratePerRealSecond, isBacklogFull } = this.#deps;
     const now = performance.now();
-    this.due += (Math.min(now - this.lastTick, CATCH_UP_MS) / 1000) * this.rate;
-    this.lastTick = now;
-    if (now - this.looked >= LOOK_MS) {
-      this.looked = now;
-      this.held = this.enoughWaiting(this.waiting.size);
+    this.#dueRequests += (Math.min(now - this.#lastTick, MAX_CATCH_UP_MS) / 1000) * ratePerRealSecond;
+    this.#lastTick = now;
+    if (now - this.#lastBacklogCheck >= BACKLOG_CHECK_MS) {
+      this.#lastBacklogCheck = now;
+      this.#isBacklogFull = isBacklogFull(this.#inFlight.size);
     }
-    if (this.held) {
-      this.due = 0;
+    if (this.#isBacklogFull) {
+      this.#dueRequests = 0;
       return;
     }
-    while (this.due >= 1 && this.waiting.size < MAX_IN_FLIGHT) {
-      this.due -= 1;
-      const sending = this.send(this.plan.next());
-      this.waiting.add(sending);
-      sending.finally(() => this.waiting.delete(sending));
+    while (this.#dueRequests >= 1 && this.#inFlight.size < MAX_IN_FLIGHT) {
+      this.#dueRequests -= 1;
+      this.#track(this.#send(plan.next()));
     }
   }
 
-  private send(planned: PlannedRequest): Promise<void> {
-    // A repeat that overtakes the request it repeats would be the first itself.
-    const before = planned.repeats === undefined ? undefined : this.answers.get(planned.repeats);
-    const answer = (async () => {
-      await before;
-      const submission = await this.submit(planned);
-      this.sent.push(submission);
+  #track(sending: Promise<void>): void {
+    this.#inFlight.add(sending);
+    sending.finally(() => this.#inFlight.delete(sending));
+  }
+
+  #send(planned: PlannedRequest): Promise<void> {
+    // A repeat waits for the original request: otherwise it could overtake it and become the original.
+    const original = planned.repeats === undefined ? undefined : this.#completions.get(planned.repeats);
+    const completion = (async () => {
+      await original;
+      const submission = await this.#submit(planned);
+      this.#submissions.push(submission);
       if (planned.cancelAfterMs !== undefined && submission.taskId !== undefined) {
-        this.cancelLater(submission.taskId, planned.cancelAfterMs);
+        this.#track(this.#cancel(submission.taskId, planned.cancelAfterMs));
       }
     })();
     if (planned.idempotencyKey !== undefined) {
-      this.answers.set(planned.sequence, answer);
+      this.#completions.set(planned.sequence, completion);
     }
-    return answer;
+    return completion;
   }
 
-  private cancelLater(taskId: string, afterMs: number): void {
-    const cancelling = (async () => {
-      await new Promise((resolve) => setTimeout(resolve, afterMs));
-      const { status } = await sendWithRetries(this.client, this.scaledTimeout, 'DELETE', `${TASKS_PATH}/${taskId}`);
-      this.cancelled.push({ taskId, status });
-    })();
-    this.waiting.add(cancelling);
-    cancelling.finally(() => this.waiting.delete(cancelling));
+  async #cancel(taskId: string, afterMs: number): Promise<void> {
+    const { client, retryPolicy } = this.#deps;
+    await new Promise((resolve) => setTimeout(resolve, afterMs));
+    const { status } = await sendWithRetries(client, retryPolicy, 'DELETE', `${TASKS_PATH}/${taskId}`);
+    this.#cancellations.push({ taskId, status });
   }
 
-  private async submit(planned: PlannedRequest): Promise<Submission> {
-    const at = this.now();
+  async #submit(planned: PlannedRequest): Promise<Submission> {
+    const { client, retryPolicy, now } = this.#deps;
+    const at = now();
     const headers: Record<string, string> =
       planned.idempotencyKey === undefined ? {} : { [IDEMPOTENCY_HEADER]: planned.idempotencyKey };
-    const { status, body, text, tries } = await sendWithRetries(
-      this.client,
-      this.scaledTimeout,
-      'POST',
-      TASKS_PATH,
-      planned.body,
-      headers,
-    );
+    const response = await sendWithRetries(client, retryPolicy, 'POST', TASKS_PATH, planned.body, headers);
+    const { status, body, text, attempts } = response;
     const accepted = status === 202 ? submitResponseSchema.safeParse(body) : undefined;
     const refused = errorResponseSchema.safeParse(body);
     const problem = accepted?.success
       ? undefined
       : accepted !== undefined
-        ? `an answer that is not as documented: ${text.slice(0, 200)}`
+        ? `undocumented response: ${text.slice(0, 200)}`
         : refused.success
           ? `${refused.data.error.code}: ${refused.data.error.message}`
           : text.slice(0, 200);
@@ -151,7 +147,7 @@ export class TrafficGenerator {
       user: planned.user,
       at,
       status: problem !== undefined && status === 202 ? 0 : status,
-      ...(tries === 1 ? {} : { tries }),
+      ...(attempts === 1 ? {} : { attempts }),
       ...(accepted?.success ? { taskId: accepted.data.id } : {}),
       repeats: planned.repeats,
       problem,

@@ -8,19 +8,16 @@ import type { WebhookDelivery } from '../report/history';
 
 const bodySchema = z.looseObject({ type: z.string(), data: z.looseObject({ id: z.string() }) });
 
-/** Share of the deliveries that the receiver turns down in a drill where things go wrong. */
-const TURNED_DOWN = 0.1;
+/** Share of the deliveries that the receiver rejects in a drill with injected faults. */
+const REJECTED_SHARE = 0.1;
 
-/**
- * The callers' end of webhooks: takes what comes, checks the signature as https://www.standardwebhooks.com tells receivers
- * to, and remembers what it accepted.
- */
+/** Receives the callers' webhooks, verifies signatures as https://www.standardwebhooks.com specifies, and records deliveries. */
 export class WebhookReceiver {
   static async start(seed: number, chaos: boolean): Promise<WebhookReceiver> {
     const server = createServer();
-    const receiver = new WebhookReceiver(server, seededRandom(`webhooks/${seed}`), chaos ? TURNED_DOWN : 0);
+    const receiver = new WebhookReceiver(server, seededRandom(`webhooks/${seed}`), chaos ? REJECTED_SHARE : 0);
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      receiver.serve(request, response).catch(() => response.destroy());
+      receiver.#serve(request, response).catch(() => response.destroy());
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -32,52 +29,56 @@ export class WebhookReceiver {
     return receiver;
   }
 
-  private readonly taken: WebhookDelivery[] = [];
-  private key: Buffer | undefined;
+  readonly #deliveries: WebhookDelivery[] = [];
+  #key: Buffer | undefined;
 
-  private constructor(
-    private readonly server: Server,
-    private readonly random: Random,
-    private readonly turnedDown: number,
-  ) {}
+  readonly #server: Server;
+  readonly #random: Random;
+  readonly #rejectedShare: number;
+
+  private constructor(server: Server, random: Random, rejectedShare: number) {
+    this.#server = server;
+    this.#random = random;
+    this.#rejectedShare = rejectedShare;
+  }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/webhooks`;
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/webhooks`;
   }
 
   get deliveries(): readonly WebhookDelivery[] {
-    return this.taken;
+    return this.#deliveries;
   }
 
-  /** @param secret as the sender has it */
-  checkWith(secret: string): void {
+  /** @param secret the signing secret of the sender */
+  verifyWith(secret: string): void {
     const encoded = /^whsec_(.+)$/.exec(secret)?.[1];
-    this.key = encoded === undefined ? Buffer.from(secret) : Buffer.from(encoded, 'base64');
+    this.#key = encoded === undefined ? Buffer.from(secret) : Buffer.from(encoded, 'base64');
   }
 
   async stop(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    this.server.closeAllConnections();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
     await closed;
   }
 
-  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) {
       chunks.push(chunk);
     }
     const text = Buffer.concat(chunks).toString('utf8');
-    if (this.random() < this.turnedDown) {
+    if (this.#random() < this.#rejectedShare) {
       response.writeHead(503).end();
       return;
     }
     const { type, data } = bodySchema.parse(JSON.parse(text));
-    this.taken.push({ taskId: data.id, type, signed: this.isSigned(request, text) });
+    this.#deliveries.push({ taskId: data.id, type, signed: this.#isSigned(request, text) });
     response.writeHead(204).end();
   }
 
-  private isSigned({ headers }: IncomingMessage, text: string): boolean {
-    const { key } = this;
+  #isSigned({ headers }: IncomingMessage, text: string): boolean {
+    const key = this.#key;
     if (key === undefined) {
       return false;
     }

@@ -1,5 +1,5 @@
 import { describeGate, gatesOf, readGates } from '../../../../rehearsal/drill/observe/gates';
-import { hookFailure } from '../../../../rehearsal/drill/observe/hook-finding';
+import { hookFailure } from '../../../../rehearsal/drill/observe/hook-failure';
 import { abortable, until } from '../../../../rehearsal/drill/observe/wait';
 import { matchesPattern } from '../../../../rehearsal/drill/traffic/secrets';
 

@@ -26,10 +26,10 @@ test('a budget is nearly used up when its alarm has fired, and no other one', ()
   const watch = new LimitWatch(() => 0);
   watch.onEvent(alarm('Stack-AgentGateserrors', 'ALARM'));
   watch.onEvent(alarm('Stack-AgentBudgetAlarm1', 'OK'));
-  expect(watch.isBudgetNearlyUsedUp).toBe(false);
+  expect(watch.isBudgetNearlyExhausted).toBe(false);
   watch.onEvent(alarm('Stack-AgentBudgetAlarm1', 'ALARM'));
   watch.onEvent(alarm('Stack-AgentBudgetAlarm1', 'OK'));
-  expect(watch.isBudgetNearlyUsedUp).toBe(true);
+  expect(watch.isBudgetNearlyExhausted).toBe(true);
   expect(watch.history({ ...scenario, budget }).budget).toEqual({ ...budget, alarmFired: true });
 });
 

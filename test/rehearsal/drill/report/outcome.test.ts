@@ -18,7 +18,7 @@ const facts = (overrides: Partial<DeploymentFacts> = {}): DeploymentFacts => ({
       { at: minute(15), weight: 1 },
     ],
     endedAt: minute(16),
-    stoppedFor: [],
+    stopCauses: [],
   },
   promotedAt: minute(20),
   ...overrides,
@@ -35,7 +35,7 @@ const flippedBack = facts({
       { at: minute(9), weight: 0 },
     ],
     endedAt: minute(9),
-    stoppedFor: ['gate errors in ALARM at 0.4, threshold 0.05'],
+    stopCauses: ['gate errors in ALARM at 0.4, threshold 0.05'],
   },
 });
 

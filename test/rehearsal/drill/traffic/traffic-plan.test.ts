@@ -10,14 +10,14 @@ const traffic: Traffic = {
 const take = (plan: TrafficPlan, count: number) => Array.from({ length: count }, () => plan.next());
 
 describe('TrafficPlan', () => {
-  test('lets users take turns in a fixed order, so that the tasks of a user are evenly apart', () => {
+  test('users take turns in a fixed order, so that the tasks of a user are evenly spaced', () => {
     const users = take(new TrafficPlan(traffic, 1), 30).map((request) => request.user);
     expect(new Set(users.slice(0, 10)).size).toBe(10);
     expect(users.slice(10, 20)).toEqual(users.slice(0, 10));
     expect(users.slice(0, 10)).not.toEqual([...users.slice(0, 10)].sort());
   });
 
-  test('fills in user and number of the task', () => {
+  test('replaces the placeholders of the user and of the task number', () => {
     const [first] = take(new TrafficPlan(traffic, 1), 1);
     expect(first?.body).toEqual({
       user: first?.user,
@@ -25,19 +25,19 @@ describe('TrafficPlan', () => {
     });
   });
 
-  test('is the same for the same seed and another for another', () => {
+  test('depends on the seed only', () => {
     const rich: Traffic = { ...traffic, sessionsPerUser: 2, priorityWeights: { high: 1, low: 3 }, duplicateShare: 0.3 };
     expect(take(new TrafficPlan(rich, 1), 50)).toEqual(take(new TrafficPlan(rich, 1), 50));
     expect(take(new TrafficPlan(rich, 1), 50)).not.toEqual(take(new TrafficPlan(rich, 2), 50));
   });
 
-  test('repeats the share asked for: same body, same key, later, once', () => {
+  test('repeats the configured share of the requests once, later, with the same body and key', () => {
     const plan = new TrafficPlan({ ...traffic, duplicateShare: 0.2 }, 1);
     const requests = take(plan, 1200);
     const repeats = requests.filter((request) => request.repeats !== undefined);
-    expect(plan.planned).toBe(requests.length - repeats.length);
-    expect(repeats.length / plan.planned).toBeGreaterThan(0.15);
-    expect(repeats.length / plan.planned).toBeLessThan(0.25);
+    expect(plan.plannedTasks).toBe(requests.length - repeats.length);
+    expect(repeats.length / plan.plannedTasks).toBeGreaterThan(0.15);
+    expect(repeats.length / plan.plannedTasks).toBeLessThan(0.25);
     for (const repeat of repeats) {
       const first = requests[repeat.repeats ?? -1];
       expect(first).toMatchObject({ user: repeat.user, body: repeat.body, idempotencyKey: repeat.idempotencyKey });
@@ -46,7 +46,7 @@ describe('TrafficPlan', () => {
     expect(new Set(repeats.map((repeat) => repeat.repeats)).size).toBe(repeats.length);
   });
 
-  test('keeps to the weights of the priorities and the number of sessions', () => {
+  test('follows the priority weights and the number of sessions', () => {
     const requests = take(
       new TrafficPlan({ ...traffic, priorityWeights: { high: 1, low: 3 }, sessionsPerUser: 2 }, 1),
       400,
@@ -58,7 +58,7 @@ describe('TrafficPlan', () => {
     expect(new Set(requests.map((request) => request.body.session)).size).toBe(20);
   });
 
-  test('cancels, deadlines and webhooks come in the shares asked for, and change nothing else of a seed', () => {
+  test('cancellations, deadlines and webhooks have the configured shares, and do not change the other requests', () => {
     const plain = take(new TrafficPlan(traffic, 1), 400);
     const rich: Traffic = {
       ...traffic,
@@ -66,7 +66,7 @@ describe('TrafficPlan', () => {
       deadlines: { share: 0.3, seconds: { min: 30, max: 90 } },
       webhookShare: 0.4,
     };
-    const options = { repeatable: true, webhookUrl: 'http://127.0.0.1:1/' };
+    const options = { idempotent: true, webhookUrl: 'http://127.0.0.1:1/' };
     const requests = take(new TrafficPlan(rich, 1, options), 400);
     expect(requests.map(({ user, body }) => [user, body.input])).toEqual(
       plain.map(({ user, body }) => [user, body.input]),

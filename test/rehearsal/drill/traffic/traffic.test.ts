@@ -1,7 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ApiClient } from '../../../../rehearsal/drill/traffic/api-client';
-import { RETRY_WHEN_THROTTLED } from '../../../../rehearsal/drill/traffic/retrying-caller';
+import { ApiClient, RETRY_WHEN_THROTTLED } from '../../../../rehearsal/drill/traffic/api-client';
 import { TrafficGenerator } from '../../../../rehearsal/drill/traffic/traffic';
 import { TrafficPlan } from '../../../../rehearsal/drill/traffic/traffic-plan';
 
@@ -10,16 +9,16 @@ const RATE = 100;
 
 let server: Server;
 let client: ApiClient;
-/** Answers that the server owes. */
-let owed: (() => void)[];
-/** What a test started: a failed one leaves it running. */
+/** Responses that the server has not sent yet. */
+let pending: (() => void)[];
+/** Stopped after each test, also after a failed one. */
 let generator: TrafficGenerator | undefined;
 
 beforeEach(async () => {
-  owed = [];
+  pending = [];
   server = createServer((request, response) => {
     request.resume();
-    owed.push(() => {
+    pending.push(() => {
       response.writeHead(202, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ id: 't-1', status: 'queued', links: { self: '/tasks/t-1' } }));
     });
@@ -37,34 +36,40 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-function traffic(enoughWaiting: (inProgress: number) => boolean): TrafficGenerator {
+function traffic(isBacklogFull: (inProgress: number) => boolean): TrafficGenerator {
   const plan = new TrafficPlan({ users: 3, tasks: 1_000, ratePerSecond: RATE, inputs: ['x'] }, 1, {
-    repeatable: false,
+    idempotent: false,
   });
-  return new TrafficGenerator(plan, client, RATE, Date.now, enoughWaiting, RETRY_WHEN_THROTTLED);
+  return new TrafficGenerator({
+    plan,
+    client,
+    ratePerRealSecond: RATE,
+    now: Date.now,
+    isBacklogFull,
+    retryPolicy: RETRY_WHEN_THROTTLED,
+  });
 }
 
 const real = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-test('a cloud that is slow to accept is not sent more and more: requests on their way count as tasks that wait', async () => {
+test('pauses while a slow cloud has a full backlog: requests in flight count as queued tasks', async () => {
   generator = traffic((inProgress) => inProgress >= 20);
   generator.start();
   await real(1_500);
-  // Looks are a tenth of a second apart, and up to a fifth of one is caught up on after a pause: less than the 64 requests that
-  // may be on their way in any case.
+  // The backlog is checked every 100 ms, and up to 200 ms are made up for after a pause.
   expect(generator.tasks).toBeGreaterThanOrEqual(20);
   expect(generator.tasks).toBeLessThanOrEqual(20 + RATE * 0.3);
   const held = generator.tasks;
   await real(300);
   expect(generator.tasks).toBe(held);
-  for (const answer of owed.splice(0)) {
+  for (const answer of pending.splice(0)) {
     answer();
   }
   await real(500);
   expect(generator.tasks).toBeGreaterThan(held);
   const pausing = generator.pause();
-  while (owed.length > 0) {
-    owed.shift()?.();
+  while (pending.length > 0) {
+    pending.shift()?.();
     await real(10);
   }
   await pausing;

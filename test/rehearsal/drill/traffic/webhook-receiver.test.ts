@@ -16,10 +16,10 @@ describe('the receiver of webhooks', () => {
 
   test('knows signatures by a plain key and by a key in base64', async () => {
     receiver = await WebhookReceiver.start(1, false);
-    receiver.checkWith('a plain key');
+    receiver.verifyWith('a plain key');
     expect((await post('a plain key')).status).toBe(204);
     await post('another key');
-    receiver.checkWith(`whsec_${Buffer.from('bytes').toString('base64')}`);
+    receiver.verifyWith(`whsec_${Buffer.from('bytes').toString('base64')}`);
     await post('bytes');
     expect(receiver.deliveries).toEqual(
       [true, false, true].map((signed) => ({ taskId: 't-1', type: 'task.failed', signed })),
