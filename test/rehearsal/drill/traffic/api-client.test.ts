@@ -1,4 +1,4 @@
-import { credentialScope } from '../../../../rehearsal/api-server/identity';
+import { credentialScope } from '../../../../rehearsal/api-server/credential-scope';
 import {
   type ApiClient,
   type ApiResponse,
