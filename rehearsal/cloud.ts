@@ -2,34 +2,26 @@ import { ApiServer } from './api-server';
 import { chooseStack, readAssembly } from './assembly';
 import { FaultPlan } from './chaos';
 import type { RehearsalClock } from './core/clock';
-import type { AlarmView, AliasView, IamPort, LambdaPort, MetricsPort } from './core/ports';
+import type { AlarmView, AliasView, LambdaPort, MetricsPort } from './core/ports';
 import type { Credentials } from './core/principal';
 import { OPERATOR_CREDENTIALS } from './core/principal';
 import { seededRandom } from './core/random';
 import { ScaledClock } from './core/scaled-clock';
-import { createHttpApi } from './services/apigateway';
+import type { ServiceModule } from './core/service';
+import { createApiGateway } from './services/apigateway';
 import { type ConfigurationDeploymentView, createAppConfig } from './services/appconfig';
 import { createApplicationAutoScaling, type ScalingActivity } from './services/applicationautoscaling';
 import {
-  CloudFormation,
+  type CloudFormation,
+  createCloudFormation,
   type DeployResult,
   type DestroyResult,
   type ProgressEvent,
-  RESPONSE_URL_PREFIX,
-  ResponseUrls,
   type StackEvent,
   type StackResourceView,
 } from './services/cloudformation';
-import { alarmHandler, CloudWatchService, dashboardHandler } from './services/cloudwatch';
-import {
-  aliasHandler,
-  applicationHandler,
-  CodeDeployService,
-  type DeploymentEvent,
-  type DeploymentView,
-  deploymentConfigHandler,
-  deploymentGroupHandler,
-} from './services/codedeploy';
+import { type CloudWatch, createCloudWatch } from './services/cloudwatch';
+import { type CodeDeploy, createCodeDeploy, type DeploymentEvent, type DeploymentView } from './services/codedeploy';
 import { createDynamoDb, type ObservedWrite } from './services/dynamodb';
 import { createEc2 } from './services/ec2';
 import { createEcr } from './services/ecr';
@@ -45,12 +37,12 @@ import { createSns } from './services/sns';
 import { createSqs } from './services/sqs';
 import { createSsm } from './services/ssm';
 import { createSts } from './services/sts';
-import { Traces, type TraceView, XRayDaemon, xrayService } from './services/xray';
+import { createXRay, type TraceView, type XRay } from './services/xray';
 
 export type { ConfigurationDeploymentView } from './services/appconfig';
 export type { ScalingActivity } from './services/applicationautoscaling';
 export type { DeployResult, DestroyResult, StackResourceView } from './services/cloudformation';
-export { NotRehearsable } from './services/cloudformation';
+export { NotRehearsable } from './services/cloudformation/model';
 export type { DeploymentView } from './services/codedeploy';
 export type { ObservedWrite } from './services/dynamodb';
 export type { ImageCommand, ServiceView, TaskView } from './services/ecs';
@@ -113,47 +105,45 @@ export interface QueueView {
 }
 
 /**
- * The local cloud: every rehearsed service behind one endpoint on 127.0.0.1, with one clock, and CloudFormation to bring
- * templates up in it. Nothing outlives {@link stop}.
+ * The local cloud: every rehearsed service behind one endpoint on 127.0.0.1, with one clock, and CloudFormation to deploy
+ * templates in it. Nothing outlives {@link stop}.
  */
 export class RehearsalCloud {
   static async start(options: RehearsalCloudOptions): Promise<RehearsalCloud> {
-    const clock = new ScaledClock({
-      speed: options.speed,
-      startAt: options.startAt,
-    });
-    const { iam, handlers: iamHandlers } = createIam();
+    const clock = new ScaledClock({ speed: options.speed, startAt: options.startAt });
+    const iam = createIam();
     const faults = new FaultPlan(clock, options.seed);
-    const front = await ApiServer.start({ iam, faults });
-    const traces = new Traces();
-    front.add(xrayService(traces));
-    return new RehearsalCloud(options, clock, faults, front, await XRayDaemon.start(traces), iam, iamHandlers);
+    const apiServer = await ApiServer.start({ iam: iam.iam, faults });
+    const xray = createXRay();
+    return new RehearsalCloud(options, clock, faults, apiServer, xray, await xray.startDaemon(), iam);
   }
 
-  readonly #apiServer: ApiServer;
-  readonly #xray: XRayDaemon;
+  /** Base URL of the API server, for `AWS_ENDPOINT_URL`. */
   readonly endpointUrl: string;
-  /** With these a caller may do everything. */
+  /** A caller with these is allowed everything. */
   readonly operatorCredentials: Credentials = OPERATOR_CREDENTIALS;
+  readonly iam: ReturnType<typeof createIam>['iam'];
   readonly lambda: LambdaPort;
   readonly metrics: MetricsPort;
   readonly tables: {
     names(): readonly string[];
     /** Items as plain values. */
     scan(tableName: string): Promise<readonly Record<string, unknown>[]>;
-    /** Tells of every write of a single item, in the order in which they happen. @returns ends it */
+    /** Reports every write of a single item, in the order of the writes. @returns stops it */
     observe(tableName: string, observer: (write: ObservedWrite) => void): () => void;
   };
   readonly buckets: {
     names(): readonly string[];
     /** Keys of the objects in a bucket. */
     keys(bucket: string): readonly string[];
-    /** Deletes every object in the buckets of the stack that are to go with it. */
+    /** Deletes every object in the buckets that are deleted with the stack. */
     empty(stackName?: string): void;
   };
-  readonly #cloudWatch: CloudWatchService;
+  readonly #apiServer: ApiServer;
+  readonly #xray: XRay;
+  readonly #cloudWatch: CloudWatch;
   readonly #appConfig: ReturnType<typeof createAppConfig>;
-  readonly #codeDeploy: CodeDeployService;
+  readonly #codeDeploy: CodeDeploy;
   readonly #cloudFormation: CloudFormation;
   readonly #sqs: ReturnType<typeof createSqs>;
   readonly #s3: ReturnType<typeof createS3>;
@@ -162,26 +152,29 @@ export class RehearsalCloud {
   readonly #ecs: ReturnType<typeof createEcs>;
   readonly #scaling: ReturnType<typeof createApplicationAutoScaling>;
   /** In the order in which they stop. */
-  readonly #stoppables: readonly { stop(): Promise<void> | void }[];
+  readonly #stoppables: readonly Pick<ServiceModule, 'stop'>[];
   #stopped: Promise<void> | undefined;
 
   private constructor(
     options: RehearsalCloudOptions,
     readonly clock: RehearsalClock,
-    /** What goes wrong on purpose: nothing before it is told to begin. */
+    /** Injected faults: none before {@link FaultPlan.begin}. */
     readonly faults: FaultPlan,
-    front: ApiServer,
-    xray: XRayDaemon,
-    readonly iam: IamPort & ReturnType<typeof createIam>['iam'],
-    iamHandlers: ReturnType<typeof createIam>['handlers'],
+    apiServer: ApiServer,
+    xray: XRay,
+    xrayAddress: string,
+    iamModule: ReturnType<typeof createIam>,
   ) {
-    this.#apiServer = front;
+    const { iam } = iamModule;
+    this.#apiServer = apiServer;
     this.#xray = xray;
-    this.endpointUrl = front.url;
-    const endpointUrl = () => front.url;
+    this.iam = iam;
+    this.endpointUrl = apiServer.url;
+    const endpointUrl = () => apiServer.url;
+    const mount = apiServer.mount.bind(apiServer);
     const emit = options.onEvent ?? (() => undefined);
     const sns = createSns({ clock, iam });
-    this.#cloudWatch = new CloudWatchService({
+    this.#cloudWatch = createCloudWatch({
       clock,
       sns,
       scaling: {
@@ -190,26 +183,14 @@ export class RehearsalCloud {
       },
       onAlarm: ({ at, name, from, to, reason, value }) => emit({ kind: 'alarm', at, name, from, to, reason, value }),
       onAction: ({ topicArn, subject, message, failure }) =>
-        emit({
-          kind: 'notification',
-          at: clock.now(),
-          topicArn,
-          subject,
-          message,
-          failure,
-        }),
+        emit({ kind: 'notification', at: clock.now(), topicArn, subject, message, failure }),
     });
-    this.metrics = this.#cloudWatch;
-    const metrics = this.#cloudWatch;
-    this.#logs = createLogs({
-      clock,
-      directory: options.logDirectory,
-    });
+    const { metrics } = this.#cloudWatch;
+    this.metrics = metrics;
+    this.#logs = createLogs({ clock, directory: options.logDirectory });
     const dynamoDb = createDynamoDb({ clock });
     this.#s3 = createS3({ clock, iam });
     const ssm = createSsm();
-    const sts = createSts();
-    const kms = createKms();
     this.#sqs = createSqs({ clock, metrics, iam, endpointUrl });
     this.#lambdaService = createLambda({
       clock,
@@ -218,23 +199,22 @@ export class RehearsalCloud {
       metrics,
       sqs: this.#sqs.port,
       endpointUrl,
-      xrayAddress: xray.address,
+      xrayAddress,
       assetPath: (bucket, key) => this.#s3.fileOf(bucket, key),
       extraEnvironment: () => options.extraEnvironment ?? {},
       random: seededRandom(`alias ${options.seed}`),
       faults,
     });
-    const lambda = this.#lambdaService;
-    this.lambda = lambda.port;
+    const lambda = this.#lambdaService.port;
+    this.lambda = lambda;
     const ec2 = createEc2({ iam });
-    const ecr = createEcr({ iam });
     this.#ecs = createEcs({
       clock,
       iam,
       logs: this.#logs,
       metrics,
       endpointUrl,
-      mount: front.mount.bind(front),
+      mount,
       commands: options.containers ?? [],
       appDirectory: options.appDirectory,
       extraEnvironment: () => options.extraEnvironment ?? {},
@@ -248,77 +228,53 @@ export class RehearsalCloud {
       services: this.#ecs.scalable,
       onActivity: (activity) => emit({ kind: 'scaling', ...activity }),
     });
-    const secrets = createSecretsManager({ clock, iam, lambda: lambda.port });
-    const eventRules = createEvents({ clock, lambda: lambda.port });
-    const httpApi = createHttpApi({
+    const secretsManager = createSecretsManager({ clock, iam, lambda });
+    const events = createEvents({ clock, lambda });
+    const apiGateway = createApiGateway({ clock, iam, logs: this.#logs, metrics, lambda, endpointUrl, mount });
+    this.#codeDeploy = createCodeDeploy({
       clock,
-      iam,
-      logs: this.#logs,
-      metrics,
-      lambda: lambda.port,
-      endpointUrl,
-      mount: front.mount.bind(front),
-    });
-    this.#codeDeploy = new CodeDeployService({
-      clock,
-      lambda: lambda.port,
+      lambda,
       metrics,
       iam,
       onEvent: (event) => emit({ kind: 'codedeploy', ...event }),
     });
     this.#appConfig = createAppConfig({ clock, metrics, iam, random: seededRandom(`appconfig ${options.seed}`) });
-    front.addReachabilityCheck((principal, service) => this.#ecs.unreachable(principal, service));
-    front.observe((service, call, output) => this.#ecs.observe(service, call, output));
-    const replies = new ResponseUrls(endpointUrl);
-    front.mount(RESPONSE_URL_PREFIX, (request, response) => replies.handle(request, response));
-    front.add(
+    apiServer.addReachabilityCheck((principal, service) => this.#ecs.unreachable(principal, service));
+    apiServer.observe((service, call, output) => this.#ecs.observe(service, call, output));
+    const modules: readonly ServiceModule[] = [
+      iamModule,
+      xray,
+      sns,
       this.#cloudWatch,
+      this.#logs,
+      dynamoDb,
+      this.#s3,
+      ssm,
+      createSts(),
+      createKms(),
+      this.#sqs,
+      this.#lambdaService,
+      ec2,
+      createEcr({ iam }),
+      this.#ecs,
+      this.#scaling,
+      secretsManager,
+      events,
+      apiGateway,
       this.#codeDeploy,
-      this.#appConfig.service,
-      dynamoDb.service,
-      lambda.service,
-      this.#logs.service,
-      this.#s3.service,
-      secrets.service,
-      sns.service,
-      this.#sqs.service,
-      ssm.service,
-      sts.service,
-    );
-    this.#cloudFormation = new CloudFormation({
+      this.#appConfig,
+    ];
+    apiServer.add(...modules.flatMap(({ service }) => service ?? []));
+    this.#cloudFormation = createCloudFormation({
       clock,
-      lambda: lambda.port,
-      replies,
+      lambda,
+      endpointUrl,
+      mount,
       ssmParameter: (name) => ssm.parameter(name),
       onEvent: (event) => emit({ kind: 'stack', ...event }),
       onProgress: (event) => emit({ kind: 'progress', ...event }),
       rollbackOrder: options.rollbackOrder,
-      handlers: [
-        alarmHandler(this.#cloudWatch),
-        dashboardHandler(),
-        applicationHandler(this.#codeDeploy),
-        deploymentGroupHandler(this.#codeDeploy),
-        deploymentConfigHandler(this.#codeDeploy),
-        aliasHandler(lambda.port, this.#codeDeploy),
-        ...iamHandlers,
-        ...this.#appConfig.handlers,
-        ...dynamoDb.handlers,
-        ...ec2.handlers,
-        ...ecr.handlers,
-        ...this.#ecs.handlers,
-        ...this.#scaling.handlers,
-        ...httpApi.handlers,
-        ...kms.handlers,
-        ...lambda.handlers,
-        ...this.#logs.handlers,
-        ...this.#s3.handlers,
-        ...secrets.handlers,
-        ...eventRules.handlers,
-        ...sns.handlers,
-        ...this.#sqs.handlers,
-        ...ssm.handlers,
-        ...sts.handlers,
-      ],
+      handlers: modules.flatMap(({ handlers }) => handlers ?? []),
     });
     this.tables = {
       names: () => this.#physicalIds('AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable'),
@@ -337,24 +293,18 @@ export class RehearsalCloud {
       },
     };
     this.#stoppables = [
-      eventRules,
+      events,
       this.#codeDeploy,
       this.#appConfig,
       this.#cloudWatch,
-      httpApi,
+      apiGateway,
       this.#ecs,
-      lambda,
+      this.#lambdaService,
       this.#sqs,
       dynamoDb,
-      this.#s3,
-      secrets,
-      sns,
-      this.#logs,
-      ssm,
-      sts,
-      kms,
+      secretsManager,
       xray,
-      front,
+      apiServer,
     ];
   }
 
@@ -390,8 +340,8 @@ export class RehearsalCloud {
   /** Ends functions, containers, timers and servers. Nothing can be asked of the cloud afterwards. */
   stop(): Promise<void> {
     this.#stopped ??= (async () => {
-      for (const part of this.#stoppables) {
-        await part.stop();
+      for (const stoppable of this.#stoppables) {
+        await stoppable.stop?.();
       }
     })();
     return this.#stopped;
@@ -446,7 +396,7 @@ export class RehearsalCloud {
   }
 
   alarms(): readonly AlarmView[] {
-    return this.#cloudWatch.alarms();
+    return this.metrics.alarms();
   }
 
   alias(functionName: string, alias: string): AliasView | undefined {

@@ -1,4 +1,5 @@
 import type { Principal } from './principal';
+import type { ResourceHandler } from './resource';
 
 /** A request as a service sees it: decoded from the wire, authenticated, not yet authorized. */
 export interface Call {
@@ -88,4 +89,14 @@ export class ServiceError extends Error {
     super(message);
     this.name = code;
   }
+}
+
+/** What `createX` of every service folder returns at least. */
+export interface ServiceModule {
+  /** Its API operations. @default - the service has none on the wire */
+  readonly service?: RehearsalService;
+  /** Its CloudFormation resource types. @default - templates make nothing of this service */
+  readonly handlers?: readonly ResourceHandler[];
+  /** Ends timers, processes and sockets. @default - there are none */
+  stop?(): Promise<void> | void;
 }

@@ -2,15 +2,15 @@ import type { ResourceHandler } from '../../core/resource';
 import { Apis, type ApisDeps } from './apis';
 import { apiHandler, authorizerHandler, integrationHandler, routeHandler, stageHandler } from './resources';
 
-export type HttpApiDeps = ApisDeps;
+export type ApiGatewayDeps = ApisDeps;
 
-export interface HttpApi {
+export interface ApiGateway {
   readonly handlers: readonly ResourceHandler[];
   stop(): Promise<void>;
 }
 
 /** HTTP APIs of API Gateway. Only the template makes them: there is no wire side but the APIs themselves. */
-export function createHttpApi(deps: HttpApiDeps): HttpApi {
+export function createApiGateway(deps: ApiGatewayDeps): ApiGateway {
   const apis = new Apis(deps);
   return {
     handlers: [apiHandler, stageHandler, routeHandler, integrationHandler, authorizerHandler].map((make) => make(apis)),

@@ -3,7 +3,7 @@ import type { RehearsalService } from '../../core/service';
 import type { DeploymentDeps } from './deployment';
 import { Deployments } from './deployments';
 import { AppConfigStore, type ConfigurationDeploymentView } from './model';
-import { AppConfigData } from './operations';
+import { AppConfigOperations } from './operations';
 import {
   applicationHandler,
   deploymentHandler,
@@ -28,7 +28,7 @@ export function createAppConfig(ports: DeploymentDeps & { readonly random: () =>
   const store = new AppConfigStore();
   const deployments = new Deployments(store, ports);
   return {
-    service: new AppConfigData(store, ports.clock, ports.random),
+    service: new AppConfigOperations(store, ports.clock, ports.random),
     handlers: [
       applicationHandler(store),
       environmentHandler(store),

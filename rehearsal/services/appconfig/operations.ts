@@ -43,7 +43,7 @@ interface Session {
  *
  * https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_Operations_AWS_AppConfig_Data.html
  */
-export class AppConfigData implements RehearsalService {
+export class AppConfigOperations implements RehearsalService {
   readonly #store: AppConfigStore;
   readonly #clock: RehearsalClock;
   readonly #random: () => number;

@@ -19,12 +19,12 @@ import type { Stack } from './stack';
 import { canonicalText, deletionOrder, messageOf, type OperationDeps, StackOperation } from './stack-operation';
 import { readTemplate } from './template';
 
-export interface EngineOptions {
+export interface EngineDeps {
   readonly clock: RehearsalClock;
   /** One per resource type. Custom resources need none. */
   readonly handlers: readonly ResourceHandler[];
   readonly lambda: LambdaPort;
-  readonly replies: ResponseUrls;
+  readonly responseUrls: ResponseUrls;
   readonly onEvent?: (event: StackEvent) => void;
   readonly onProgress?: (event: ProgressEvent) => void;
   /** Order in which a failed update is put back: AWS documents none. @default 'reverse' (dependents first) */
@@ -47,24 +47,24 @@ export interface DeployRequest {
 
 /** CloudFormation: stacks, deployed and destroyed one operation at a time each. */
 export class CloudFormation {
-  readonly #options: EngineOptions;
+  readonly #deps: EngineDeps;
   readonly #stacks = new Map<string, Stack>();
   readonly #handlers: ReadonlyMap<string, ResourceHandler>;
   readonly #injectedFailures = new InjectedFailures();
   readonly #parallelism: number;
   #generation = 0;
 
-  constructor(options: EngineOptions) {
-    this.#options = options;
+  constructor(deps: EngineDeps) {
+    this.#deps = deps;
     const handlers = new Map<string, ResourceHandler>();
-    for (const handler of [METADATA_HANDLER, ...options.handlers]) {
+    for (const handler of [METADATA_HANDLER, ...deps.handlers]) {
       if (handlers.has(handler.type)) {
         throw new Error(`two handlers for ${handler.type}`);
       }
       handlers.set(handler.type, handler);
     }
     this.#handlers = handlers;
-    this.#parallelism = options.parallelism ?? 10;
+    this.#parallelism = deps.parallelism ?? 10;
   }
 
   /**
@@ -87,7 +87,7 @@ export class CloudFormation {
     const pseudo = pseudoParameters(stackName, stackId);
     const plan = this.#planFor(request, pseudo);
     const fingerprint = canonicalText({ template: request.template, parameters: plan.parameters });
-    const startedAt = this.#options.clock.now();
+    const startedAt = this.#deps.clock.now();
     const events: StackEvent[] = [];
     if (known !== undefined && known.status !== 'ROLLBACK_COMPLETE' && known.fingerprint === fingerprint) {
       known.assemblyDirectory = request.assemblyDirectory;
@@ -143,7 +143,7 @@ export class CloudFormation {
         events,
         changes: operation.changes,
         startedAt,
-        durationMs: this.#options.clock.now() - startedAt,
+        durationMs: this.#deps.clock.now() - startedAt,
       };
     };
     try {
@@ -205,7 +205,7 @@ export class CloudFormation {
       throw new Error(`stack ${stackName}: an operation is under way (${stack.status})`);
     }
     stack.busy = true;
-    const startedAt = this.#options.clock.now();
+    const startedAt = this.#deps.clock.now();
     const events: StackEvent[] = [];
     const overridden: string[] = [];
     const failures: { path: string; reason: string }[] = [];
@@ -274,7 +274,7 @@ export class CloudFormation {
         deletionProtectionOverridden: overridden,
         failures,
         events,
-        durationMs: this.#options.clock.now() - startedAt,
+        durationMs: this.#deps.clock.now() - startedAt,
       };
     } finally {
       stack.busy = false;
@@ -316,7 +316,7 @@ export class CloudFormation {
         given: request.parameters ?? {},
         pseudo,
         handlerOf: (type) => this.#handlers.get(type),
-        ssmParameter: this.#options.ssmParameter ?? (() => undefined),
+        ssmParameter: this.#deps.ssmParameter ?? (() => undefined),
       });
     } catch (error) {
       throw error instanceof NotRehearsable ? error : new NotRehearsable(request.stackName, [messageOf(error)]);
@@ -336,7 +336,7 @@ export class CloudFormation {
       account: REHEARSAL_ACCOUNT,
       partition: 'aws',
       assemblyDirectory,
-      clock: this.#options.clock,
+      clock: this.#deps.clock,
     };
     return {
       context,
@@ -344,15 +344,15 @@ export class CloudFormation {
       handlerFor: (type) => this.#handlerFor(type),
       faults: this.#injectedFailures,
       parallelism: this.#parallelism,
-      rollbackOrder: this.#options.rollbackOrder ?? 'reverse',
+      rollbackOrder: this.#deps.rollbackOrder ?? 'reverse',
       onEvent,
-      onProgress: this.#options.onProgress ?? (() => undefined),
+      onProgress: this.#deps.onProgress ?? (() => undefined),
     };
   }
 
   #handlerFor(type: string): ResourceHandler {
     if (isCustomResource(type)) {
-      return customResourceHandler(type, this.#options.lambda, this.#options.replies);
+      return customResourceHandler(type, this.#deps.lambda, this.#deps.responseUrls);
     }
     const handler = this.#handlers.get(type);
     if (handler === undefined) {
@@ -384,7 +384,7 @@ export class CloudFormation {
 
   #emitStackEvent(stack: Stack, events: StackEvent[], status: string, reason?: string): void {
     this.#emit(events, {
-      at: this.#options.clock.now(),
+      at: this.#deps.clock.now(),
       stackName: stack.name,
       logicalId: stack.name,
       path: stack.name,
@@ -397,7 +397,7 @@ export class CloudFormation {
 
   #emit(events: StackEvent[], event: StackEvent): void {
     events.push(event);
-    this.#options.onEvent?.(event);
+    this.#deps.onEvent?.(event);
   }
 }
 

@@ -1,14 +1,14 @@
 import { physicalName } from '../../core/physical-name';
 import { ResourceFailure, type ResourceHandler, type ResourceOutcome, type ResourceRequest } from '../../core/resource';
 import { AlarmDefinitionError, readAlarm } from './alarm-definition';
-import type { CloudWatchService } from './service';
+import type { Alarms } from './alarms';
 
-export function alarmHandler(service: CloudWatchService): ResourceHandler {
+export function alarmHandler(alarms: Alarms): ResourceHandler {
   const put = (request: ResourceRequest, name: string): ResourceOutcome => {
     const { partition, region, account } = request.stack;
     const arn = `arn:${partition}:cloudwatch:${region}:${account}:alarm:${name}`;
     try {
-      service.book.put(readAlarm(name, request.properties), arn);
+      alarms.put(readAlarm(name, request.properties), arn);
     } catch (error) {
       throw error instanceof AlarmDefinitionError ? new ResourceFailure(error.message) : error;
     }
@@ -45,13 +45,13 @@ export function alarmHandler(service: CloudWatchService): ResourceHandler {
       const given = request.properties.AlarmName;
       const name =
         typeof given === 'string' ? given : physicalName(request.stack, request.logicalId, { maxLength: 255 });
-      if (service.book.has(name)) {
+      if (alarms.has(name)) {
         throw new ResourceFailure(`alarm ${name} already exists`);
       }
       return put(request, name);
     },
     update: async (request) => put(request, request.physicalId),
-    delete: async (request) => service.book.remove(request.physicalId),
+    delete: async (request) => alarms.remove(request.physicalId),
   };
 }
 

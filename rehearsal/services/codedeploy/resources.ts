@@ -8,13 +8,13 @@ import {
   type ResourceRequest,
   type ResourceUpdateRequest,
 } from '../../core/resource';
+import type { Deployments } from './deployments';
 import { DeploymentFailure } from './model';
-import type { CodeDeployService } from './service';
 import { predefinedShift, readTrafficRouting } from './traffic-shift';
 
 const DOCUMENTS = 'https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide';
 
-export function applicationHandler(service: CodeDeployService): ResourceHandler {
+export function applicationHandler(deployments: Deployments): ResourceHandler {
   return {
     type: 'AWS::CodeDeploy::Application',
     source: `${DOCUMENTS}/aws-resource-codedeploy-application.html`,
@@ -23,20 +23,20 @@ export function applicationHandler(service: CodeDeployService): ResourceHandler 
     create: async (request) => {
       lambdaOnly(request);
       const name = nameOf(request, 'ApplicationName');
-      if (service.applications.has(name)) {
+      if (deployments.applications.has(name)) {
         throw new ResourceFailure(`application ${name} already exists`);
       }
-      service.applications.add(name);
+      deployments.applications.add(name);
       return { physicalId: name, attributes: {} };
     },
     update: async (request) => ({ physicalId: request.physicalId, attributes: {} }),
     delete: async (request) => {
-      service.applications.delete(request.physicalId);
+      deployments.applications.delete(request.physicalId);
     },
   };
 }
 
-export function deploymentConfigHandler(service: CodeDeployService): ResourceHandler {
+export function deploymentConfigHandler(deployments: Deployments): ResourceHandler {
   return {
     type: 'AWS::CodeDeploy::DeploymentConfig',
     source: `${DOCUMENTS}/aws-resource-codedeploy-deploymentconfig.html`,
@@ -46,11 +46,11 @@ export function deploymentConfigHandler(service: CodeDeployService): ResourceHan
     create: async (request) => {
       lambdaOnly(request);
       const name = nameOf(request, 'DeploymentConfigName');
-      if (service.configs.has(name) || predefinedShift(name) !== undefined) {
+      if (deployments.configs.has(name) || predefinedShift(name) !== undefined) {
         throw new ResourceFailure(`deployment configuration ${name} already exists`);
       }
       try {
-        service.configs.set(name, readTrafficRouting(request.properties.TrafficRoutingConfig));
+        deployments.configs.set(name, readTrafficRouting(request.properties.TrafficRoutingConfig));
       } catch (error) {
         throw new ResourceFailure(
           `deployment configuration ${name}: ${error instanceof Error ? error.message : String(error)}`,
@@ -60,10 +60,10 @@ export function deploymentConfigHandler(service: CodeDeployService): ResourceHan
     },
     update: async (request) => ({ physicalId: request.physicalId, attributes: {} }),
     delete: async (request) => {
-      if (service.usesConfig(request.physicalId)) {
+      if (deployments.usesConfig(request.physicalId)) {
         throw new ResourceFailure(`deployment configuration ${request.physicalId} is in use by a deployment group`);
       }
-      service.configs.delete(request.physicalId);
+      deployments.configs.delete(request.physicalId);
     },
   };
 }
@@ -98,7 +98,7 @@ const groupSchema = z.object({
 /** Alarms per group that CodeDeploy takes. Source: https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html */
 const MAX_ALARMS = 10;
 
-export function deploymentGroupHandler(service: CodeDeployService): ResourceHandler {
+export function deploymentGroupHandler(deployments: Deployments): ResourceHandler {
   const put = (request: ResourceRequest, name: string): ResourceOutcome => {
     const parsed = groupSchema.safeParse(request.properties);
     if (!parsed.success) {
@@ -107,11 +107,11 @@ export function deploymentGroupHandler(service: CodeDeployService): ResourceHand
     }
     const given = parsed.data;
     const application = given.ApplicationName;
-    if (!service.applications.has(application)) {
+    if (!deployments.applications.has(application)) {
       throw new ResourceFailure(`deployment group ${name}: no application ${application}`);
     }
     const configName = given.DeploymentConfigName;
-    if (!service.configs.has(configName) && predefinedShift(configName) === undefined) {
+    if (!deployments.configs.has(configName) && predefinedShift(configName) === undefined) {
       throw new ResourceFailure(`deployment group ${name}: no deployment configuration ${configName}`);
     }
     const alarms = given.AlarmConfiguration.Enabled ? given.AlarmConfiguration.Alarms.map((alarm) => alarm.Name) : [];
@@ -121,7 +121,7 @@ export function deploymentGroupHandler(service: CodeDeployService): ResourceHand
       );
     }
     const { partition, region, account } = request.stack;
-    service.putGroup({
+    deployments.putGroup({
       application,
       name,
       arn: `arn:${partition}:codedeploy:${region}:${account}:deploymentgroup:${application}/${name}`,
@@ -149,13 +149,13 @@ export function deploymentGroupHandler(service: CodeDeployService): ResourceHand
     replaceOn: ['ApplicationName', 'DeploymentGroupName'],
     create: async (request) => {
       const name = nameOf(request, 'DeploymentGroupName');
-      if (service.group(String(request.properties.ApplicationName), name) !== undefined) {
+      if (deployments.group(String(request.properties.ApplicationName), name) !== undefined) {
         throw new ResourceFailure(`deployment group ${name} already exists`);
       }
       return put(request, name);
     },
     update: async (request) => put(request, request.physicalId),
-    delete: async (request) => service.removeGroup(String(request.properties.ApplicationName), request.physicalId),
+    delete: async (request) => deployments.removeGroup(String(request.properties.ApplicationName), request.physicalId),
   };
 }
 
@@ -216,7 +216,7 @@ const updatePolicySchema = z.object({
  * deployment, and the resource fails when the deployment fails. Nothing of that on create, when the version stays, or
  * when a rollback puts the alias back.
  */
-export function aliasHandler(lambda: LambdaPort, codeDeploy: CodeDeployService): ResourceHandler {
+export function aliasHandler(lambda: LambdaPort, deployments: Deployments): ResourceHandler {
   const put = (request: ResourceRequest): ResourceOutcome => {
     const alias = readAlias(request);
     const { arn } = lambda.putAlias(alias);
@@ -230,7 +230,7 @@ export function aliasHandler(lambda: LambdaPort, codeDeploy: CodeDeployService):
       throw new ResourceFailure(`alias ${wanted.functionName}:${wanted.name} does not exist`);
     }
     try {
-      await codeDeploy.deploy({
+      await deployments.deploy({
         application: policy.ApplicationName,
         group: policy.DeploymentGroupName,
         functionName: wanted.functionName,

@@ -3,7 +3,7 @@ import type { ResourceHandler } from '../../core/resource';
 import type { RehearsalService } from '../../core/service';
 import { DynamoEngine, type ObservedWrite } from './engine';
 import { plainItem, scanPages, TableSettingsStore } from './model';
-import { dynamoDbService } from './operations';
+import { dynamoDbOperations } from './operations';
 import { globalTableHandler, tableHandler } from './resources';
 
 export type { ObservedWrite } from './engine';
@@ -29,7 +29,7 @@ export function createDynamoDb({ clock }: { readonly clock: RehearsalClock }): D
   const engine = new DynamoEngine();
   const tables = new TableSettingsStore(engine, clock);
   return {
-    service: dynamoDbService(engine),
+    service: dynamoDbOperations(engine),
     handlers: [tableHandler(engine, tables), globalTableHandler(engine, tables)],
     scan: async (table) => {
       const items: Record<string, unknown>[] = [];

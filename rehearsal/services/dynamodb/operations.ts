@@ -19,7 +19,7 @@ type WireOperation = (typeof OPERATIONS)[number];
  * DynamoDB on the wire. Transactions, PartiQL, streams, scans and table administration are not rehearsed.
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/Welcome.html
  */
-export function dynamoDbService(engine: DynamoEngine): RehearsalService {
+export function dynamoDbOperations(engine: DynamoEngine): RehearsalService {
   return {
     signingName: 'dynamodb',
     protocol: 'awsJson1.0',

@@ -1,76 +1,16 @@
-import { z } from 'zod';
-import { physicalName } from '../../core/physical-name';
 import type { IamPort } from '../../core/ports';
-import { cfnBoolean, cfnPolicyDocument, cfnTags, readProperties } from '../../core/properties';
-import {
-  REHEARSAL_ACCOUNT,
-  REHEARSAL_REGION,
-  ResourceFailure,
-  type ResourceHandler,
-  type ResourceOutcome,
-  type ResourceRequest,
-} from '../../core/resource';
+import type { ResourceHandler } from '../../core/resource';
+import { repositoryHandler } from './resources';
 
-const repositorySchema = z.strictObject({
-  EmptyOnDelete: cfnBoolean.optional(),
-  EncryptionConfiguration: z.looseObject({}).optional(),
-  ImageScanningConfiguration: z.looseObject({}).optional(),
-  ImageTagMutability: z.enum(['IMMUTABLE', 'MUTABLE']).optional(),
-  LifecyclePolicy: z.looseObject({}).optional(),
-  RepositoryName: z.string().optional(),
-  RepositoryPolicyText: cfnPolicyDocument.optional(),
-  Tags: cfnTags.optional(),
-});
-
-const POLICY = 'repository policy';
-
-/**
- * ECR as far as templates have repositories of their own. They hold no images here; what a container of one runs is said by the
- * scenario. Their policies are judged.
- */
-export function createEcr({ iam }: { readonly iam: IamPort }): { readonly handlers: readonly ResourceHandler[] } {
-  const type = 'AWS::ECR::Repository';
-  const names = new Set<string>();
-  const put = (request: ResourceRequest, name: string): ResourceOutcome => {
-    const { RepositoryPolicyText: policy } = readProperties(type, repositorySchema, request);
-    const arn = arnOf(name);
-    if (policy === undefined) {
-      iam.detachResourcePolicy(arn, POLICY);
-    } else {
-      // Repository policies name no resource: they hang on the one repository.
-      iam.attachResourcePolicy(arn, POLICY, policy);
-    }
-    names.add(name);
-    const uri = `${REHEARSAL_ACCOUNT}.dkr.ecr.${REHEARSAL_REGION}.amazonaws.com/${name}`;
-    return { physicalId: name, attributes: { Arn: arn, RepositoryUri: uri } };
-  };
-  return {
-    handlers: [
-      {
-        type,
-        source:
-          'https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecr-repository.html',
-        properties: Object.keys(repositorySchema.shape),
-        replaceOn: ['EncryptionConfiguration', 'RepositoryName'],
-        create: async (request) => {
-          const { RepositoryName } = readProperties(type, repositorySchema, request);
-          const name =
-            RepositoryName ?? physicalName(request.stack, request.logicalId, { maxLength: 256, lowerCase: true });
-          if (names.has(name)) {
-            throw new ResourceFailure(`RepositoryAlreadyExistsException: the repository ${name} exists already`);
-          }
-          return put(request, name);
-        },
-        update: async (request) => put(request, request.physicalId),
-        delete: async ({ physicalId }) => {
-          names.delete(physicalId);
-          iam.detachResourcePolicy(arnOf(physicalId), POLICY);
-        },
-      },
-    ],
-  };
+export interface EcrDeps {
+  readonly iam: IamPort;
 }
 
-function arnOf(name: string): string {
-  return `arn:aws:ecr:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:repository/${name}`;
+export interface Ecr {
+  readonly handlers: readonly ResourceHandler[];
+}
+
+/** ECR: repositories of templates. */
+export function createEcr({ iam }: EcrDeps): Ecr {
+  return { handlers: [repositoryHandler(iam)] };
 }

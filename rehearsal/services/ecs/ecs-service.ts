@@ -13,8 +13,7 @@ import {
   type TaskView,
 } from './model';
 import { nextProvider, nextZone, tasksToStop } from './placement';
-import { laneOf, Task } from './task';
-import type { TaskHost } from './task-host';
+import { laneOf, Task, type TaskHost } from './task';
 
 export interface ServiceProps {
   readonly name: string;

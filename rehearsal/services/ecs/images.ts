@@ -22,6 +22,12 @@ export interface Launch {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** A container that is ready to start, with its whole environment. */
+export interface PreparedLaunch extends Launch {
+  /** Argument vector of the health check; empty if there is none. */
+  readonly healthArgv: readonly string[];
+}
+
 /** An image that nobody here can run. The message says what to do. */
 export class ImageError extends Error {}
 

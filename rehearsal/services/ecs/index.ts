@@ -10,6 +10,7 @@ import type { NetworkPlacement } from '../ec2';
 import { AGENT_PREFIX, AgentEndpoint } from './agent-endpoint';
 import { Clusters } from './clusters';
 import type { Service } from './ecs-service';
+import { FargateHost } from './fargate-host';
 import { type ImageCommand, Images } from './images';
 import type { CapacityProvider, EcsEvent, ServiceView, TaskView } from './model';
 import { associationsHandler, clusterHandler, ServiceHandler, TaskDefinitionHandler } from './resources';
@@ -17,7 +18,6 @@ import { ServiceMetrics } from './service-metrics';
 import type { Task } from './task';
 import { TaskDefinitions } from './task-definitions';
 import { TaskFaultInjector } from './task-fault-injector';
-import { TaskHost } from './task-host';
 
 export type { ImageCommand } from './images';
 export type { ContainerView, EcsEvent, ServiceView, TaskView } from './model';
@@ -108,7 +108,7 @@ export function createEcs(deps: EcsDeps): Ecs {
     },
   });
   deps.mount(AGENT_PREFIX, (request, response) => endpoint.handle(request, response));
-  const host = new TaskHost({
+  const host = new FargateHost({
     clock,
     iam: deps.iam,
     logs: deps.logs,

@@ -1,7 +1,6 @@
 import type { Container } from './container';
-import { clusterArn, containerArn } from './model';
+import { clusterArn, containerArn, logStreamName } from './model';
 import type { Task } from './task';
-import { streamOf } from './task-host';
 
 /** https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate-response.html */
 export function taskMetadata(task: Task): Readonly<Record<string, unknown>> {
@@ -57,7 +56,7 @@ function describeContainer(task: Task, container: Container): Readonly<Record<st
       ? {}
       : {
           LogDriver: 'awslogs',
-          LogOptions: { 'awslogs-group': own.log.group, 'awslogs-stream': streamOf(task, own) },
+          LogOptions: { 'awslogs-group': own.log.group, 'awslogs-stream': logStreamName(task.id, own) },
         }),
     ContainerARN: containerArn(cluster, task.id, own.name),
     Networks: [{ NetworkMode: 'awsvpc', IPv4Addresses: ['127.0.0.1'] }],

@@ -213,3 +213,8 @@ export function nameOf(reference: string): string {
 export function newTaskId(): string {
   return randomBytes(16).toString('hex');
 }
+
+/** https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html */
+export function logStreamName(taskId: string, container: ContainerDefinition): string {
+  return `${container.log?.streamPrefix ?? ''}/${container.name}/${taskId}`;
+}

@@ -3,9 +3,10 @@ import type { RehearsalClock, Timer } from '../../core/clock';
 import type { NetworkPlacement } from '../ec2';
 import { Container } from './container';
 import { StartFailure } from './execution-role';
-import { ImageError } from './images';
+import { ImageError, type PreparedLaunch } from './images';
 import {
   type CapacityProvider,
+  type ContainerDefinition,
   type HealthStatus,
   type StopReason,
   type TaskDefinition,
@@ -14,7 +15,16 @@ import {
   taskArn,
   type Zone,
 } from './model';
-import type { TaskHost } from './task-host';
+
+/** What a task needs from the machine that it runs on: images, logs, credentials and endpoints. */
+export interface TaskHost {
+  /** Checks everything that can keep a task from starting. @throws StartFailure, ImageError */
+  prepare(task: Task): Promise<ReadonlyMap<string, PreparedLaunch>>;
+  /** Writes a line of a container to its log stream, and to CloudWatch if it is a metric. */
+  log(task: Task, container: ContainerDefinition, line: string): void;
+  /** Serves nothing more to the task. */
+  release(task: Task): void;
+}
 
 export interface TaskProps {
   readonly id: string;

@@ -14,7 +14,7 @@ import { EnvironmentFactory } from './environment-factory';
 import { type EnvironmentView, Fleet } from './fleet';
 import { Invoker } from './invoker';
 import { Functions } from './model';
-import { LambdaService } from './operations';
+import { LambdaOperations } from './operations';
 import {
   EventInvokeConfigHandler,
   EventSourceMappingHandler,
@@ -127,7 +127,7 @@ export function createLambda(deps: LambdaDeps): Lambda {
   const killAll = () => fleet.killAll();
   process.once('exit', killAll);
   return {
-    service: new LambdaService(functions, invoker),
+    service: new LambdaOperations(functions, invoker),
     handlers: [
       new FunctionHandler(functions, code, iam),
       new VersionHandler(functions),

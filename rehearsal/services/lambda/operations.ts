@@ -24,7 +24,7 @@ const inputSchema = z.object({
 type Input = z.infer<typeof inputSchema>;
 
 /** The operations of the Lambda API that the library calls. @see https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html */
-export class LambdaService implements RehearsalService {
+export class LambdaOperations implements RehearsalService {
   readonly #functions: Functions;
   readonly #invoker: Invoker;
   readonly signingName = 'lambda';

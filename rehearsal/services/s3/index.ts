@@ -1,25 +1,13 @@
 import type { RehearsalClock } from '../../core/clock';
-import type { IamPort } from '../../core/ports';
-import type { Principal } from '../../core/principal';
 import type { ResourceHandler } from '../../core/resource';
-import {
-  type Call,
-  type RehearsalService,
-  type RequiredPermission,
-  RestResponse,
-  ServiceError,
-} from '../../core/service';
-import { verifyChecksums } from './checksums';
-import { Assets, Buckets, bucketArn, objectArn, type StoredObject } from './model';
-import { KEPT_HEADERS, OBJECT_OPERATIONS, type ObjectRequest, objectRequest } from './object-request';
+import type { RehearsalService } from '../../core/service';
+import { Assets, Buckets } from './model';
+import { type S3Iam, s3Operations } from './operations';
 import { BucketHandler, BucketPolicyHandler } from './resources';
 
 export interface S3Deps {
   readonly clock: RehearsalClock;
-  readonly iam: IamPort & {
-    /** Evaluates whether a caller may do something, without counting it as a call. */
-    evaluate(principal: Principal, permission: RequiredPermission): { readonly allowed: boolean };
-  };
+  readonly iam: S3Iam;
 }
 
 export interface S3 {
@@ -35,134 +23,19 @@ export interface S3 {
   keys(bucket: string): readonly string[];
   /** Deletes every object of a bucket. */
   empty(bucket: string): void;
-  stop(): Promise<void>;
 }
 
-/**
- * S3 as far as functions use it: PutObject, GetObject, HeadObject and DeleteObject of whole objects, path style, in
- * buckets of the stack and for the assets of the assembly.
- * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
- * https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
- * Lists, ranges, versions, multipart uploads and conditional reads are not rehearsed.
- */
+/** S3: buckets of templates, and the assets of the cloud assembly. */
 export function createS3({ clock, iam }: S3Deps): S3 {
   const assets = new Assets();
   const buckets = new Buckets(clock);
-
-  const existing = async ({ bucket, key }: ObjectRequest) =>
-    assets.has(bucket) ? assets.object(bucket, key) : buckets.object(bucket, key);
-
-  async function read(call: Call): Promise<RestResponse> {
-    const request = requestOf(call);
-    const object = await existing(request);
-    if (object === undefined) throw missing(call.principal, request);
-    const wantsSums = request.headers['x-amz-checksum-mode'] === 'ENABLED';
-    return new RestResponse(
-      200,
-      {
-        'content-type': object.contentType,
-        'content-length': String(object.body.length),
-        etag: object.etag,
-        'last-modified': new Date(object.modifiedAt).toUTCString(),
-        'accept-ranges': 'bytes',
-        ...object.headers,
-        ...(wantsSums ? object.checksums : {}),
-      },
-      object.body,
-    );
-  }
-
-  async function put(call: Call): Promise<RestResponse> {
-    const { bucket, key, headers, body } = requestOf(call);
-    const checksums = verifyChecksums(headers, body);
-    const precondition = headers['if-none-match'];
-    if (precondition !== undefined && precondition !== '*') {
-      throw new ServiceError('NotImplemented', `If-None-Match: got "${precondition}", S3 takes only *`, 501);
-    }
-    if (precondition !== undefined && buckets.object(bucket, key) !== undefined) {
-      const message = 'At least one of the pre-conditions you specified did not hold';
-      throw new ServiceError('PreconditionFailed', message, 412, { Condition: 'If-None-Match' });
-    }
-    const { etag } = buckets.put(bucket, key, {
-      body,
-      contentType: headers['content-type'] ?? 'binary/octet-stream',
-      headers: keptHeaders(headers),
-      checksums,
-    });
-    return new RestResponse(200, { etag, ...checksums }, '');
-  }
-
-  /** S3 tells only those who may list the bucket that an object is not there. */
-  function missing(principal: Principal, { bucket, key }: ObjectRequest): ServiceError {
-    return iam.evaluate(principal, { action: 's3:ListBucket', resource: bucketArn(bucket) }).allowed
-      ? new ServiceError('NoSuchKey', 'The specified key does not exist.', 404, { Key: key })
-      : new ServiceError(
-          'AccessDenied',
-          `Access Denied (there is no object ${key} and s3:ListBucket is not allowed)`,
-          403,
-        );
-  }
-
   return {
+    service: s3Operations(buckets, assets, iam),
     handlers: [new BucketHandler(buckets), new BucketPolicyHandler(buckets, iam)],
     registerObject: (bucket, key, file) => assets.register(bucket, key, file),
     fileOf: (bucket, key) => assets.file(bucket, key),
     bucketNames: () => buckets.names(),
     keys: (bucket) => buckets.keys(bucket),
     empty: (bucket) => buckets.empty(bucket),
-    stop: async () => {},
-    service: {
-      signingName: 's3',
-      protocol: 'restXml',
-      operations: OBJECT_OPERATIONS,
-      route: objectRequest,
-      authorize: (call) => permissionsOf(call, buckets.settings(requestOf(call).bucket)?.kmsKeyArn),
-      handle: async (call) => {
-        switch (call.operation) {
-          case 'PutObject':
-            return put(call);
-          case 'DeleteObject': {
-            const { bucket, key } = requestOf(call);
-            buckets.remove(bucket, key);
-            return new RestResponse(204, {}, '');
-          }
-          default:
-            return read(call);
-        }
-      },
-    },
   };
-}
-
-function requestOf(call: Call): ObjectRequest {
-  return call.input as unknown as ObjectRequest;
-}
-
-/**
- * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html and
- * https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html#require-sse-kms
- */
-function permissionsOf(call: Call, kmsKeyArn: string | undefined): readonly RequiredPermission[] {
-  const { bucket, key } = requestOf(call);
-  const resource = objectArn(bucket, key);
-  const withKey = (action: string): readonly RequiredPermission[] =>
-    kmsKeyArn === undefined ? [] : [{ action, resource: kmsKeyArn }];
-  switch (call.operation) {
-    case 'PutObject':
-      return [{ action: 's3:PutObject', resource }, ...withKey('kms:GenerateDataKey')];
-    case 'DeleteObject':
-      return [{ action: 's3:DeleteObject', resource }];
-    default:
-      return [{ action: 's3:GetObject', resource }, ...withKey('kms:Decrypt')];
-  }
-}
-
-function keptHeaders(headers: ObjectRequest['headers']): StoredObject['headers'] {
-  return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) =>
-      value !== undefined && (name.startsWith('x-amz-meta-') || KEPT_HEADERS.some((kept) => kept === name))
-        ? [[name, value]]
-        : [],
-    ),
-  );
 }

@@ -3,7 +3,7 @@ import type { IamPort, LambdaPort } from '../../core/ports';
 import type { ResourceHandler } from '../../core/resource';
 import type { RehearsalService } from '../../core/service';
 import { SecretStore } from './model';
-import { secretsManagerService } from './operations';
+import { secretsManagerOperations } from './operations';
 import { resourcePolicyHandler, rotationScheduleHandler, secretHandler } from './resources';
 import { Rotations } from './rotations';
 
@@ -30,7 +30,7 @@ export function createSecretsManager({
   const store = new SecretStore(clock);
   const rotations = new Rotations({ clock, iam, lambda, store });
   return {
-    service: secretsManagerService(store, rotations),
+    service: secretsManagerOperations(store, rotations),
     handlers: [secretHandler(store), resourcePolicyHandler(store, iam), rotationScheduleHandler(store, rotations)],
     putSecret: (nameOrArn, value) => {
       const secret = store.find(nameOrArn);

@@ -47,7 +47,7 @@ const schemas = {
  * wire.
  * https://docs.aws.amazon.com/secretsmanager/latest/apireference/Welcome.html
  */
-export function secretsManagerService(store: SecretStore, rotations: Rotations): RehearsalService {
+export function secretsManagerOperations(store: SecretStore, rotations: Rotations): RehearsalService {
   const handlers: Readonly<Record<string, (call: Call) => unknown>> = {
     GetSecretValue: (call) => {
       const { SecretId, VersionId, VersionStage } = parse('GetSecretValue', call);

@@ -1,32 +1,11 @@
-import { REHEARSAL_ACCOUNT } from '../../core/resource';
 import type { RehearsalService } from '../../core/service';
-import { sessionArn } from '../iam';
+import { stsOperations } from './operations';
 
 export interface Sts {
   readonly service: RehearsalService;
-  readonly handlers: readonly [];
-  stop(): Promise<void>;
 }
 
-/**
- * STS: GetCallerIdentity, which needs no permission.
- * https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
- */
+/** STS: the identity of a caller. */
 export function createSts(): Sts {
-  return {
-    handlers: [],
-    stop: async () => {},
-    service: {
-      signingName: 'sts',
-      protocol: 'awsQuery',
-      xmlNamespace: 'https://sts.amazonaws.com/doc/2011-06-15/',
-      operations: ['GetCallerIdentity'],
-      authorize: () => [],
-      handle: async ({ principal }) => ({
-        Arn: sessionArn(principal),
-        UserId: principal.label,
-        Account: REHEARSAL_ACCOUNT,
-      }),
-    },
-  };
+  return { service: stsOperations() };
 }

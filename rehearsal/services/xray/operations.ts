@@ -11,7 +11,7 @@ const identifiedSchema = z.looseObject({ id: z.string() });
  *
  * @see https://docs.aws.amazon.com/xray/latest/api/API_PutTraceSegments.html
  */
-export function xrayService(traces: Traces): RehearsalService {
+export function xrayOperations(traces: Traces): RehearsalService {
   return {
     signingName: 'xray',
     protocol: 'restJson1',

@@ -11,7 +11,7 @@ import { Env, LANES, PRIORITIES, TaskKey, type TaskRecord } from '../../../lib/c
 import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/principal';
 import { ScaledClock } from '../../../rehearsal/core/scaled-clock';
 import { createDynamoDb, type DynamoDb } from '../../../rehearsal/services/dynamodb';
-import { Stage } from '../../rehearsal/lambda/stage';
+import { Stage } from '../../rehearsal/lambda/support';
 
 const AGENT = 'support';
 const RELEASE = 'r-0123456789ab';

@@ -2,7 +2,7 @@ import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { type AgentContext, RetryableError } from '../../../lambda/runtime';
 import { Env, type FlagsDocument, TaskKey, TaskMetric, type TaskRecord } from '../../../lib/contract';
 import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/principal';
-import { AppConfigWorld } from '../../rehearsal/appconfig/world';
+import { AppConfigWorld } from '../../rehearsal/appconfig/support';
 import { Bench } from './support/attempt-harness';
 import { TASKS } from './support/task-cloud';
 

@@ -9,7 +9,8 @@ import {
   type StackContext,
 } from '../../../rehearsal/core/resource';
 import type { RehearsalService } from '../../../rehearsal/core/service';
-import { createIam, type Iam } from '../../../rehearsal/services/iam';
+import { createIam } from '../../../rehearsal/services/iam';
+import type { Iam } from '../../../rehearsal/services/iam/model';
 import { ManualClock } from '../../support/manual-clock';
 
 export interface ClientSettings {

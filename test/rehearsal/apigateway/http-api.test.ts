@@ -2,9 +2,9 @@ import { request as httpRequest } from 'node:http';
 import type { Credentials } from '../../../rehearsal/core/principal';
 import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/principal';
 import type { ResourceHandler, ResourceOutcome } from '../../../rehearsal/core/resource';
-import { createHttpApi } from '../../../rehearsal/services/apigateway';
+import { createApiGateway } from '../../../rehearsal/services/apigateway';
 import { ManualClock } from '../../support/manual-clock';
-import { Stage } from '../lambda/stage';
+import { Stage } from '../lambda/support';
 
 const ECHO = 'exports.handler = async (event) => ({ statusCode: 200, body: JSON.stringify(event) });';
 
@@ -20,7 +20,7 @@ describe('HTTP APIs', () => {
     clock = new ManualClock();
     stage = await Stage.open({ clock });
     await stage.role();
-    const api = createHttpApi({
+    const api = createApiGateway({
       clock,
       iam: stage.iam,
       logs: { write: (group, stream, line) => stage.logLines.push(`${group} ${stream} ${line}`) },

@@ -4,7 +4,7 @@ import {
   StartConfigurationSessionCommand,
 } from '@aws-sdk/client-appconfigdata';
 import { configurationArn } from '../../../rehearsal/services/appconfig/model';
-import { AppConfigWorld } from './world';
+import { AppConfigWorld } from './support';
 
 const MINUTE = 60_000;
 

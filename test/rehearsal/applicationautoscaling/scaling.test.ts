@@ -1,9 +1,9 @@
 import type { ResourceHandler } from '../../../rehearsal/core/resource';
 import { createApplicationAutoScaling } from '../../../rehearsal/services/applicationautoscaling';
-import { alarmHandler, CloudWatchService } from '../../../rehearsal/services/cloudwatch';
+import { createCloudWatch } from '../../../rehearsal/services/cloudwatch';
 import { createSqs } from '../../../rehearsal/services/sqs';
 import { ManualClock } from '../../support/manual-clock';
-import { container, eventually, IDLE, World } from '../ecs/world';
+import { container, eventually, IDLE, World } from '../ecs/support';
 
 /** Alarms, policies and a service of real processes together: from none to many and back. */
 
@@ -16,7 +16,7 @@ const QUEUE = 'lane';
 test('alarms on messages for each running task drive a service from none to its most and back to none', async () => {
   const clock = new ManualClock();
   const parts: { scaling?: ReturnType<typeof createApplicationAutoScaling> } = {};
-  const metrics = new CloudWatchService({
+  const cloudWatch = createCloudWatch({
     clock,
     sns: { publish: () => undefined },
     scaling: {
@@ -24,6 +24,7 @@ test('alarms on messages for each running task drive a service from none to its 
       invoke: (arn, value) => parts.scaling?.port.invoke(arn, value),
     },
   });
+  const { metrics } = cloudWatch;
   world = await World.open({ clock, metrics });
   const scaling = createApplicationAutoScaling({ clock, services: world.ecs.scalable });
   parts.scaling = scaling;
@@ -79,27 +80,25 @@ test('alarms on messages for each running task drive a service from none to its 
   });
   const queue = { QueueName: QUEUE };
   const alarm = async (name: string, Expression: string, minutes: number, action: string) =>
-    alarmHandler(metrics).create(
-      world.request('AWS::CloudWatch::Alarm', name, {
-        AlarmName: name,
-        AlarmActions: [action],
-        ComparisonOperator: 'GreaterThanOrEqualToThreshold',
-        EvaluationPeriods: minutes,
-        Threshold: 1,
-        TreatMissingData: 'notBreaching',
-        Metrics: [
-          { Id: 'watched', Expression },
-          { Id: 'load', Expression: 'MAX([FILL(waiting, 0) + FILL(taken, 0)])', ReturnData: false },
-          { Id: 'running', Expression: 'FILL(samples, 0)', ReturnData: false },
-          { Id: 'waiting', ...metric('AWS/SQS', 'ApproximateNumberOfMessagesVisible', 'Maximum', queue) },
-          { Id: 'taken', ...metric('AWS/SQS', 'ApproximateNumberOfMessagesNotVisible', 'Maximum', queue) },
-          {
-            Id: 'samples',
-            ...metric('AWS/ECS', 'CPUUtilization', 'SampleCount', { ClusterName: 'cluster', ServiceName: 'service' }),
-          },
-        ],
-      }),
-    );
+    create(cloudWatch.handlers, 'AWS::CloudWatch::Alarm', {
+      AlarmName: name,
+      AlarmActions: [action],
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+      EvaluationPeriods: minutes,
+      Threshold: 1,
+      TreatMissingData: 'notBreaching',
+      Metrics: [
+        { Id: 'watched', Expression },
+        { Id: 'load', Expression: 'MAX([FILL(waiting, 0) + FILL(taken, 0)])', ReturnData: false },
+        { Id: 'running', Expression: 'FILL(samples, 0)', ReturnData: false },
+        { Id: 'waiting', ...metric('AWS/SQS', 'ApproximateNumberOfMessagesVisible', 'Maximum', queue) },
+        { Id: 'taken', ...metric('AWS/SQS', 'ApproximateNumberOfMessagesNotVisible', 'Maximum', queue) },
+        {
+          Id: 'samples',
+          ...metric('AWS/ECS', 'CPUUtilization', 'SampleCount', { ClusterName: 'cluster', ServiceName: 'service' }),
+        },
+      ],
+    });
   const out = await policy('out', bands);
   const into = await policy('in', bands);
   await alarm('too-few', 'IF(load > 10 * running, load + 1, 0)', 1, out.physicalId);
@@ -162,5 +161,5 @@ test('alarms on messages for each running task drive a service from none to its 
     [5, 0],
   ]);
   await sqs.stop();
-  metrics.stop();
+  cloudWatch.stop();
 });

@@ -1,6 +1,6 @@
 import { type FaultsPort, NO_FAULTS, type TaskFault } from '../../../rehearsal/core/faults';
 import { ManualClock } from '../../support/manual-clock';
-import { Stage, until } from '../lambda/stage';
+import { Stage, until } from '../lambda/support';
 
 /** What faults do to deliveries and processes. */
 describe('faults in Lambda', () => {

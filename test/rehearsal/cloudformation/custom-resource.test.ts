@@ -1,4 +1,4 @@
-import { put, thing, world } from './world';
+import { put, thing, world } from './support';
 
 const TOKEN = 'arn:aws:lambda:us-east-1:123456789012:function:maker';
 const custom = (properties: Record<string, unknown> = {}, attributes: Record<string, unknown> = {}) => ({

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of Fn::Sub are written like that
 import { ResourceFailure } from '../../../rehearsal/core/resource';
-import { NotRehearsable } from '../../../rehearsal/services/cloudformation';
-import { thing, world } from './world';
+import { NotRehearsable } from '../../../rehearsal/services/cloudformation/model';
+import { thing, world } from './support';
 
 const ref = (id: string) => ({ Ref: id });
 const att = (id: string, name = 'Arn') => ({ 'Fn::GetAtt': [id, name] });

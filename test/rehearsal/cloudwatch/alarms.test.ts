@@ -1,12 +1,9 @@
 import { OPERATOR } from '../../../rehearsal/core/principal';
 import type { StackContext } from '../../../rehearsal/core/resource';
-import {
-  type AlarmAction,
-  type AlarmChange,
-  alarmHandler,
-  CloudWatchService,
-  dashboardHandler,
-} from '../../../rehearsal/services/cloudwatch';
+import type { AlarmAction, AlarmChange } from '../../../rehearsal/services/cloudwatch';
+import { CloudWatchState } from '../../../rehearsal/services/cloudwatch/model';
+import { CloudWatchOperations } from '../../../rehearsal/services/cloudwatch/operations';
+import { alarmHandler, dashboardHandler } from '../../../rehearsal/services/cloudwatch/resources';
 import { ManualClock } from '../../support/manual-clock';
 
 const MINUTE = 60_000;
@@ -19,7 +16,7 @@ function world(scale: () => void = () => undefined) {
   const actions: AlarmAction[] = [];
   const published: { topic: string; subject: string; message: string }[] = [];
   const changes: AlarmChange[] = [];
-  const service = new CloudWatchService({
+  const service = new CloudWatchState({
     clock,
     sns: { publish: (topic, subject, message) => published.push({ topic, subject, message }) },
     scaling: {
@@ -32,6 +29,7 @@ function world(scale: () => void = () => undefined) {
     onAlarm: (change) => changes.push(change),
     onAction: (action) => actions.push(action),
   });
+  const operations = new CloudWatchOperations(service);
   const stack: StackContext = {
     stackName: 'Test',
     stackId: 'arn:aws:cloudformation:us-east-1:123456789012:stack/Test/1',
@@ -41,7 +39,7 @@ function world(scale: () => void = () => undefined) {
     assemblyDirectory: '/',
     clock,
   };
-  const handler = alarmHandler(service);
+  const handler = alarmHandler(service.alarmList);
   const request = (properties: Record<string, unknown>) => ({
     stack,
     logicalId: 'Gate',
@@ -60,7 +58,7 @@ function world(scale: () => void = () => undefined) {
     handler,
     create: (properties: Record<string, unknown>) => handler.create(request({ AlarmName: 'gate', ...properties })),
     call: (operation: string, input: Record<string, unknown>) =>
-      service.handle({ operation, input, principal: OPERATOR, signal: new AbortController().signal, headers: {} }),
+      operations.handle({ operation, input, principal: OPERATOR, signal: new AbortController().signal, headers: {} }),
     /** So many minutes; in each the values are put at its middle. */
     minutes: async (...values: readonly (number | undefined)[]) => {
       for (const value of values) {

@@ -11,17 +11,18 @@ import {
 } from '@aws-sdk/client-codedeploy';
 import { ApiServer } from '../../../rehearsal/api-server';
 import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/principal';
-import { CloudWatchService } from '../../../rehearsal/services/cloudwatch';
 import { readAlarm } from '../../../rehearsal/services/cloudwatch/alarm-definition';
+import { CloudWatchState } from '../../../rehearsal/services/cloudwatch/model';
+import { CloudWatchOperations } from '../../../rehearsal/services/cloudwatch/operations';
 import { createIam } from '../../../rehearsal/services/iam';
 import { ManualClock } from '../../support/manual-clock';
-import { world } from '../codedeploy/world';
+import { world } from '../codedeploy/support';
 
 /** The real SDK clients against the front. */
 describe('as the SDK speaks to it', () => {
   const { iam } = createIam();
   const clock = new ManualClock();
-  const cloudWatch = new CloudWatchService({ clock, sns: { publish: () => undefined } });
+  const cloudWatch = new CloudWatchState({ clock, sns: { publish: () => undefined } });
   const deploy = world();
   let front: ApiServer;
   let metrics: CloudWatchClient;
@@ -29,7 +30,7 @@ describe('as the SDK speaks to it', () => {
 
   beforeAll(async () => {
     front = await ApiServer.start({ iam });
-    front.add(cloudWatch, deploy.service);
+    front.add(new CloudWatchOperations(cloudWatch), deploy.service);
     const settings = { endpoint: front.url, region: 'us-east-1', credentials: OPERATOR_CREDENTIALS, maxAttempts: 1 };
     metrics = new CloudWatchClient(settings);
     codeDeploy = new CodeDeployClient(settings);
@@ -80,7 +81,7 @@ describe('as the SDK speaks to it', () => {
   });
 
   test('DescribeAlarms', async () => {
-    cloudWatch.book.put(
+    cloudWatch.alarmList.put(
       readAlarm('gate', {
         Namespace: 'N',
         MetricName: 'M',

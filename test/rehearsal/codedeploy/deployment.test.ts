@@ -1,4 +1,4 @@
-import { MINUTE, world } from './world';
+import { MINUTE, world } from './support';
 
 const HOOKS = { BeforeAllowTrafficHook: 'preflight', AfterAllowTrafficHook: 'evidence' };
 
@@ -28,7 +28,7 @@ describe('a canary deployment', () => {
     await w.clock.advance(2);
     expect(w.live()).toMatchObject({ version: '2', weights: {} });
     expect(state).toEqual({ done: true });
-    const [deployment] = w.service.deployments();
+    const [deployment] = w.deployments.views();
     expect(deployment).toMatchObject({
       status: 'Succeeded',
       fromVersion: '1',
@@ -110,7 +110,7 @@ describe('hooks', () => {
     await reportLast(w, 'Succeeded');
     await w.clock.advance(0);
     expect(state).toEqual({ done: true });
-    expect(w.service.deployments()[0]?.lifecycle.map((step) => step.status)).toEqual([
+    expect(w.deployments.views()[0]?.lifecycle.map((step) => step.status)).toEqual([
       'Succeeded',
       'Succeeded',
       'Succeeded',
@@ -125,8 +125,8 @@ describe('hooks', () => {
     await reportLast(w, 'Failed');
     await w.clock.advance(0);
     expect(state.error).toContain('hook preflight of BeforeAllowTraffic reported Failed');
-    expect(w.service.deployments()[0]).toMatchObject({ status: 'Failed', shifts: [] });
-    expect(w.service.deployments()[0]?.lifecycle.map((step) => step.status)).toEqual(['Failed', 'Skipped', 'Skipped']);
+    expect(w.deployments.views()[0]).toMatchObject({ status: 'Failed', shifts: [] });
+    expect(w.deployments.views()[0]?.lifecycle.map((step) => step.status)).toEqual(['Failed', 'Skipped', 'Skipped']);
     expect(w.live()).toMatchObject({ version: '1', weights: {} });
   });
 
@@ -141,7 +141,7 @@ describe('hooks', () => {
     await w.clock.advance(0);
     expect(state.error).toContain('AfterAllowTraffic reported Failed');
     expect(w.live()).toMatchObject({ version: '1', weights: {} });
-    expect(w.service.deployments()[0]?.rolledBackAt).toBe(w.clock.now());
+    expect(w.deployments.views()[0]?.rolledBackAt).toBe(w.clock.now());
   });
 
   test('fails one that does not report within the hour', async () => {
@@ -162,7 +162,7 @@ describe('hooks', () => {
     await reportLast(w, 'Succeeded');
     await w.clock.advance(1);
     await expect(reportLast(w, 'Succeeded')).rejects.toMatchObject({ code: 'LifecycleEventAlreadyCompletedException' });
-    const [{ id } = { id: '' }] = w.service.deployments();
+    const [{ id } = { id: '' }] = w.deployments.views();
     const put = (input: Record<string, unknown>) => w.call('PutLifecycleEventHookExecutionStatus', input);
     await expect(
       put({ deploymentId: id, lifecycleEventHookExecutionId: 'x', status: 'Succeeded' }),
@@ -186,7 +186,7 @@ describe('alarms', () => {
     await w.clock.advance(10_000);
     expect(state.error).toContain('in ALARM: cost (because the test says so)');
     expect(w.live()).toMatchObject({ version: '1', weights: {} });
-    expect(w.service.deployments()[0]).toMatchObject({
+    expect(w.deployments.views()[0]).toMatchObject({
       status: 'Failed',
       alarms: ['cost'],
       shifts: [{ weight: 0.1 }, { weight: 0 }],
@@ -310,7 +310,7 @@ test('a stop by request ends it, and GetDeployment tells', async () => {
   });
   const { state } = w.update('2');
   await w.clock.advance(MINUTE);
-  const [{ id } = { id: '' }] = w.service.deployments();
+  const [{ id } = { id: '' }] = w.deployments.views();
   await expect(w.call('GetDeployment', { deploymentId: id })).resolves.toMatchObject({
     deploymentInfo: { status: 'InProgress', deploymentGroupName: 'group' },
   });
@@ -335,6 +335,6 @@ test('leaves no timer behind', async () => {
   await w.clock.advance(6 * MINUTE);
   await reportLast(w, 'Succeeded');
   await w.clock.advance(0);
-  expect(w.service.deployments()[0]?.status).toBe('Succeeded');
+  expect(w.deployments.views()[0]?.status).toBe('Succeeded');
   expect(w.clock.timers).toBe(0);
 });

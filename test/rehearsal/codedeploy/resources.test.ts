@@ -1,5 +1,5 @@
 import { predefinedShift, readTrafficRouting, stepsOf } from '../../../rehearsal/services/codedeploy/traffic-shift';
-import { MINUTE, world } from './world';
+import { MINUTE, world } from './support';
 
 describe('the alias', () => {
   test('moves at once on create, when only other properties change, and on the way back', async () => {
@@ -12,7 +12,7 @@ describe('the alias', () => {
     const same = w.update('2', {}, { from: '2' });
     await same.settled;
     expect(same.state).toEqual({ done: true });
-    expect(w.service.deployments()).toEqual([]);
+    expect(w.deployments.views()).toEqual([]);
   });
 
   test('a rollback takes weights away', async () => {

@@ -1,7 +1,7 @@
 import { fromHttp } from '@aws-sdk/credential-provider-http';
 import { NO_FAULTS, ResponseLost } from '../../../rehearsal/core/faults';
 import { ServiceError } from '../../../rehearsal/core/service';
-import { allow, container, eventually, IDLE, START_MS, TASK_ROLE, World } from './world';
+import { allow, container, eventually, IDLE, START_MS, TASK_ROLE, World } from './support';
 
 let world: World;
 

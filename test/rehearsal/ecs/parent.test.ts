@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { eventually } from './world';
+import { eventually } from './support';
 
 const ROOT = join(__dirname, '..', '..', '..');
 

@@ -1,4 +1,4 @@
-import { container, IDLE, World } from './world';
+import { container, IDLE, World } from './support';
 
 const put: { readonly name: string; readonly dimensions: Readonly<Record<string, string>>; readonly value: number }[] =
   [];

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { FailedCreate, ResourceFailure } from '../../../rehearsal/core/resource';
 import type { TaskView } from '../../../rehearsal/services/ecs';
-import { container, eventually, IDLE, START_MS, World } from './world';
+import { container, eventually, IDLE, START_MS, World } from './support';
 
 let world: World;
 

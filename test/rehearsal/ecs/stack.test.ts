@@ -6,7 +6,7 @@ import { SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Cluster, ContainerImage, FargateService, FargateTaskDefinition, LogDrivers } from 'aws-cdk-lib/aws-ecs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { NotRehearsable, RehearsalCloud } from '../../../rehearsal/cloud';
-import { eventually } from './world';
+import { eventually } from './support';
 
 /** ECS as the CDK's own constructs use it, from an image asset to the log line. */
 

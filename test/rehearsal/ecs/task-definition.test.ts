@@ -1,4 +1,4 @@
-import { container, eventually, IDLE, START_MS, World } from './world';
+import { container, eventually, IDLE, START_MS, World } from './support';
 
 let world: World;
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 import { type FaultsPort, NO_FAULTS, type TaskFault } from '../../../rehearsal/core/faults';
 import type { Call } from '../../../rehearsal/core/service';
-import { container, eventually, IDLE, TASK_ROLE, World } from './world';
+import { container, eventually, IDLE, TASK_ROLE, World } from './support';
 
 /** What the fault plan does to tasks that have messages in hand. */
 

@@ -1,4 +1,4 @@
-import { allow, container, EXECUTION_ROLE, eventually, IDLE, LOG_GROUP, START_MS, TASK_ROLE, World } from './world';
+import { allow, container, EXECUTION_ROLE, eventually, IDLE, LOG_GROUP, START_MS, TASK_ROLE, World } from './support';
 
 let world: World;
 

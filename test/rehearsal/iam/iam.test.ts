@@ -1,6 +1,7 @@
 import type { Principal } from '../../../rehearsal/core/principal';
 import { OPERATOR } from '../../../rehearsal/core/principal';
-import { createIam, type Iam } from '../../../rehearsal/services/iam';
+import { createIam } from '../../../rehearsal/services/iam';
+import type { Iam } from '../../../rehearsal/services/iam/model';
 import { LAMBDA_TRUST, Resource, roleArn } from '../api-server/support';
 
 const QUEUE = 'arn:aws:sqs:us-east-1:123456789012:work';

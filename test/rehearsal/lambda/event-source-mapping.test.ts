@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ManualClock } from '../../support/manual-clock';
-import { Stage, until } from './stage';
+import { Stage, until } from './support';
 
 describe('event source mappings from SQS', () => {
   let clock: ManualClock;

@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROLE, Stage } from './stage';
+import { ROLE, Stage } from './support';
 
 describe('AWS::Lambda::Function, Version, Permission, EventInvokeConfig', () => {
   let stage: Stage;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ManualClock } from '../../support/manual-clock';
-import { Stage, until } from './stage';
+import { Stage, until } from './support';
 
 /** Returns when as many invocations of the same meeting are under way as are expected. */
 const MEETING = `

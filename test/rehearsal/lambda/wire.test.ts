@@ -8,7 +8,7 @@ import {
   ListVersionsByFunctionCommand,
 } from '@aws-sdk/client-lambda';
 import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/principal';
-import { Stage, until } from './stage';
+import { Stage, until } from './support';
 
 /** Conformance: the real SDK client against the rehearsal's Lambda. */
 describe('Lambda on the wire', () => {

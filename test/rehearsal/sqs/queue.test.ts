@@ -1,5 +1,5 @@
 import { ManualClock } from '../../support/manual-clock';
-import { Stage } from '../lambda/stage';
+import { Stage } from '../lambda/support';
 
 describe('queues from the template and in process', () => {
   let clock: ManualClock;

@@ -19,7 +19,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/principal';
 import { ManualClock } from '../../support/manual-clock';
-import { Stage } from '../lambda/stage';
+import { Stage } from '../lambda/support';
 
 /** Conformance: the real SDK client, which checks every MD5 itself, against the rehearsal's SQS. */
 describe('SQS on the wire', () => {

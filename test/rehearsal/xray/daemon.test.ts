@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
-import { XRayDaemon } from '../../../rehearsal/services/xray';
-import { Stage, until } from '../lambda/stage';
+import { XRayDaemon } from '../../../rehearsal/services/xray/daemon';
+import { Stage, until } from '../lambda/support';
 
 const HEADER = '{"format": "json", "version": 1}\n';
 const TRACE = '1-5e3d83c1-e6a0db584850d61342823d4c';

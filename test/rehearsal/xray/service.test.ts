@@ -1,7 +1,8 @@
 import { ApiServer } from '../../../rehearsal/api-server';
 import { OPERATOR_CREDENTIALS } from '../../../rehearsal/core/principal';
 import { createIam } from '../../../rehearsal/services/iam';
-import { Traces, xrayService } from '../../../rehearsal/services/xray';
+import { Traces } from '../../../rehearsal/services/xray/model';
+import { xrayOperations } from '../../../rehearsal/services/xray/operations';
 
 const ROLE = 'arn:aws:iam::123456789012:role/worker';
 const DOCUMENT = {
@@ -17,7 +18,7 @@ const traces = new Traces();
 let front: ApiServer;
 beforeAll(async () => {
   front = await ApiServer.start({ iam });
-  front.add(xrayService(traces));
+  front.add(xrayOperations(traces));
 });
 afterAll(() => front.stop());
 

@@ -1,7 +1,7 @@
 import { AppConfigFlags } from '../../../../lambda/runtime/flags/appconfig-flags';
 import type { FlagSettings, FlagsDocument } from '../../../../lib/contract';
 import { OPERATOR_CREDENTIALS } from '../../../../rehearsal/core/principal';
-import { AppConfigWorld } from '../../../rehearsal/appconfig/world';
+import { AppConfigWorld } from '../../../rehearsal/appconfig/support';
 
 const on = (percent: number): FlagsDocument => ({ careful: { default: false, variant: true, percent } });
 

@@ -9,14 +9,15 @@ import type {
 import { OPERATOR } from '../../../rehearsal/core/principal';
 import type { StackContext } from '../../../rehearsal/core/resource';
 import type { RequiredPermission } from '../../../rehearsal/core/service';
+import type { DeploymentEvent } from '../../../rehearsal/services/codedeploy';
+import { Deployments } from '../../../rehearsal/services/codedeploy/deployments';
+import { CodeDeployOperations } from '../../../rehearsal/services/codedeploy/operations';
 import {
   aliasHandler,
   applicationHandler,
-  CodeDeployService,
-  type DeploymentEvent,
   deploymentConfigHandler,
   deploymentGroupHandler,
-} from '../../../rehearsal/services/codedeploy';
+} from '../../../rehearsal/services/codedeploy/resources';
 import { ManualClock } from '../../support/manual-clock';
 
 export const MINUTE = 60_000;
@@ -61,7 +62,8 @@ export function world() {
     detachResourcePolicy: () => undefined,
     statistics: () => ({ calls: decisions.length, denied: [] }),
   };
-  const service = new CodeDeployService({ clock, lambda, metrics, iam, onEvent: (event) => events.push(event) });
+  const deployments = new Deployments({ clock, lambda, metrics, iam, onEvent: (event) => events.push(event) });
+  const service = new CodeDeployOperations(deployments);
   const stack: StackContext = {
     stackName: 'Test',
     stackId: 'arn:aws:cloudformation:us-east-1:123456789012:stack/Test/1',
@@ -101,10 +103,10 @@ export function world() {
     DeploymentStyle: { DeploymentOption: 'WITH_TRAFFIC_CONTROL', DeploymentType: 'BLUE_GREEN' },
   };
   const handlers = {
-    application: applicationHandler(service),
-    group: deploymentGroupHandler(service),
-    config: deploymentConfigHandler(service),
-    alias: aliasHandler(lambda, service),
+    application: applicationHandler(deployments),
+    group: deploymentGroupHandler(deployments),
+    config: deploymentConfigHandler(deployments),
+    alias: aliasHandler(lambda, deployments),
   };
   const ALIAS_ARN = 'arn:aws:lambda:us-east-1:123456789012:function:router:live';
   return {
@@ -115,6 +117,7 @@ export function world() {
     denied,
     events,
     reports,
+    deployments,
     service,
     handlers,
     request,

@@ -1,117 +1,24 @@
 import { z } from 'zod';
-import type { RehearsalClock } from '../../core/clock';
-import type { AlarmView, MetricDimensions, MetricsPort, ScalingPort, SnsPort } from '../../core/ports';
 import { type Call, type RehearsalService, type RequiredPermission, ServiceError } from '../../core/service';
-import { type AlarmChange, Alarms } from './alarms';
-import { readEmbeddedLine } from './embedded-metrics';
 import { MathError } from './math-parser';
 import { checkQueries, evaluateQuery, expressionQuery, type MetricQuery } from './metric-query';
-import { MetricStore } from './metric-store';
+import type { CloudWatchState } from './model';
 import { parseStatistic } from './statistics';
 
-/** CloudWatch refuses data points older than two weeks or more than two hours ahead. */
-const MAX_AGE_MS = 14 * 86_400_000;
-const MAX_AHEAD_MS = 2 * 3_600_000;
-
-export interface CloudWatchOptions {
-  readonly clock: RehearsalClock;
-  /** Where alarm actions go. */
-  readonly sns: SnsPort;
-  /** Where alarm actions go that scale. @default nothing is scaled */
-  readonly scaling?: ScalingPort;
-  readonly onAlarm?: (change: AlarmChange) => void;
-  /** Told of every action taken, and of the reason when its topic did not take it. */
-  readonly onAction?: (action: AlarmAction) => void;
-  readonly store?: MetricStore;
-}
-
-export interface AlarmAction {
-  readonly topicArn: string;
-  readonly subject: string;
-  readonly message: string;
-  readonly failure?: string;
-}
-
-/** Metrics and alarms. Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/Welcome.html */
-export class CloudWatchService implements MetricsPort, RehearsalService {
+/**
+ * The operations of the CloudWatch API that the library and its tests call.
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Operations.html
+ */
+export class CloudWatchOperations implements RehearsalService {
   readonly signingName = 'monitoring';
   readonly protocol = 'awsJson1.0';
   readonly accessDeniedCode = 'AccessDenied';
   readonly queryErrorCodes = { InvalidParameterValueException: 'InvalidParameterValue' };
   readonly operations = ['GetMetricData', 'DescribeAlarms', 'PutMetricData'] as const;
-  readonly book: Alarms;
-  readonly #store: MetricStore;
-  readonly #clock: RehearsalClock;
-  readonly #malformed: { count: number; examples: string[] } = { count: 0, examples: [] };
+  readonly #state: CloudWatchState;
 
-  constructor(options: CloudWatchOptions) {
-    this.#clock = options.clock;
-    this.#store = options.store ?? new MetricStore();
-    this.book = new Alarms({
-      clock: options.clock,
-      store: this.#store,
-      onChange: (change) => {
-        options.onAlarm?.(change);
-        for (const topicArn of change.actions) {
-          const action = { topicArn, subject: `${change.to}: "${change.name}"`, message: alarmMessage(change) };
-          const outcome = publish(options.sns, action, change.arn);
-          options.onAction?.({ ...action, ...outcome });
-        }
-      },
-      isRepeated: (action) => options.scaling?.owns(action) === true,
-      onRepeat: ({ name, action, value, threshold }) => {
-        try {
-          options.scaling?.invoke(action, { alarm: name, value, threshold });
-        } catch (error) {
-          const failure = error instanceof Error ? error.message : String(error);
-          options.onAction?.({ topicArn: action, subject: `scaling by "${name}"`, message: '', failure });
-        }
-      },
-    });
-  }
-
-  put(namespace: string, name: string, dimensions: MetricDimensions, values: readonly number[], unit?: string): void {
-    this.#store.put({ namespace, name, dimensions }, this.#clock.now(), values, unit);
-  }
-
-  ingestLogLine(line: string): void {
-    const read = readEmbeddedLine(line);
-    if (read.kind === 'other') {
-      return;
-    }
-    if (read.kind === 'malformed') {
-      this.#countMalformed(line, read.reason);
-      return;
-    }
-    const now = this.#clock.now();
-    const at = read.timestamp ?? now;
-    if (at < now - MAX_AGE_MS || at > now + MAX_AHEAD_MS) {
-      this.#countMalformed(
-        line,
-        `Timestamp ${at} is not within two weeks before and two hours after the cloud's time ${Math.round(now)} (milliseconds since 1970)`,
-      );
-      return;
-    }
-    for (const metric of read.metrics) {
-      this.#store.put(metric, at, metric.values, metric.unit);
-    }
-  }
-
-  alarm(nameOrArn: string): AlarmView | undefined {
-    return this.book.view(nameOrArn);
-  }
-
-  alarms(): readonly AlarmView[] {
-    return this.book.views();
-  }
-
-  /** Log lines that meant to be metrics and were not. */
-  malformedLines(): { readonly count: number; readonly examples: readonly string[] } {
-    return { count: this.#malformed.count, examples: [...this.#malformed.examples] };
-  }
-
-  stop(): void {
-    this.book.stop();
+  constructor(state: CloudWatchState) {
+    this.#state = state;
   }
 
   authorize(call: Call): readonly RequiredPermission[] {
@@ -134,13 +41,6 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
         return this.#putMetricData(call.input);
       default:
         throw new ServiceError('InvalidAction', `not rehearsable: cloudwatch ${call.operation}`);
-    }
-  }
-
-  #countMalformed(line: string, reason: string): void {
-    this.#malformed.count++;
-    if (this.#malformed.examples.length < 10) {
-      this.#malformed.examples.push(`${reason}: ${line.slice(0, 300)}`);
     }
   }
 
@@ -195,7 +95,7 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
       MetricDataResults: queries
         .filter((query) => query.returnData)
         .map((query) => {
-          const series = compute(() => evaluateQuery(this.#store, queries, query.id, grid));
+          const series = compute(() => evaluateQuery(this.#state.store, queries, query.id, grid));
           const points = series
             .map((value, slot) => ({ value, seconds: (start + slot * periodMs) / 1000 }))
             .filter((point) => point.value !== undefined);
@@ -219,7 +119,7 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
     const request = parse(describeAlarmsSchema, input);
     const names = request.AlarmNames;
     return {
-      MetricAlarms: this.book
+      MetricAlarms: this.#state.alarmList
         .views()
         .filter(
           (alarm) =>
@@ -228,14 +128,14 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
             (request.StateValue === undefined || alarm.state === request.StateValue),
         )
         .map((alarm) => {
-          const definition = this.book.definition(alarm.name);
+          const definition = this.#state.alarmList.definition(alarm.name);
           return {
             AlarmName: alarm.name,
             AlarmArn: alarm.arn,
             AlarmDescription: definition?.description,
             StateValue: alarm.state,
             StateReason: alarm.reason,
-            StateUpdatedTimestamp: (this.book.stateChangedAt(alarm.name) ?? 0) / 1000,
+            StateUpdatedTimestamp: (this.#state.alarmList.stateChangedAt(alarm.name) ?? 0) / 1000,
             Threshold: alarm.threshold,
             ComparisonOperator: definition?.comparison,
             EvaluationPeriods: definition?.evaluationPeriods,
@@ -256,13 +156,13 @@ export class CloudWatchService implements MetricsPort, RehearsalService {
     for (const datum of request.MetricData) {
       const values = datum.Values ?? (datum.Value === undefined ? [] : [datum.Value]);
       const counts = datum.Counts;
-      this.#store.put(
+      this.#state.store.put(
         {
           namespace: request.Namespace,
           name: datum.MetricName,
           dimensions: Object.fromEntries(datum.Dimensions.map(({ Name, Value }) => [Name, Value])),
         },
-        datum.Timestamp === undefined ? this.#clock.now() : milliseconds(datum.Timestamp),
+        datum.Timestamp === undefined ? this.#state.clock.now() : milliseconds(datum.Timestamp),
         values.flatMap((value, index) => Array.from({ length: counts?.[index] ?? 1 }, () => value)),
         datum.Unit,
       );
@@ -351,30 +251,4 @@ function invalid(message: string): ServiceError {
 /** The JSON protocols carry times in seconds since 1970. */
 function milliseconds(value: number | string | Date): number {
   return typeof value === 'number' ? value * 1000 : new Date(value).getTime();
-}
-
-/** An action that fails does not change the alarm: CloudWatch notes it and goes on. */
-function publish(
-  sns: SnsPort,
-  { topicArn, subject, message }: AlarmAction,
-  alarmArn: string,
-): { readonly failure?: string } {
-  try {
-    sns.publish(topicArn, subject, message, { service: 'cloudwatch.amazonaws.com', sourceArn: alarmArn });
-    return {};
-  } catch (error) {
-    return { failure: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-function alarmMessage(change: AlarmChange): string {
-  return JSON.stringify({
-    AlarmName: change.name,
-    AlarmDescription: change.description,
-    AlarmArn: change.arn,
-    NewStateValue: change.to,
-    OldStateValue: change.from,
-    NewStateReason: change.reason,
-    StateChangeTime: new Date(change.at).toISOString(),
-  });
 }

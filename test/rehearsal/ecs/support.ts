@@ -18,7 +18,8 @@ import {
   type ServiceView,
   type TaskView,
 } from '../../../rehearsal/services/ecs';
-import { createIam, type Iam } from '../../../rehearsal/services/iam';
+import { createIam } from '../../../rehearsal/services/iam';
+import type { Iam } from '../../../rehearsal/services/iam/model';
 import { createLogs, type Logs } from '../../../rehearsal/services/logs';
 import { ManualClock } from '../../support/manual-clock';
 

@@ -12,7 +12,8 @@ import {
   type ResourceOutcome,
   type StackContext,
 } from '../../../rehearsal/core/resource';
-import { createIam, type Iam } from '../../../rehearsal/services/iam';
+import { createIam } from '../../../rehearsal/services/iam';
+import type { Iam } from '../../../rehearsal/services/iam/model';
 import { createLambda, type Lambda, type LambdaDeps } from '../../../rehearsal/services/lambda';
 import { createSqs, type Sqs } from '../../../rehearsal/services/sqs';
 import { ManualClock } from '../../support/manual-clock';

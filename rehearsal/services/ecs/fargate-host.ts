@@ -3,12 +3,12 @@ import type { IamPort, LogsPort, MetricsPort } from '../../core/ports';
 import type { NetworkPlacement } from '../ec2';
 import type { AgentEndpoint } from './agent-endpoint';
 import { assumeTaskRole, ExecutionRole, isInEcr, StartFailure } from './execution-role';
-import type { Images, Launch } from './images';
-import type { ContainerDefinition } from './model';
-import type { Task } from './task';
+import type { Images, PreparedLaunch } from './images';
+import { type ContainerDefinition, logStreamName } from './model';
+import type { Task, TaskHost } from './task';
 import { environmentOf, freePort } from './task-environment';
 
-export interface TaskHostDeps {
+export interface FargateHostDeps {
   readonly clock: RehearsalClock;
   readonly iam: IamPort;
   readonly logs: LogsPort & { groups(): readonly string[] };
@@ -21,17 +21,11 @@ export interface TaskHostDeps {
   readonly unreachable: (place: NetworkPlacement, service: string) => string | undefined;
 }
 
-/** A container with all that its process gets. */
-export interface PreparedLaunch extends Launch {
-  /** Words of the program that checks its health; empty if there is none. */
-  readonly healthArgv: readonly string[];
-}
-
 /** Gives tasks what a machine of Fargate and ECS's agent on it give them: images, logs, credentials, endpoints. */
-export class TaskHost {
-  readonly #deps: TaskHostDeps;
+export class FargateHost implements TaskHost {
+  readonly #deps: FargateHostDeps;
 
-  constructor(deps: TaskHostDeps) {
+  constructor(deps: FargateHostDeps) {
     this.#deps = deps;
   }
 
@@ -47,7 +41,7 @@ export class TaskHost {
       this.#checkReachability(task, container);
       execution.checkImagePull(container);
       if (container.log !== undefined) {
-        execution.checkLogStream(container.log, streamOf(task, container), groups.has(container.log.group));
+        execution.checkLogStream(container.log, logStreamName(task.id, container), groups.has(container.log.group));
       }
     }
     const ports = { agent: await freePort(), worker: await freePort() };
@@ -92,7 +86,7 @@ export class TaskHost {
   /** A line of a container: to its log stream, and if it is a metric, to CloudWatch. */
   log(task: Task, container: ContainerDefinition, line: string): void {
     if (container.log !== undefined) {
-      this.#deps.logs.write(container.log.group, streamOf(task, container), line);
+      this.#deps.logs.write(container.log.group, logStreamName(task.id, container), line);
       this.#deps.metrics.ingestLogLine(line);
     }
   }
@@ -101,11 +95,6 @@ export class TaskHost {
   release(task: Task): void {
     this.#deps.endpoint.close(task);
   }
-}
-
-/** https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html */
-export function streamOf(task: Task, container: ContainerDefinition): string {
-  return `${container.log?.streamPrefix ?? ''}/${container.name}/${task.id}`;
 }
 
 function healthArgv({ healthCheck }: ContainerDefinition): readonly string[] {

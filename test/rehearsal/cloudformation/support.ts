@@ -2,12 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
 import type { InvokeRequest, LambdaPort } from '../../../rehearsal/core/ports';
 import { ResourceFailure, type ResourceHandler } from '../../../rehearsal/core/resource';
-import {
-  CloudFormation,
-  type EngineOptions,
-  ResponseUrls,
-  type StackEvent,
-} from '../../../rehearsal/services/cloudformation';
+import type { StackEvent } from '../../../rehearsal/services/cloudformation';
+import { CloudFormation, type EngineDeps } from '../../../rehearsal/services/cloudformation/engine';
+import { ResponseUrls } from '../../../rehearsal/services/cloudformation/response-urls';
 import { ManualClock } from '../../support/manual-clock';
 
 /** A thing of the test: `Value` changes in place, `Key` means replacement. */
@@ -22,7 +19,7 @@ type Behaviour = (
 ) => Promise<void> | void;
 
 /** The engine with one resource type, `Test::Thing`, and custom resources that a test answers. */
-export function world(options: Partial<EngineOptions> = {}) {
+export function world(options: Partial<EngineDeps> = {}) {
   const clock = new ManualClock();
   /** What handlers were asked, in order: `create A`, `update B`, `update B back`, `delete A-1`. */
   const log: string[] = [];
@@ -95,7 +92,7 @@ export function world(options: Partial<EngineOptions> = {}) {
   const engine = new CloudFormation({
     clock,
     lambda,
-    replies,
+    responseUrls: replies,
     handlers: [handler],
     onEvent: (event) => events.push(event),
     ...options,
