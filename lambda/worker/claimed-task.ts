@@ -2,16 +2,16 @@ import type { TaskRecord } from '../../lib/contract';
 import type { Lease } from '../shared/tasks/task-store';
 import type { ReceivedMessage } from './message/received-message';
 
-/** A task that this worker has claimed. */
+/** A task that this worker has claimed, with what is needed to run and finish it. */
 export interface ClaimedTask {
   readonly message: ReceivedMessage;
   readonly lease: Lease;
   readonly task: TaskRecord;
-  /** Attempts that count, this one included. */
+  /** Attempts that count, including this one. */
   readonly countedAttempts: number;
   /** Real milliseconds until Lambda ends the function, or the worker's timeout in a container. */
   readonly remainingMs: () => number;
-  /** Aborts with a TaskRequeuedError when the worker's container must stop. Absent on Lambda, which never says so. */
+  /** Aborts with a TaskRequeuedError when the worker's container must stop. Absent on Lambda, which gives no notice. */
   readonly stopSignal?: AbortSignal | undefined;
   /** Real milliseconds since the claim. */
   readonly elapsed: () => number;

@@ -41,25 +41,25 @@ import type { WorkerSettings } from './settings';
 import { readWorkerSettings } from './settings';
 import { TaskProcessor } from './task-processor';
 
-/** A worker, and what its surroundings ask of it. */
+/** A task processor with what its entry point needs beside it. */
 export interface CreatedTaskProcessor {
   /** See {@link TaskProcessor.process}. */
   readonly process: (message: SqsRecord, remainingMs: () => number, stop?: AbortSignal) => Promise<MessageDisposition>;
   readonly logger: Logger;
-  /** The agent's own settings, checked once. */
+  /** The agent's own settings, validated once. */
   readonly agentSettings: () => Promise<Validated<unknown>>;
 }
 
-/** What a worker finds where it runs. */
+/** Overrides for an entry point that has its own settings, clock or tracer. */
 export interface CreateTaskProcessorOptions {
   readonly settings?: WorkerSettings;
   readonly clock?: Clock;
-  /** @default documents go to the daemon that Lambda runs beside a function */
+  /** @default sends documents to the X-Ray daemon of the Lambda environment */
   readonly tracer?: Tracer;
 }
 
 /**
- * Makes a worker with everything it needs, from its environment. Its clients are made here, once.
+ * Creates a task processor and its clients from the environment.
  *
  * @throws SettingsError naming every setting that is missing or wrong
  */
@@ -76,7 +76,7 @@ export function createTaskProcessor<I, O, S>(
     async (): Promise<Validated<unknown>> =>
       schema === undefined ? { ok: true, value: undefined } : validateAgentSettings(schema, process.env),
   );
-  // Its settings are checked before it is given any, so that what is below need not know their type.
+  // The agent's settings are validated before it runs, so the code below needs no type for them.
   const agent = definition as AgentDefinition<I, O>;
   const client = documentClient();
   const s3 = s3Client();
@@ -162,7 +162,7 @@ function limiterOf({ rateLimits, controlTable }: WorkerSettings, clock: Clock, l
   if (rateLimits === undefined) {
     return undefined;
   }
-  // A model call waits meanwhile: what does not answer at once is taken for away.
+  // A model call waits for this client: a slow response counts as unavailable.
   const client = documentClient(dynamoDbClient({ requestTimeout: 1_000, maxAttempts: 2 }));
   return new SharedRateLimiter({
     limits: rateLimits,

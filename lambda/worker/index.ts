@@ -11,29 +11,28 @@ import { isProbe } from './message/parse-message';
 export type { InvocationContext } from '../shared/aws/invocation-deadline';
 export type { SqsBatchResponse } from '../shared/aws/sqs-event';
 
-/** Handler of a worker function behind SQS event source mappings that take partial batch responses. */
+/** Handler of a worker function behind SQS event source mappings with partial batch responses. */
 export type WorkerHandler = (event: unknown, context: InvocationContext) => Promise<SqsBatchResponse>;
 
 /**
- * Makes the Lambda handler that runs the agent's tasks. The constructs generate the module that calls it; call it
- * yourself only if you bundle your worker on your own: `export const handler = createHandler(agent)`.
+ * Creates the Lambda handler that runs the agent's tasks. The constructs generate the module that calls it; call it only
+ * in a worker that you bundle yourself: `export const handler = createHandler(agent)`.
  *
- * @throws TypeError when the agent did not come out of `defineAgent`
+ * @throws TypeError when the agent was not made with `defineAgent`
  */
 export function createHandler<I, O, S>(agent: AgentDefinition<I, O, S>): WorkerHandler {
   requireAgent(agent);
-  // Settings are read at the first invocation and not while the module loads: an error there reaches the log as one
-  // line, with the request that met it.
-  const worker = lazy(() => createTaskProcessor(agent));
+  // Settings are read in the first invocation, not while the module loads: so an error is one log line with a request id.
+  const processor = lazy(() => createTaskProcessor(agent));
   return async (event, context) => {
-    const { process: work, logger, agentSettings } = worker();
+    const { process, logger, agentSettings } = processor();
     const { Records } = sqsEventSchema.parse(event);
-    refuseWithoutSettings(await agentSettings(), Records);
-    const verdicts = await Promise.all(
+    requireSettings(await agentSettings(), Records);
+    const results = await Promise.all(
       Records.map(async (record) => ({
         itemIdentifier: record.messageId,
-        verdict: await work(record, () => context.getRemainingTimeInMillis()).catch((error: unknown) => {
-          logger.error('a message was left in its queue: the worker failed', {
+        disposition: await process(record, () => context.getRemainingTimeInMillis()).catch((error: unknown) => {
+          logger.error('message left in its queue: the worker failed', {
             messageId: record.messageId,
             outcome: 'error',
             reason: messageOf(error),
@@ -43,15 +42,15 @@ export function createHandler<I, O, S>(agent: AgentDefinition<I, O, S>): WorkerH
       })),
     );
     return {
-      batchItemFailures: verdicts
-        .filter(({ verdict }) => verdict === 'leave')
+      batchItemFailures: results
+        .filter(({ disposition }) => disposition === 'leave')
         .map(({ itemIdentifier }) => ({ itemIdentifier })),
     };
   };
 }
 
-/** A probe is run all the same: it is what tells the preflight of the settings before there is traffic. */
-function refuseWithoutSettings(settings: Validated<unknown>, records: readonly SqsRecord[]): void {
+/** A probe runs even with wrong settings: it reports them to the preflight before there is traffic. */
+function requireSettings(settings: Validated<unknown>, records: readonly SqsRecord[]): void {
   if (!settings.ok && !records.every(({ body }) => isProbe(body))) {
     throw new SettingsError(settings.message);
   }

@@ -9,8 +9,8 @@ import type { WorkerSettings } from './settings';
 /**
  * Reads the release's behavior document.
  *
- * @throws RetryableError when it cannot be read or is not the release that this worker version was published for. The
- * task is not to blame, so it waits in its queue until a worker that is whole takes it.
+ * @throws RetryableError when it cannot be read, or belongs to another release than this worker version. The task is not at
+ * fault, so it waits in its queue for a worker that can load its behavior.
  */
 export async function loadBehavior(
   s3: S3Client,

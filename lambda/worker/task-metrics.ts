@@ -19,19 +19,19 @@ import { emitMetrics, type MetricSink, type MetricValue } from '../shared/teleme
 
 type EventMetric = (typeof WorkerMetric)[keyof typeof WorkerMetric] | (typeof ModelMetric)[keyof typeof ModelMetric];
 
-/** How a task ended, as the metrics see it. */
-export interface MeasuredEnd {
+/** What the metrics need of a task's final state. */
+export interface MeasuredState {
   readonly status: TaskStatus;
   readonly error?: TaskError;
   readonly usage: Usage;
   readonly score?: number;
-  /** Flags that the task met. */
+  /** Flags that the task read. */
   readonly flags?: Readonly<Record<string, FlagValue>>;
   /** Failed after its last attempt. */
   readonly exhausted?: boolean;
 }
 
-/** Emits the metrics of tasks in the dimension sets of the contract and in no other. Probes are not measured. */
+/** Emits the metrics of tasks, in the dimension sets of the contract only. Probes emit none. */
 export class TaskMetrics {
   readonly #worker: { readonly agent: string; readonly release: string };
   readonly #clock: Clock;
@@ -44,8 +44,8 @@ export class TaskMetrics {
     this.#sink = sink;
   }
 
-  /** A task reached its end. @param durationMs of the attempt that ended it; undefined if it ended without being run */
-  finished(task: TaskRecord, end: MeasuredEnd, durationMs: number | undefined): void {
+  /** Metrics of a finished task. @param durationMs of its last attempt; undefined if it was finished without one */
+  finished(task: TaskRecord, end: MeasuredState, durationMs: number | undefined): void {
     const { status, usage, score } = end;
     const queueWaitMs = (task.startedAt ?? task.createdAt) - task.createdAt;
     const metrics: readonly MetricValue[] = [
@@ -70,14 +70,14 @@ export class TaskMetrics {
     }
   }
 
-  /** An attempt used so many entries of the journal instead of doing them again. */
+  /** Counts journal entries that an attempt replayed. */
   replayed(task: TaskRecord, steps: number): void {
     if (steps > 0) {
       this.count(task, WorkerMetric.REPLAYED_STEPS, steps);
     }
   }
 
-  /** What an attempt met on its way to an answer of a model. */
+  /** Counts fallbacks and opened circuit breakers of an attempt. */
   models(task: TaskRecord, { fallbacks, breakersOpened }: ModelCallStats): void {
     if (fallbacks > 0) {
       this.count(task, ModelMetric.FALLBACK, fallbacks);
@@ -87,12 +87,12 @@ export class TaskMetrics {
     }
   }
 
-  /** Something happened to the task on its way. */
+  /** Counts one event of a task. */
   count(task: TaskRecord, metric: EventMetric, value = 1): void {
     this.#emit(task, {}, [count(metric, value)]);
   }
 
-  /** Once more for each flag that the task met: that is how variants are compared. */
+  /** Emits the metrics once more per flag that the task read, to compare variants. */
   #emitByFlag(task: TaskRecord, flags: Readonly<Record<string, FlagValue>>, metrics: readonly MetricValue[]): void {
     if (task.mode === 'probe') {
       return;

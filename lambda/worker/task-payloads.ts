@@ -11,7 +11,7 @@ import { isUnavailable } from '../shared/aws/aws-errors';
 import { messageOf } from '../shared/errors';
 import { PayloadLostError, type PayloadStore } from '../shared/tasks/payload-store';
 
-/** Inputs and results of tasks: in the task's item, or in the payload bucket when they are too large for it. */
+/** Reads inputs and writes results of tasks: in the task's item, or in the payload bucket if they are too large for it. */
 export class TaskPayloads {
   readonly #payloads: PayloadStore;
 
@@ -20,8 +20,8 @@ export class TaskPayloads {
   }
 
   /**
-   * @throws FatalError (`input_lost`) when it is gone
-   * @throws RetryableError (`payload_unavailable`) when it cannot be read for now
+   * @throws FatalError (`input_lost`) when the bucket no longer holds it
+   * @throws RetryableError (`payload_unavailable`) when the bucket cannot be read
    */
   async readInput({ input, inputRef }: TaskRecord): Promise<Json | undefined> {
     if (inputRef === undefined) {
@@ -41,16 +41,16 @@ export class TaskPayloads {
   }
 
   /**
-   * Puts a result that is too large for the task's item into the bucket.
+   * Writes a result that is too large for the task's item to the bucket.
    *
-   * @returns undefined for one that is not
-   * @throws RetryableError (`payload_unavailable`) when it cannot be written for now
+   * @returns undefined if the result fits into the item
+   * @throws RetryableError (`payload_unavailable`) when the bucket cannot be written
    */
   async putLargeResult(task: TaskRecord, result: Json): Promise<PayloadRef | undefined> {
     return Buffer.byteLength(JSON.stringify(result)) <= MAX_INLINE_BYTES ? undefined : this.putResult(task, result);
   }
 
-  /** Puts a result into the bucket. Each attempt writes its own: a late one must not replace what was recorded. */
+  /** Writes a result to the bucket. Each attempt has its own key: a late attempt must not replace a recorded result. */
   async putResult({ id, attempts }: TaskRecord, result: Json): Promise<PayloadRef> {
     try {
       return await this.#payloads.put(PayloadKey.result(id, attempts), JSON.stringify(result));
@@ -60,7 +60,7 @@ export class TaskPayloads {
   }
 }
 
-/** A bucket that is away for now costs the task no attempt. */
+/** An unavailable bucket does not use up an attempt. */
 function unavailable(what: string, cause: unknown): RetryableError {
   const options = { code: TaskErrorCode.PAYLOAD_UNAVAILABLE, cause };
   return new RetryableError(`${what}: ${messageOf(cause)}`, options, isUnavailable(cause) ? 'wait' : 'retry');

@@ -15,7 +15,7 @@ import type { UserConcurrencyLimiter } from './lease/user-concurrency-limiter';
 import type { DeadLetterSender } from './message/dead-letter-sender';
 import type { WorkerSettings } from './settings';
 
-/** What a worker is made of, once per environment. */
+/** Dependencies of a TaskProcessor, created once per execution environment. */
 export interface TaskProcessorDeps<I, O> {
   readonly agent: AgentDefinition<I, O>;
   readonly settings: WorkerSettings;
@@ -28,16 +28,16 @@ export interface TaskProcessorDeps<I, O> {
   readonly webhooks: WebhookOutbox | undefined;
   /** Undefined when the tasks of one user are not limited. */
   readonly userConcurrency: UserConcurrencyLimiter | undefined;
-  /** Absent: what tasks cost is counted against no budget. */
+  /** Absent: the service has no budgets. */
   readonly spending?: Spending | undefined;
   readonly revocation: { revoked(): Promise<boolean> };
-  /** Gives what all tasks share. Loaded at the first task; an attempt whose load failed is repeated. */
+  /** What all tasks share. Loaded by the first task; if loading fails, the task is retried. */
   readonly environment: () => Promise<AttemptEnvironment>;
-  /** Takes the values of secrets out of what is logged. */
+  /** Removes the values of secrets from logged text. */
   readonly redact: (text: string) => string;
   readonly times: LeaseTimes;
   readonly clock: Clock;
-  /** From 0 up to 1. */
+  /** Returns a number from 0 up to 1. */
   readonly random: () => number;
   readonly tracer: Tracer;
   readonly logger: Logger;

@@ -1,3 +1,19 @@
+/**
+ * How a worker processes a message, and in which file:
+ *
+ *  1. The entry point passes a message to `TaskProcessor.process`: index.ts for Lambda, functions/container/lane-poller.ts
+ *     for a container.
+ *  2. TaskProcessor parses the envelope (message/parse-message.ts), takes a slot of the user if users are limited
+ *     (lease/user-concurrency-limiter.ts) and claims the task: shared/tasks/task-store.ts writes the lease.
+ *  3. TaskRunner (attempt/task-runner.ts) starts the heartbeat, which renews the lease (lease/heartbeat.ts), opens the task's
+ *     journal (runtime/journal/task-journal.ts) and starts the attempt.
+ *  4. runAttempt (attempt/run-attempt.ts) builds the context that the agent sees (runtime/context.ts), starts the timers for
+ *     the limits and calls `agent.run`. Context calls go through the journal, the limits and the models of the runtime.
+ *  5. runAttempt turns what the agent returned or threw into an AttemptOutcome. It never throws.
+ *  6. TaskRunner stops the heartbeat and applies the outcome: TaskFinisher (ending/task-finisher.ts) writes a final state and
+ *     sends the webhook or dead-letter message; TaskRequeuer (ending/task-requeuer.ts) returns the task to its queue.
+ *  7. The MessageDisposition travels back to the entry point, which deletes the message or leaves it in its queue.
+ */
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { type Envelope, RETRY_BACKOFF_MS, TaskErrorCode, type TaskRecord, WorkerMetric } from '../../lib/contract';
 import { CancelledError } from '../runtime/errors';
@@ -22,65 +38,65 @@ import type { TaskProcessorDeps } from './task-processor-deps';
 type Limits = Pick<ClaimedTask, 'remainingMs' | 'stopSignal'>;
 
 /**
- * Takes one message to its end: claim, run, write, tell, measure.
+ * Processes one message: claims its task, runs the attempt, writes the outcome, sends notifications, emits metrics.
  *
- * Delivery is at least once and workers die at any time, so every step may happen twice or be the last. What holds it
- * together: the lease in the task's item lets one worker at a time work and one alone write the end; the message stays
- * in its queue until all is done that the end asks for (webhook, dead-letter queue), and whoever finds it in front of a
- * finished task does what may be missing; a copy is sent before the message it replaces is deleted.
+ * SQS delivers at least once and a worker can crash at any point, so every step may run twice or be the last one. Three
+ * rules keep that safe: the lease in the task's item lets one worker at a time run the task, and only its holder writes the
+ * outcome; the message stays in its queue until the webhook and the dead-letter message are sent, and a worker that
+ * receives the message of a finished task sends them again; a copy is sent before the message that it replaces is deleted.
  */
 export class TaskProcessor<I, O> {
   readonly #deps: TaskProcessorDeps<I, O>;
   readonly #metrics: TaskMetrics;
-  readonly #ending: TaskFinisher;
-  readonly #run: TaskRunner<I, O>;
+  readonly #finisher: TaskFinisher;
+  readonly #runner: TaskRunner<I, O>;
 
   constructor(deps: TaskProcessorDeps<I, O>) {
     this.#deps = deps;
     const { settings, store, deadLetters, webhooks, spending, times, clock, random } = deps;
     const metrics = new TaskMetrics(settings, clock, deps.metrics);
     const payloads = new TaskPayloads(deps.payloads);
-    const ending = new TaskFinisher({ store, payloads, deadLetters, webhooks, spending, metrics, times });
-    const returning = new TaskRequeuer({ store, finisher: ending, spending, metrics, clock, random });
+    const finisher = new TaskFinisher({ store, payloads, deadLetters, webhooks, spending, metrics, times });
+    const requeuer = new TaskRequeuer({ store, finisher, spending, metrics, clock, random });
     this.#metrics = metrics;
-    this.#ending = ending;
-    this.#run = new TaskRunner({
+    this.#finisher = finisher;
+    this.#runner = new TaskRunner({
       ...deps,
       stepPayloads: deps.payloads,
       payloads,
       metrics,
-      finisher: ending,
-      requeuer: returning,
+      finisher,
+      requeuer,
     });
   }
 
   /**
    * @param remainingMs real milliseconds until Lambda ends the function, or the worker's timeout in a container
-   * @param stop aborts, with a TaskRequeuedError, when the worker's container must stop. @default it never does
+   * @param stop aborts with a TaskRequeuedError when the worker's container must stop. @default never aborts
    */
-  async process(message: SqsRecord, remainingMs: () => number, stop?: AbortSignal): Promise<MessageDisposition> {
+  async process(record: SqsRecord, remainingMs: () => number, stop?: AbortSignal): Promise<MessageDisposition> {
     const { settings, queues, times } = this.#deps;
-    const parsed = parseMessage(message.body, settings.agent);
+    const parsed = parseMessage(record.body, settings.agent);
     if (!parsed.ok) {
-      this.#deps.logger.error(`a message was left in its queue: ${parsed.reason}`, {
-        messageId: message.messageId,
+      this.#deps.logger.error(`message left in its queue: ${parsed.reason}`, {
+        messageId: record.messageId,
         outcome: 'refused',
       });
       return 'leave';
     }
-    const logger = this.#loggerFor(parsed.envelope, traceRootOf(message.attributes.AWSTraceHeader));
-    const delivery = new ReceivedMessage(parsed.envelope, logger, message, queues);
+    const logger = this.#loggerFor(parsed.envelope, traceRootOf(record.attributes.AWSTraceHeader));
+    const message = new ReceivedMessage(parsed.envelope, logger, record, queues);
     try {
-      return delivery.isNearMaxReceiveCount(settings.maxReceives)
-        ? await this.#replace(delivery)
-        : await this.#withSlot(delivery, { remainingMs, stopSignal: stop });
+      return message.isNearMaxReceiveCount(settings.maxReceives)
+        ? await this.#replaceMessage(message)
+        : await this.#withUserSlot(message, { remainingMs, stopSignal: stop });
     } catch (error) {
-      logger.error('the task was left as it is, its message comes back', {
+      logger.error('processing failed before the task was finished; SQS will deliver the message again', {
         outcome: 'error',
         reason: messageOf(error),
       });
-      // Not before a lease that may have been written has run out.
-      return delivery.postpone(times.leaseMs + times.visibilityBeyondLeaseMs);
+      // Not before the end of a lease that may have been written.
+      return message.postpone(times.leaseMs + times.visibilityBeyondLeaseMs);
     }
   }
 
@@ -91,45 +107,48 @@ export class TaskProcessor<I, O> {
     });
   }
 
-  async #replace(delivery: ReceivedMessage): Promise<MessageDisposition> {
-    await delivery.resend();
-    delivery.logger.info('the message was received so often that a fresh copy takes its place', {
+  async #replaceMessage(message: ReceivedMessage): Promise<MessageDisposition> {
+    await message.resend();
+    message.logger.info('message replaced with a copy: its receive count is close to the maximum', {
       outcome: 'replaced',
-      receives: delivery.receiveCount,
+      receives: message.receiveCount,
     });
     return 'delete';
   }
 
-  /** Works while the task has one of its user's slots, if these are limited. Without one the task waits unclaimed. */
-  async #withSlot(delivery: ReceivedMessage, limits: Limits): Promise<MessageDisposition> {
-    const { userConcurrency: inFlight, random } = this.#deps;
-    const { envelope, logger, receiveCount: receives } = delivery;
-    if (inFlight === undefined || envelope.mode === 'probe') {
-      return this.#claim(delivery, limits, async () => {});
+  /** Processes the task while it holds a slot of its user, if users are limited. Without a slot the task stays unclaimed. */
+  async #withUserSlot(message: ReceivedMessage, limits: Limits): Promise<MessageDisposition> {
+    const { userConcurrency, random } = this.#deps;
+    const { envelope, logger, receiveCount } = message;
+    if (userConcurrency === undefined || envelope.mode === 'probe') {
+      return this.#claim(message, limits, async () => {});
     }
-    const slot = await inFlight.acquire(envelope.user, envelope.taskId);
+    const slot = await userConcurrency.acquire(envelope.user, envelope.taskId);
     if (slot === undefined) {
-      logger.info('as many tasks of the user run as may at once, the task waits', { outcome: 'wait', receives });
-      return delivery.postpone(fullJitterMs(receives, random(), RETRY_BACKOFF_MS));
+      logger.info('the user is at the limit of concurrent tasks; the task waits', {
+        outcome: 'wait',
+        receives: receiveCount,
+      });
+      return message.postpone(fullJitterMs(receiveCount, random(), RETRY_BACKOFF_MS));
     }
-    // A slot that was there before belongs to the worker that has the task: until this one claims it.
-    let own = slot.isNew ? slot : undefined;
+    // An existing slot belongs to the worker that holds the task, until this worker claims it.
+    let ownedSlot = slot.isNew ? slot : undefined;
     try {
-      return await this.#claim(delivery, limits, async () => {
-        own ??= await this.#takeOver(inFlight, slot, logger);
+      return await this.#claim(message, limits, async () => {
+        ownedSlot ??= await this.#renewSlot(userConcurrency, slot, logger);
       });
     } finally {
-      if (own !== undefined) {
-        await this.#leave(inFlight, own, logger);
+      if (ownedSlot !== undefined) {
+        await this.#releaseSlot(userConcurrency, ownedSlot, logger);
       }
     }
   }
 
-  async #takeOver(inFlight: UserConcurrencyLimiter, slot: UserSlot, logger: Logger): Promise<UserSlot> {
+  async #renewSlot(userConcurrency: UserConcurrencyLimiter, slot: UserSlot, logger: Logger): Promise<UserSlot> {
     try {
-      return await inFlight.takeOver(slot);
+      return await userConcurrency.takeOver(slot);
     } catch (error) {
-      logger.warn('the slot of the user was not renewed, it may end before the task does', {
+      logger.warn('the concurrency slot of the user was not renewed; it may expire before the task ends', {
         outcome: 'error',
         reason: messageOf(error),
       });
@@ -137,11 +156,11 @@ export class TaskProcessor<I, O> {
     }
   }
 
-  async #leave(inFlight: UserConcurrencyLimiter, slot: UserSlot, logger: Logger): Promise<void> {
+  async #releaseSlot(userConcurrency: UserConcurrencyLimiter, slot: UserSlot, logger: Logger): Promise<void> {
     try {
-      await inFlight.release(slot);
+      await userConcurrency.release(slot);
     } catch (error) {
-      logger.warn('the slot of the user was not given back, it ends by itself', {
+      logger.warn('the concurrency slot of the user was not released; it expires on its own', {
         outcome: 'error',
         reason: messageOf(error),
       });
@@ -149,103 +168,106 @@ export class TaskProcessor<I, O> {
   }
 
   /** @param onClaimed called before the task is run */
-  async #claim(delivery: ReceivedMessage, limits: Limits, onClaimed: () => Promise<void>): Promise<MessageDisposition> {
+  async #claim(message: ReceivedMessage, limits: Limits, onClaimed: () => Promise<void>): Promise<MessageDisposition> {
     const { store } = this.#deps;
-    const { envelope, traceHeader } = delivery;
+    const { envelope, traceHeader } = message;
     const elapsed = stopwatch();
     const claim = await store.claim(envelope.taskId, envelope.lane, traceHeader);
     if (claim.kind !== 'claimed') {
-      return this.#unclaimed(delivery, claim);
+      return this.#handleUnclaimed(message, claim);
     }
     const { lease, task } = claim;
-    const tries = task.attempts - (task.uncounted ?? 0);
+    const countedAttempts = task.attempts - (task.uncounted ?? 0);
     if (task.claimedFrom === 'running') {
-      this.#abandoned(delivery, task);
+      this.#countLostWorker(message, task);
     }
     await onClaimed();
-    return this.#work({ message: delivery, lease, task, countedAttempts: tries, elapsed, ...limits });
+    return this.#runOrFinish({ message, lease, task, countedAttempts, elapsed, ...limits });
   }
 
-  /** The worker of the attempt before ended nothing and renewed nothing: it crashed, was killed, or hangs. */
-  #abandoned({ logger }: ReceivedMessage, task: TaskRecord): void {
-    logger.warn('the last attempt was abandoned: its lease ran out', {
+  /** The worker of the previous attempt neither finished nor renewed: it crashed, was killed, or hangs. */
+  #countLostWorker({ logger }: ReceivedMessage, task: TaskRecord): void {
+    logger.warn('worker lost: lease of the last attempt expired without a report', {
       outcome: 'abandoned',
       attempt: task.attempts - 1,
     });
     this.#metrics.count(task, WorkerMetric.ABANDONED);
   }
 
-  async #unclaimed(delivery: ReceivedMessage, claim: Exclude<Claim, { kind: 'claimed' }>): Promise<MessageDisposition> {
-    const { logger, receiveCount: receives } = delivery;
+  async #handleUnclaimed(
+    message: ReceivedMessage,
+    claim: Exclude<Claim, { kind: 'claimed' }>,
+  ): Promise<MessageDisposition> {
+    const { logger, receiveCount } = message;
     const { times, clock } = this.#deps;
     switch (claim.kind) {
       case 'final':
-        logger.info('the task is finished already', { status: claim.task.status, outcome: 'duplicate' });
-        return this.#ending.sendNotifications(delivery, claim.task);
+        logger.info('the task is already finished', { status: claim.task.status, outcome: 'duplicate' });
+        return this.#finisher.sendNotifications(message, claim.task);
       case 'unknown':
-        logger.warn('the task has no record: it was taken back at intake, or has expired', { outcome: 'unknown' });
+        logger.warn('the task has no record: intake deleted it, or it has expired', { outcome: 'unknown' });
         return 'delete';
       case 'held':
-        logger.info('another worker holds the task, the message waits until that worker has finished or is gone', {
+        logger.info('another worker holds the lease; the message waits until the lease ends', {
           outcome: 'held',
-          receives,
+          receives: receiveCount,
         });
-        return delivery.postpone(claim.leaseExpiresAt - clock.now() + times.visibilityBeyondLeaseMs);
+        return message.postpone(claim.leaseExpiresAt - clock.now() + times.visibilityBeyondLeaseMs);
       case 'moved':
-        return this.#follow(delivery, claim.task);
+        return this.#forwardToLane(message, claim.task);
       case 'unreadable':
-        return this.#endUnreadable(delivery, claim);
+        return this.#failUnreadable(message, claim);
     }
   }
 
-  /** Ends what is not to be run any more, runs the rest. */
-  #work(work: ClaimedTask): Promise<MessageDisposition> {
+  /** Finishes a task that was cancelled, is past its deadline or has no attempts left; runs any other. */
+  #runOrFinish(claimed: ClaimedTask): Promise<MessageDisposition> {
     const { settings, clock } = this.#deps;
-    const { task, countedAttempts: tries, message: delivery } = work;
-    delivery.logger.info('task claimed', {
+    const { task, countedAttempts, message } = claimed;
+    message.logger.info('task claimed', {
       outcome: 'claimed',
       attempt: task.attempts,
-      receives: delivery.receiveCount,
+      receives: message.receiveCount,
     });
     if (task.cancelRequestedAt !== undefined) {
-      const { code, message } = new CancelledError();
-      return this.#run.finishWithoutRun(work, { status: 'cancelled', error: { code, message } });
+      const { code, message: reason } = new CancelledError();
+      return this.#runner.finishWithoutRun(claimed, { status: 'cancelled', error: { code, message: reason } });
     }
     if (task.deadlineAt !== undefined && task.deadlineAt <= clock.now()) {
       const deadline = new Date(task.deadlineAt).toISOString();
       const error = { code: TaskErrorCode.TIMED_OUT, message: `the task did not end by its deadline, ${deadline}` };
-      return this.#run.finishWithoutRun(work, { status: 'timed_out', error });
+      return this.#runner.finishWithoutRun(claimed, { status: 'timed_out', error });
     }
-    // The last attempt that counts ends the task when it fails: a claim beyond it means that its worker never got so far.
-    if (tries > settings.maxAttempts) {
+    // A failed last attempt finishes the task, so a claim beyond it means that the last worker was lost.
+    if (countedAttempts > settings.maxAttempts) {
       const error = {
         code: TaskErrorCode.WORKER_LOST,
-        message: "the task's last worker went away without a word (out of memory, killed at its timeout, crashed)",
+        message: 'worker lost: lease expired without a report (out of memory, timeout, crash)',
       };
-      return this.#run.finishWithoutRun(work, exhaustedFailure(error, afterAttempts(settings.maxAttempts)));
+      return this.#runner.finishWithoutRun(claimed, exhaustedFailure(error, afterAttempts(settings.maxAttempts)));
     }
-    return task.mode === 'probe' ? this.#run.runProbe(work) : this.#run.run(work);
+    return task.mode === 'probe' ? this.#runner.runProbe(claimed) : this.#runner.run(claimed);
   }
 
-  /** For a message of a task that goes on in another lane: that lane may not have a message of its own yet. */
-  async #follow(delivery: ReceivedMessage, task: TaskRecord): Promise<MessageDisposition> {
+  /** Forwards the message of a task that moved to another lane: that lane may not have a message for it yet. */
+  async #forwardToLane(message: ReceivedMessage, task: TaskRecord): Promise<MessageDisposition> {
     if (task.status === 'queued') {
-      await delivery.resend(task);
+      await message.resend(task);
     }
-    delivery.logger.info('the task goes on in another lane', { outcome: 'moved', to: task.lane });
+    message.logger.info('the task moved to another lane', { outcome: 'moved', to: task.lane });
     return 'delete';
   }
 
-  async #endUnreadable(
-    delivery: ReceivedMessage,
+  async #failUnreadable(
+    message: ReceivedMessage,
     { lease, reason }: Extract<Claim, { kind: 'unreadable' }>,
   ): Promise<MessageDisposition> {
     const error = { code: TaskErrorCode.INVALID_RECORD, message: `the task's record cannot be read: ${reason}` };
     if (lease === undefined) {
-      delivery.logger.error(`a message was left in its queue: ${error.message}`, { outcome: 'refused' });
+      message.logger.error(`message left in its queue: ${error.message}`, { outcome: 'refused' });
       return 'leave';
     }
-    delivery.logger.error('task given up', { outcome: 'failed', code: error.code, reason: error.message });
+    message.logger.error('task failed', { outcome: 'failed', code: error.code, reason: error.message });
     await this.#deps.store.finish(lease, { status: 'failed', usage: NO_USAGE, ranMs: 0, error });
     return 'delete';
   }

@@ -96,7 +96,7 @@ export class AgentDashboard extends Construct {
         [
           compared('Tasks cut off', (metrics, options) => metrics.aborted({ ...options, period })),
           compared('Attempts tried again', (metrics, options) => metrics.retries({ ...options, period })),
-          compared('Tasks given up after their last attempt', (metrics, options) =>
+          compared('Tasks failed after their last attempt', (metrics, options) =>
             metrics.exhausted({ ...options, period }),
           ),
         ],

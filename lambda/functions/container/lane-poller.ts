@@ -252,7 +252,7 @@ export class LanePoller {
       }
     } catch (error) {
       // Whoever gets the message next finds out what was done.
-      logger.error('a message was left in its queue: it was not brought to its end, or not deleted', {
+      logger.error('message left in its queue: processing or deleting it failed', {
         component: 'poller',
         messageId: message.messageId,
         outcome: 'error',

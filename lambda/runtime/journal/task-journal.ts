@@ -44,7 +44,7 @@ export interface TaskJournalDeps {
   readonly token: string;
   readonly release: string;
   /** Whether the lease is this attempt's still, as far as it can know without asking. */
-  readonly leaseHeld: () => boolean;
+  readonly isLeaseHeld: () => boolean;
   /** When entries expire: seconds since 1970. Not before the task does. */
   readonly expiresAt: number;
   /** Usage of earlier attempts, as the task's record has it. */
@@ -209,7 +209,7 @@ export class TaskJournal {
 
   /** @throws LeaseLostError when the lease is not this attempt's any more: the step must not be done */
   requireLease({ key }: Step): void {
-    if (!this.#deps.leaseHeld()) {
+    if (!this.#deps.isLeaseHeld()) {
       throw new LeaseLostError(`the lease ran out before ${key}`);
     }
   }
@@ -261,7 +261,7 @@ export class TaskJournal {
       try {
         return await write();
       } catch (error) {
-        if (!(error instanceof Error && isUnavailable(error.cause) && this.#deps.leaseHeld())) {
+        if (!(error instanceof Error && isUnavailable(error.cause) && this.#deps.isLeaseHeld())) {
           throw error;
         }
         await this.#deps.clock.sleep(pause);

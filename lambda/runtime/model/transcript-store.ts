@@ -39,7 +39,7 @@ export class TranscriptStore implements TranscriptWriter {
         JSON.stringify(transcript, (_, value: unknown) => (typeof value === 'string' ? this.#redact(value) : value)),
       );
     } catch (error) {
-      logger.warn('the transcript of a model call was not written', {
+      logger.warn('the transcript of a model call could not be written', {
         component: 'transcripts',
         outcome: 'error',
         object: key,

@@ -275,7 +275,7 @@ function warnOfUnused(journal: TaskJournal | undefined, logger: AgentLogger): vo
   const unused = journal?.unusedEntries() ?? [];
   if (unused.length > 0) {
     logger.warn(
-      'the task ended without use of steps that an earlier attempt finished: their names or inputs changed between releases, or the agent does not take the same way twice',
+      'the task ended without using steps that an earlier attempt finished: their names or inputs changed between releases, or the agent is not deterministic',
       { component: 'journal', outcome: 'unused', steps: unused },
     );
   }

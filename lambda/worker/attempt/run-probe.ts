@@ -64,7 +64,7 @@ export async function runProbe<I, O>(
         if (!mayPass(error) || tries === TRIES || !hasTimeFor(PAUSE_MS)) {
           throw error;
         }
-        logger.warn('a probe check is tried again', { component: 'probe', check: name, reason: messageOf(error) });
+        logger.warn('probe check failed; retrying', { component: 'probe', check: name, reason: messageOf(error) });
         await clock.sleep(PAUSE_MS);
       }
     }

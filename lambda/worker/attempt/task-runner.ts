@@ -1,3 +1,4 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
 import {
   DAY_SECONDS,
   MAX_WAITS,
@@ -6,14 +7,13 @@ import {
   TaskErrorCode,
   type TaskRecord,
 } from '../../../lib/contract';
-import type { TaskInfo } from '../../runtime/agent';
+import type { AgentLogger, TaskInfo } from '../../runtime/agent';
 import { FatalError, isAgentError } from '../../runtime/errors';
 import { TaskJournal } from '../../runtime/journal/task-journal';
 import { NO_USAGE } from '../../runtime/limits/usage';
 import { NO_MODEL_CALLS } from '../../runtime/model/model-call-stats';
 import { raceAbort } from '../../shared/abort-signals';
 import { messageOf } from '../../shared/errors';
-import { agentLogger } from '../agent-logger';
 import type { ClaimedTask } from '../claimed-task';
 import type { FinalState, TaskFinisher } from '../ending/task-finisher';
 import { isOwnLimit, type TaskRequeuer } from '../ending/task-requeuer';
@@ -25,7 +25,7 @@ import type { TaskProcessorDeps } from '../task-processor-deps';
 import { type AttemptOutcome, type AttemptTotals, outcomeOfError, runAttempt } from './run-attempt';
 import { runProbe } from './run-probe';
 
-const NOTHING_SPENT: AttemptTotals = {
+const NO_TOTALS: AttemptTotals = {
   usage: NO_USAGE,
   score: undefined,
   steps: { executed: 0, replayed: 0 },
@@ -41,7 +41,7 @@ export interface TaskRunnerDeps<I, O> extends Omit<TaskProcessorDeps<I, O>, 'pay
   readonly requeuer: TaskRequeuer;
 }
 
-/** Runs claimed tasks, and brings each where its attempt says: to its end, or back. */
+/** Runs claimed tasks. The outcome of the attempt decides whether the task is finished or requeued. */
 export class TaskRunner<I, O> {
   readonly #deps: TaskRunnerDeps<I, O>;
 
@@ -49,50 +49,55 @@ export class TaskRunner<I, O> {
     this.#deps = deps;
   }
 
-  async run(work: ClaimedTask): Promise<MessageDisposition> {
-    const { metrics, finisher: ending, revocation } = this.#deps;
-    const { task } = work;
+  async run(claimed: ClaimedTask): Promise<MessageDisposition> {
+    const { metrics, finisher, revocation } = this.#deps;
+    const { task } = claimed;
     const controller = new AbortController();
-    // Only a candidate is taken back: what the stable lane runs has nowhere else to go on.
-    const revoked = async () => task.lane === 'candidate' && (await revocation.revoked());
-    const heartbeat = this.#beat(work, controller, revoked);
-    const unheard = whenStopped(work.stopSignal, (reason) => controller.abort(reason));
+    // Only the candidate's release can be isRevoked: the tasks of the stable lane have no other lane to move to.
+    const isRevoked = async () => task.lane === 'candidate' && (await revocation.revoked());
+    const heartbeat = this.#startHeartbeat(claimed, controller, isRevoked);
+    const unsubscribe = onStop(claimed.stopSignal, (reason) => controller.abort(reason));
     let outcome: AttemptOutcome;
     let resultRef: PayloadRef | undefined;
     try {
-      outcome = await this.#attempt(work, controller, () => heartbeat.isLeaseHeld());
+      outcome = await this.#attempt(claimed, controller, () => heartbeat.isLeaseHeld());
       if (outcome.kind === 'succeeded') {
-        ({ outcome, resultRef } = await this.#keepLarge(task, outcome));
+        ({ outcome, resultRef } = await this.#storeLargeResult(task, outcome));
       }
     } finally {
-      unheard();
-      // First, so that no late heartbeat hides the message for longer than is now decided.
+      unsubscribe();
+      // Before the outcome is applied: a late heartbeat would extend the visibility timeout that it sets.
       await heartbeat.stop();
     }
     metrics.replayed(task, outcome.steps.replayed);
     metrics.models(task, outcome.models);
     return heartbeat.isLeaseHeld()
-      ? this.#settle(work, outcome, resultRef)
-      : ending.discardLateResult(work, outcome.kind, undefined, 'error' in outcome ? outcome.error.message : undefined);
+      ? this.#applyOutcome(claimed, outcome, resultRef)
+      : finisher.discardLateResult(
+          claimed,
+          outcome.kind,
+          undefined,
+          'error' in outcome ? outcome.error.message : undefined,
+        );
   }
 
-  async runProbe(work: ClaimedTask): Promise<MessageDisposition> {
-    const { agent, environment, clock, finisher: ending, tracer } = this.#deps;
-    const { message: delivery, task, remainingMs, stopSignal: stop = new AbortController().signal } = work;
-    const heartbeat = this.#beat(work, new AbortController(), async () => false);
+  async runProbe(claimed: ClaimedTask): Promise<MessageDisposition> {
+    const { agent, environment, clock, finisher, tracer } = this.#deps;
+    const { message, task, remainingMs, stopSignal = new AbortController().signal } = claimed;
+    const heartbeat = this.#startHeartbeat(claimed, new AbortController(), async () => false);
     let report: Awaited<ReturnType<typeof runProbe>> | undefined;
     try {
-      const probing = () =>
+      const run = () =>
         runProbe(agent, environment, {
-          task: this.#describe(task),
-          logger: agentLogger(delivery.logger),
+          task: this.#taskInfo(task),
+          logger: agentLogger(message.logger),
           clock,
           remainingMs: remainingMs(),
-          trace: tracer.contextOf(delivery.traceHeader),
+          trace: tracer.contextOf(message.traceHeader),
         });
-      report = await raceAbort(probing, stop);
+      report = await raceAbort(run, stopSignal);
     } catch (error) {
-      if (!stop.aborted) {
+      if (!stopSignal.aborted) {
         throw error;
       }
     } finally {
@@ -100,20 +105,20 @@ export class TaskRunner<I, O> {
     }
     if (report === undefined) {
       return heartbeat.isLeaseHeld()
-        ? this.#settle(work, this.#requeued(stop.reason), undefined)
-        : ending.discardLateResult(work, 'probe');
+        ? this.#applyOutcome(claimed, this.#requeuedOutcome(stopSignal.reason), undefined)
+        : finisher.discardLateResult(claimed, 'probe');
     }
     const { result, usage, problem } = report;
-    delivery.logger.info('probe finished', {
+    message.logger.info('probe finished', {
       outcome: problem === undefined ? 'ok' : 'error',
       reason: problem,
     });
     if (!heartbeat.isLeaseHeld()) {
-      return ending.discardLateResult(work, 'probe');
+      return finisher.discardLateResult(claimed, 'probe');
     }
     return problem === undefined
-      ? ending.finish(work, { status: 'succeeded', usage, result })
-      : ending.finish(work, {
+      ? finisher.finish(claimed, { status: 'succeeded', usage, result })
+      : finisher.finish(claimed, {
           status: 'failed',
           usage,
           result,
@@ -121,52 +126,56 @@ export class TaskRunner<I, O> {
         });
   }
 
-  /** Ends a task that is not to be run, with what its earlier attempts used. */
-  async finishWithoutRun(work: ClaimedTask, end: Omit<FinalState, 'usage'>): Promise<MessageDisposition> {
-    let { usage = NO_USAGE, models, flags = {} } = work.task;
+  /** Finishes a claimed task without running it; its usage is that of the earlier attempts. */
+  async finishWithoutRun(claimed: ClaimedTask, state: Omit<FinalState, 'usage'>): Promise<MessageDisposition> {
+    let { usage = NO_USAGE, models, flags = {} } = claimed.task;
     try {
-      ({ usage, models, flags } = await this.#openJournal(work, () => true));
+      ({ usage, models, flags } = await this.#openJournal(claimed, () => true));
     } catch (error) {
-      work.message.logger.warn('what earlier attempts used is known from the record alone', {
+      claimed.message.logger.warn('the usage of earlier attempts was read from the record alone', {
         outcome: 'error',
         reason: messageOf(error),
       });
     }
     return this.#deps.finisher.finish(
-      work,
-      { ...end, usage, flags, ...(models === undefined ? {} : { models }) },
+      claimed,
+      { ...state, usage, flags, ...(models === undefined ? {} : { models }) },
       false,
     );
   }
 
-  #beat(
-    { lease, message: delivery }: ClaimedTask,
+  #startHeartbeat(
+    { lease, message }: ClaimedTask,
     controller: AbortController,
-    revoked: () => Promise<boolean>,
+    isRevoked: () => Promise<boolean>,
   ): Heartbeat {
     const { store, times, clock } = this.#deps;
     return new Heartbeat(lease, controller, {
       renew: (current, signal) => store.renew(current, signal),
-      extendVisibility: (milliseconds, signal) => delivery.changeVisibility(milliseconds, signal),
-      isRevoked: revoked,
+      extendVisibility: (milliseconds, signal) => message.changeVisibility(milliseconds, signal),
+      isRevoked,
       times,
       clock,
-      logger: delivery.logger,
+      logger: message.logger,
     });
   }
 
-  async #attempt(work: ClaimedTask, controller: AbortController, leaseHeld: () => boolean): Promise<AttemptOutcome> {
+  async #attempt(
+    claimed: ClaimedTask,
+    controller: AbortController,
+    isLeaseHeld: () => boolean,
+  ): Promise<AttemptOutcome> {
     const { agent, clock, tracer, payloads, environment, redact } = this.#deps;
-    const { message: delivery, task, remainingMs } = work;
-    let spent: AttemptTotals = {
-      ...NOTHING_SPENT,
+    const { message, task, remainingMs } = claimed;
+    let totals: AttemptTotals = {
+      ...NO_TOTALS,
       usage: task.usage ?? NO_USAGE,
       models: { ...NO_MODEL_CALLS, answered: task.models ?? {} },
     };
     try {
-      const journal = await this.#openJournal(work, leaseHeld);
-      spent = {
-        ...NOTHING_SPENT,
+      const journal = await this.#openJournal(claimed, isLeaseHeld);
+      totals = {
+        ...NO_TOTALS,
         usage: journal.usage,
         models: { ...NO_MODEL_CALLS, answered: journal.models },
         flags: journal.flags,
@@ -174,32 +183,32 @@ export class TaskRunner<I, O> {
       const shared = await environment();
       const input = await payloads.readInput(task);
       return await runAttempt(agent, shared, {
-        task: this.#describe(task),
+        task: this.#taskInfo(task),
         input,
-        logger: agentLogger(delivery.logger),
+        logger: agentLogger(message.logger),
         remainingMs: remainingMs(),
         controller,
         journal,
         clock,
         ranMs: task.ranMs,
         deadlineAt: task.deadlineAt,
-        trace: tracer.contextOf(delivery.traceHeader),
+        trace: tracer.contextOf(message.traceHeader),
       });
     } catch (error) {
-      // What the worker itself cannot do would end the same way again.
+      // A failure of the worker itself would repeat in every attempt.
       const failure = isAgentError(error)
         ? error
         : new FatalError(messageOf(error), { code: TaskErrorCode.WORKER_ERROR });
-      return outcomeOfError(failure, spent, redact);
+      return outcomeOfError(failure, totals, redact);
     }
   }
 
-  /** A probe keeps no journal: whoever has it next begins anew. */
-  #requeued(reason: unknown): AttemptOutcome {
-    return outcomeOfError(reason, NOTHING_SPENT, this.#deps.redact);
+  /** A probe has no journal: the next worker runs it from the start. */
+  #requeuedOutcome(reason: unknown): AttemptOutcome {
+    return outcomeOfError(reason, NO_TOTALS, this.#deps.redact);
   }
 
-  #openJournal({ task, lease }: ClaimedTask, leaseHeld: () => boolean): Promise<TaskJournal> {
+  #openJournal({ task, lease }: ClaimedTask, isLeaseHeld: () => boolean): Promise<TaskJournal> {
     const { journal, stepPayloads, settings, clock } = this.#deps;
     const keptUntil = Math.ceil(clock.now() / 1000) + settings.retentionDays * DAY_SECONDS;
     return TaskJournal.open({
@@ -209,8 +218,8 @@ export class TaskRunner<I, O> {
       attempt: task.attempts,
       token: lease.token,
       release: settings.release,
-      leaseHeld,
-      // A task that failed may be sent back as long as its record is kept.
+      isLeaseHeld,
+      // A failed task can be redriven as long as its record exists.
       expiresAt: Math.max(task.expiresAt, keptUntil),
       recordUsage: task.usage,
       recordModels: task.models,
@@ -218,7 +227,7 @@ export class TaskRunner<I, O> {
     });
   }
 
-  async #keepLarge(
+  async #storeLargeResult(
     task: TaskRecord,
     outcome: Extract<AttemptOutcome, { kind: 'succeeded' }>,
   ): Promise<{ readonly outcome: AttemptOutcome; readonly resultRef: PayloadRef | undefined }> {
@@ -233,35 +242,45 @@ export class TaskRunner<I, O> {
     }
   }
 
-  #settle(work: ClaimedTask, outcome: AttemptOutcome, resultRef: PayloadRef | undefined): Promise<MessageDisposition> {
-    const { settings, finisher: ending, requeuer: returning } = this.#deps;
+  #applyOutcome(
+    claimed: ClaimedTask,
+    outcome: AttemptOutcome,
+    resultRef: PayloadRef | undefined,
+  ): Promise<MessageDisposition> {
+    const { settings, finisher, requeuer } = this.#deps;
     const { usage, score, models, flags } = outcome;
-    const spent = { usage, flags, models: models.answered, score };
+    const totals = { usage, flags, models: models.answered, score };
     switch (outcome.kind) {
       case 'succeeded': {
         const result = resultRef === undefined ? { result: outcome.result } : { resultRef };
-        return ending.finish(work, { status: 'succeeded', ...result, ...spent });
+        return finisher.finish(claimed, { status: 'succeeded', ...result, ...totals });
       }
       case 'failed':
       case 'timed_out':
       case 'cancelled':
-        return ending.finish(work, { status: outcome.kind, error: outcome.error, ...spent });
+        return finisher.finish(claimed, { status: outcome.kind, error: outcome.error, ...totals });
       case 'retry':
-        return work.countedAttempts >= settings.maxAttempts
-          ? ending.finish(work, { ...exhaustedFailure(outcome.error, afterAttempts(work.countedAttempts)), ...spent })
-          : returning.retry(work, outcome);
+        return claimed.countedAttempts >= settings.maxAttempts
+          ? finisher.finish(claimed, {
+              ...exhaustedFailure(outcome.error, afterAttempts(claimed.countedAttempts)),
+              ...totals,
+            })
+          : requeuer.retry(claimed, outcome);
       case 'wait':
-        return (work.task.waits ?? 0) >= MAX_WAITS && !isOwnLimit(outcome.error.code)
-          ? ending.finish(work, { ...exhaustedFailure(outcome.error, `after it waited ${MAX_WAITS} times`), ...spent })
-          : returning.wait(work, outcome);
+        return (claimed.task.waits ?? 0) >= MAX_WAITS && !isOwnLimit(outcome.error.code)
+          ? finisher.finish(claimed, {
+              ...exhaustedFailure(outcome.error, `after it waited ${MAX_WAITS} times`),
+              ...totals,
+            })
+          : requeuer.wait(claimed, outcome);
       case 'requeued':
-        return returning.requeue(work, outcome);
+        return requeuer.requeue(claimed, outcome);
       case 'lost':
-        return ending.discardLateResult(work, outcome.kind, undefined, outcome.error.message);
+        return finisher.discardLateResult(claimed, outcome.kind, undefined, outcome.error.message);
     }
   }
 
-  #describe(task: TaskRecord): TaskInfo {
+  #taskInfo(task: TaskRecord): TaskInfo {
     return {
       id: task.id,
       agent: this.#deps.settings.agent,
@@ -277,9 +296,9 @@ export class TaskRunner<I, O> {
   }
 }
 
-/** Tells when the container must stop, also if it has been told already. Gives the function that ends listening. */
-function whenStopped(stop: AbortSignal | undefined, tell: (reason: unknown) => void): () => void {
-  const listener = () => tell(stop?.reason);
+/** Calls the listener when the container must stop, at once if it already must. Returns the function that unsubscribes. */
+function onStop(stop: AbortSignal | undefined, onAbort: (reason: unknown) => void): () => void {
+  const listener = () => onAbort(stop?.reason);
   if (stop?.aborted === true) {
     listener();
   }
@@ -287,11 +306,21 @@ function whenStopped(stop: AbortSignal | undefined, tell: (reason: unknown) => v
   return () => stop?.removeEventListener('abort', listener);
 }
 
-/** The end of a task that was tried often enough. */
+/** The final state of a task that failed and may not be retried. */
 export function exhaustedFailure({ code, message }: TaskError, when: string) {
-  return { status: 'failed', error: { code, message: `given up ${when}: ${message}` }, exhausted: true } as const;
+  return { status: 'failed', error: { code, message: `failed ${when}: ${message}` }, exhausted: true } as const;
 }
 
 export function afterAttempts(attempts: number): string {
   return `after ${attempts} attempt${attempts === 1 ? '' : 's'}`;
+}
+
+/** The logger that agents see, on top of the one that carries the task's fields. */
+function agentLogger(logger: Logger): AgentLogger {
+  return {
+    debug: (message, fields = {}) => logger.debug(message, fields),
+    info: (message, fields = {}) => logger.info(message, fields),
+    warn: (message, fields = {}) => logger.warn(message, fields),
+    error: (message, fields = {}) => logger.error(message, fields),
+  };
 }

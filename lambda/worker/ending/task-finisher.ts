@@ -11,8 +11,8 @@ import type { MessageDisposition, ReceivedMessage } from '../message/received-me
 import type { TaskMetrics } from '../task-metrics';
 import type { TaskPayloads } from '../task-payloads';
 
-/** A finished task whose caller or dead-letter queue could not be told is looked at again so much later. */
-const TELL_AGAIN_MS = 30_000;
+/** Delay before the notifications of a finished task are sent again after a failure, in milliseconds. */
+const NOTIFICATION_RETRY_MS = 30_000;
 
 export interface TaskFinisherDeps {
   readonly store: TaskStore;
@@ -24,10 +24,10 @@ export interface TaskFinisherDeps {
   readonly times: LeaseTimes;
 }
 
-/** An end without what the worker knows about it. */
+/** The final state of a task, without the time that the worker measured. */
 export type FinalState = Omit<TaskEnd, 'ranMs'>;
 
-/** Ends tasks: written once, told at least once, measured by whoever wrote it. */
+/** Finishes tasks: writes the final state once, sends notifications at least once, and emits metrics after its own write. */
 export class TaskFinisher {
   readonly #deps: TaskFinisherDeps;
 
@@ -35,90 +35,90 @@ export class TaskFinisher {
     this.#deps = deps;
   }
 
-  /** @param ran false for a task that is ended without having been run this time */
-  async finish(work: ClaimedTask, end: FinalState, ran = true): Promise<MessageDisposition> {
-    const { message: delivery, task } = work;
-    const ranMs = ran ? Math.round(work.elapsed()) : 0;
-    const written = await this.#write(work, { ...end, ranMs });
+  /** @param ran false for a task that is finished without an attempt */
+  async finish(claimed: ClaimedTask, state: FinalState, ran = true): Promise<MessageDisposition> {
+    const { message, task } = claimed;
+    const ranMs = ran ? Math.round(claimed.elapsed()) : 0;
+    const written = await this.#write(claimed, { ...state, ranMs });
     if (written.kind !== 'written') {
-      return this.discardLateResult(work, end.status, written.kind === 'lost' ? written.task : undefined);
+      return this.discardLateResult(claimed, state.status, written.kind === 'lost' ? written.task : undefined);
     }
-    delivery.logger[end.exhausted === true ? 'error' : 'info']('task finished', {
-      outcome: end.status,
-      ...(end.error === undefined ? {} : { code: end.error.code, reason: end.error.message }),
-      ...(end.exhausted === true ? { exhausted: true } : {}),
+    message.logger[state.exhausted === true ? 'error' : 'info']('task finished', {
+      outcome: state.status,
+      ...(state.error === undefined ? {} : { code: state.error.code, reason: state.error.message }),
+      ...(state.exhausted === true ? { exhausted: true } : {}),
       durationMs: ranMs,
       attempt: task.attempts,
-      usage: end.usage,
+      usage: state.usage,
     });
-    await this.#deps.spending?.count(task, end.usage, delivery.logger);
-    this.#deps.metrics.finished(task, end, ran ? ranMs : undefined);
-    return this.sendNotifications(delivery, written.task ?? task);
+    await this.#deps.spending?.count(task, state.usage, message.logger);
+    this.#deps.metrics.finished(task, state, ran ? ranMs : undefined);
+    return this.sendNotifications(message, written.task ?? task);
   }
 
   /**
-   * Does what is left to do for a finished task before its message may go: its caller hears of the end, and what failed
-   * after its last attempt goes to the dead-letter queue, where it is alarmed and can be sent back from. Whoever comes
-   * here cannot know whether an earlier worker got that far, so both may happen twice.
+   * Sends the webhook of a finished task, and its dead-letter message if it failed after its last attempt: an alarm watches
+   * that queue, and `redrive` reads it. An earlier worker may have sent both before it was lost, so both may be sent twice.
    */
-  async sendNotifications(delivery: ReceivedMessage, task: TaskRecord): Promise<MessageDisposition> {
+  async sendNotifications(message: ReceivedMessage, task: TaskRecord): Promise<MessageDisposition> {
     const { webhooks, deadLetters } = this.#deps;
     try {
       if (webhooks !== undefined && owesWebhook(task)) {
         await webhooks.announce(task);
       }
       if (task.exhausted === true) {
-        await deadLetters.send(delivery.envelope, task, delivery.traceHeader);
+        await deadLetters.send(message.envelope, task, message.traceHeader);
       }
       return 'delete';
     } catch (error) {
-      delivery.logger.error('the task is finished, but not all were told: its message comes back', {
-        outcome: 'error',
-        reason: messageOf(error),
-      });
-      return delivery.postpone(TELL_AGAIN_MS);
+      message.logger.error(
+        'the task is finished, but its webhook or dead-letter message was not sent; SQS will deliver the message again',
+        {
+          outcome: 'error',
+          reason: messageOf(error),
+        },
+      );
+      return message.postpone(NOTIFICATION_RETRY_MS);
     }
   }
 
   /**
-   * Gives up what was done without a lease.
+   * Discards the result of an attempt that no longer holds the lease.
    *
-   * @param reason why the attempt ended, as far as it knows
-   * @param found the record, if the store refused the write; absent: the worker's own clock says that its lease is lost
+   * @param what the outcome that is discarded, for the log
+   * @param found the task's record, if the store rejected the write; absent if the lease expired by the worker's own clock
+   * @param reason why the attempt ended, if known
    */
   async discardLateResult(
-    { message: delivery, task }: ClaimedTask,
+    { message, task }: ClaimedTask,
     what: string,
     found?: TaskRecord,
     reason?: string,
   ): Promise<MessageDisposition> {
-    delivery.logger.warn(
-      'a late result was not written: the lease has passed to another worker or the task was ended',
-      {
-        outcome: 'late',
-        result: what,
-        ...(found === undefined ? {} : { status: found.status }),
-        reason,
-      },
-    );
+    message.logger.warn('late result discarded: another worker holds the lease, or the task was already ended', {
+      outcome: 'late',
+      result: what,
+      ...(found === undefined ? {} : { status: found.status }),
+      reason,
+    });
     const { metrics, times } = this.#deps;
     metrics.count(task, WorkerMetric.LATE);
     if (found === undefined) {
-      return delivery.postpone(times.safetyMs + times.visibilityBeyondLeaseMs);
+      return message.postpone(times.safetyMs + times.visibilityBeyondLeaseMs);
     }
-    return FINAL_STATUSES.includes(found.status) ? this.sendNotifications(delivery, found) : 'leave';
+    return FINAL_STATUSES.includes(found.status) ? this.sendNotifications(message, found) : 'leave';
   }
 
-  /** Writes the end. A result that DynamoDB does not take (too deep, numbers out of range) goes to the bucket. */
-  async #write({ lease, task }: ClaimedTask, end: TaskEnd): Promise<Written> {
+  /** Writes the final state. A result that DynamoDB rejects (nested too deeply, numbers out of range) goes to the bucket. */
+  async #write({ lease, task }: ClaimedTask, state: TaskEnd): Promise<Written> {
     const { store, payloads } = this.#deps;
     try {
-      return await store.finish(lease, end);
+      return await store.finish(lease, state);
     } catch (error) {
-      if (errorName(error) !== 'ValidationException' || end.result === undefined) {
+      if (errorName(error) !== 'ValidationException' || state.result === undefined) {
         throw error;
       }
-      const { result, ...rest } = end;
+      const { result, ...rest } = state;
       return store.finish(lease, { ...rest, resultRef: await payloads.putResult(task, result) });
     }
   }

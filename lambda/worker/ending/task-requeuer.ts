@@ -11,15 +11,15 @@ import type { MessageDisposition } from '../message/received-message';
 import type { TaskMetrics } from '../task-metrics';
 import type { TaskFinisher } from './task-finisher';
 
-/** A task goes on past its deadline only to be ended, so soon after. */
+/** A task past its deadline is delivered once more, to be finished: milliseconds after the deadline. */
 const AFTER_DEADLINE_MS = 1_000;
 
-/** A task that waits for a limit of ours looks again so much sooner: what is free is to be used. Backoff of the nth wait. */
-const SHORT_WAITS = 3;
+/** The backoff of a task that waits for one of the service's own limits stops growing at this wait: freed capacity is used soon. */
+const MAX_OWN_LIMIT_BACKOFF = 3;
 
 /**
- * Whether the task waits in line for what the agent allows itself, and not for what somebody refuses it: however often it
- * has to, that never fails it.
+ * Whether the code stands for one of the service's own limits and not for a refusal by a provider. Waiting for an own limit
+ * never fails a task, however often it waits.
  */
 export function isOwnLimit(code: string): boolean {
   return code === RuntimeErrorCode.RATE_LIMITED || code === RuntimeErrorCode.BUDGET_EXCEEDED;
@@ -38,8 +38,8 @@ export interface TaskRequeuerDeps {
 type Failure = Exclude<AttemptOutcome, { kind: 'succeeded' }>;
 
 /**
- * Gives tasks back to their queue, unfinished. The record first, then the message: whoever gets the message too early
- * may claim the task, and who gets it too late loses no more than time.
+ * Returns unfinished tasks to their queue. It writes the record before it changes the message: a worker that receives the
+ * message early can then claim the task, and one that receives it late loses only time.
  */
 export class TaskRequeuer {
   readonly #deps: TaskRequeuerDeps;
@@ -48,46 +48,51 @@ export class TaskRequeuer {
     this.#deps = deps;
   }
 
-  /** To be tried again, some time later. */
-  async retry(work: ClaimedTask, { error, retryAfterMs, ...spent }: Failure): Promise<MessageDisposition> {
-    const refused = await this.#requeue(work, spent);
-    if (refused !== undefined) {
-      return refused;
+  /** Retries the task after a backoff. The attempt counts. */
+  async retry(claimed: ClaimedTask, { error, retryAfterMs, ...totals }: Failure): Promise<MessageDisposition> {
+    const disposition = await this.#requeue(claimed, totals);
+    if (disposition !== undefined) {
+      return disposition;
     }
-    work.message.logger.warn('the attempt failed, the task goes back to its queue', {
+    claimed.message.logger.warn('the attempt failed; the task returns to its queue', {
       outcome: 'retry',
       code: error.code,
       reason: error.message,
-      attempt: work.task.attempts,
-      receives: work.message.receiveCount,
-      durationMs: Math.round(work.elapsed()),
+      attempt: claimed.task.attempts,
+      receives: claimed.message.receiveCount,
+      durationMs: Math.round(claimed.elapsed()),
     });
-    this.#deps.metrics.count(work.task, WorkerMetric.RETRIED);
+    this.#deps.metrics.count(claimed.task, WorkerMetric.RETRIED);
     return this.#postpone(
-      work,
-      fullJitterMs(work.countedAttempts, this.#deps.random(), RETRY_BACKOFF_MS, retryAfterMs),
+      claimed,
+      fullJitterMs(claimed.countedAttempts, this.#deps.random(), RETRY_BACKOFF_MS, retryAfterMs),
     );
   }
 
-  /** A provider's limit, or a service that is away, stands in the way: as a retry, but the attempt does not count. */
-  async wait(work: ClaimedTask, { error, retryAfterMs, ...spent }: Failure): Promise<MessageDisposition> {
-    const queues = isOwnLimit(error.code);
-    const waits = (queues ? (work.task.uncounted ?? 0) : (work.task.waits ?? 0)) + 1;
-    const refused = await this.#requeue(work, spent, { uncounted: true, waited: !queues });
-    if (refused !== undefined) {
-      return refused;
+  /** Retries the task after a backoff because of a limit or an unavailable service. The attempt does not count. */
+  async wait(claimed: ClaimedTask, { error, retryAfterMs, ...totals }: Failure): Promise<MessageDisposition> {
+    const isOwn = isOwnLimit(error.code);
+    const waits = (isOwn ? (claimed.task.uncounted ?? 0) : (claimed.task.waits ?? 0)) + 1;
+    const disposition = await this.#requeue(claimed, totals, { uncounted: true, waited: !isOwn });
+    if (disposition !== undefined) {
+      return disposition;
     }
-    work.message.logger.info('what the task needs is limited or away, the task waits in its queue', {
+    claimed.message.logger.info('a limit or an unavailable service blocks the task; the task waits in its queue', {
       outcome: 'wait',
       code: error.code,
       reason: error.message,
       waits,
-      durationMs: Math.round(work.elapsed()),
+      durationMs: Math.round(claimed.elapsed()),
     });
-    this.#countWait(work.task, error.code);
+    this.#countWait(claimed.task, error.code);
     return this.#postpone(
-      work,
-      fullJitterMs(queues ? Math.min(waits, SHORT_WAITS) : waits, this.#deps.random(), RETRY_BACKOFF_MS, retryAfterMs),
+      claimed,
+      fullJitterMs(
+        isOwn ? Math.min(waits, MAX_OWN_LIMIT_BACKOFF) : waits,
+        this.#deps.random(),
+        RETRY_BACKOFF_MS,
+        retryAfterMs,
+      ),
     );
   }
 
@@ -100,63 +105,68 @@ export class TaskRequeuer {
     }
   }
 
-  /** Another worker goes on at once: with a message of its own, so that the hand-over costs no receive. */
-  async requeue(work: ClaimedTask, { error, requeue, ...spent }: Failure): Promise<MessageDisposition> {
-    const { message: delivery, task } = work;
+  /** Another worker continues the task at once, with a new message: so the requeue uses up no receive. */
+  async requeue(claimed: ClaimedTask, { error, requeue, ...totals }: Failure): Promise<MessageDisposition> {
+    const { message, task } = claimed;
     const lane = requeue === 'revoked' ? 'stable' : task.lane;
-    const refused = await this.#requeue(work, spent, { uncounted: true, lane });
-    if (refused !== undefined) {
-      return refused;
+    const disposition = await this.#requeue(claimed, totals, { uncounted: true, lane });
+    if (disposition !== undefined) {
+      return disposition;
     }
-    delivery.logger.info('the task was handed back, another worker goes on', {
+    message.logger.info('the task was requeued for another worker', {
       outcome: 'requeued',
       code: requeue,
       reason: error.message,
       to: lane,
-      durationMs: Math.round(work.elapsed()),
+      durationMs: Math.round(claimed.elapsed()),
     });
     this.#deps.metrics.count(task, WorkerMetric.REQUEUED);
     try {
-      await delivery.resend({ ...task, lane });
+      await message.resend({ ...task, lane });
       return 'delete';
     } catch (failure) {
-      delivery.logger.warn('the message for the next worker was not sent, this one comes back instead', {
+      message.logger.warn('the message for the next worker was not sent; SQS will deliver this one again', {
         outcome: 'error',
         reason: messageOf(failure),
       });
-      return delivery.postpone(0);
+      return message.postpone(0);
     }
   }
 
-  /** @returns what becomes of the message if the task cannot be given back; undefined if it was */
+  /** @returns the message's disposition if the task could not be requeued; undefined if it was */
   async #requeue(
-    work: ClaimedTask,
+    claimed: ClaimedTask,
     { usage, models }: Pick<Failure, 'usage' | 'models'>,
     how: Pick<Return, 'uncounted' | 'waited' | 'lane'> = {},
   ): Promise<MessageDisposition | undefined> {
-    const { store, finisher: ending, spending } = this.#deps;
-    const written = await store.requeue(work.lease, {
+    const { store, finisher, spending } = this.#deps;
+    const written = await store.requeue(claimed.lease, {
       usage,
       models: models.answered,
-      ranMs: Math.round(work.elapsed()),
+      ranMs: Math.round(claimed.elapsed()),
       ...how,
     });
     switch (written.kind) {
       case 'written':
-        await spending?.count(work.task, usage, work.message.logger);
+        await spending?.count(claimed.task, usage, claimed.message.logger);
         return undefined;
       case 'cancelled': {
         const { code, message } = new CancelledError();
-        return ending.finish(work, { status: 'cancelled', error: { code, message }, usage, models: models.answered });
+        return finisher.finish(claimed, {
+          status: 'cancelled',
+          error: { code, message },
+          usage,
+          models: models.answered,
+        });
       }
       case 'lost':
-        return ending.discardLateResult(work, 'given back', written.task);
+        return finisher.discardLateResult(claimed, 'requeued', written.task);
     }
   }
 
-  /** Makes the message come back after so long; for a task with a deadline not long after that. */
-  #postpone({ message: delivery, task }: ClaimedTask, milliseconds: number): Promise<MessageDisposition> {
-    return delivery.postpone(Math.min(milliseconds, this.#untilDeadline(task)));
+  /** Postpones the message, at most until shortly after the task's deadline. */
+  #postpone({ message, task }: ClaimedTask, milliseconds: number): Promise<MessageDisposition> {
+    return message.postpone(Math.min(milliseconds, this.#untilDeadline(task)));
   }
 
   #untilDeadline({ deadlineAt }: TaskRecord): number {

@@ -7,9 +7,9 @@ import type { LeaseTimes } from './lease-times';
 
 export interface HeartbeatDeps {
   readonly renew: (lease: Lease, signal: AbortSignal) => Promise<Renewal>;
-  /** Hides the message for so many milliseconds from now. */
+  /** Keeps the message hidden for this many milliseconds from now. */
   readonly extendVisibility: (milliseconds: number, signal: AbortSignal) => Promise<void>;
-  /** Whether the worker's release was taken back, and its tasks are to go on elsewhere. */
+  /** Whether the worker's release was revoked, so that its tasks must continue in the stable lane. */
   readonly isRevoked: () => Promise<boolean>;
   readonly times: LeaseTimes;
   readonly clock: Clock;
@@ -17,73 +17,73 @@ export interface HeartbeatDeps {
 }
 
 /**
- * Keeps a task for its worker while the task runs, and ends the attempt when the task is no longer the worker's.
+ * Renews the lease and the message's visibility timeout while a task runs, and aborts the attempt when the lease is lost.
  *
- * The lease is watched apart from its renewal: a store that hangs, or a process that was frozen, must not keep a worker
- * from noticing that its time is up. One heartbeat that fails changes nothing; the lease outlives three.
+ * Expiry is watched separately from renewal: a worker must notice that its lease expired even if the store hangs or the
+ * process was frozen. One failed heartbeat changes nothing; a lease outlives three.
  */
 export class Heartbeat {
   readonly #deps: HeartbeatDeps;
   readonly #controller: AbortController;
   readonly #stop = new AbortController();
-  readonly #ended: Promise<unknown>;
+  readonly #loopsEnded: Promise<unknown>;
   #lease: Lease;
-  #lost = false;
+  #isLost = false;
 
   /** @param controller aborted with the reason why the attempt has to end */
   constructor(lease: Lease, controller: AbortController, deps: HeartbeatDeps) {
     this.#lease = lease;
     this.#controller = controller;
     this.#deps = deps;
-    this.#ended = Promise.all([this.#beat(), this.#watch()]);
+    this.#loopsEnded = Promise.all([this.#renewPeriodically(), this.#watchExpiry()]);
   }
 
-  /** Whether the task is still this worker's, for all that it can know. */
+  /** Whether this worker holds the lease, as far as it can know without a call. */
   isLeaseHeld(): boolean {
-    if (!this.#lost && this.#left() <= 0) {
-      this.#lose('the lease was not renewed in time: another worker may have the task by now');
+    if (!this.#isLost && this.#remainingMs() <= 0) {
+      this.#loseLease('the lease was not renewed in time: another worker may hold it now');
     }
-    return !this.#lost;
+    return !this.#isLost;
   }
 
-  /** Ends renewal. No call that changes anything is under way afterwards. */
+  /** Stops the renewal. No call that changes state is in flight when it resolves. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    await this.#ended;
+    await this.#loopsEnded;
   }
 
   /** Milliseconds until the lease counts as lost. */
-  #left(): number {
+  #remainingMs(): number {
     return this.#lease.expiresAt - this.#deps.times.safetyMs - this.#deps.clock.now();
   }
 
-  async #watch(): Promise<void> {
-    while (this.#going() && this.isLeaseHeld()) {
-      await this.#pause(Math.max(1, this.#left()));
+  async #watchExpiry(): Promise<void> {
+    while (this.#isActive() && this.isLeaseHeld()) {
+      await this.#pause(Math.max(1, this.#remainingMs()));
     }
   }
 
-  async #beat(): Promise<void> {
+  async #renewPeriodically(): Promise<void> {
     const { heartbeatMs, retryMs: repeatMs } = this.#deps.times;
     let pause = heartbeatMs;
     for (;;) {
       await this.#pause(pause);
-      if (!this.#going() || !this.isLeaseHeld()) {
+      if (!this.#isActive() || !this.isLeaseHeld()) {
         return;
       }
-      // Not waited for: a renewal in time is worth more than an answer to this.
-      void this.#checkRelease();
+      // Not awaited: a renewal in time matters more than this check.
+      void this.#checkRevocation();
       pause = (await this.#renew()) ? heartbeatMs : repeatMs;
     }
   }
 
-  /** @returns whether the next renewal has time */
+  /** @returns false if the next renewal must come early */
   async #renew(): Promise<boolean> {
     const { renew, extendVisibility: hide, times, logger } = this.#deps;
     try {
       const renewal = await renew(this.#lease, this.#stop.signal);
       if (renewal.kind === 'lost') {
-        this.#lose('the lease has passed to another worker, or the task was ended');
+        this.#loseLease('another worker holds the lease, or the task was ended');
         return true;
       }
       this.#lease = renewal.lease;
@@ -91,32 +91,32 @@ export class Heartbeat {
         this.#controller.abort(new CancelledError());
       }
     } catch (error) {
-      this.#failed('the lease was not renewed', error, logger);
+      this.#logFailure('the lease was not renewed', error, logger);
       return false;
     }
     try {
       await hide(times.leaseMs + times.visibilityBeyondLeaseMs, this.#stop.signal);
       return true;
     } catch (error) {
-      // Should the message come back too early, whoever gets it finds the task held and hides it again.
-      this.#failed('the message was not hidden for longer', error, logger);
+      // If SQS delivers the message too early, the receiving worker finds the lease held and postpones it again.
+      this.#logFailure('the visibility timeout of the message was not extended', error, logger);
       return false;
     }
   }
 
-  async #checkRelease(): Promise<void> {
+  async #checkRevocation(): Promise<void> {
     try {
-      if ((await this.#deps.isRevoked()) && this.#going()) {
+      if ((await this.#deps.isRevoked()) && this.#isActive()) {
         this.#controller.abort(new TaskRequeuedError('revoked'));
       }
     } catch (error) {
-      this.#failed('it is not known whether the release was revoked', error, this.#deps.logger);
+      this.#logFailure('it could not be checked whether the release is revoked', error, this.#deps.logger);
     }
   }
 
-  #failed(what: string, error: unknown, logger: Log): void {
-    if (this.#going()) {
-      logger.warn(`${what}, the worker goes on while its lease holds`, {
+  #logFailure(what: string, error: unknown, logger: Log): void {
+    if (this.#isActive()) {
+      logger.warn(`${what}; the worker continues while it holds the lease`, {
         component: 'heartbeat',
         outcome: 'error',
         reason: messageOf(error),
@@ -124,13 +124,13 @@ export class Heartbeat {
     }
   }
 
-  #lose(message: string): void {
-    this.#lost = true;
+  #loseLease(message: string): void {
+    this.#isLost = true;
     this.#controller.abort(new LeaseLostError(message));
   }
 
-  #going(): boolean {
-    return !this.#stop.signal.aborted && !this.#lost;
+  #isActive(): boolean {
+    return !this.#stop.signal.aborted && !this.#isLost;
   }
 
   async #pause(milliseconds: number): Promise<void> {

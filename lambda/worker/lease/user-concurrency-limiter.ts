@@ -4,8 +4,8 @@ import { DAY_SECONDS, PARTITION_KEY, sha256, type TableKey, TaskKey, TTL_ATTRIBU
 import { isConditionFailure } from '../../shared/aws/aws-errors';
 import type { Clock } from '../../shared/clock';
 
-/** Others may take and leave slots while one is looked for. After so many rounds the task waits like any other. */
-const ROUNDS = 5;
+/** Rounds in which a slot is looked for while other workers change the item; then the task waits. */
+const MAX_ROUNDS = 5;
 
 const itemSchema = z.object({ running: z.record(z.string(), z.number()) });
 
@@ -21,18 +21,18 @@ export interface UserConcurrencyLimiterDeps {
   readonly clock: Clock;
 }
 
-/** Right of a task to run. `fresh`: it did not have it before. */
+/** One of a user's slots, held by a task. `isNew`: the task had none before. */
 export interface UserSlot {
   readonly user: string;
   readonly taskId: string;
-  /** Tells this slot from a later one of the same task. */
+  /** Milliseconds since 1970. Distinguishes this slot from a later one of the same task. */
   readonly expiresAt: number;
   readonly isNew: boolean;
 }
 
 /**
- * Limits how many tasks of one user run at once. A slot ends when its worker gives it back, or when no worker can still
- * live that took it; and a task that comes back after a crash takes its own slot again.
+ * Limits how many tasks of one user run at once. A slot ends when its worker releases it, or when the worker's timeout and
+ * lease are over. A task that is retried after its worker was lost takes its own slot again.
  */
 export class UserConcurrencyLimiter {
   readonly #deps: UserConcurrencyLimiterDeps;
@@ -41,13 +41,13 @@ export class UserConcurrencyLimiter {
     this.#deps = deps;
   }
 
-  /** @returns undefined if all of the user's slots are taken */
+  /** @returns undefined if all slots of the user are taken */
   async acquire(user: string, taskId: string): Promise<UserSlot | undefined> {
     const now = Math.floor(this.#deps.clock.now());
     const expiresAt = this.#expiry();
     const key = TaskKey.inFlight(sha256(user));
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const until = await this.#set(key, taskId, expiresAt);
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const until = await this.#tryTake(key, taskId, expiresAt);
       if (until !== undefined) {
         return { user, taskId, expiresAt: until, isNew: until === expiresAt };
       }
@@ -58,20 +58,20 @@ export class UserConcurrencyLimiter {
         }
         continue;
       }
-      const over = Object.entries(running).filter(([, expiry]) => expiry < now);
-      if (over.length === 0) {
+      const expired = Object.entries(running).filter(([, expiry]) => expiry < now);
+      if (expired.length === 0) {
         return undefined;
       }
       await Promise.all(
-        over.map(([id, expiry]) => this.release({ user, taskId: id, expiresAt: expiry, isNew: false })),
+        expired.map(([id, expiry]) => this.release({ user, taskId: id, expiresAt: expiry, isNew: false })),
       );
     }
     return undefined;
   }
 
   /**
-   * Makes a slot that an earlier worker took for the task that of the worker that has it now. A call whose answer was lost
-   * is repeated by the SDK, and finds the slot taken over: that is as well.
+   * Renews a slot that an earlier worker took for the task. If the response is lost, the SDK repeats the call and finds the
+   * slot renewed already: that counts as success.
    */
   async takeOver(slot: UserSlot): Promise<UserSlot> {
     const expiresAt = this.#expiry();
@@ -90,11 +90,11 @@ export class UserConcurrencyLimiter {
   }
 
   /**
-   * Takes a slot, or leaves the one that the task has as it is.
+   * Takes a slot, or keeps the one that the task already has.
    *
-   * @returns when the slot ends; undefined if there is no item, or no room in it
+   * @returns when the slot expires; undefined if there is no item, or all slots are taken
    */
-  async #set(key: TableKey, taskId: string, expiresAt: number): Promise<number | undefined> {
+  async #tryTake(key: TableKey, taskId: string, expiresAt: number): Promise<number | undefined> {
     const { client, table, max } = this.#deps;
     try {
       const { Attributes } = await client.send(
@@ -144,7 +144,7 @@ export class UserConcurrencyLimiter {
     }
   }
 
-  /** Changes a slot that is still what it was when it was seen, or is so already. @returns whether it is */
+  /** Changes a slot if it is unchanged since it was read. @returns whether the slot is as wanted */
   async #change(
     { user, taskId, expiresAt }: UserSlot,
     expression: string,
@@ -172,7 +172,7 @@ export class UserConcurrencyLimiter {
   }
 }
 
-/** The item goes some time after its last slot. */
+/** The item expires a day after its last slot. */
 function ttlOf(expiresAt: number): number {
   return Math.ceil(expiresAt / 1000) + DAY_SECONDS;
 }

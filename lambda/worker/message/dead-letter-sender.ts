@@ -3,8 +3,8 @@ import type { Envelope, LaneName, TaskRecord } from '../../../lib/contract';
 import { messageGroupOf, systemAttributesOf } from '../../shared/tasks/task-queues';
 
 /**
- * Where the worker puts the message of a task that failed after its last attempt: as the queue would, but at once, and
- * with the reason on it for whoever looks at the queue.
+ * Moves the message of a task that failed after its last attempt to the dead-letter queue. SQS would do the same later; the
+ * worker does it at once and adds the reason as message attributes.
  */
 export class DeadLetterSender {
   readonly #client: SQSClient;

@@ -4,7 +4,7 @@ export type ParsedMessage =
   | { readonly ok: true; readonly envelope: Envelope }
   | { readonly ok: false; readonly reason: string };
 
-/** Reads the body of a message in a lane's queue. The reason says why it is not one that this worker understands. */
+/** Parses the body of a message in a lane's queue. `reason` says why this worker cannot process it. */
 export function parseMessage(body: string, agent: string): ParsedMessage {
   let content: unknown;
   try {
@@ -30,7 +30,7 @@ export function parseMessage(body: string, agent: string): ParsedMessage {
   return { ok: true, envelope: parsed.data };
 }
 
-/** Whether the message brings a probe. What cannot be read brings none. */
+/** Whether the message is for a probe. A message that cannot be parsed is not. */
 export function isProbe(body: string): boolean {
   try {
     const envelope = envelopeSchema.safeParse(JSON.parse(body));

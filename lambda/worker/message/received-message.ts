@@ -4,16 +4,16 @@ import type { SqsRecord } from '../../shared/aws/sqs-event';
 import { messageOf } from '../../shared/errors';
 import { envelopeOf, type TaskQueues } from '../../shared/tasks/task-queues';
 
-/** What becomes of a message: `leave` lets the queue hand it out again. */
+/** What happens to a message after processing. `leave`: SQS delivers it again after its visibility timeout. */
 export type MessageDisposition = 'delete' | 'leave';
 
 /**
- * A worker does not run a message in the last quarter of its receives but replaces it by a fresh copy: were the worker to
- * die of it, or the delivery to get lost, the message would be in the dead-letter queue with its task unfinished.
+ * In the last quarter of its receives a message is not processed but replaced with a copy: otherwise a lost worker or a lost
+ * delivery would let SQS move the message to the dead-letter queue while its task is unfinished.
  */
-const RECEIVES_KEPT_BACK = 1 / 4;
+const RESERVED_RECEIVES_SHARE = 1 / 4;
 
-/** One message in the hands of a worker. */
+/** One message that a worker has received. */
 export class ReceivedMessage {
   readonly receiveCount: number;
   readonly traceHeader: string | undefined;
@@ -33,24 +33,24 @@ export class ReceivedMessage {
     this.traceHeader = message.attributes.AWSTraceHeader;
   }
 
-  /** Whether the message has to be replaced before it can be run. @param maxReceives of its queue */
+  /** Whether the message must be replaced with a copy first. @param maxReceives maxReceiveCount of its queue */
   isNearMaxReceiveCount(maxReceives: number): boolean {
-    return this.receiveCount > Math.floor(maxReceives * (1 - RECEIVES_KEPT_BACK));
+    return this.receiveCount > Math.floor(maxReceives * (1 - RESERVED_RECEIVES_SHARE));
   }
 
-  /** Hides the message for so many milliseconds from now. */
+  /** Sets the visibility timeout: the message stays hidden for this many milliseconds from now. */
   changeVisibility(milliseconds: number, abortSignal?: AbortSignal): Promise<void> {
     const { lane, priority } = this.envelope;
     const { receiptHandle } = this.#message;
     return this.#queues.hide({ lane, priority, receiptHandle }, milliseconds, abortSignal);
   }
 
-  /** Leaves the message, to come back after so many milliseconds: or, if the queue cannot be told, whenever it does. */
+  /** Leaves the message in its queue, hidden for this many milliseconds; if that fails, for its current visibility timeout. */
   async postpone(milliseconds: number): Promise<MessageDisposition> {
     try {
       await this.changeVisibility(milliseconds);
     } catch (error) {
-      this.logger.warn('the time at which the message comes back was not set', {
+      this.logger.warn('the visibility timeout of the message was not set; SQS will deliver it after the current one', {
         outcome: 'error',
         reason: messageOf(error),
       });
@@ -58,7 +58,7 @@ export class ReceivedMessage {
     return 'leave';
   }
 
-  /** Sends the message anew, so that it can be deleted. @param task sends the message of this record instead */
+  /** Sends a copy, so that this message can be deleted. @param task sends the message of this record instead */
   async resend(task?: TaskRecord): Promise<void> {
     await this.#queues.sendEnvelope(task === undefined ? this.envelope : envelopeOf(task), this.traceHeader);
   }

@@ -135,7 +135,7 @@ class Race {
         attempt: number,
         token: `token-${number}`,
         release: RELEASE,
-        leaseHeld: () => !sees || this.#latest === number,
+        isLeaseHeld: () => !sees || this.#latest === number,
         expiresAt: 4_000_000_000,
         clock,
       });

@@ -518,7 +518,7 @@ describe('two attempts at once', () => {
         await ctx.step('b', never).catch(() => 'caught');
         return 'went on';
       },
-      { taskId, leaseHeld: () => held },
+      { taskId, isLeaseHeld: () => held },
     );
     expect(outcome).toMatchObject({ kind: 'lost', error: { message: 'the lease ran out before step:b' } });
     expect(never).not.toHaveBeenCalled();
@@ -527,7 +527,7 @@ describe('two attempts at once', () => {
   test('fails before a step when the lease ran out at the last moment: while its beginning was logged', async () => {
     const never = jest.fn();
     const outcome = await run((ctx) => ctx.step('a', never), {
-      leaseHeld: () => !attempts.lines.some(({ message }) => message === 'step begun'),
+      isLeaseHeld: () => !attempts.lines.some(({ message }) => message === 'step begun'),
     });
     expect(outcome).toMatchObject({ kind: 'lost', error: { message: 'the lease ran out before step:a' } });
     expect(never).not.toHaveBeenCalled();
@@ -542,7 +542,7 @@ describe('two attempts at once', () => {
           held = false;
           return 1;
         }),
-      { taskId, leaseHeld: () => held },
+      { taskId, isLeaseHeld: () => held },
     );
     expect(outcome).toMatchObject({ kind: 'lost' });
     expect(await attempts.items(taskId)).toEqual([]);

@@ -32,7 +32,7 @@ describe('a task whose record cannot be read', () => {
       status: 'failed',
       error: { code: 'invalid_record', message: "the task's record cannot be read: user" },
     });
-    expect(bench.output.log('task given up')).toMatchObject({ outcome: 'failed', code: 'invalid_record' });
+    expect(bench.output.log('task failed')).toMatchObject({ outcome: 'failed', code: 'invalid_record' });
   });
 
   test('and that another worker holds is left to it', async () => {

@@ -31,7 +31,7 @@ async function secondAttempt() {
     attempt: 2,
     token: 'token-2',
     release: RELEASE,
-    leaseHeld: () => lease.held,
+    isLeaseHeld: () => lease.held,
     expiresAt: 4_000_000_000,
     clock: new FakeClock(),
   });

@@ -180,7 +180,7 @@ describe('what says nothing about the release', () => {
     const { record } = await probe();
     expect(record.status).toBe('succeeded');
     expect(calls).toBe(6);
-    expect(output.log('a probe check is tried again')).toMatchObject({ check: 'behavior' });
+    expect(output.log('probe check failed; retrying')).toMatchObject({ check: 'behavior' });
   });
 
   test('is tried again: a secret', async () => {
@@ -237,5 +237,5 @@ describe('what says nothing about the release', () => {
 test('fails at the first try for what tries do not change', async () => {
   process.env[Env.SESSIONS_TABLE] = 'no-such-table';
   await probe();
-  expect(output.text).not.toContain('a probe check is tried again');
+  expect(output.text).not.toContain('probe check failed; retrying');
 });

@@ -53,7 +53,9 @@ test('a heartbeat that cannot hide the message is logged, and the task goes on',
   bench.cloud.sqs = () => ({ status: 400, body: { __type: 'com.amazonaws.sqs#InvalidParameterValue', message: 'no' } });
   const { record } = await bench.work((ctx) => until(ctx.signal, HEARTBEAT_REAL_MS * 1.3).then(() => 'ok'));
   expect(record.status).toBe('succeeded');
-  expect(bench.output.log('the message was not hidden for longer')).toMatchObject({ component: 'heartbeat' });
+  expect(bench.output.log('the visibility timeout of the message was not extended')).toMatchObject({
+    component: 'heartbeat',
+  });
 });
 
 test('a task that was cancelled while it runs ends at the next heartbeat', async () => {

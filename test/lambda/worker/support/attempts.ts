@@ -29,7 +29,7 @@ export interface AttemptSetup {
   readonly ranMs?: number;
   readonly deadlineAt?: number;
   readonly controller?: AbortController;
-  readonly leaseHeld?: () => boolean;
+  readonly isLeaseHeld?: () => boolean;
   readonly mode?: Mode;
   readonly trace?: TraceContext;
   readonly transcripts?: boolean;
@@ -97,7 +97,7 @@ export class Attempts {
       attempt: number,
       token: `token-${number}`,
       release,
-      leaseHeld: setup.leaseHeld ?? (() => true),
+      isLeaseHeld: setup.isLeaseHeld ?? (() => true),
       expiresAt: Math.ceil(clock.now() / 1000) + 86_400,
       recordUsage: setup.recordUsage,
       clock,
