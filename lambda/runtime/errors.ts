@@ -1,17 +1,20 @@
 import { AgentProtocolErrorCode, RuntimeErrorCode, TaskErrorCode } from '../../lib/contract';
 /**
- * What becomes of a task whose attempt ended with the error. `wait`: like `retry`, but the attempt does not count.
- * `requeue`: another worker goes on at once, from the journal. `lose`: another worker has the task already.
+ * What happens to a task whose attempt ended with the error. `wait`: like `retry`, but the attempt does not count.
+ * `requeue`: another worker continues at once from the journal. `lose`: another worker holds the lease.
  */
 export type Disposition = 'retry' | 'wait' | 'fail' | 'time_out' | 'cancel' | 'requeue' | 'lose';
 
 /**
- * Brand of the errors below. The agent and the worker may each carry a copy of this module in their bundle, so errors
- * are told apart by it and not by their class.
+ * Brand of the errors below. The bundles of the agent and of the worker may each contain a copy of this module, so errors
+ * are recognized by the brand and not by `instanceof`.
  */
 const BRAND = Symbol.for('cdk-agent-lanes.error');
 
-/** An error with a stable code that is written to the task. The message reaches the caller: no secrets in it. */
+/**
+ * Base class of the errors that decide what happens to a task. `code` is stable and is stored as `error.code` of the task.
+ * The caller sees `message`: it must hold no secrets. Agents throw one of the subclasses.
+ */
 export class AgentError extends Error {
   readonly [BRAND]: Disposition;
 
@@ -28,13 +31,14 @@ export class AgentError extends Error {
 }
 
 /**
- * The attempt failed for a reason that may pass: a service away, a call that timed out. The task goes back to its queue
- * until its attempts are used up, and then fails with this reason.
+ * Throw it for a transient failure: an unavailable service, a call that timed out. The task returns to its queue and is
+ * retried with exponential backoff and jitter. The attempt counts: after the service's `maxAttempts` (3 by default) the task
+ * fails with this code and message.
  *
- * @default code `retryable`
+ * The code is `retryable` unless the options set one.
  */
 export class RetryableError extends AgentError {
-  /** Milliseconds before which a repetition makes no sense, if whoever refused said so. */
+  /** Milliseconds to wait at least before the next attempt. Undefined: the backoff alone decides. */
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, options: RetryOptions = {}, disposition: 'retry' | 'wait' = 'retry') {
@@ -43,16 +47,19 @@ export class RetryableError extends AgentError {
   }
 }
 
+/** Options of {@link RetryableError} and {@link ThrottledError}. */
 export interface RetryOptions extends ErrorOptions {
+  /** Stable code in snake_case that names what was wrong. @default `retryable` or `throttled` */
   readonly code?: string;
+  /** Milliseconds to wait at least before the next attempt, for instance from a `Retry-After` header. @default the backoff alone */
   readonly retryAfterMs?: number;
 }
 
 /**
- * A provider limits its callers. The task waits in its queue, and the attempt does not count: a limit never fails a task
- * that has time left.
+ * Throw it when a provider limits its callers. The task waits in its queue and the attempt does not count, so a limit does not
+ * use up the task's attempts.
  *
- * @default code `throttled`
+ * The code is `throttled` unless the options set one.
  */
 export class ThrottledError extends RetryableError {
   constructor(message: string, options: RetryOptions = {}) {
@@ -61,9 +68,10 @@ export class ThrottledError extends RetryableError {
 }
 
 /**
- * The task cannot succeed however often it runs. It fails at once with this code.
+ * Throw it when the task cannot succeed in any attempt. The task fails at once with this code and message. Errors of other
+ * classes end the task in the same way, with the code `agent_error`.
  *
- * @default code `fatal`
+ * The code is `fatal` unless the options set one.
  */
 export class FatalError extends AgentError {
   constructor(message: string, options: ErrorOptions & { readonly code?: string } = {}) {
@@ -71,7 +79,7 @@ export class FatalError extends AgentError {
   }
 }
 
-/** A limit of the release is used up. The task fails, also when the agent catches this error. */
+/** A limit of the release is used up; `limit` names it. The task fails with `limit_exceeded` even if the agent catches the error. */
 export class LimitExceededError extends AgentError {
   constructor(
     readonly limit: 'maxToolCalls' | 'maxModelCalls' | 'maxSteps' | 'maxTokens' | 'maxCost',
@@ -81,7 +89,7 @@ export class LimitExceededError extends AgentError {
   }
 }
 
-/** The task ran longer than its release allows, or than its worker can. */
+/** The task ran longer than its release or its deadline allows, or finished no step before the worker's timeout. */
 export class TimedOutError extends AgentError {
   constructor(message: string) {
     super(TaskErrorCode.TIMED_OUT, message, 'time_out');
@@ -95,30 +103,30 @@ export class CancelledError extends AgentError {
   }
 }
 
-/** Why a task goes on with another worker: its time is nearly up, its release was put back, or its container must stop. */
+/** Why another worker continues a task: the worker's timeout is near, the release was revoked, or the container must stop. */
 export type RequeueReason = 'worker_ends' | 'revoked' | 'worker_stops';
 
 const REQUEUE_MESSAGES: Readonly<Record<RequeueReason, string>> = {
-  worker_ends: 'the worker has to end before the task does',
+  worker_ends: 'the timeout of the worker is near',
   revoked: 'the release was revoked while the task ran',
-  worker_stops: 'the container of the worker was told to stop',
+  worker_stops: 'the container of the worker must stop',
 };
 
-/** The attempt ends here, and another worker goes on from the journal at once. */
+/** The attempt ends, and another worker continues from the journal at once. */
 export class TaskRequeuedError extends AgentError {
   constructor(readonly reason: RequeueReason) {
     super(AgentProtocolErrorCode.REQUEUED, REQUEUE_MESSAGES[reason], 'requeue');
   }
 }
 
-/** The lease is another worker's, or may be. Whatever this attempt still does is not to be written. */
+/** Another worker holds the lease, or may hold it. The attempt must not write anything. */
 export class LeaseLostError extends AgentError {
   constructor(message: string) {
     super(AgentProtocolErrorCode.LEASE_LOST, message, 'lose');
   }
 }
 
-/** Another task of the same session wrote the state first. A repetition reads the new state. */
+/** Another task of the session wrote its state first. The task is retried and then reads the new state. */
 export class SessionConflictError extends RetryableError {
   constructor(session: string) {
     super(`session ${JSON.stringify(session)} was changed by another task while this one ran`, {
@@ -127,12 +135,12 @@ export class SessionConflictError extends RetryableError {
   }
 }
 
-/** Tells errors of this module from everything else that an agent may throw. */
+/** Whether the error is one of this module's, also from another copy of it. */
 export function isAgentError(error: unknown): error is AgentError {
   return error instanceof Error && BRAND in error;
 }
 
-/** @default `fail`: an error that does not say otherwise ends the task. */
+/** What the error does to the task. An error of any other class fails it. */
 export function dispositionOf(error: unknown): Disposition {
   return isAgentError(error) ? error[BRAND] : 'fail';
 }

@@ -1,4 +1,4 @@
-/** What an agent's author uses: `import { defineAgent } from 'cdk-agent-lanes/runtime'`. */
+/** The API for agent authors: `import { defineAgent } from 'cdk-agent-lanes/runtime'`. */
 export type { Json, Mode, Priority, Usage } from '../../lib/contract';
 export {
   type AgentContext,

@@ -1,6 +1,6 @@
 /**
- * The part of the Standard Schema interface (https://standardschema.dev) that the runtime uses. Schemas of zod 4, also
- * of another copy than the library's, and of other validators fit.
+ * A schema with the Standard Schema interface (https://standardschema.dev), as far as the runtime uses it: schemas of zod 4,
+ * also of another copy than the library's, and of other validators.
  */
 export interface Schema<T> {
   readonly '~standard': {
@@ -21,7 +21,7 @@ export interface SchemaIssue {
 export type Validated<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
 
 /**
- * Checks a value.
+ * Validates a value.
  *
  * @param what name of the value; paths in the message start with it: `input.orderId: expected string`
  */

@@ -8,7 +8,7 @@
 export const TaskErrorCode = {
   /** The input does not fit the agent's input schema. */
   INVALID_INPUT: 'invalid_input',
-  /** The agent's result does not fit its output schema or cannot be written as JSON. */
+  /** The agent's result does not match its output schema or cannot be written as JSON. */
   INVALID_OUTPUT: 'invalid_output',
   /** The agent's result is larger than 4 MB of JSON. */
   RESULT_TOO_LARGE: 'result_too_large',

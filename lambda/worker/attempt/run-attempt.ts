@@ -28,28 +28,28 @@ import { type Clock, startRealTimer } from '../../shared/clock';
 import { messageOf } from '../../shared/errors';
 import { captureSegment, redactTrace, type TraceContext } from '../../shared/telemetry/tracing';
 
-/** What an attempt spent: usage is the task's, over all its attempts. */
+/** Usage and counts at the end of an attempt. `usage` is the task's, over all its attempts. */
 export interface AttemptTotals {
   readonly usage: Usage;
   readonly score: number | undefined;
-  /** What this attempt did, and what it found done by earlier ones. */
+  /** Steps that this attempt executed, and steps of earlier attempts that it replayed. */
   readonly steps: StepCounts;
   readonly models: ModelCallStats;
-  /** Flags that the task met, in any of its attempts. */
+  /** Flags that the task read, in any of its attempts. */
   readonly flags: Readonly<Record<string, FlagValue>>;
 }
 
-/** How one attempt went. */
+/** Outcome of one attempt. */
 export type AttemptOutcome =
   | ({ readonly kind: 'succeeded'; readonly result: Json } & AttemptTotals)
   | ({
       /**
-       * `retry`: to be tried again. `wait`: as well, and the attempt does not count. `requeued`: another worker goes on
-       * at once. `lost`: another worker has the task already, nothing is to be written.
+       * `retry`: the task is retried. `wait`: the task is retried and the attempt does not count. `requeued`: another worker
+       * continues at once. `lost`: another worker holds the lease, so nothing is written.
        */
       readonly kind: 'failed' | 'timed_out' | 'retry' | 'wait' | 'cancelled' | 'requeued' | 'lost';
       readonly error: TaskError;
-      /** For `retry` and `wait`: milliseconds before which a repetition makes no sense. */
+      /** For `retry` and `wait`: milliseconds to wait at least before the next attempt. */
       readonly retryAfterMs?: number;
       /** For `requeued`. */
       readonly requeue?: TaskRequeuedError['reason'];
@@ -74,20 +74,20 @@ export interface AttemptOptions {
   readonly trace?: TraceContext | undefined;
 }
 
-/** Kept back of the function's time to write the end of the task: a tenth of what remains, at most this. */
+/** Reserved to write the task's final state: a tenth of the function's remaining time, at most this many milliseconds. */
 const MAX_RESERVE_MS = 3_000;
 
-/** An attempt that ends waits so long, in real milliseconds, for journal writes under way: what is paid for is not lost. */
-const SETTLE_MS = 1_000;
+/** An ending attempt waits this many real milliseconds for pending journal writes, so that paid work is not lost. */
+const MAX_PENDING_WRITES_MS = 1_000;
 
 /** Outcomes that a trace shows as failures. */
 const FAILURES: ReadonlySet<AttemptOutcome['kind']> = new Set(['failed', 'timed_out', 'retry', 'wait']);
 
 /**
- * Runs the agent on one task, once. Never throws: whatever the agent does becomes an outcome.
+ * Runs one attempt of a task. Never throws: whatever the agent does becomes an outcome.
  *
- * When time or a limit is up the outcome is given at once. Code of the agent that does not listen to the signal may run
- * on until its environment is frozen; everything on its context is refused from then on.
+ * When a timeout or a limit is reached the outcome is returned at once. Agent code that ignores the signal may continue
+ * until its environment is frozen; from then on every call on its context is rejected.
  */
 export async function runAttempt<I, O>(
   agent: AgentDefinition<I, O>,
@@ -117,13 +117,13 @@ async function runOnce<I, O>(
     controller,
     journal,
     trace,
-    transcripts: transcriptsOf(agent, environment, options),
+    transcripts: createTranscriptStore(agent, environment, options),
   });
-  const cancelTimers = keepTime(environment.behavior.limits.maxDurationMs, options, controller);
-  const spent = (): AttemptTotals => ({
+  const cancelTimers = startTimers(environment.behavior.limits.maxDurationMs, options, controller);
+  const totals = (): AttemptTotals => ({
     usage: context.usage(),
     score: context.qualityScore,
-    steps: stepsOf(journal),
+    steps: stepCountsOf(journal),
     models: context.modelStats,
     flags: context.flags.read,
   });
@@ -134,34 +134,38 @@ async function runOnce<I, O>(
       return {
         kind: 'failed',
         error: { code: TaskErrorCode.INVALID_INPUT, message: checkedInput.message },
-        ...spent(),
+        ...totals(),
       };
     }
-    // An exceeded limit aborts the signal and so ends the attempt here, whatever the agent makes of the error it is given.
-    const answer = await raceAbort(
+    // An exceeded limit aborts the signal and ends the attempt here, even if the agent catches the error.
+    const returned = await raceAbort(
       async () => agent.run({ ...task, input: checkedInput.value }, context),
       context.signal,
     );
-    const result = await acceptResult(agent, answer);
-    warnOfUnused(journal, logger);
-    return { kind: 'succeeded', result, ...spent() };
+    const result = await validateResult(agent, returned);
+    warnOfUnusedEntries(journal, logger);
+    return { kind: 'succeeded', result, ...totals() };
   } catch (error) {
     if (!isAgentError(error)) {
       logger.error('the agent threw an error', { component: 'agent', outcome: 'error', error: describeError(error) });
     }
-    await settle(journal);
-    return outcomeOfError(error, spent(), (text) => environment.secrets.redact(text));
+    await waitForPendingWrites(journal);
+    return outcomeOfError(error, totals(), (text) => environment.secrets.redact(text));
   } finally {
     cancelTimers();
-    controller.abort(new FatalError('the task has ended', { code: AgentProtocolErrorCode.ENDED }));
+    controller.abort(new FatalError('the attempt has ended', { code: AgentProtocolErrorCode.ENDED }));
   }
 }
 
-/** The outcome of an attempt that ended with the error, be it before the agent ran. */
-export function outcomeOfError(error: unknown, spent: AttemptTotals, redact: (text: string) => string): AttemptOutcome {
+/** The outcome of an attempt that ended with the error, before or while the agent ran. */
+export function outcomeOfError(
+  error: unknown,
+  totals: AttemptTotals,
+  redact: (text: string) => string,
+): AttemptOutcome {
   const failure = {
     error: { code: isAgentError(error) ? error.code : TaskErrorCode.AGENT_ERROR, message: redact(messageOf(error)) },
-    ...spent,
+    ...totals,
   };
   switch (dispositionOf(error)) {
     case 'retry':
@@ -185,38 +189,38 @@ function retryAfter({ retryAfterMs }: RetryableError): { readonly retryAfterMs?:
   return retryAfterMs === undefined ? {} : { retryAfterMs };
 }
 
-const stepsOf = (journal: TaskJournal | undefined): StepCounts => journal?.steps ?? { executed: 0, replayed: 0 };
+const stepCountsOf = (journal: TaskJournal | undefined): StepCounts => journal?.steps ?? { executed: 0, replayed: 0 };
 
-/** Aborts the attempt when the first of its limits is reached. Gives the function that stops the timers. */
-function keepTime(
+/** Aborts the attempt at the first of its time limits. Returns the function that stops the timers. */
+function startTimers(
   maxDurationMs: number,
   { remainingMs, ranMs = 0, deadlineAt, clock, journal }: AttemptOptions,
   controller: AbortController,
 ): () => void {
-  const before = ranMs === 0 ? '' : `, over all its attempts`;
-  const ownMs = maxDurationMs - ranMs;
-  const tooLong = () =>
+  const scope = ranMs === 0 ? '' : `, over all its attempts`;
+  const leftMs = maxDurationMs - ranMs;
+  const onMaxDuration = () =>
     controller.abort(
-      new TimedOutError(`the task ran longer than its release allows (maxDurationMs = ${maxDurationMs}${before})`),
+      new TimedOutError(`the task ran longer than its release allows (maxDurationMs = ${maxDurationMs}${scope})`),
     );
-  const deadlinePassed = () =>
+  const onDeadline = () =>
     controller.abort(
       new TimedOutError(`the task did not end by its deadline, ${new Date(deadlineAt ?? 0).toISOString()}`),
     );
-  if (ownMs <= 0) {
-    tooLong();
+  if (leftMs <= 0) {
+    onMaxDuration();
   } else if (deadlineAt !== undefined && deadlineAt <= clock.now()) {
-    deadlinePassed();
+    onDeadline();
   }
   const timers = new AbortController();
   if (deadlineAt !== undefined) {
-    clock.sleep(Math.max(0, deadlineAt - clock.now()), timers.signal).then(deadlinePassed, () => {});
+    clock.sleep(Math.max(0, deadlineAt - clock.now()), timers.signal).then(onDeadline, () => {});
   }
   const availableMs = Math.max(0, remainingMs - Math.min(MAX_RESERVE_MS, remainingMs / 10));
   const cancel =
-    ownMs <= availableMs
-      ? startRealTimer(Math.max(0, ownMs), tooLong)
-      : startRealTimer(availableMs, () => controller.abort(workerEnds(availableMs, journal)));
+    leftMs <= availableMs
+      ? startRealTimer(Math.max(0, leftMs), onMaxDuration)
+      : startRealTimer(availableMs, () => controller.abort(timeoutError(availableMs, journal)));
   return () => {
     cancel();
     timers.abort();
@@ -224,25 +228,23 @@ function keepTime(
 }
 
 /**
- * An attempt that got something done is gone on with by the next one. One that did not would end the same way again: a
- * single step of it takes longer than a worker can run. Unless it was the journal that took so long.
+ * An attempt that finished a step is continued by the next worker. One that finished none would time out again, because a
+ * single step takes longer than a worker can run; unless the journal was too slow to record it.
  */
-function workerEnds(availableMs: number, journal: TaskJournal | undefined): AgentError {
-  if (stepsOf(journal).executed > 0) {
+function timeoutError(availableMs: number, journal: TaskJournal | undefined): AgentError {
+  if (stepCountsOf(journal).executed > 0) {
     return new TaskRequeuedError('worker_ends');
   }
-  const until = `until its worker had to end, after ${Math.round(availableMs)} ms`;
+  const timeout = `before the timeout of its worker, after ${Math.round(availableMs)} ms`;
   return journal?.isWriting
-    ? new RetryableError(`the step journal did not take what the task had done ${until}`, {
+    ? new RetryableError(`the step journal did not accept the finished step ${timeout}`, {
         code: RuntimeErrorCode.JOURNAL_UNAVAILABLE,
       })
-    : new TimedOutError(
-        `the task ran ${until}, and finished no step by then: split its work into steps that are shorter`,
-      );
+    : new TimedOutError(`the task finished no step ${timeout}: split its work into shorter steps`);
 }
 
-/** Probes leave no transcripts: nobody asked them anything. */
-function transcriptsOf<I, O>(
+/** Probes write no transcripts. */
+function createTranscriptStore<I, O>(
   { redact }: AgentDefinition<I, O>,
   { transcripts, secrets }: AttemptEnvironment,
   { task, clock, logger }: AttemptOptions,
@@ -259,19 +261,19 @@ function transcriptsOf<I, O>(
   });
 }
 
-async function settle(journal: TaskJournal | undefined): Promise<void> {
+async function waitForPendingWrites(journal: TaskJournal | undefined): Promise<void> {
   if (journal === undefined) {
     return;
   }
   let cancel = () => {};
-  const scaledTimeout = new Promise<void>((resolve) => {
-    cancel = startRealTimer(SETTLE_MS, resolve);
+  const timeout = new Promise<void>((resolve) => {
+    cancel = startRealTimer(MAX_PENDING_WRITES_MS, resolve);
   });
-  await Promise.race([journal.pendingWritesSettled(), scaledTimeout]);
+  await Promise.race([journal.pendingWritesSettled(), timeout]);
   cancel();
 }
 
-function warnOfUnused(journal: TaskJournal | undefined, logger: AgentLogger): void {
+function warnOfUnusedEntries(journal: TaskJournal | undefined, logger: AgentLogger): void {
   const unused = journal?.unusedEntries() ?? [];
   if (unused.length > 0) {
     logger.warn(
@@ -281,12 +283,12 @@ function warnOfUnused(journal: TaskJournal | undefined, logger: AgentLogger): vo
   }
 }
 
-async function acceptResult<I, O>(agent: AgentDefinition<I, O>, answer: O): Promise<Json> {
-  let result: unknown = answer;
+async function validateResult<I, O>(agent: AgentDefinition<I, O>, returned: O): Promise<Json> {
+  let result: unknown = returned;
   if (agent.output !== undefined) {
-    const checked = await validate(agent.output, answer, 'result');
+    const checked = await validate(agent.output, returned, 'result');
     if (!checked.ok) {
-      throw new FatalError(`the agent's result does not fit its output schema: ${checked.message}`, {
+      throw new FatalError(`the agent's result does not match its output schema: ${checked.message}`, {
         code: TaskErrorCode.INVALID_OUTPUT,
       });
     }
@@ -302,9 +304,12 @@ async function acceptResult<I, O>(agent: AgentDefinition<I, O>, answer: O): Prom
   }
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_PAYLOAD_BYTES) {
-    throw new FatalError(`the agent's result is ${bytes} bytes of JSON, at most ${MAX_PAYLOAD_BYTES} are kept`, {
-      code: TaskErrorCode.RESULT_TOO_LARGE,
-    });
+    throw new FatalError(
+      `the agent's result has ${bytes} bytes of JSON, but at most ${MAX_PAYLOAD_BYTES} are accepted`,
+      {
+        code: TaskErrorCode.RESULT_TOO_LARGE,
+      },
+    );
   }
   return JSON.parse(text);
 }

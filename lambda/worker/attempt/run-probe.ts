@@ -15,13 +15,13 @@ import type { TraceContext } from '../../shared/telemetry/tracing';
 import { type AttemptOutcome, runAttempt } from './run-attempt';
 
 /**
- * A connection that was cut, a store that is throttled or a provider's limit may hit a probe as any other task, and says
- * nothing about the release. What may pass is tried so often, with a pause of the cloud's time.
+ * A broken connection, a throttled table or a provider's limit can affect a probe like any task and says nothing about the
+ * release. Checks that fail with a retryable error are repeated, with a pause in milliseconds of the cloud's time.
  */
-const TRIES = 3;
+const MAX_TRIES = 3;
 const PAUSE_MS = 5_000;
 
-/** Enough for a model to say that it is there. */
+/** Enough for a one-word answer. */
 const PING_MAX_TOKENS = 16;
 
 export interface ProbeOptions {
@@ -30,7 +30,7 @@ export interface ProbeOptions {
   readonly clock: Clock;
   /** Real milliseconds until Lambda ends the function. */
   readonly remainingMs: number;
-  /** The probe's calls of the agent are recorded under it. */
+  /** Parent of the probe's trace segments. */
   readonly trace?: TraceContext | undefined;
 }
 
@@ -42,11 +42,11 @@ export interface ProbeReport {
 }
 
 /**
- * The deep health check of a release, run by one of its workers like any task: behavior readable, settings there, secrets
- * readable, session store readable and writable, and the agent itself (or, if it does not say how to try it, its model).
+ * The deep health check of a release, run by one of its workers like any task: behavior readable, settings valid, secrets
+ * readable, session store readable and writable, and the agent's own probe (or, without one, a call of its model).
  *
- * Every check runs, so that one probe names everything that is wrong, except that nothing can be tried without behavior.
- * A check fails for what tries do not change, at the first, or for what still was so at the last.
+ * All checks run, so that one probe reports every problem; without a behavior document no other check is possible. A check
+ * fails at its first error that is not retryable, or at its last try.
  */
 export async function runProbe<I, O>(
   agent: AgentDefinition<I, O>,
@@ -56,12 +56,12 @@ export async function runProbe<I, O>(
   const checks: ProbeCheck[] = [];
   const sinceStart = stopwatch();
   const hasTimeFor = (ms: number): boolean => remainingMs - sinceStart() > ms;
-  const persistently = async (name: string, work: () => Promise<void>): Promise<void> => {
+  const withRetries = async (name: string, check: () => Promise<void>): Promise<void> => {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await work();
+        return await check();
       } catch (error) {
-        if (!mayPass(error) || tries === TRIES || !hasTimeFor(PAUSE_MS)) {
+        if (!isRetryable(error) || tries === MAX_TRIES || !hasTimeFor(PAUSE_MS)) {
           throw error;
         }
         logger.warn('probe check failed; retrying', { component: 'probe', check: name, reason: messageOf(error) });
@@ -69,9 +69,9 @@ export async function runProbe<I, O>(
       }
     }
   };
-  const record = async (name: string, work: () => Promise<void>): Promise<void> => {
+  const record = async (name: string, check: () => Promise<void>): Promise<void> => {
     const elapsed = stopwatch();
-    const message = await persistently(name, work).then(
+    const message = await withRetries(name, check).then(
       () => undefined,
       (error: unknown) => messageOf(error),
     );
@@ -93,12 +93,12 @@ export async function runProbe<I, O>(
   });
   if (environment !== undefined) {
     const { secrets, behavior, settings } = environment;
-    const whole = environment;
+    const loaded = environment;
     if (agent.settings !== undefined) {
-      await record('settings', async () => refuseWrong(settings));
+      await record('settings', async () => requireValidSettings(settings));
     }
-    // An agent without its settings would fail for want of them whatever else is wrong: its model is tried in its place.
-    const tried = settings?.ok === false ? modelOnly(agent) : agent;
+    // An agent without valid settings fails in any case: its model is called instead, to find further problems.
+    const probedAgent = settings?.ok === false ? modelOnly(agent) : agent;
     const keys = [behavior.model, ...behavior.fallbacks].flatMap(({ secret }) =>
       secret === undefined ? [] : [secret],
     );
@@ -107,9 +107,9 @@ export async function runProbe<I, O>(
         await secrets.get(name);
       });
     }
-    await record('sessions', () => trySessions(whole, task));
-    await record(tried.probe === undefined ? 'model' : 'agent', async () => {
-      const outcome = await tryAgent(tried, whole, {
+    await record('sessions', () => checkSessions(loaded, task));
+    await record(probedAgent.probe === undefined ? 'model' : 'agent', async () => {
+      const outcome = await checkAgent(probedAgent, loaded, {
         task,
         logger,
         clock,
@@ -131,7 +131,7 @@ export async function runProbe<I, O>(
   };
 }
 
-function mayPass(error: unknown): boolean {
+function isRetryable(error: unknown): boolean {
   return ['retry', 'wait'].includes(dispositionOf(error));
 }
 
@@ -140,7 +140,7 @@ function failureOf({ kind, error }: Exclude<AttemptOutcome, { kind: 'succeeded' 
   return kind === 'retry' || kind === 'wait' ? new RetryableError(message) : new FatalError(message);
 }
 
-function refuseWrong(settings: AttemptEnvironment['settings']): void {
+function requireValidSettings(settings: AttemptEnvironment['settings']): void {
   if (settings?.ok === false) {
     throw new FatalError(settings.message, { code: RuntimeErrorCode.SETTINGS });
   }
@@ -151,20 +151,20 @@ function modelOnly<I, O>(agent: AgentDefinition<I, O>): AgentDefinition<I, O> {
   return rest;
 }
 
-/** Writes and reads a session of the probe's own. It expires by itself: workers hold no permission to delete. */
-async function trySessions({ sessions }: AttemptEnvironment, task: TaskInfo): Promise<void> {
+/** Writes and reads a session of the probe's own. It expires on its own: workers have no permission to delete it. */
+async function checkSessions({ sessions }: AttemptEnvironment, task: TaskInfo): Promise<void> {
   const name = probeSession(task);
   const { signal } = new AbortController();
   const session = sessions.open(name, signal);
   await session.get();
   await session.put({ probe: task.id });
-  const seen = await sessions.open(name, signal).get();
-  if (JSON.stringify(seen) !== JSON.stringify({ probe: task.id })) {
-    throw new FatalError(`session ${JSON.stringify(name)} was written, but read back as ${JSON.stringify(seen)}`);
+  const stored = await sessions.open(name, signal).get();
+  if (JSON.stringify(stored) !== JSON.stringify({ probe: task.id })) {
+    throw new FatalError(`session ${JSON.stringify(name)} was written, but returned ${JSON.stringify(stored)}`);
   }
 }
 
-function tryAgent<I, O>(
+function checkAgent<I, O>(
   agent: AgentDefinition<I, O>,
   environment: AttemptEnvironment,
   { task, ...rest }: ProbeOptions,
@@ -173,7 +173,7 @@ function tryAgent<I, O>(
     return runAttempt(pingAgent(environment.behavior), environment, { task, input: null, ...rest });
   }
   const { input, check } = agent.probe;
-  const judged: AgentDefinition<I, O> = {
+  const checkedAgent: AgentDefinition<I, O> = {
     ...agent,
     run: async (probeTask, context) => {
       const result = await agent.run(probeTask, context);
@@ -184,16 +184,16 @@ function tryAgent<I, O>(
       return result;
     },
   };
-  // A conversation of its own: the state that the check of the store left is not one that the agent would know.
+  // A separate session: the agent could not read the state that the session check wrote.
   const session = `${probeSession(task)}#agent`;
-  return runAttempt(judged, environment, {
+  return runAttempt(checkedAgent, environment, {
     task: { ...task, session },
     input: JSON.parse(JSON.stringify(input)),
     ...rest,
   });
 }
 
-/** For agents that do not say how to try them: is the model there at all? */
+/** For agents without a probe: checks that the model answers. */
 function pingAgent(behavior: BehaviorDocument): AgentDefinition<unknown, string> {
   return defineAgent({
     input: { '~standard': { validate: (value: unknown) => ({ value }) } },

@@ -299,7 +299,7 @@ describe('a task that does not succeed', () => {
 describe('an attempt that may be repeated', () => {
   test.each([
     [429, 'rate_limit_error', 'model_throttled', 'waits in its queue'],
-    [500, 'api_error', 'model_unavailable', 'goes back to its queue'],
+    [500, 'api_error', 'model_unavailable', 'returns to its queue'],
     [529, 'overloaded_error', 'model_throttled', 'waits in its queue'],
   ])(
     'goes back to the queue after a %i of the provider, which is asked only once',
@@ -410,7 +410,7 @@ describe('a message', () => {
     expect(deleted).toBe(false);
     expect(record).toMatchObject({ status: 'running', lease });
     expect(run).not.toHaveBeenCalled();
-    expect(output.log('another worker holds the task')).toMatchObject({ outcome: 'held' });
+    expect(output.log('another worker holds the lease')).toMatchObject({ outcome: 'held' });
   });
 
   test('for a task whose worker is gone is claimed', async () => {
@@ -461,7 +461,7 @@ test('a result that comes after the lease has passed on is logged and counted, a
   expect(deleted).toBe(false);
   expect(record).toMatchObject({ status: 'running', attempts: 2, lease: { token: 'other' } });
   expect(record.result).toBeUndefined();
-  expect(output.log('a late result was not written')).toMatchObject({ outcome: 'late', result: 'succeeded' });
+  expect(output.log('late result discarded')).toMatchObject({ outcome: 'late', result: 'succeeded' });
   expect(output.metrics()).toEqual([expect.objectContaining({ [WorkerMetric.LATE]: 1 })]);
 });
 
@@ -486,7 +486,7 @@ describe('the environment', () => {
     cloud.s3 = () => ({ status: 404, body: '<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>' });
     const first = await cloud.putTask();
     expect((await handler({ Records: [messageFor(first)] }, context())).batchItemFailures).toHaveLength(1);
-    expect(output.log('goes back to its queue')).toMatchObject({
+    expect(output.log('returns to its queue')).toMatchObject({
       code: 'behavior_unavailable',
       reason: expect.stringContaining('s3://assets/behavior.json'),
     });
@@ -504,7 +504,7 @@ describe('the environment', () => {
     const { record, deleted } = await work(() => 'never');
     expect(deleted).toBe(false);
     expect(record.status).toBe('queued');
-    expect(output.log('goes back to its queue')).toMatchObject({
+    expect(output.log('returns to its queue')).toMatchObject({
       code: 'behavior_mismatch',
       reason: expect.stringMatching(/holds release r-ffffffffffff, but .* release r-0123456789ab/),
     });

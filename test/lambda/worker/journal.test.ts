@@ -266,7 +266,7 @@ describe('another attempt', () => {
     const two = await run(ask('new words'), { taskId, attempt: 2, release: 'r-ffffffffffff' });
     expect(attempts.provider.requests).toHaveLength(2);
     expect(two).toMatchObject({ kind: 'succeeded', steps: { executed: 1, replayed: 0 } });
-    expect(attempts.log('without use of steps').fields).toMatchObject({
+    expect(attempts.log('without using steps').fields).toMatchObject({
       outcome: 'unused',
       steps: [expect.stringMatching(/^model:[0-9a-f]{12}#1$/)],
     });
@@ -408,7 +408,7 @@ describe('another attempt', () => {
     const taskId = newTaskId();
     await run((ctx) => ctx.step('fetch-orders', () => 1).then(die), { taskId });
     await run((ctx) => ctx.step('load-orders', () => 1), { taskId, attempt: 2 });
-    expect(attempts.log('without use of steps')).toMatchObject({
+    expect(attempts.log('without using steps')).toMatchObject({
       level: 'warn',
       fields: { component: 'journal', outcome: 'unused', steps: ['step:fetch-orders'] },
     });

@@ -40,7 +40,7 @@ describe('a worker that is told to stop', () => {
     // A message of its own for the next worker, so the one at hand is done with.
     expect(verdict).toBe('delete');
     expect(bench.cloud.sentTo('stable-normal')).toMatchObject([{ taskId: task.id, lane: 'stable' }]);
-    expect(bench.output.log('handed back')).toMatchObject({ code: 'worker_stops' });
+    expect(bench.output.log('requeued')).toMatchObject({ code: 'worker_stops' });
     expect(bench.metric(WorkerMetric.REQUEUED)).toEqual([1]);
 
     const steps: string[] = [];
@@ -121,7 +121,7 @@ describe('an attempt that nobody ended', () => {
     expect(bench.metric(WorkerMetric.ABANDONED)).toEqual([1]);
     const line = bench.output.metrics().find((each) => WorkerMetric.ABANDONED in each);
     expect(line?._aws.CloudWatchMetrics[0]?.Dimensions).toEqual(DIMENSION_SETS.map((set) => [...set]));
-    expect(bench.output.log('the last attempt was abandoned')).toMatchObject({ attempt: 1 });
+    expect(bench.output.log('lease of the last attempt expired without a report')).toMatchObject({ attempt: 1 });
   });
 
   test.each([

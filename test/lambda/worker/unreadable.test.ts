@@ -46,7 +46,7 @@ describe('a task whose record cannot be read', () => {
     );
     expect(await deliver(task)).toEqual([{ itemIdentifier: `m-${task.id}` }]);
     expect(await itemOf(task.id)).toMatchObject({ status: 'running', attempts: 1 });
-    expect(bench.output.log('a message was left in its queue')).toMatchObject({ outcome: 'refused' });
+    expect(bench.output.log('message left in its queue')).toMatchObject({ outcome: 'refused' });
   });
 });
 

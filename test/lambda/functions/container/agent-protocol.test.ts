@@ -295,7 +295,7 @@ describe('steps', () => {
       { receives: 2 },
     );
     expect(record).toMatchObject({ status: 'succeeded', usage: { toolCalls: 2, modelCalls: 1 } });
-    expect(bench.output.text).not.toContain('without use of steps');
+    expect(bench.output.text).not.toContain('without using steps');
   });
 
   test('any number may be under way at once', async () => {
@@ -653,7 +653,7 @@ describe('a worker that must stop', () => {
     expect(bench.checkpointed).toMatchObject([{ reason: 'worker_stops', task: { attempt: 1 } }]);
     expect(bench.checkpointed[0]?.secondsLeft).toBeGreaterThan(50);
     expect(record).toMatchObject({ status: 'queued', attempts: 1, uncounted: 1 });
-    expect(bench.output.log('handed back')).toMatchObject({ code: 'worker_stops' });
+    expect(bench.output.log('requeued')).toMatchObject({ code: 'worker_stops' });
   });
 
   test('hands back what an agent does not end, and the next one goes on from its steps', async () => {

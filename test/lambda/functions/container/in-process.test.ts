@@ -137,7 +137,7 @@ test('a container that is killed leaves its task to the next one, which counts t
   expect(ran(second)).not.toContain(1);
   expect(await cloud.tasks.task(id)).toMatchObject({ attempts: 2, claimedFrom: 'running' });
   expect(sumOf(second, WorkerMetric.ABANDONED)).toBe(1);
-  expect(second.logs('the last attempt was abandoned')).toHaveLength(1);
+  expect(second.logs('lease of the last attempt expired without a report')).toHaveLength(1);
 });
 
 test('what ECS refuses to protect is not run', async () => {

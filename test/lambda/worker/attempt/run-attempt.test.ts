@@ -96,7 +96,7 @@ describe("the end of a worker's time", () => {
     const outcome = await run(hang, { remainingMs: 100 });
     expect(outcome).toMatchObject({
       kind: 'timed_out',
-      error: { message: expect.stringMatching(/until its worker had to end, after 90 ms, and finished no step/) },
+      error: { message: expect.stringMatching(/finished no step before the timeout of its worker, after 90 ms/) },
     });
   });
 
@@ -119,7 +119,7 @@ describe("the end of a worker's time", () => {
     away.mockRestore();
     expect(outcome).toMatchObject({
       kind: 'retry',
-      error: { code: 'journal_unavailable', message: expect.stringContaining('did not take what the task had done') },
+      error: { code: 'journal_unavailable', message: expect.stringContaining('did not accept the finished step') },
     });
   });
 
