@@ -247,7 +247,7 @@ describe('a task that does not succeed', () => {
       { remainingMs: 200 },
     );
     expect(record).toMatchObject({ status: 'timed_out' });
-    expect(record.error?.message).toContain('until its worker had to end');
+    expect(record.error?.message).toContain('before the timeout of its worker');
     expect(aborted).toHaveBeenCalled();
   });
 
@@ -323,7 +323,7 @@ describe('an attempt that may be repeated', () => {
     const { record, deleted } = await work(async (ctx) => (await ctx.model.generate({ prompt: 'p' })).text);
     expect(deleted).toBe(false);
     expect(record.status).toBe('queued');
-    expect(output.log('goes back')).toMatchObject({ reason: expect.stringContaining('within 50 ms') });
+    expect(output.log('returns to its queue')).toMatchObject({ reason: expect.stringContaining('within 50 ms') });
   });
 
   test('can be claimed at once by the next attempt, and adds up what both used', async () => {

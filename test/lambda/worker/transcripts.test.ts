@@ -123,7 +123,7 @@ test('is not written at all when the agent fails to take out what it must', asyn
   });
   expect(await run(agent, {})).toMatchObject({ kind: 'succeeded' });
   expect(attempts.payloads.objects.size).toBe(0);
-  expect(attempts.log('was not written').fields).toMatchObject({ reason: 'no pattern' });
+  expect(attempts.log('could not be written').fields).toMatchObject({ reason: 'no pattern' });
 });
 
 test.each([
