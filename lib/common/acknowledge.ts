@@ -2,7 +2,7 @@ import { Stack, Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 
 /**
- * ResolvedEnvironment to whoever checks the stack with cdk-nag why a permission ends in a wildcard.
+ * Records for cdk-nag why a permission ends in a wildcard.
  *
  * @param grantee role that has the permission
  * @param resource ARN or pattern as it was granted, tokens included

@@ -16,7 +16,7 @@ export abstract class AgentWorker extends Construct implements iam.IGrantable, e
   abstract readonly grantPrincipal: iam.IPrincipal;
   /** @throws without a VPC */
   abstract readonly connections: ec2.Connections;
-  /** ResolvedEnvironment which worker carries the release: another one for whatever changes in it. Known at synth or at deployment. */
+  /** Identifies the worker that runs the release: any change of the worker changes it. Known at synth or at deployment. */
   abstract readonly version: string;
   /** For the lanes' queues: how long a received message stays hidden. */
   abstract readonly visibilityTimeout: Duration;

@@ -15,7 +15,7 @@ export interface ProviderOptions {
   readonly seed: number;
   /** Told of the text of every request that a rule is looked for. @default nobody is */
   readonly onPrompt?: (text: string) => void;
-  /** ResolvedEnvironment which keys are valid, and answers what manages them. @default every key that is not empty is */
+  /** Knows the valid keys, and answers the requests that manage them. @default every non-empty key is valid */
   readonly keys?: ProviderKeys;
 }
 

@@ -23,7 +23,7 @@ export type RedriveFilter = z.infer<typeof redriveFilterSchema>;
 export const redriveRequestSchema = z.strictObject({
   action: z.enum(['list', 'redrive']),
   filter: redriveFilterSchema.default({}),
-  /** ResolvedEnvironment what `redrive` would do, and does nothing. */
+  /** Reports what `redrive` would do, and changes nothing. */
   dryRun: z.boolean().default(false),
   /** Who asks, for the audit trail. CloudTrail knows it for certain. */
   by: z.string().min(1).max(256).optional(),

@@ -1,7 +1,7 @@
 import type { ModelPolicySettings } from '../../../lib/contract';
 import type { Clock } from '../../shared/clock';
 
-/** Leave to make one call. ResolvedEnvironment once how the call went. */
+/** Permission for one call. The caller reports its outcome once. */
 export interface CallPermit {
   /** The other side answered, be it with a refusal. @returns whether the breaker closed by it */
   succeeded(): boolean;

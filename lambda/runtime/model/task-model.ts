@@ -18,7 +18,7 @@ export interface TaskModelDeps {
   /** Primary model of the release, for the names of steps. */
   readonly primary: string;
   readonly mode: TaskInfo['mode'];
-  /** ResolvedEnvironment whether another call may be made at all, beyond the limits of the release. */
+  /** Whether another call is allowed, apart from the limits of the release. */
   readonly beforeCall?: () => Promise<void>;
   readonly steps: StepRunner;
   readonly meter: UsageMeter;

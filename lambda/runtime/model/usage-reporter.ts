@@ -22,7 +22,7 @@ export interface UsageReporterDeps {
   readonly tally: ModelCallCounter;
   /** Aborted when the agent may not go on. */
   readonly controller: AbortController;
-  /** ResolvedEnvironment whether another call may be made, beyond the limits of the release. */
+  /** Whether another call is allowed, apart from the limits of the release. */
   readonly afterCall: () => Promise<void>;
 }
 

@@ -6,7 +6,7 @@ export interface BackpressureProps {
   readonly limits: BacklogLimits;
 }
 
-/** ResolvedEnvironment when too much waits for another task to be let in. */
+/** Refuses tasks of a queue whose oldest message is older than its limit. */
 export class Backpressure {
   constructor(private readonly props: BackpressureProps) {}
 

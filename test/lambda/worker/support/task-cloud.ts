@@ -239,7 +239,7 @@ export class TaskCloud {
     return taskRecordSchema.parse(Item);
   }
 
-  /** ResolvedEnvironment what the rollout is. */
+  /** Writes the rollout record. */
   async putRollout(rollout: RolloutItem): Promise<void> {
     await this.documents.send(new PutCommand({ TableName: CONTROL, Item: { ...ControlKey.rollout, ...rollout } }));
   }
