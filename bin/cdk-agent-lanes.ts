@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommanderError } from 'commander';
-import { packageRoot } from '../rehearsal/catalog/package-root';
+import { packageRoot } from '../rehearsal/core/package-root';
 import { ExitCode } from './commands/command-line';
 import { createProgram } from './commands/program';
 

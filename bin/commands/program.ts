@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { repositoryRoot } from '../../rehearsal/core/package-root';
 import { styleFor } from '../../rehearsal/drill/report/style';
 import { drillCommand } from './drill';
 import { openApiCommand } from './openapi';
@@ -26,12 +27,18 @@ export function createProgram(version: string): Command {
       'Rehearses agents that are deployed with cdk-agent-lanes, and operates them. It deploys nothing: use `cdk deploy`.',
     )
     .version(version)
-    .addHelpText('after', HELP)
-    .addCommand(rehearseCommand())
-    .addCommand(drillCommand())
-    .addCommand(schemaCommand())
-    .addCommand(redriveCommand())
-    .addCommand(openApiCommand(version));
+    .addHelpText('after', HELP);
+  const commands = [
+    rehearseCommand(),
+    // The drills deploy the repository's own examples, which the package does not have.
+    ...(repositoryRoot() === undefined ? [] : [drillCommand()]),
+    schemaCommand(),
+    redriveCommand(),
+    openApiCommand(version),
+  ];
+  for (const command of commands) {
+    program.addCommand(command);
+  }
   for (const command of [program, ...program.commands]) {
     explainErrors(command);
   }

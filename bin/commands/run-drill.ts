@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { DRILLS, type NamedDrill } from '../../rehearsal/catalog';
-import { packageRoot } from '../../rehearsal/catalog/package-root';
+import { repositoryRoot } from '../../rehearsal/core/package-root';
 import { withTasks } from '../../rehearsal/drill';
 import { ExitCode, type Terminal } from './command-line';
 import type { DrillCommandOptions } from './drill';
@@ -31,7 +31,8 @@ export async function runDrillCommand(
   return await runAndReport(
     {
       scenario: withTasks(scenario, options.tasks),
-      directory: packageRoot(),
+      // Outside the repository the program has no such command.
+      directory: repositoryRoot() ?? process.cwd(),
       seed: options.seed,
       speed: options.speed,
       json: options.json,

@@ -1,4 +1,6 @@
-import type { Json, LaneName, Mode, Priority, Usage } from '../../lib/contract';
+import type { Json } from '../../lib/contract/digest';
+import type { LaneName, Mode, Priority } from '../../lib/contract/lanes';
+import type { Usage } from '../../lib/contract/usage';
 import type { Schema } from './schema';
 
 /** A task without its input. */
@@ -298,6 +300,11 @@ export interface AgentDefinition<I = unknown, O = unknown, S = unknown> extends 
 export function defineAgent<I, O, S = unknown>(options: AgentOptions<I, O, S>): AgentDefinition<I, O, S> {
   return { ...options, [AGENT]: 1 };
 }
+
+/** An agent, or a function that gives it: its module is loaded when it is needed, and a health check does not load it. */
+export type AgentSource<I = unknown, O = unknown, S = unknown> =
+  | AgentDefinition<I, O, S>
+  | (() => AgentDefinition<I, O, S> | Promise<AgentDefinition<I, O, S>>);
 
 /** Whether the value was made with {@link defineAgent}, of this or another copy of the library. */
 export function isAgentDefinition(value: unknown): value is AgentDefinition {

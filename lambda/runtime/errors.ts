@@ -1,4 +1,4 @@
-import { AgentProtocolErrorCode, RuntimeErrorCode, TaskErrorCode } from '../../lib/contract';
+import { AgentProtocolErrorCode, RuntimeErrorCode, TaskErrorCode } from '../../lib/contract/error-codes';
 /**
  * What happens to a task whose attempt ended with the error. `wait`: like `retry`, but the attempt does not count.
  * `requeue`: another worker continues at once from the journal. `lose`: another worker holds the lease.

@@ -1,5 +1,7 @@
 /** The API for agent authors: `import { defineAgent } from 'cdk-agent-lanes/runtime'`. */
-export type { Json, Mode, Priority, Usage } from '../../lib/contract';
+export type { Json } from '../../lib/contract/digest';
+export type { Mode, Priority } from '../../lib/contract/lanes';
+export type { Usage } from '../../lib/contract/usage';
 export {
   type AgentContext,
   type AgentDefinition,

@@ -19,6 +19,7 @@ export * from './routing';
 export * from './tables';
 export * from './task';
 export * from './time';
+export * from './usage';
 export * from './user-buckets';
 export * from './webhook';
 export * from './worker-protocol';

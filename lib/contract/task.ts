@@ -3,6 +3,7 @@ import { flagValueSchema } from './flags';
 import { LANES, MODES, PRIORITIES } from './lanes';
 import { payloadRefSchema } from './payloads';
 import { RELEASE_ID_PATTERN } from './release';
+import type { Usage } from './usage';
 
 export const TASK_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled'] as const;
 export type TaskStatus = (typeof TASK_STATUSES)[number];
@@ -12,15 +13,13 @@ export const FINAL_STATUSES: readonly TaskStatus[] = ['succeeded', 'failed', 'ti
 /** `t-` and 32 hexadecimal digits. */
 export const TASK_ID_PATTERN = /^t-[0-9a-f]{32}$/;
 
-/** What a task used up. Costs in US dollars. */
 export const usageSchema = z.strictObject({
   modelCalls: z.number().int().nonnegative(),
   toolCalls: z.number().int().nonnegative(),
   inputTokens: z.number().int().nonnegative(),
   outputTokens: z.number().int().nonnegative(),
   cost: z.number().nonnegative(),
-});
-export type Usage = z.infer<typeof usageSchema>;
+}) satisfies z.ZodType<Usage>;
 
 export const usageFields = Object.keys(usageSchema.shape) as readonly (keyof Usage)[];
 

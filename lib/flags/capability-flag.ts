@@ -55,7 +55,7 @@ export interface TextFlagOptions extends FlagOptions {
   readonly variant: string;
 }
 
-/** A flag as the configuration stores it. */
+/** A flag as the configuration stores it. @internal */
 export interface FlagDescription {
   readonly default: FlagValue;
   readonly variant: FlagValue;

@@ -2,7 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { describeValue } from '../common';
 import { laneError } from '../common/errors';
-import type { Priority } from '../contract';
+import type { Priority } from '../contract/lanes';
 
 /**
  * Age of the oldest waiting task, by priority, past which the HTTP API refuses further ones: whole minutes, 1 to 14 days,

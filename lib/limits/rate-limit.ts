@@ -17,7 +17,7 @@ export interface RateLimit {
   readonly tokensPerMinute?: number;
 }
 
-/** @throws LaneError for a provider that is not known, or a limit that is none */
+/** @throws LaneError for a provider that is not known, or a limit that is none. @internal */
 export function rateLimitsOf(scope: IConstruct, limits: { readonly [provider: string]: RateLimit }): RateLimits {
   for (const [provider, limit] of Object.entries(limits)) {
     if (!(MODEL_PROVIDERS as readonly string[]).includes(provider)) {

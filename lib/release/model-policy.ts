@@ -16,7 +16,7 @@ export interface ModelPolicy {
   readonly breakerOpen?: Duration;
 }
 
-/** Checks a policy and fills in what it leaves out. */
+/** Checks a policy and fills in what it leaves out. @internal */
 export function resolveModelPolicy(policy: ModelPolicy = {}): ModelPolicySettings {
   const durations = [policy.backoffFirst, policy.backoffLongest, policy.breakerOpen];
   if (

@@ -1,7 +1,8 @@
 import { Token } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { describeValue, laneError } from '../common';
-import { DEFAULT_PRIORITY_SHARES, PlatformLimits, PRIORITIES, type Priority } from '../contract';
+import { DEFAULT_PRIORITY_SHARES, PlatformLimits, PRIORITIES } from '../contract';
+import type { Priority } from '../contract/lanes';
 import type { LambdaWorkerOptions, PriorityShares } from './lambda-worker-options';
 
 /** Least that an event source mapping can be limited to (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html). */

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { packageRoot } from '../../rehearsal/catalog/package-root';
+import { packageRoot } from '../../rehearsal/core/package-root';
 
 const TIMEOUT_MS = 90_000;
 const GRACE_MS = 5_000;

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createProgram } from '../../bin/commands/program';
-import { packageRoot } from '../../rehearsal/catalog/package-root';
+import { packageRoot } from '../../rehearsal/core/package-root';
 
 const COMMANDS = ['rehearse', 'drill', 'schema', 'redrive', 'openapi'];
 

@@ -1,5 +1,5 @@
 import { DRILLS } from '../../rehearsal/catalog';
-import { packageRoot } from '../../rehearsal/catalog/package-root';
+import { packageRoot } from '../../rehearsal/core/package-root';
 import { type DrillReport, runDrill, withTasks } from '../../rehearsal/drill';
 
 /** Longest that a drill may take in a test, in milliseconds: a busy machine needs several times what a calm one does. */

@@ -1,4 +1,4 @@
-import { type AgentDefinition, requireAgent } from '../../runtime/agent';
+import { type AgentSource, requireAgent } from '../../runtime/agent';
 import {
   type CreatedTaskProcessor,
   type CreateTaskProcessorOptions,
@@ -27,11 +27,6 @@ export interface ContainerAgent {
   /** Tells it that its tasks will be handed back after so many milliseconds of the cloud's time. */
   checkpoint?(milliseconds: number): Promise<void>;
 }
-
-/** An agent, or what gives it: then its module is loaded when it is needed, and a health check does without. */
-export type AgentSource<I = unknown, O = unknown, S = unknown> =
-  | AgentDefinition<I, O, S>
-  | (() => AgentDefinition<I, O, S> | Promise<AgentDefinition<I, O, S>>);
 
 /** @throws TypeError for what is no agent */
 export function agentInProcess<I, O, S>(source: AgentSource<I, O, S>): ContainerAgent {

@@ -29,16 +29,17 @@
  *  - The worker's timeout holds for each claim, as on Lambda: a task that takes longer goes on with the next claim.
  */
 import { Env } from '../../../lib/contract';
+import type { AgentSource } from '../../runtime/agent';
 import { messageOf } from '../../shared/errors';
 import { SettingsError } from '../../shared/settings';
 import { createLogger } from '../../shared/telemetry/logger';
-import { type AgentSource, agentInProcess, type ContainerAgent } from './container-agent';
+import { agentInProcess, type ContainerAgent } from './container-agent';
 import { ContainerExit, type ContainerExitCode } from './exit-codes';
 import { healthCheck } from './health-check';
 import { type ContainerSettings, readContainerSettings } from './settings';
 import { WorkerContainer } from './worker-container';
 
-export type { AgentSource } from './container-agent';
+export type { AgentSource } from '../../runtime/agent';
 export { ContainerExit, type ContainerExitCode } from './exit-codes';
 
 /** Argument with which the program is a health check. */
@@ -55,7 +56,7 @@ export function runContainer<I, O, S>(agent: AgentSource<I, O, S>): void {
   runProgram(() => agentInProcess(agent));
 }
 
-/** @param agentFor the agent of the container, by its settings */
+/** @param agentFor the agent of the container, by its settings. @internal */
 export function runProgram(agentFor: (settings: ContainerSettings) => ContainerAgent): void {
   const program = process.argv[2] === HEALTH_ARGUMENT ? healthCheck() : live(agentFor);
   program.then(

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** A message as an event source mapping or a receive delivers it; members that no function uses are left out. */
+/** A message as an event source mapping or a receive delivers it; members that no function uses are left out. @internal */
 export const sqsRecordSchema = z.object({
   messageId: z.string(),
   /** Identifies this receive in calls that hide or delete the message. */
@@ -14,10 +14,12 @@ export const sqsRecordSchema = z.object({
   }),
   messageAttributes: z.record(z.string(), z.unknown()).optional(),
 });
+/** @internal */
 export type SqsRecord = z.infer<typeof sqsRecordSchema>;
 
-/** Event of an SQS event source mapping. */
+/** Event of an SQS event source mapping. @internal */
 export const sqsEventSchema = z.object({ Records: z.array(sqsRecordSchema).readonly() });
+/** @internal */
 export type SqsEvent = z.infer<typeof sqsEventSchema>;
 
 /** Partial batch response: SQS keeps the messages listed in it and deletes the others. */

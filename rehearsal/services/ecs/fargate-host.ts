@@ -1,4 +1,5 @@
 import type { RehearsalClock } from '../../core/clock';
+import { handlerNode } from '../../core/handler-node';
 import type { IamPort, LogsPort, MetricsPort } from '../../core/ports';
 import type { NetworkPlacement } from '../ec2';
 import type { AgentEndpoint } from './agent-endpoint';
@@ -103,5 +104,5 @@ function healthArgv({ healthCheck }: ContainerDefinition): readonly string[] {
     return ['/bin/sh', '-c', words.join(' ')];
   }
   const [program = '', ...rest] = words;
-  return [program === 'node' ? process.execPath : program, ...rest];
+  return [program === 'node' ? handlerNode().program : program, ...rest];
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ImageAsset } from '../../assembly';
+import { handlerNode } from '../../core/handler-node';
 import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
 import { DockerfileError, type ImageConfig, readDockerfile } from './dockerfile';
 
@@ -97,7 +98,7 @@ export function registryHost(): string {
 
 /** Folders in which programs are looked for: that of the Node which runs the rehearsal first. */
 export function programPath(): string {
-  return [dirname(process.execPath), process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin'].join(':');
+  return [dirname(handlerNode().program), process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin'].join(':');
 }
 
 function configOf(asset: ImageAsset, image: string): ImageConfig {
@@ -113,7 +114,7 @@ function configOf(asset: ImageAsset, image: string): ImageConfig {
 }
 
 function runnable([program = '', ...rest]: readonly string[]): readonly string[] {
-  return [program === 'node' ? process.execPath : program, ...rest];
+  return [program === 'node' ? handlerNode().program : program, ...rest];
 }
 
 function matches(pattern: string, image: string): boolean {

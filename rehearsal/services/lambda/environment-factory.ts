@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { Env } from '../../../lib/contract/environment';
 import type { RehearsalClock } from '../../core/clock';
+import { bootstrapProgram } from '../../core/package-root';
 import type { IamPort, LogsPort, MetricsPort } from '../../core/ports';
 import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
 import { ExecutionEnvironment } from './execution-environment';
@@ -18,7 +17,7 @@ export interface EnvironmentFactoryProps {
   readonly xrayAddress?: string;
   /** Folder with the modules that the runtime brings along. */
   readonly runtimeModules: string;
-  /** @default the bundle in the package's assets */
+  /** @default the package's own */
   readonly bootstrap?: string;
   readonly extraEnvironment?: (functionName: string) => Readonly<Record<string, string>>;
 }
@@ -43,10 +42,7 @@ export class EnvironmentFactory {
 
   constructor(props: EnvironmentFactoryProps) {
     this.#props = props;
-    this.#bootstrap = props.bootstrap ?? join(packageRoot(), 'assets', 'rehearsal-bootstrap', 'index.js');
-    if (!existsSync(this.#bootstrap)) {
-      throw new Error(`rehearsal bootstrap ${this.#bootstrap}: no such file; build it with "npm run build:bundles"`);
-    }
+    this.#bootstrap = props.bootstrap ?? bootstrapProgram();
   }
 
   boot(version: FunctionVersion, onEnd: () => void): ExecutionEnvironment {
@@ -147,13 +143,4 @@ export class EnvironmentFactory {
       [Env.CLOCK]: JSON.stringify(props.clock.settings()),
     };
   }
-}
-
-/** Folder of this package, from the sources as from `dist`. */
-function packageRoot(): string {
-  let folder = __dirname;
-  while (!existsSync(join(folder, 'package.json'))) {
-    folder = dirname(folder);
-  }
-  return folder;
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { handlerNode } from '../../core/handler-node';
 import type { FromEnvironment, FunctionErrorPayload, Invocation, Setup, ToEnvironment } from './protocol';
 
 /** How an invocation ended. */
@@ -73,6 +74,7 @@ export class ExecutionEnvironment {
     this.#child = fork(props.bootstrap, [], {
       cwd: props.setup.codeDirectory,
       env: props.variables,
+      execPath: handlerNode().program,
       execArgv: [`--max-old-space-size=${props.setup.memoryMiB}`],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });

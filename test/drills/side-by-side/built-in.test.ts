@@ -1,4 +1,4 @@
-import { packageRoot } from '../../../rehearsal/catalog/package-root';
+import { packageRoot } from '../../../rehearsal/core/package-root';
 import { BUILT_IN_SCENARIO, runDrill } from '../../../rehearsal/drill';
 import { DRILL_TIMEOUT_MS } from '../run-named-drill';
 
