@@ -1,4 +1,4 @@
-// Its notice about future versions of Node.js would stand in the midst of the results.
+// The SDK's notice about future versions of Node.js would appear between the test results.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 
 /** Tests that judge latency and real time: they get the machine for themselves. */

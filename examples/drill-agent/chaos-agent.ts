@@ -62,7 +62,7 @@ export default defineAgent({
 
 /** The provider writes these down itself: it finds the task and the call in the prompt. */
 async function ask(taskId: string, call: number, ctx: AgentContext): Promise<number> {
-  // Another release asks something else, and is to be answered anew.
+  // Another release asks another question and needs a new answer.
   const text = `[execution ${taskId} model:${call}@${ctx.task.release}]`;
   const answer = await ctx.model.generate({ prompt: ctx.prompt('task', { text }) });
   if (answer.stopReason === 'refusal') {

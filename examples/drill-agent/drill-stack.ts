@@ -19,7 +19,7 @@ import { behaviorOf } from './behavior-of';
 export interface DrillStackProps extends StackProps {
   /** Put into the prompt: another variant is another release. */
   readonly variant: string;
-  /** Setting of the agent, as it stands in the worker's environment. @default the agent's own default */
+  /** Setting of the agent in the worker's environment. @default the agent's own default */
   readonly maxLines?: string;
 }
 

@@ -54,7 +54,7 @@ export class FargateAgentStack extends Stack {
         memorySize: Size.gibibytes(1),
         concurrency: 20,
         timeout: Duration.minutes(10),
-        // Two workers that AWS does not take back, and Spot beyond: no task here has a step longer than two minutes.
+        // Two workers on demand, and Spot beyond: no task here has a step longer than two minutes.
         capacity: FargateCapacity.mix({ onDemandBase: 2, onDemandWeight: 0, spotWeight: 1 }),
         scaling: { max: 10, scaleInAfter: Duration.minutes(5) },
       }),

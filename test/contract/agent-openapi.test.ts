@@ -31,7 +31,7 @@ const operations = Object.entries<Loose>(document.paths).flatMap(([path, item]) 
   ['get', 'post', 'put'].filter((method) => item[method]).map((method) => ({ path, method, operation: item[method] })),
 );
 
-test('every path of the contract is there, at the port of whoever answers it, with an operation of its own', () => {
+test('every path of the contract is documented, at the port of the side that answers it, with an operation of its own', () => {
   for (const path of Object.values(AgentPath)) {
     expect(document.paths[path].servers[0].variables.port.default).toBe('8080');
   }

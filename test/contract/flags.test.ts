@@ -19,7 +19,7 @@ const user = fc.string({ minLength: 1 });
 const percent = fc.double({ min: 0, max: 100, noNaN: true });
 
 describe('the share of a flag', () => {
-  test('keeps whoever is in when it grows', () => {
+  test('a growing share keeps the users that it has', () => {
     fc.assert(
       fc.property(user, percent, percent, (who, a, b) => {
         const [less, more] = a < b ? [a, b] : [b, a];
@@ -28,7 +28,7 @@ describe('the share of a flag', () => {
     );
   });
 
-  test('is nobody at 0 and everybody at 100', () => {
+  test('a share of 0 selects no user, one of 100 every user', () => {
     fc.assert(fc.property(user, (who) => flagValueFor('f', flagOf(0), who) === false));
     fc.assert(fc.property(user, (who) => flagValueFor('f', flagOf(100), who) === true));
   });
@@ -77,7 +77,7 @@ test.each([
   ['a name that is none', { 'no name': flagOf(1) }],
   ['a share above 100', { f: flagOf(101) }],
   ['a text that cannot be a dimension', { f: { default: 'a', variant: 'ü', percent: 1 } }],
-  ['a member that nobody knows', { f: { ...flagOf(1), from: 'monday' } }],
+  ['an unknown member', { f: { ...flagOf(1), from: 'monday' } }],
 ])('refuses a document with %s', (_, document) => {
   expect(flagsDocumentSchema.safeParse(document).success).toBe(false);
 });

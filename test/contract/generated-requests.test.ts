@@ -106,7 +106,7 @@ function expectRefusalByField(answer: Answer, place: readonly string[], body: un
 }
 
 const REQUEST = ['components', 'schemas', 'SubmitRequest'];
-const JUDGEMENT = ['components', 'schemas', 'FeedbackRequest'];
+const FEEDBACK_SCHEMA = ['components', 'schemas', 'FeedbackRequest'];
 
 test('a request that fits is accepted, and its task can be asked for', async () => {
   await fc.assert(
@@ -172,7 +172,7 @@ test('a task of any status, and none, is read, judged and cancelled as the docum
     result: fc.option(fc.constantFrom(null, 1, { answer: 42 }), { nil: undefined }),
   });
   await fc.assert(
-    fc.asyncProperty(task, fitting(feedbackSchema), async ({ status, release, webhook, result }, judgement) => {
+    fc.asyncProperty(task, fitting(feedbackSchema), async ({ status, release, webhook, result }, feedback) => {
       const id = await put({
         status,
         release,
@@ -181,7 +181,7 @@ test('a task of any status, and none, is read, judged and cancelled as the docum
       });
       const read = await ask('get', TASK, id);
       expect([read.statusCode, ...undocumented(TASK, 'get', read)]).toEqual([200]);
-      const judged = await ask('post', FEEDBACK, id, judgement);
+      const judged = await ask('post', FEEDBACK, id, feedback);
       const canBeJudged = FINAL_STATUSES.includes(status) && release !== undefined;
       expect([judged.statusCode, ...undocumented(FEEDBACK, 'post', judged)]).toEqual([canBeJudged ? 200 : 409]);
       const cancelled = await ask('delete', TASK, id);
@@ -192,9 +192,9 @@ test('a task of any status, and none, is read, judged and cancelled as the docum
   );
 });
 
-test('refuses a judgement that does not fit, and names the fields', async () => {
+test('refuses feedback that does not fit the schema, and names the fields', async () => {
   const id = await put({ status: 'succeeded', release: 'r-0123456789ab' });
-  const isValid = validatorAt(...JUDGEMENT);
+  const isValid = validatorAt(...FEEDBACK_SCHEMA);
   await fc.assert(
     fc.asyncProperty(spoilt(feedbackSchema), async (body) => {
       const answer = await ask('post', FEEDBACK, id, body);
@@ -202,7 +202,7 @@ test('refuses a judgement that does not fit, and names the fields', async () => 
       if (isValid(body)) {
         expect(answer.statusCode).toBe(200);
       } else {
-        expectRefusalByField(answer, JUDGEMENT, body);
+        expectRefusalByField(answer, FEEDBACK_SCHEMA, body);
       }
     }),
     { numRuns: 100 },
@@ -225,7 +225,7 @@ test('refuses the same key for another request', async () => {
   expect([answer.statusCode, ...undocumented(SUBMIT, 'post', answer)]).toEqual([409]);
 });
 
-test('a request of the largest size is accepted, and its input lies in the bucket', async () => {
+test('a request of the largest size is accepted, and its input is in the bucket', async () => {
   const start = '{"user":"u","input":"';
   const before = cloud.requestsOf('').length;
   const answer = await submit(`${start}${'x'.repeat(MAX_REQUEST_BYTES - start.length - 2)}"}`);
@@ -251,7 +251,7 @@ describe('while something is away', () => {
     expect([answer.statusCode, ...undocumented(SUBMIT, 'post', answer)]).toEqual([503]);
   });
 
-  test('tasks come in although nobody can count the queues', async () => {
+  test('tasks are accepted while the queues cannot be counted', async () => {
     cloud.answers = {
       ...healthy,
       [QUEUE_SIZES]: () => ({ status: 503, body: '' }),

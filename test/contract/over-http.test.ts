@@ -37,7 +37,7 @@ beforeAll(async () => {
     removalPolicy: RemovalPolicy.DESTROY,
   });
   const { directory } = app.synth();
-  // Nobody answers the workers: their tasks wait for another attempt.
+  // No provider answers the workers: their tasks wait for another attempt.
   cloud = await RehearsalCloud.start({
     speed: 20,
     seed: 1,
@@ -84,7 +84,7 @@ test('what fits is accepted, can be asked for, and cancelled', async () => {
       const accepted = await send('post', SUBMIT, {
         ...request,
         user: request.user ?? 'u',
-        // Webhooks are delivered here: to a name that nobody will ever have.
+        // Webhooks are delivered here: to a name that is reserved and never resolves.
         ...(webhook === undefined ? {} : { webhook: { url: 'https://hooks.invalid/in' } }),
       });
       expect([accepted.statusCode, ...undocumented(SUBMIT, 'post', accepted)]).toEqual([202]);
@@ -171,7 +171,7 @@ test('refuses a request without a signature, in the words of the document', asyn
 });
 
 test('nothing was denied on the way', () => {
-  // But what nobody could read: the agent's key, which is another account's.
+  // Except the agent's key, which belongs to another account and cannot be read.
   const denied = cloud.iam.statistics().denied.filter(({ action }) => !action.startsWith('secretsmanager:'));
   expect(denied).toEqual([]);
   expect(cloud.refusedCalls()).toEqual({});

@@ -16,7 +16,7 @@ test('a bucket is a whole number below the number of buckets', () => {
   );
 });
 
-test('a growing weight keeps whoever is in', () => {
+test('a growing weight keeps the users that it has', () => {
   fc.assert(
     fc.property(fc.nat(USER_BUCKETS - 1), weights, weights, (bucket, a, b) => {
       const [less, more] = a < b ? [a, b] : [b, a];
@@ -25,7 +25,7 @@ test('a growing weight keeps whoever is in', () => {
   );
 });
 
-test('a closed valve lets nobody through, an open one everybody', () => {
+test('a closed valve selects no user, an open one every user', () => {
   for (const bucket of [0, 1, USER_BUCKETS - 1]) {
     expect(isLetThrough(0, bucket)).toBe(false);
     expect(isLetThrough(1, bucket)).toBe(true);

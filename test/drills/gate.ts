@@ -1,9 +1,9 @@
 import { DRILL_TIMEOUT_MS, runNamedDrill, verdicts } from './run-named-drill';
 
-/** Runs the drill of a gate as a test: the release that breaks just that is taken back, by that gate and no other. */
+/** Runs the drill of a gate as a test: the release that breaks only its limit is rolled back by that gate and no other. */
 export function testGate(drill: string, gate: string): void {
   test(
-    `${drill}: a release that breaks just that is taken back by that gate and no other`,
+    `${drill}: a release that breaks only this limit is rolled back by this gate and no other`,
     async () => {
       const report = await runNamedDrill(drill);
       expect(verdicts(report)).toEqual({ good: 'promoted', broken: 'rolled_back' });

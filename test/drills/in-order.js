@@ -1,7 +1,7 @@
 const { basename } = require('node:path');
 const { default: Sequencer } = require('@jest/test-sequencer');
 
-/** Drills that want a processor for themselves, each beside one that mostly waits; what is not here comes last. */
+/** Drills that want a processor for themselves, each beside one that mostly waits; other drills come last. */
 const ORDER = ['drain', 'rotation', 'chaos-1', 'flag', 'chaos-2', 'gates', 'chaos-3', 'refusals', 'budget'];
 
 /**

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 type FastCheck = typeof import('fast-check');
 
 /**
- * Stands in for `fast-check`: itself, with one seed for all properties, so that `npm test` says the same of the same code
+ * Replaces `fast-check` by itself with one seed for all properties, so that `npm test` gives the same result for the same code
  * wherever it runs. PROPERTY_SEED takes another one, or `random` one for each test file: that is how to look for more.
  */
 const SEED = 20_260_101;

@@ -1,4 +1,4 @@
-/** Stands in for `@aws/cloudformation-validate`: the one of the process in place of one for the test file. */
+/** Replaces `@aws/cloudformation-validate`: one validator for the process instead of one per test file. */
 const { templateValidatorOfProcess } = globalThis as unknown as { templateValidatorOfProcess: () => object };
 
 module.exports = templateValidatorOfProcess();

@@ -14,7 +14,7 @@ interface Report {
   readonly pluginReports: readonly { readonly violations: readonly Violation[] }[];
 }
 
-/** Synthesizes with cdk-nag and with the CDK's own rules; gives what they found and nobody gave a reason for. */
+/** Synthesizes with cdk-nag and with the CDK's own rules; returns the findings without a recorded reason. */
 function findings(app: App): string[] {
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   try {

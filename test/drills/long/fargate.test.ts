@@ -2,7 +2,7 @@ import { runInContainers } from '../containers';
 import { LONG_DRILL_TIMEOUT_MS, verdicts } from '../run-named-drill';
 
 test(
-  'fargate: in containers too a good release is promoted, and a broken one taken back by the gates that are meant to',
+  'fargate: in containers too a good release is promoted, and a broken one is rolled back by the intended gates',
   async () => {
     const [report, workers] = await runInContainers('fargate');
     expect(report.tasks.submitted).toBeGreaterThanOrEqual(2_000);

@@ -11,7 +11,7 @@ test(
 );
 
 test(
-  'update-fails-after-shift: everything is put back',
+  'update-fails-after-shift: the whole stack is rolled back',
   async () => {
     const report = await runNamedDrill('update-fails-after-shift');
     expect(verdicts(report)).toEqual({ good: 'promoted', unlucky: 'rolled_back' });

@@ -1,7 +1,7 @@
 import { DRILL_TIMEOUT_MS, runNamedDrill, verdicts } from '../run-named-drill';
 
 test(
-  'flag: the change is taken back by its alarm, and the release stays what it was',
+  'flag: its alarm rolls the change back, and the release does not change',
   async () => {
     const report = await runNamedDrill('flag');
     expect(verdicts(report)).toEqual({

@@ -14,7 +14,7 @@ test(
 );
 
 test(
-  'quiet-release: a release that nobody used is not promoted',
+  'quiet-release: a release without tasks is not promoted',
   async () => {
     const report = await runNamedDrill('quiet-release');
     expect(verdicts(report)).toEqual({ good: 'promoted', unseen: 'rolled_back' });
