@@ -27,11 +27,11 @@ export interface EngineDeps {
   readonly responseUrls: ResponseUrls;
   readonly onEvent?: (event: StackEvent) => void;
   readonly onProgress?: (event: ProgressEvent) => void;
-  /** Order in which a failed update is put back: AWS documents none. @default 'reverse' (dependents first) */
+  /** Order in which a failed update is rolled back: AWS documents none. @default 'reverse' (dependents first) */
   readonly rollbackOrder?: 'reverse' | 'forward';
-  /** Resources worked on at the same time. @default 10 */
+  /** Maximum number of resource operations in parallel. @default 10 */
   readonly parallelism?: number;
-  /** Value of a parameter of the Systems Manager parameter store. @default none has a value */
+  /** Value of a parameter of the Systems Manager parameter store. @default - no parameter has a value */
   readonly ssmParameter?: (name: string) => string | undefined;
 }
 
@@ -68,17 +68,17 @@ export class CloudFormation {
   }
 
   /**
-   * Creates the stack or updates it. A failed resource gives a result that says so; this rejects only for what never
-   * began.
+   * Creates or updates the stack. A failed resource is part of the result; this rejects only if the operation did not
+   * start.
    *
-   * @throws NotRehearsable for a template with unknown types, properties or functions, missing references or circles
-   * @throws Error when another operation on the stack is under way, or a failed rollback has left it in no known state
+   * @throws NotRehearsable for a template with unknown types, properties or functions, missing references or dependency cycles
+   * @throws Error when another operation on the stack is in progress, or a rollback of the stack has failed
    */
   async deploy(request: DeployRequest): Promise<DeployResult> {
     const { stackName } = request;
     const known = this.#stacks.get(stackName);
     if (known?.busy) {
-      throw new Error(`stack ${stackName}: an operation is under way (${known.status})`);
+      throw new Error(`stack ${stackName}: an operation is in progress (${known.status})`);
     }
     if (known?.status.endsWith('_FAILED')) {
       throw new Error(`stack ${stackName} is in ${known.status} and can only be destroyed`);
@@ -101,7 +101,7 @@ export class CloudFormation {
         durationMs: 0,
       };
     }
-    // A stack whose creation was rolled back holds nothing, and is made anew.
+    // A stack whose creation was rolled back has no resources, and is created again.
     const existing = known?.status === 'ROLLBACK_COMPLETE' ? undefined : known;
     const stack: Stack = existing ?? {
       name: stackName,
@@ -175,22 +175,25 @@ export class CloudFormation {
       const reason = `${failure.resource.path}: ${failure.reason}`;
       if (verb === 'CREATE') {
         setStatus('ROLLBACK_IN_PROGRESS', reason);
-        const left = await operation.rollbackCreate();
-        const status = left === undefined ? 'ROLLBACK_COMPLETE' : 'ROLLBACK_FAILED';
-        setStatus(status, left?.reason);
+        const deleteFailure = await operation.rollbackCreate();
+        const status = deleteFailure === undefined ? 'ROLLBACK_COMPLETE' : 'ROLLBACK_FAILED';
+        setStatus(status, deleteFailure?.reason);
         return result(status, failure);
       }
       setStatus('UPDATE_ROLLBACK_IN_PROGRESS', reason);
-      const stuck = await operation.rollbackUpdate();
-      const status = stuck === undefined ? 'UPDATE_ROLLBACK_COMPLETE' : 'UPDATE_ROLLBACK_FAILED';
-      setStatus(status, stuck === undefined ? undefined : `${stuck.resource.path}: ${stuck.reason}`);
+      const rollbackFailure = await operation.rollbackUpdate();
+      const status = rollbackFailure === undefined ? 'UPDATE_ROLLBACK_COMPLETE' : 'UPDATE_ROLLBACK_FAILED';
+      setStatus(
+        status,
+        rollbackFailure === undefined ? undefined : `${rollbackFailure.resource.path}: ${rollbackFailure.reason}`,
+      );
       return result(
         status,
-        stuck === undefined
+        rollbackFailure === undefined
           ? failure
           : {
               ...failure,
-              reason: `${failure.reason}; and putting back ${stuck.resource.path} failed: ${stuck.reason}`,
+              reason: `${failure.reason}; the rollback of ${rollbackFailure.resource.path} failed: ${rollbackFailure.reason}`,
             },
       );
     } finally {
@@ -198,11 +201,11 @@ export class CloudFormation {
     }
   }
 
-  /** Deletes everything but what its deletion policy keeps. Deletion protection is switched off first, and told. */
+  /** Deletes everything except retained resources. Turns deletion protection off first, and reports that. */
   async destroy(stackName: string): Promise<DestroyResult> {
     const stack = this.#require(stackName);
     if (stack.busy) {
-      throw new Error(`stack ${stackName}: an operation is under way (${stack.status})`);
+      throw new Error(`stack ${stackName}: an operation is in progress (${stack.status})`);
     }
     stack.busy = true;
     const startedAt = this.#deps.clock.now();
@@ -210,8 +213,8 @@ export class CloudFormation {
     const overridden: string[] = [];
     const failures: { path: string; reason: string }[] = [];
     const pseudo = pseudoParameters(stack.name, stack.id);
-    const tell = (event: StackEvent) => this.#emit(events, event);
-    const { context } = this.#ports(stack, stack.assemblyDirectory, pseudo, tell);
+    const emit = (event: StackEvent) => this.#emit(events, event);
+    const { context } = this.#ports(stack, stack.assemblyDirectory, pseudo, emit);
     try {
       this.#emitStackEvent(stack, events, 'DELETE_IN_PROGRESS');
       const failed = await walk(
@@ -227,11 +230,11 @@ export class CloudFormation {
           if (resource.deletionPolicy !== 'Delete') {
             stack.retained.push({ logicalId, path, type, physicalId });
             stack.resources.delete(logicalId);
-            tell({ ...event, at: context.clock.now(), status: 'DELETE_SKIPPED' });
+            emit({ ...event, at: context.clock.now(), status: 'DELETE_SKIPPED' });
             return;
           }
           const handler = this.#handlerFor(type);
-          tell({ ...event, at: context.clock.now(), status: 'DELETE_IN_PROGRESS' });
+          emit({ ...event, at: context.clock.now(), status: 'DELETE_IN_PROGRESS' });
           let { properties } = resource;
           try {
             const unprotected = withoutDeletionProtection(properties);
@@ -251,11 +254,11 @@ export class CloudFormation {
             }
             await handler.delete({ stack: context, logicalId, physicalId, properties });
           } catch (error) {
-            tell({ ...event, at: context.clock.now(), status: 'DELETE_FAILED', reason: messageOf(error) });
+            emit({ ...event, at: context.clock.now(), status: 'DELETE_FAILED', reason: messageOf(error) });
             throw error;
           }
           stack.resources.delete(logicalId);
-          tell({ ...event, at: context.clock.now(), status: 'DELETE_COMPLETE' });
+          emit({ ...event, at: context.clock.now(), status: 'DELETE_COMPLETE' });
         },
         true,
       );
@@ -364,7 +367,7 @@ export class CloudFormation {
   #require(stackName: string): Stack {
     const stack = this.#stacks.get(stackName);
     if (stack === undefined) {
-      throw new Error(`no stack ${stackName}; there is: ${[...this.#stacks.keys()].join(', ') || 'none'}`);
+      throw new Error(`no stack ${stackName}; existing stacks: ${[...this.#stacks.keys()].join(', ') || 'none'}`);
     }
     return stack;
   }

@@ -1,7 +1,7 @@
-/** Which node needs which others first. */
+/** Node → the nodes that it depends on. */
 export type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** One circle of dependencies, or undefined. */
+/** One cycle of dependencies, or undefined. */
 export function findCycle(graph: Graph): readonly string[] | undefined {
   const done = new Set<string>();
   const visit = (node: string, path: readonly string[]): readonly string[] | undefined => {
@@ -30,7 +30,7 @@ export function findCycle(graph: Graph): readonly string[] | undefined {
   return undefined;
 }
 
-/** The graph with every arrow turned round: dependents first. */
+/** The graph with every edge reversed: dependents first. */
 export function reversed(graph: Graph): Graph {
   const result = new Map<string, Set<string>>([...graph.keys()].map((node) => [node, new Set<string>()]));
   for (const [node, needed] of graph) {
@@ -42,8 +42,7 @@ export function reversed(graph: Graph): Graph {
 }
 
 /**
- * The graph among some of its nodes only: a node needs another if it did so through nodes that are left out. So the
- * order of what is worked on stays right when what lies between is not.
+ * The graph restricted to some of its nodes. Dependencies through omitted nodes are kept, so the order stays correct.
  */
 export function restrictedTo(graph: Graph, nodes: ReadonlySet<string>): Graph {
   const reach = (node: string, seen: Set<string>, found: Set<string>): void => {
@@ -69,8 +68,8 @@ export function restrictedTo(graph: Graph, nodes: ReadonlySet<string>): Graph {
 }
 
 /**
- * Works on every node after the ones it needs, independent ones at the same time. After the first failure nothing new
- * is begun; what is under way is waited for.
+ * Processes every node after its dependencies, independent nodes in parallel. After the first failure no further node
+ * starts; running ones finish.
  *
  * @returns failures in the order in which they happened
  */

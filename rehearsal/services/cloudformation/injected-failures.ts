@@ -1,4 +1,4 @@
-/** Failures that a drill orders: the next matching operation on the way forward fails, once. */
+/** Failures that a drill injects: the next matching resource operation that is not part of a rollback fails, once. */
 export class InjectedFailures {
   readonly #planned = new Set<{
     readonly pattern: RegExp;
@@ -7,8 +7,8 @@ export class InjectedFailures {
   }>();
 
   /**
-   * @param pattern logical id or path; `*` stands for any text
-   * @returns takes the order back
+   * @param pattern logical id or path; `*` matches any text
+   * @returns cancels the failure
    */
   add(pattern: string, reason: string, when: 'create' | 'update'): () => void {
     const text = pattern
@@ -20,7 +20,7 @@ export class InjectedFailures {
     return () => this.#planned.delete(fault);
   }
 
-  /** Reason for which this operation must fail, if any. */
+  /** Why this operation must fail; undefined if no failure matches. A match is used up. */
   consume(logicalId: string, path: string, when: 'create' | 'update'): string | undefined {
     for (const fault of this.#planned) {
       if (fault.when === when && (fault.pattern.test(logicalId) || fault.pattern.test(path))) {

@@ -3,19 +3,19 @@
  * Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html
  */
 
-/** What `AWS::NoValue` resolves to: the member or element is left out. */
+/** Result of `AWS::NoValue`: the member or element is omitted. */
 const NO_VALUE = Symbol('AWS::NoValue');
 
 export type ParameterValue = string | readonly string[];
 
-/** Everything that references can name. */
+/** Everything that references can resolve to. */
 export interface Scope {
   readonly parameters: Readonly<Record<string, ParameterValue>>;
   /** `AWS::Region` and the like. */
   readonly pseudo: Readonly<Record<string, ParameterValue>>;
   readonly mappings: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>>;
   readonly conditions: Readonly<Record<string, boolean>>;
-  /** Value of `Ref`, or undefined when the resource is not there. */
+  /** Value of `Ref`, or undefined when the resource does not exist. */
   ref(logicalId: string): string | undefined;
   attribute(logicalId: string, name: string): string | number | boolean | undefined;
 }
@@ -41,7 +41,7 @@ const FUNCTIONS = new Set([
   'Fn::GetAZs',
 ]);
 
-/** Pseudo parameters that the rehearsal knows; `AWS::NoValue` apart. */
+/** Pseudo parameters that the rehearsal supports, without `AWS::NoValue`. */
 export const PSEUDO_PARAMETERS = [
   'AWS::AccountId',
   'AWS::NotificationARNs',
@@ -62,7 +62,9 @@ export function resolve(value: unknown, scope: Scope): unknown {
 export function resolveCondition(value: unknown, scope: Scope): boolean {
   const resolved = resolveValue(value, scope);
   if (typeof resolved !== 'boolean') {
-    throw new ResolutionError(`${JSON.stringify(value)} is no condition: it gives ${JSON.stringify(resolved)}`);
+    throw new ResolutionError(
+      `${JSON.stringify(value)} is not a condition: it resolves to ${JSON.stringify(resolved)}`,
+    );
   }
   return resolved;
 }
@@ -103,7 +105,7 @@ function apply(name: string, argument: unknown, scope: Scope): unknown {
     case 'Fn::Join': {
       const [separator, items] = list(argument, scope, name);
       if (!Array.isArray(items)) {
-        throw new ResolutionError(`Fn::Join needs a list, and got ${JSON.stringify(items)}`);
+        throw new ResolutionError(`Fn::Join must be given a list, got ${JSON.stringify(items)}`);
       }
       return items.map((item) => textOf(item, name)).join(textOf(separator, name));
     }
@@ -163,7 +165,7 @@ function apply(name: string, argument: unknown, scope: Scope): unknown {
 }
 
 /**
- * So many blocks of addresses out of one, each with `bits` bits for its own addresses.
+ * Splits a block of addresses into `count` blocks with `bits` host bits each.
  * https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-cidr.html
  */
 function blocksOf(block: string, count: number, bits: number): readonly string[] {
@@ -213,7 +215,7 @@ const PLACEHOLDER = /\$\{(!?)([^}]+)\}/g;
 function substitute(argument: unknown, scope: Scope): string {
   const [template, variables] = Array.isArray(argument) ? argument : [argument, {}];
   if (typeof template !== 'string' || !isRecord(variables)) {
-    throw new ResolutionError(`Fn::Sub needs text, or text and variables, and got ${JSON.stringify(argument)}`);
+    throw new ResolutionError(`Fn::Sub must be given text, or text and variables, got ${JSON.stringify(argument)}`);
   }
   return template.replace(PLACEHOLDER, (_all, literal: string, inner: string) => {
     const name = inner.trim();
@@ -230,11 +232,11 @@ function substitute(argument: unknown, scope: Scope): string {
   });
 }
 
-/** What a value refers to, following only the branch of `Fn::If` that holds. */
+/** What a value refers to, following only the branch of `Fn::If` that applies. */
 export interface References {
   /** Logical ids and parameters named by Ref, GetAtt and Sub. */
   readonly names: ReadonlySet<string>;
-  /** Functions and dynamic references that the rehearsal does not know. */
+  /** Functions and dynamic references that the rehearsal does not support. */
   readonly unknown: ReadonlySet<string>;
 }
 
@@ -318,7 +320,7 @@ function list(argument: unknown, scope: Scope, name: string): readonly unknown[]
 function elements(argument: unknown, name: string, count?: number): readonly unknown[] {
   if (!Array.isArray(argument) || (count !== undefined && argument.length !== count)) {
     throw new ResolutionError(
-      `${name} needs a list${count === undefined ? '' : ` of ${count}`}, and got ${JSON.stringify(argument)}`,
+      `${name} must be given a list${count === undefined ? '' : ` of ${count}`}, got ${JSON.stringify(argument)}`,
     );
   }
   return argument;
@@ -328,7 +330,7 @@ function textOf(value: unknown, name: string): string {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
     return String(value);
   }
-  throw new ResolutionError(`${name} needs text, and got ${JSON.stringify(value)}`);
+  throw new ResolutionError(`${name} must be given text, got ${JSON.stringify(value)}`);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

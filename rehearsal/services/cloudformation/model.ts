@@ -1,4 +1,4 @@
-/** What the engine tells about itself. Times are cloud milliseconds since 1970. */
+/** Events and results of the engine. Times are cloud milliseconds since 1970. */
 
 export type DeployStatus =
   | 'CREATE_COMPLETE'
@@ -22,7 +22,7 @@ export interface StackEvent {
   readonly reason?: string;
 }
 
-/** What a resource said while it worked. */
+/** Progress message of a resource operation. */
 export interface ProgressEvent {
   readonly at: number;
   readonly stackName: string;
@@ -60,7 +60,7 @@ export interface DeployResult {
   readonly failedResource?: ResourceName;
   readonly outputs: Readonly<Record<string, string>>;
   readonly events: readonly StackEvent[];
-  /** What the way forward and its clean-up did, in order. */
+  /** Changes of the operation and its clean-up, in order. */
   readonly changes: readonly ResourceChange[];
   readonly startedAt: number;
   readonly durationMs: number;
@@ -68,7 +68,7 @@ export interface DeployResult {
 
 export interface DestroyResult {
   readonly status: 'DELETE_COMPLETE' | 'DELETE_FAILED';
-  /** Kept by deletion policy, in this and in earlier operations. */
+  /** Retained by deletion policy, in this and in earlier operations. */
   readonly retained: readonly RetainedResource[];
   /** Paths of resources whose deletion protection the rehearsal switched off first. */
   readonly deletionProtectionOverridden: readonly string[];
@@ -82,11 +82,11 @@ export interface StackResourceView extends ResourceName {
   readonly ref: string;
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
   readonly properties: Readonly<Record<string, unknown>>;
-  /** Whether its deletion policy leaves it when the stack is deleted. */
+  /** Whether its deletion policy retains it when the stack is deleted. */
   readonly kept: boolean;
 }
 
-/** A template that uses what the rehearsal does not know, or that CloudFormation would not take. */
+/** A template that uses something the rehearsal does not imitate, or that CloudFormation would reject. */
 export class NotRehearsable extends Error {
   constructor(
     stackName: string,

@@ -33,9 +33,9 @@ interface CustomResourceRequest {
 }
 
 /**
- * Resources made by a Lambda function of the template: invoked asynchronously, it reports to ResponseURL.
+ * Resources that a Lambda function manages: it is invoked asynchronously and responds to ResponseURL.
  *
- * Whoever does not report within ServiceTimeout (an hour unless stated) fails. Every property arrives as text. Another
+ * A resource without a response within ServiceTimeout (default one hour) fails. Every property arrives as text. A new
  * physical id from an update means a replacement: the clean-up sends a Delete for the old one. A failed Create is
  * followed by a Delete.
  */
@@ -178,7 +178,7 @@ function timeoutSeconds(value: unknown): number {
   return seconds;
 }
 
-/** CloudFormation hands numbers and booleans to custom resources as text. */
+/** CloudFormation passes numbers and booleans to custom resources as text. */
 function asText(value: unknown): unknown {
   if (typeof value === 'number' || typeof value === 'boolean') {
     return String(value);
@@ -192,7 +192,7 @@ function asText(value: unknown): unknown {
   return value;
 }
 
-/** Nothing is done for `AWS::CDK::Metadata`: it only counts constructs. */
+/** `AWS::CDK::Metadata` has no effect: it only counts constructs. */
 export const METADATA_HANDLER: ResourceHandler = {
   type: 'AWS::CDK::Metadata',
   source: 'https://docs.aws.amazon.com/cdk/v2/guide/usage-data.html',

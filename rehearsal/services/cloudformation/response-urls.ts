@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Largest reply that CloudFormation reads, in bytes. */
+/** Maximum size of a response that CloudFormation reads, in bytes. */
 const MAX_RESPONSE_BYTES = 4096;
 
 export const RESPONSE_URL_PREFIX = '/_cloudformation';
 
-/** What a custom resource sent to its ResponseURL: the text, or why there is none. */
+/** What a custom resource sent to its ResponseURL: the text, or why it was refused. */
 export type CustomResourceResponse = { readonly body: string } | { readonly refused: string };
 
-/** The place where custom resources report: one address per request, good for one PUT. */
+/** ResponseURLs of custom resources: one per request, valid for one PUT. */
 export class ResponseUrls {
   readonly #baseUrl: () => string;
   readonly #waiting = new Map<string, (reply: CustomResourceResponse) => void>();
@@ -19,7 +19,7 @@ export class ResponseUrls {
     this.#baseUrl = baseUrl;
   }
 
-  /** Opens an address. Close it when nobody waits any more. */
+  /** Creates a ResponseURL. Close it when the request is over. */
   open(): { readonly url: string; readonly reply: Promise<CustomResourceResponse>; close(): void } {
     const token = randomUUID();
     const reply = new Promise<CustomResourceResponse>((resolve) => {
@@ -32,7 +32,7 @@ export class ResponseUrls {
     };
   }
 
-  /** Takes a PUT. A second one to the same address is answered like a signed URL that has expired. */
+  /** Accepts a PUT. A second one to the same URL is answered like an expired signed URL. */
   handle(request: IncomingMessage, response: ServerResponse): void {
     const token = (request.url ?? '').split('?')[0]?.split('/').at(-1) ?? '';
     const chunks: Buffer[] = [];

@@ -19,11 +19,11 @@ export interface OperationDeps {
   readonly onProgress: (event: ProgressEvent) => void;
 }
 
-/** What the way forward did to one resource, to be put back or cleaned up. */
+/** A change that the operation applied to one resource: input of the rollback and the clean-up. */
 type AppliedChange =
   | { readonly kind: 'created'; readonly after: DeployedResource }
   | { readonly kind: 'replaced'; readonly before: DeployedResource; readonly after: DeployedResource }
-  /** Changed in place, perhaps in part: then `after` is what was wanted. */
+  /** Updated in place, perhaps partially: then `after` is the target. */
   | { readonly kind: 'updated'; readonly before: DeployedResource; readonly after: DeployedResource };
 
 export interface OperationFailure {
@@ -32,18 +32,18 @@ export interface OperationFailure {
 }
 
 /**
- * One create or update of a stack, forward, and then either the clean-up or the way back.
+ * One create or update of a stack, followed by either the clean-up or the rollback.
  *
- * Forward: every resource after the ones it needs; old replacements and removed resources stay until the clean-up, which
- * comes last and goes from dependents to what they need. Back: what was updated gets its old properties again, what was
- * replaced is the old one again, and what was created is deleted. What a failure leaves under way is waited for first.
+ * Apply: every resource after its dependencies. Replaced and removed resources exist until the clean-up, which comes last
+ * and deletes dependents first. Rollback: updated resources get their old properties, replaced ones are the old resource
+ * again, created ones are deleted. Resource operations in progress finish before the rollback starts.
  *
  * Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
  */
 export class StackOperation {
   readonly #before: ReadonlyMap<string, DeployedResource>;
   readonly #plan: Plan;
-  /** Resources as they are now. */
+  /** Current resources. */
   readonly current: Map<string, DeployedResource>;
   readonly changes: ResourceChange[] = [];
   readonly retained: RetainedResource[] = [];
@@ -87,7 +87,7 @@ export class StackOperation {
     return outputs;
   }
 
-  /** Deletes what was replaced and what the template no longer has. A failure here does not fail the stack. */
+  /** Deletes replaced resources and those that the template no longer has. A failure here does not fail the stack. */
   async cleanUp(): Promise<void> {
     const doomed = new Map<string, { readonly resource: DeployedResource; readonly removed: boolean }>();
     for (const [logicalId, done] of this.#applied) {
@@ -127,7 +127,7 @@ export class StackOperation {
     );
   }
 
-  /** @returns the first failure of putting back, if any */
+  /** @returns the first failure of the rollback, if any */
   async rollbackUpdate(): Promise<OperationFailure | undefined> {
     const updated = new Set([...this.#applied].filter(([, done]) => done.kind === 'updated').map(([id]) => id));
     const among = restrictedTo(this.#plan.graph, updated);
@@ -164,7 +164,7 @@ export class StackOperation {
     return undefined;
   }
 
-  /** Deletes everything that a failed creation of the stack made. @returns the first failure */
+  /** Deletes everything that a failed creation of the stack created. @returns the first failure */
   async rollbackCreate(): Promise<OperationFailure | undefined> {
     const doomed = new Map<string, DeployedResource[]>();
     for (const [logicalId, done] of this.#applied) {
@@ -182,7 +182,7 @@ export class StackOperation {
       this.#ports.parallelism,
       async (logicalId) => {
         for (const resource of doomed.get(logicalId) ?? []) {
-          // RetainExceptOnCreate says exactly this: what the failed operation created goes.
+          // RetainExceptOnCreate: resources that the failed operation created are deleted.
           if (resource.deletionPolicy === 'Retain') {
             this.#retain(resource);
           } else {
@@ -253,10 +253,10 @@ export class StackOperation {
         replaces ? 'requested update requires the creation of a new physical resource' : undefined,
         old.physicalId,
       );
-      // Until the handler answers, what was wanted counts as begun: a failure has to put it back.
-      const wanted = deployedResource(resource, needs, properties, updatePolicy, old);
+      // Until the handler answers, the update counts as started: a failure must roll it back.
+      const target = deployedResource(resource, needs, properties, updatePolicy, old);
       if (!replaces) {
-        this.#applied.set(logicalId, { kind: 'updated', before: old, after: wanted });
+        this.#applied.set(logicalId, { kind: 'updated', before: old, after: target });
       }
       this.#failIfInjected(resource, 'update');
       if (replaces) {
@@ -319,7 +319,7 @@ export class StackOperation {
     }
   }
 
-  /** @returns physical resources that the way back superseded */
+  /** @returns physical resources that the rollback superseded */
   async #rollbackResource(before: DeployedResource, after: DeployedResource): Promise<readonly DeployedResource[]> {
     this.#emit(before, 'UPDATE_IN_PROGRESS', 'rollback', after.physicalId);
     try {
@@ -416,7 +416,7 @@ export class StackOperation {
   }
 }
 
-/** Dependents before what they need. */
+/** Dependents before their dependencies. */
 export function deletionOrder(resources: ReadonlyMap<string, DeployedResource>, wanted: Iterable<string>): Graph {
   const graph = new Map([...resources].map(([id, resource]) => [id, resource.needs]));
   return reversed(restrictedTo(graph, new Set(wanted)));
@@ -436,7 +436,7 @@ function changedProperties(
   );
 }
 
-/** Canonical JSON of a value that came out of a JSON template. */
+/** Canonical JSON of a value of a JSON template. */
 export function canonicalText(value: unknown): string {
   return value === undefined ? '' : canonicalJson(value as Json);
 }

@@ -26,7 +26,7 @@ export interface Template {
     readonly condition: unknown;
     readonly assertions: readonly Assertion[];
   }[];
-  /** Sections and attributes that the rehearsal does not know. */
+  /** Sections and attributes that the rehearsal does not support. */
   readonly unknown: readonly string[];
 }
 
@@ -93,7 +93,7 @@ const KNOWN_SECTIONS = new Set([
 /**
  * Reads a template.
  *
- * @param pathOf path of the construct that a logical id stands for, if known otherwise than by `aws:cdk:path`
+ * @param pathOf path of the construct behind a logical id, if the metadata has no `aws:cdk:path`
  * @throws Error naming the place for a template that is not well-formed
  */
 export function readTemplate(

@@ -2,9 +2,9 @@ export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
 export type MissingData = 'missing' | 'ignore' | 'breaching' | 'notBreaching';
 
 export interface AlarmRule {
-  /** N: periods that are judged. */
+  /** N: periods that are evaluated. */
   readonly evaluationPeriods: number;
-  /** M: how many of them must breach. */
+  /** M: number of them that must breach. */
   readonly datapointsToAlarm: number;
   readonly treatMissingData: MissingData;
 }
@@ -18,7 +18,7 @@ export function evaluationRange(evaluationPeriods: number): number {
 }
 
 /**
- * Judges the evaluation range (oldest first; undefined: no data point). Returns `retain` for "keep the state".
+ * Evaluates the evaluation range (oldest first; undefined: no data point). Returns `retain` for "keep the state".
  *
  * N or more existing data points: the most recent N of them decide and missing ones do not matter. Fewer: the missing
  * ones are filled in as few times as possible. When missing is treated as missing, an alarm goes to ALARM although M is
@@ -28,20 +28,20 @@ export function evaluationRange(evaluationPeriods: number): number {
 export function evaluateState(rule: AlarmRule, breaching: readonly (boolean | undefined)[]): AlarmState | 'retain' {
   const { evaluationPeriods: n, datapointsToAlarm: m } = rule;
   const existing = breaching.filter((value) => value !== undefined);
-  const judged = existing.slice(-n);
-  const breaches = judged.filter((value) => value).length;
+  const evaluated = existing.slice(-n);
+  const breaches = evaluated.filter((value) => value).length;
   if (breaches >= m) {
     return 'ALARM';
   }
   if (existing.length >= n) {
     return 'OK';
   }
-  const withinThreshold = judged.length - breaches;
+  const withinThreshold = evaluated.length - breaches;
   switch (rule.treatMissingData) {
     case 'notBreaching':
       return 'OK';
     case 'breaching':
-      return breaches + (n - judged.length) >= m ? 'ALARM' : 'OK';
+      return breaches + (n - evaluated.length) >= m ? 'ALARM' : 'OK';
     case 'ignore':
       return withinThreshold > 0 ? 'OK' : 'retain';
     case 'missing': {

@@ -8,7 +8,7 @@ import { evaluateQuery, type Grid, type MetricQuery } from './metric-query';
 import type { MetricStore } from './metric-store';
 import { samplesForPercentile } from './statistics';
 
-/** Cloud milliseconds between two evaluations: CloudWatch judges again when late data arrives. */
+/** Cloud milliseconds between two evaluations: CloudWatch evaluates again when late data arrives. */
 const EVALUATION_INTERVAL_MS = 10_000;
 
 /** Periods of a minute and more end on whole minutes, shorter ones on whole ten seconds. */
@@ -25,7 +25,7 @@ export interface AlarmChange {
   readonly threshold: number;
   /** Cloud milliseconds since 1970. */
   readonly at: number;
-  /** Actions to take once; none when they are disabled. */
+  /** Actions to run once; empty if actions are disabled. */
   readonly actions: readonly string[];
 }
 
@@ -60,12 +60,12 @@ export interface AlarmsDeps {
   readonly clock: RehearsalClock;
   readonly store: MetricStore;
   readonly onChange: (change: AlarmChange) => void;
-  /** Whether an action is repeated while the alarm stays in its state. @default none is */
+  /** Whether an action is repeated while the alarm stays in its state. @default - no action is repeated */
   readonly isRepeated?: (action: string) => boolean;
   readonly onRepeat?: (action: RepeatedAction) => void;
 }
 
-/** All alarms, judged every ten seconds of the cloud's time. */
+/** All alarms, evaluated every ten seconds of cloud time. */
 export class Alarms {
   readonly #options: AlarmsDeps;
   readonly #alarms = new Map<string, Alarm>();
@@ -75,7 +75,7 @@ export class Alarms {
     this.#options = options;
   }
 
-  /** A new alarm starts with INSUFFICIENT_DATA; one that exists keeps its state until it is judged next. */
+  /** A new alarm starts with INSUFFICIENT_DATA; an existing one keeps its state until the next evaluation. */
   put(definition: AlarmDefinition, arn: string): void {
     const known = this.#alarms.get(definition.name);
     if (known === undefined) {
@@ -123,7 +123,7 @@ export class Alarms {
     return this.#alarms.get(name)?.stateChangedAt;
   }
 
-  /** Judges every alarm now. */
+  /** Evaluates every alarm now. */
   evaluate(): void {
     for (const alarm of this.#alarms.values()) {
       this.#evaluateAlarm(alarm);
@@ -184,8 +184,8 @@ export class Alarms {
   }
 
   /**
-   * Scaling policies are invoked at the change of the state and then every minute. With which of the data points is not
-   * documented; here it is the newest one.
+   * Scaling policies are invoked at the change of the state and then every minute. Which data
+   * point they get is not documented; here it is the newest one.
    */
   #repeat(alarm: Alarm, value: number | undefined): void {
     const { clock, isRepeated = () => false, onRepeat } = this.#options;
@@ -290,7 +290,7 @@ function reasonOf(definition: AlarmDefinition, series: Series): string {
   return (
     `${breaching} of ${points.length} data points [${points.map(formatNumber).join(', ')}] ` +
     `${definition.comparison} ${formatNumber(definition.threshold)}; ` +
-    `${definition.datapointsToAlarm} of ${definition.evaluationPeriods} make an alarm` +
+    `${definition.datapointsToAlarm} of ${definition.evaluationPeriods} are needed for ALARM` +
     (missing === 0 ? '' : `; ${missing} missing, treated as ${definition.treatMissingData}`)
   );
 }

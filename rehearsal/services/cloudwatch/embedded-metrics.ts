@@ -40,8 +40,8 @@ const dimensionValue = z.string().min(1).max(1024);
 const metricValue = z.union([z.number(), z.array(z.number()).min(1).max(100)]);
 
 /**
- * Takes the metrics out of a log line in the embedded metric format. A line that is not JSON or has no `_aws` member is
- * somebody else's.
+ * Reads the metrics of a log line in the embedded metric format. Other lines (no JSON, or no
+ * `_aws` member) have the kind `other`.
  *
  * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
@@ -53,7 +53,7 @@ export function readEmbeddedLine(line: string): EmbeddedLine {
   try {
     root = JSON.parse(line);
   } catch (error) {
-    // Only a line that starts like a JSON object meant to be one; text may well mention the member.
+    // Only a line that starts like a JSON object counts as malformed; plain text may mention the member.
     return line.trimStart().startsWith('{')
       ? { kind: 'malformed', reason: `not JSON: ${error instanceof Error ? error.message : String(error)}` }
       : { kind: 'other' };

@@ -1,5 +1,5 @@
 /**
- * Grammar of CloudWatch metric math as far as the rehearsal knows it.
+ * Grammar of CloudWatch metric math as far as the rehearsal supports it.
  * Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
  */
 export type MathNode =
@@ -27,7 +27,7 @@ export type OverFunction = (typeof OVER)[number];
 
 export type BinaryOperator = '+' | '-' | '*' | '/' | '^' | '<' | '<=' | '>' | '>=' | '==' | '!=' | 'AND' | 'OR';
 
-/** An expression that is wrong, or that the rehearsal cannot judge. Names the place. */
+/** An expression that is invalid, or that the rehearsal cannot evaluate. The message has the position. */
 export class MathError extends Error {}
 
 interface Token {
@@ -191,7 +191,7 @@ class Parser {
       return node;
     }
     throw new MathError(
-      `not rehearsable: function ${token.text} at ${token.at + 1} of metric math "${this.#expression}"; the rehearsal knows IF, FILL, ${[...OVER, ...EACH].join(', ')}`,
+      `not rehearsable: function ${token.text} at ${token.at + 1} of metric math "${this.#expression}"; the rehearsal supports IF, FILL, ${[...OVER, ...EACH].join(', ')}`,
     );
   }
 

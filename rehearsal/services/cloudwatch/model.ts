@@ -10,12 +10,12 @@ const MAX_AHEAD_MS = 2 * 3_600_000;
 
 export interface CloudWatchDeps {
   readonly clock: RehearsalClock;
-  /** Where alarm actions go. */
+  /** Receives alarm actions on topics. */
   readonly sns: SnsPort;
-  /** Where alarm actions go that scale. @default nothing is scaled */
+  /** Receives alarm actions on scaling policies. @default - nothing is scaled */
   readonly scaling?: ScalingPort;
   readonly onAlarm?: (change: AlarmChange) => void;
-  /** Told of every action taken, and of the reason when its topic did not take it. */
+  /** Called for every action, with the reason if the topic refused it. */
   readonly onAction?: (action: AlarmAction) => void;
 }
 
@@ -97,7 +97,7 @@ export class CloudWatchState implements MetricsPort {
     return this.alarmList.views();
   }
 
-  /** Log lines that meant to be metrics and were not. */
+  /** Log lines that look like the embedded metric format and are not valid. */
   malformedLines(): { readonly count: number; readonly examples: readonly string[] } {
     return { count: this.#malformed.count, examples: [...this.#malformed.examples] };
   }
@@ -114,7 +114,7 @@ export class CloudWatchState implements MetricsPort {
   }
 }
 
-/** An action that fails does not change the alarm: CloudWatch notes it and goes on. */
+/** A failed action does not change the alarm: CloudWatch records the failure. */
 function publish(
   sns: SnsPort,
   { topicArn, subject, message }: AlarmAction,

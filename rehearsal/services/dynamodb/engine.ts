@@ -49,7 +49,7 @@ export type EngineOperation = keyof typeof OPERATIONS;
 type Input = Readonly<Record<string, unknown>>;
 export type Output = Record<string, unknown>;
 
-/** What dynalite throws for an error of the service. */
+/** What dynalite throws for a service error. */
 const apiErrorSchema = z.object({
   statusCode: z.number(),
   body: z.looseObject({ __type: z.string(), message: z.string().optional(), Message: z.string().optional() }),
@@ -71,8 +71,8 @@ export interface ObservedWrite {
 export type WriteObserver = (write: ObservedWrite) => void;
 
 /**
- * Dynalite without its HTTP server: the store, its validation and its actions in this process. What dynalite would
- * silently ignore or judge wrongly is emulated here or refused by name.
+ * Dynalite without its HTTP server: the store, its validation and its actions in this process. Whatever dynalite
+ * would silently ignore or evaluate wrongly is emulated here or refused by name.
  */
 export class DynamoEngine {
   readonly #store = db.create({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
@@ -136,9 +136,9 @@ export class DynamoEngine {
   }
 
   /**
-   * Tells of every write of a single item in a table, in the order in which they happen, before their callers hear of
-   * them. Batch writes are not told of.
-   * @returns ends it
+   * Reports every write of a single item in a table, in the order of the writes, before their callers get an answer. Batch
+   * writes are not reported.
+   * @returns stops it
    */
   observe(table: string, observer: WriteObserver): () => void {
     const observers = this.#observers.get(table) ?? new Set();
@@ -148,7 +148,7 @@ export class DynamoEngine {
 
   /**
    * Writes of one item run one after the other, so that a failed condition can be answered with the item that it was
-   * judged on: dynalite does not know `ReturnValuesOnConditionCheckFailure`. Batch writes are not kept apart.
+   * evaluated on: dynalite does not support `ReturnValuesOnConditionCheckFailure`. Batch writes are not serialized.
    */
   #write(name: EngineOperation, input: Input, key: unknown): Promise<Output> {
     const item = JSON.stringify([input.TableName, key]);

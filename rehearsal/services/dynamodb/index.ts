@@ -11,15 +11,15 @@ export type { ObservedWrite } from './engine';
 export interface DynamoDb {
   readonly service: RehearsalService;
   readonly handlers: readonly ResourceHandler[];
-  /** Every item of a table as plain values: for the drill, beside the wire and its permissions. */
+  /** Every item of a table as plain values: for the drill, without a call and its permissions. */
   scan(table: string): Promise<Record<string, unknown>[]>;
   /**
-   * Tells of every write of a single item in a table, as plain values, in the order in which they happen and before
-   * their callers hear of them.
-   * @returns ends it
+   * Reports every write of a single item in a table, as plain values, in the order of the writes and before their callers
+   * get an answer.
+   * @returns stops it
    */
   observe(table: string, observer: (write: ObservedWrite) => void): () => void;
-  /** Deletes expired items now; otherwise it happens once an hour of cloud time. */
+  /** Deletes expired items now; otherwise this happens once an hour of cloud time. */
   sweep(): Promise<void>;
   stop(): Promise<void>;
 }

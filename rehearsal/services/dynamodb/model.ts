@@ -3,11 +3,11 @@ import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
 import { ServiceError } from '../../core/service';
 import type { DynamoEngine, Output } from './engine';
 
-/** Cloud milliseconds between two looks for expired items; at high speed never less than a real minute. */
+/** Cloud milliseconds between two sweeps for expired items; at high speed never less than a real minute. */
 const SWEEP_INTERVAL = 3_600_000;
 const MIN_REAL_SWEEP_INTERVAL = 60_000;
 
-/** Items that expired longer ago are left alone. Seconds. */
+/** Items that expired longer ago are not deleted. Seconds. */
 const OLDEST_EXPIRY = 5 * 365 * 86_400;
 
 export interface TableSettings {
@@ -16,7 +16,7 @@ export interface TableSettings {
   readonly deletionProtection: boolean;
 }
 
-/** Settings of tables that dynalite does not know: expiry and deletion protection. */
+/** Table settings that dynalite does not support: expiry and deletion protection. */
 export class TableSettingsStore {
   readonly #engine: DynamoEngine;
   readonly #clock: RehearsalClock;
@@ -49,7 +49,7 @@ export class TableSettingsStore {
   }
 
   /**
-   * Deletes what has expired. DynamoDB does so within days of the expiry and shows items until then; here it happens
+   * Deletes expired items. DynamoDB deletes them within days of the expiry and returns them until then; here it happens
    * within an hour. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
    */
   async sweep(): Promise<void> {
@@ -74,7 +74,7 @@ export class TableSettingsStore {
           ...expired,
         });
       } catch (error) {
-        // Written anew since it was seen: no longer expired.
+        // Written again since the scan: no longer expired.
         if (!(error instanceof ServiceError && error.code === 'ConditionalCheckFailedException')) throw error;
       }
     }
@@ -87,7 +87,7 @@ export class TableSettingsStore {
         if (!this.#stopped) this.#schedule();
       };
       this.sweep().then(again, (error: unknown) => {
-        // The table or the whole store may have gone while it was read; the next look will do without it.
+        // The table or the store may have been deleted during the scan; the next sweep does not see it.
         if (!(error instanceof ServiceError) && !this.#stopped) throw error;
         again();
       });
@@ -122,7 +122,7 @@ export function tableArn(name: string): string {
   return `arn:aws:dynamodb:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:table/${name}`;
 }
 
-/** A typed attribute as the value it stands for: numbers as JavaScript numbers, sets as arrays, binary as base64. */
+/** A typed attribute as a plain value: numbers as JavaScript numbers, sets as arrays, binary as base64. */
 export function plainAttribute(attribute: unknown): unknown {
   const [[type, value] = ['', undefined]] = Object.entries((attribute ?? {}) as Record<string, unknown>);
   switch (type) {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Ec2Resource, Ec2Resources } from './model';
 import { egressSchema, ingressSchema, TYPES } from './resource-types';
 
-/** Where something is in a network, and how it is let out. */
+/** Subnet, public address and security groups of a network interface. */
 export interface NetworkPlacement {
   readonly subnet: string;
   readonly publicIp: boolean;
@@ -16,14 +16,14 @@ const ANYWHERE = '0.0.0.0/0';
 const HTTPS = 443;
 
 /**
- * Why a service of AWS cannot be reached from a place over HTTPS; undefined when it can. It can through the internet, with a
- * public address in a subnet that has a way to an internet gateway, or through an endpoint in the VPC. A subnet that is not of
- * this cloud is taken for one from which everything is reached.
+ * Why an AWS service cannot be reached over HTTPS from a placement; undefined when it can. There are two routes: through the
+ * internet, with a public address in a subnet that has a route to an internet gateway, or through an endpoint in the VPC.
+ * Everything can be reached from a subnet that is not in this cloud.
  *
- * Rules of security groups are judged by group and by address block as far as those are the whole VPC's or everything; network
- * ACLs are not there.
+ * Security group rules are evaluated by group, and by address block if the block is the whole VPC or everything. There are no
+ * network ACLs.
  *
- * @param service as endpoints name it: `sqs`, `ecr.api`; `internet` for what is not AWS
+ * @param service as endpoints name it: `sqs`, `ecr.api`; `internet` for addresses outside AWS
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html
  */
@@ -71,7 +71,7 @@ function endpointsOf(
       return false;
     }
     return properties.VpcEndpointType === 'Interface'
-      ? // Else the service's own name leads to its public addresses.
+      ? // Without private DNS the service's name resolves to its public addresses.
         properties.PrivateDnsEnabled === true
       : (properties.RouteTableIds as readonly string[] | undefined)?.includes(String(table)) === true;
   });
@@ -111,7 +111,7 @@ function allowsHttps(
   );
 }
 
-/** Rules of a group that was given none: everything may leave. */
+/** Egress of a group without egress rules: everything is allowed. */
 const DEFAULT_EGRESS: Egress = { CidrIp: ANYWHERE, IpProtocol: '-1' };
 
 function egressOf(inventory: Ec2Resources, group: string): readonly Egress[] {

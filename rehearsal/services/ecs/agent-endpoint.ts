@@ -10,10 +10,10 @@ import { clusterArn } from './model';
 import type { Task } from './task';
 import { type ContainerEndpoints, newToken } from './task-environment';
 
-/** Prefix below which the front serves what tasks find at 169.254.170.2 on AWS. */
+/** Prefix below which the API server serves the endpoints that are at 169.254.170.2 on AWS. */
 export const AGENT_PREFIX = '/_ecs';
 
-/** Real milliseconds that credentials are said to last: the SDK refreshes them by the wall clock. */
+/** Lifetime of credentials in real milliseconds: the SDK refreshes them by the wall clock. */
 const CREDENTIALS_MS = 6 * 3_600_000;
 
 export interface Identity {
@@ -21,7 +21,7 @@ export interface Identity {
   readonly principal: Principal | undefined;
 }
 
-/** What UpdateTaskProtection and GetTaskProtection say of one task. */
+/** Answer of UpdateTaskProtection and GetTaskProtection for one task. */
 export type ProtectionResult =
   | { readonly protection: { readonly enabled: boolean; readonly until: number | undefined } }
   | { readonly failure: { readonly reason: string; readonly detail: string | undefined } };
@@ -31,7 +31,7 @@ export interface AgentEndpointDeps {
   readonly iam: IamPort;
   readonly endpointUrl: () => string;
   readonly faults?: FaultsPort;
-  /** Protects the task for so many minutes, or no more (0). @throws ServiceError */
+  /** Protects the task for `minutes`; 0 ends the protection. @throws ServiceError */
   readonly protect: (task: Task, minutes: number) => ProtectionResult;
 }
 
@@ -59,7 +59,7 @@ export class AgentEndpoint {
     this.#props = props;
   }
 
-  /** Begins to serve the task. Gives the addresses for each of its containers. */
+  /** Starts to serve the task. @returns the endpoints of each of its containers */
   open(task: Task, identity: Identity | undefined): (container: string) => ContainerEndpoints {
     return (container) => {
       const id = `${task.id}-${randomUUID().slice(0, 8)}`;
@@ -75,8 +75,8 @@ export class AgentEndpoint {
   }
 
   close(task: Task): void {
-    for (const [id, resident] of this.#registrations) {
-      if (resident.task === task) {
+    for (const [id, registration] of this.#registrations) {
+      if (registration.task === task) {
         this.#registrations.delete(id);
       }
     }
@@ -86,20 +86,20 @@ export class AgentEndpoint {
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '').split('?', 1)[0]?.slice(AGENT_PREFIX.length) ?? '';
     const [, kind, id = '', rest = ''] = /^\/(api|v4|v2\/credentials)\/([^/]+)(\/.*)?$/.exec(path) ?? [];
-    const resident = this.#registrations.get(id);
+    const registration = this.#registrations.get(id);
     const answer = (status: number, body: unknown) => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
     if (kind === 'api' && rest === '/task-protection/v1/state') {
-      await this.#protection(resident, request, gone(response), answer);
-    } else if (resident === undefined) {
-      answer(404, { error: 'no task of these addresses' });
+      await this.#protection(registration, request, gone(response), answer);
+    } else if (registration === undefined) {
+      answer(404, { error: 'no task at this address' });
     } else if (kind === 'v4' && rest === '') {
-      answer(200, containerMetadata(resident.task, resident.container));
+      answer(200, containerMetadata(registration.task, registration.container));
     } else if (kind === 'v4' && rest === '/task') {
-      answer(200, taskMetadata(resident.task));
+      answer(200, taskMetadata(registration.task));
     } else if (kind === 'v2/credentials' && rest === '') {
-      this.#credentials(resident, request, answer);
+      this.#credentials(registration, request, answer);
     } else {
       answer(404, { error: `not rehearsable: ${request.method} ${kind ?? ''}${rest} of the ECS agent` });
     }
@@ -125,18 +125,18 @@ export class AgentEndpoint {
   }
 
   async #protection(
-    resident: ContainerRegistration | undefined,
+    registration: ContainerRegistration | undefined,
     request: IncomingMessage,
     signal: AbortSignal,
     answer: RespondFunction,
   ): Promise<void> {
-    if (resident === undefined) {
+    if (registration === undefined) {
       answer(404, {
         error: { Code: 'ResourceNotFoundException', Message: 'Failed to find a task for the request' },
       });
       return;
     }
-    const { task } = resident;
+    const { task } = registration;
     const fail = (status: number, code: string, message: string, requestID?: string) =>
       answer(status, {
         requestID,
@@ -144,17 +144,17 @@ export class AgentEndpoint {
       });
     let minutes: number | undefined;
     if (request.method === 'PUT') {
-      const wish = parseProtectionRequest(await readText(request));
-      if (typeof wish === 'string') {
-        fail(400, 'InvalidParameterException', wish);
+      const wanted = parseProtectionRequest(await readText(request));
+      if (typeof wanted === 'string') {
+        fail(400, 'InvalidParameterException', wanted);
         return;
       }
-      minutes = wish.enabled ? (wish.minutes ?? DEFAULT_MINUTES) : 0;
+      minutes = wanted.enabled ? (wanted.minutes ?? DEFAULT_MINUTES) : 0;
     } else if (request.method !== 'GET') {
       answer(405, { error: { Code: 'InvalidParameterException', Message: `${request.method} is not allowed` } });
       return;
     }
-    const principal = resident.identity?.principal;
+    const principal = registration.identity?.principal;
     if (principal === undefined) {
       fail(403, 'AccessDeniedException', 'Invalid Request: no task IAM role credentials available for task');
       return;
@@ -211,7 +211,7 @@ type RespondFunction = (status: number, body: unknown) => void;
 const DEFAULT_MINUTES = 120;
 const MAX_MINUTES = 2_880;
 
-/** What a PUT asks for, or what is wrong with it. */
+/** The request of a PUT, or the error message. */
 function parseProtectionRequest(
   body: string,
 ): { readonly enabled: boolean; readonly minutes: number | undefined } | string {

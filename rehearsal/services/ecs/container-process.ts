@@ -8,7 +8,7 @@ export interface ContainerProcessProps {
   readonly environment: Readonly<Record<string, string>>;
   /** A line that it wrote to stdout or stderr. */
   readonly onLine: (line: string) => void;
-  /** Called once, when the process is gone and all that it wrote was passed on. */
+  /** Called once, when the process has exited and all its output was passed on. */
   readonly onExit: (exit: Exit) => void;
 }
 
@@ -23,9 +23,9 @@ export interface Exit {
 const DRAIN_MS = 250;
 
 /**
- * What the shell does before it becomes the container's own process. It leaves a watcher behind in the process group: when
- * the far end of file descriptor 3 closes, which it does however the rehearsal ends, the watcher ends the whole group, stopped
- * processes included. The container has neither the descriptor nor the watcher's ignored signals.
+ * Command of the shell that becomes the container's process. It starts a watcher in the process group: when the other end of
+ * file descriptor 3 closes, which happens however the rehearsal ends, the watcher kills the whole group, including stopped
+ * processes. The container inherits neither the descriptor nor the watcher's ignored signals.
  */
 const WATCHED_EXEC = '(trap "" HUP INT TERM; read -r _ <&3; kill -9 0) </dev/null >/dev/null 2>&1 & exec "$@" 3<&-';
 
@@ -49,7 +49,7 @@ export class ContainerProcess {
     });
     const { stdout, stderr } = this.#child;
     const lines = [stdout, stderr].map((stream) => (stream === null ? undefined : this.#read(stream)));
-    // Closed by the group's end while nothing was written: no fault of anybody's.
+    // The end of the group closes it; this is not an error.
     this.#child.stdio[3]?.on('error', () => undefined);
     this.#child.once('error', (error) => this.#finish({ code: 127, error: error.message }));
     this.#child.once('exit', (code, signal) => {
@@ -81,7 +81,7 @@ export class ContainerProcess {
     this.#endGroup();
   }
 
-  /** Lets the process stand still; what it has started goes on. */
+  /** Suspends the process; its child processes continue. */
   suspend(): void {
     this.#child.kill('SIGSTOP');
   }
@@ -105,7 +105,7 @@ export class ContainerProcess {
     try {
       process.kill(-pid, 'SIGKILL');
     } catch {
-      // Nobody is left in it.
+      // The group has no process left.
     }
   }
 

@@ -11,11 +11,11 @@ export interface ContainerProps {
   readonly clock: RehearsalClock;
   /** A line that it wrote. */
   readonly onLine: (line: string) => void;
-  /** Its state or its health is another. */
+  /** Called when its state or health has changed. */
   readonly onChange: () => void;
 }
 
-/** One container of a task, from before its process starts until it is gone. */
+/** One container of a task, from before its process starts until it has exited. */
 export class Container {
   readonly #props: ContainerProps;
   readonly name: string;
@@ -30,7 +30,7 @@ export class Container {
   #exitCode: number | undefined;
   #ended = false;
   #resolveEnd: () => void = () => undefined;
-  /** Resolves when its process is gone, or will never be. */
+  /** Resolves when its process has exited, or will never start. */
   readonly #end = new Promise<void>((resolve) => {
     this.#resolveEnd = resolve;
   });
@@ -52,7 +52,7 @@ export class Container {
     return this.#monitor?.status ?? 'UNKNOWN';
   }
 
-  /** Whether it has been running, be it only for a moment. */
+  /** Whether it was started, even if only for a moment. */
   get wasStarted(): boolean {
     return this.startedAt !== undefined;
   }
@@ -98,11 +98,11 @@ export class Container {
   }
 
   /**
-   * SIGTERM, and SIGKILL when the stop timeout is over. Resolves when its process is gone.
+   * SIGTERM, and SIGKILL when the stop timeout is over. Resolves when its process has exited.
    *
-   * @param mostMs cloud milliseconds after which it is killed at the latest. @default the stop timeout
+   * @param maxMs maximum cloud milliseconds until it is killed. @default the stop timeout
    */
-  async stop(mostMs = Number.POSITIVE_INFINITY): Promise<void> {
+  async stop(maxMs = Number.POSITIVE_INFINITY): Promise<void> {
     const running = this.#process;
     if (running === undefined) {
       this.#markStopped();
@@ -110,7 +110,7 @@ export class Container {
     }
     this.#monitor?.stop();
     running.terminate();
-    const timer = this.#props.clock.after(Math.min(mostMs, this.#stopMs()), () => running.kill());
+    const timer = this.#props.clock.after(Math.min(maxMs, this.#stopMs()), () => running.kill());
     await this.#end;
     timer.cancel();
   }
@@ -132,7 +132,7 @@ export class Container {
     this.#process?.resume();
   }
 
-  /** Resolves when its process is gone. */
+  /** Resolves when its process has exited. */
   get exited(): Promise<void> {
     return this.#end;
   }

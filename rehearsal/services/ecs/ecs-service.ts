@@ -26,23 +26,23 @@ export interface ServiceProps {
 export interface ServiceSettings {
   readonly revision: ServiceRevision;
   readonly rules: DeploymentRules;
-  /** Undefined: as it is. */
+  /** Undefined leaves the count unchanged. */
   readonly desired: number | undefined;
 }
 
-/** Stopped tasks that a service still shows, the newest. */
+/** Maximum number of stopped tasks that a service shows: the newest. */
 const MAX_STOPPED_TASKS = 1_000;
 
 /**
- * Cloud milliseconds between two attempts after so many failed starts in a row. AWS documents that the pauses grow and their
- * longest. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html
+ * First and maximum pause between two attempts after consecutive failed starts. AWS documents that the pauses grow, and the
+ * maximum. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html
  */
 const FIRST_PAUSE_MS = 10_000;
 const MAX_PAUSE_MS = 27 * 60_000;
 
 /**
- * A service and its scheduler: keeps the desired count of tasks running, replaces what stops or becomes unhealthy, and brings
- * a new revision up beside the old one.
+ * A service and its scheduler: keeps the desired count of tasks running, replaces stopped and unhealthy ones, and deploys a
+ * new revision beside the old one.
  *
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_services.html
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
@@ -55,7 +55,7 @@ export class Service {
   readonly arn: string;
   #desired: number;
   #rules: DeploymentRules;
-  /** The present one first. */
+  /** The primary deployment first. */
   #deployments: Deployment[];
   /** In the order of their creation; stopped ones among them. */
   readonly #tasks = new Map<string, Task>();
@@ -175,7 +175,7 @@ export class Service {
     }
   }
 
-  /** Stops every task, protected ones as well, and resolves when they are gone. Nothing is started any more. */
+  /** Stops every task, including protected ones, and resolves when they have stopped. Starts no further task. */
   async drain(): Promise<void> {
     this.#ending = true;
     this.#pause?.cancel();
@@ -190,7 +190,7 @@ export class Service {
     );
   }
 
-  /** Ends every process without waiting: all that can be done when the rehearsal itself ends. */
+  /** Kills every process without waiting, when the rehearsal ends. */
   killAll(): void {
     this.#ending = true;
     this.#pause?.cancel();
@@ -200,7 +200,7 @@ export class Service {
   }
 
   /**
-   * Protects a task of the service for so many minutes, or no more (0).
+   * Protects a task of the service for `minutes`; 0 ends the protection.
    *
    * Refused for a task that is being stopped, and while a deployment is in progress and the service would have more protected
    * tasks than it is to have at all: those would keep the deployment from its end.
@@ -218,7 +218,7 @@ export class Service {
     return { protection: { enabled: task.isProtected, until: task.protectedUntil } };
   }
 
-  /** Tasks that are meant to run. */
+  /** Tasks whose desired status is RUNNING. */
   #active(): readonly Task[] {
     return this.livingTasks().filter(({ shouldRun }) => shouldRun);
   }
@@ -247,7 +247,7 @@ export class Service {
     this.#schedule();
   };
 
-  /** It begins to stop, for whatever reason: from now on it counts no more. */
+  /** The task starts to stop, for any reason: from now on it does not count as active. */
   #onTaskLost(task: Task, deployment: Deployment | undefined): void {
     const { stopCode, stoppedReason } = task.view;
     const neverHealthy = stopCode === 'EssentialContainerExited' && !this.#healthyOnce.has(task);
@@ -283,7 +283,7 @@ export class Service {
     }
   }
 
-  /** One decision after the other until there is nothing to decide. */
+  /** Reconciles until nothing changes. */
   #schedule(): void {
     this.#pending = true;
     if (this.#scheduling) {
@@ -308,28 +308,29 @@ export class Service {
     const active = this.#active();
     const own = active.filter((task) => this.#deploymentOf.get(task) === present);
     const old = active.filter((task) => this.#deploymentOf.get(task) !== present);
-    const sick = own.filter((task) => task.health === 'UNHEALTHY');
-    const sound = own.filter((task) => task.health !== 'UNHEALTHY');
-    this.#launch(present, { active, own, old, sick, sound });
+    const unhealthy = own.filter((task) => task.health === 'UNHEALTHY');
+    const usable = own.filter((task) => task.health !== 'UNHEALTHY');
+    this.#launch(present, { active, own, old, unhealthy, usable });
     this.#retireOld(present, active, old);
-    this.#replaceUnhealthy(present, sick, sound, active);
-    const surplus = sound.length - this.#desired;
+    this.#replaceUnhealthy(present, unhealthy, usable, active);
+    const surplus = usable.length - this.#desired;
     if (surplus > 0) {
       const reason = `Scaling activity initiated by (deployment ${present.id})`;
-      this.#stopTasks(sound, surplus, { code: 'ServiceSchedulerInitiated', reason });
+      this.#stopTasks(usable, surplus, { code: 'ServiceSchedulerInitiated', reason });
     }
     this.#finishDeployment(present);
   }
 
   #launch(present: Deployment, groups: TaskGroups): void {
-    const { active, own, old, sick, sound } = groups;
-    const missing = this.#desired - sound.length;
+    const { active, own, old, unhealthy, usable } = groups;
+    const missing = this.#desired - usable.length;
     if (missing <= 0 || present.state === 'FAILED') {
       return;
     }
-    // What a deployment or a replacement may have at the same time; plain scaling is not held back.
+    // Limit on the tasks during a deployment or a replacement; plain scaling is not limited.
     const upper = Math.floor((this.#desired * this.#rules.maximumPercent) / 100);
-    const held = present.state === 'IN_PROGRESS' && old.length > 0 ? active.length : sick.length > 0 ? own.length : 0;
+    const held =
+      present.state === 'IN_PROGRESS' && old.length > 0 ? active.length : unhealthy.length > 0 ? own.length : 0;
     const room = held === 0 ? missing : Math.max(0, upper - held);
     const now = this.#props.clock.now();
     if (now < this.#pausedUntil) {
@@ -372,7 +373,7 @@ export class Service {
     void task.start();
   }
 
-  /** Stops tasks of earlier revisions, as many as may be missed, once there are new ones in their place. */
+  /** Stops tasks of earlier revisions, down to the minimum healthy percent, once new ones have replaced them. */
   #retireOld(present: Deployment, active: readonly Task[], old: readonly Task[]): void {
     if (old.length === 0 || present.state === 'FAILED') {
       return;
@@ -395,20 +396,25 @@ export class Service {
     );
   }
 
-  /** Unhealthy tasks go when others are healthy in their place, or when there is no room for others beside them. */
-  #replaceUnhealthy(present: Deployment, sick: readonly Task[], sound: readonly Task[], active: readonly Task[]): void {
-    if (sick.length === 0) {
+  /** Stops unhealthy tasks when healthy ones have replaced them, or when the maximum percent leaves no room for others. */
+  #replaceUnhealthy(
+    present: Deployment,
+    unhealthy: readonly Task[],
+    usable: readonly Task[],
+    active: readonly Task[],
+  ): void {
+    if (unhealthy.length === 0) {
       return;
     }
     const upper = Math.floor((this.#desired * this.#rules.maximumPercent) / 100);
-    const replaced = sound.filter(({ isHealthy }) => isHealthy).length >= this.#desired;
-    const crowded = active.length >= upper && sound.length < this.#desired;
+    const replaced = usable.filter(({ isHealthy }) => isHealthy).length >= this.#desired;
+    const crowded = active.length >= upper && usable.length < this.#desired;
     if (!replaced && !crowded) {
       return;
     }
     const reason = `Task failed container health checks (deployment ${present.id})`;
-    const count = replaced ? sick.length : Math.min(sick.length, this.#desired - sound.length);
-    for (const task of sick.slice(0, count)) {
+    const count = replaced ? unhealthy.length : Math.min(unhealthy.length, this.#desired - usable.length);
+    for (const task of unhealthy.slice(0, count)) {
       this.#countFailure(present, 'Task failed container health checks');
       void task.stop({ code: 'ServiceSchedulerInitiated', reason });
     }
@@ -474,6 +480,6 @@ interface TaskGroups {
   /** Of the present deployment. */
   readonly own: readonly Task[];
   readonly old: readonly Task[];
-  readonly sick: readonly Task[];
-  readonly sound: readonly Task[];
+  readonly unhealthy: readonly Task[];
+  readonly usable: readonly Task[];
 }

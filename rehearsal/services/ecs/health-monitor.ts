@@ -4,27 +4,27 @@ import { ContainerProcess } from './container-process';
 import type { HealthCheck, HealthStatus } from './model';
 
 /**
- * Real milliseconds between two checks at least, until a container is healthy and from then on. The start of a program for
- * each check would else be most of what a machine with a dozen containers does.
+ * Minimum real milliseconds between two checks, before and after a container is healthy. Otherwise a machine with a dozen
+ * containers would spend most of its time on starting check programs.
  */
 const MIN_REAL_INTERVAL_MS = { starting: 1_000, healthy: 10_000 } as const;
 
-/** Real milliseconds that a check may take at least: on a busy machine the start of a program is most of it. */
+/** Minimum real milliseconds that a check may take: on a busy machine most of it is the start of the program. */
 const MIN_REAL_TIMEOUT_MS = 5_000;
 
-/** Checks of all containers that run at the same time: a program for each. */
+/** Limits the checks of all containers that run in parallel: each is a program. */
 class ConcurrencyLimit {
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
-  async take(): Promise<void> {
+  async acquire(): Promise<void> {
     if (this.#running >= availableParallelism()) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     this.#running += 1;
   }
 
-  give(): void {
+  release(): void {
     this.#running -= 1;
     this.#waiting.shift()?.();
   }
@@ -35,7 +35,7 @@ const HEALTH_CHECKS = new ConcurrencyLimit();
 export interface HealthMonitorProps {
   readonly check: HealthCheck;
   readonly clock: RehearsalClock;
-  /** Words of the program that checks. */
+  /** Argument vector of the check. */
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -44,9 +44,9 @@ export interface HealthMonitorProps {
 
 /**
  * A container's health check: its command runs as a process with the container's environment. The first success makes it
- * healthy; so many failures in a row, those of the start period not counted, make it unhealthy.
+ * healthy; `retries` consecutive failures, without those of the start period, make it unhealthy.
  *
- * Intervals and timeouts are the cloud's, but not shorter than some real time: a check costs this machine a process.
+ * Intervals and timeouts count in cloud time with a minimum in real time, as each check starts a process.
  *
  * @see https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html
  */
@@ -82,12 +82,12 @@ export class HealthMonitor {
   }
 
   async #check(): Promise<void> {
-    await HEALTH_CHECKS.take();
+    await HEALTH_CHECKS.acquire();
     let passed = false;
     try {
       passed = !this.#stopped && (await this.#run());
     } finally {
-      HEALTH_CHECKS.give();
+      HEALTH_CHECKS.release();
     }
     if (!this.#stopped) {
       this.#recordResult(passed);

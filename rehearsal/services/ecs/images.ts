@@ -5,9 +5,9 @@ import { handlerNode } from '../../core/handler-node';
 import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
 import { DockerfileError, type ImageConfig, readDockerfile } from './dockerfile';
 
-/** What is run here in place of an image. */
+/** Command that runs here instead of an image. */
 export interface ImageCommand {
-  /** Image as task definitions name it; `*` stands for any text. */
+  /** Image as task definitions name it; `*` matches any text. */
   readonly image: string;
   /** Program and arguments. `node` is the Node that runs the rehearsal. */
   readonly command: readonly string[];
@@ -19,7 +19,7 @@ export interface ImageCommand {
 export interface Launch {
   readonly argv: readonly string[];
   readonly cwd: string;
-  /** Variables that the image brings along. */
+  /** Variables of the image. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -29,18 +29,18 @@ export interface PreparedLaunch extends Launch {
   readonly healthArgv: readonly string[];
 }
 
-/** An image that nobody here can run. The message says what to do. */
+/** An image that cannot be run here. The message says what to do. */
 export class ImageError extends Error {}
 
-/** What a container definition says about what it runs. */
+/** Entry point and command of a container definition. */
 export interface CommandOverride {
   readonly entryPoint: readonly string[] | undefined;
   readonly command: readonly string[] | undefined;
 }
 
 /**
- * Knows what to run for an image: there is no container engine here. Commands that were given come first; an image asset
- * of the assembly is run by the `ENTRYPOINT` and `CMD` of its Dockerfile, in its folder.
+ * Resolves an image to a command: there is no container engine here. Commands of the scenario come first; for an image asset
+ * of the assembly the `ENTRYPOINT` and `CMD` of its Dockerfile run in its folder.
  */
 export class Images {
   readonly #given: readonly ImageCommand[];
@@ -66,7 +66,7 @@ export class Images {
     if (given !== undefined) {
       if (override.entryPoint !== undefined || override.command !== undefined) {
         throw new ImageError(
-          `image ${image} with a Command or EntryPoint in its container definition: its command is given for the whole image; leave one of the two away`,
+          `image ${image} with a Command or EntryPoint in its container definition: the scenario has a command for the whole image; remove one of the two`,
         );
       }
       const cwd = given.cwd ?? asset?.directory ?? this.#appDirectory;
@@ -74,7 +74,7 @@ export class Images {
     }
     if (asset === undefined) {
       throw new ImageError(
-        `image ${image}: no container engine here; say under "containers" in the scenario which command to run for it`,
+        `image ${image}: no container engine here; set the command to run for it under "containers" in the scenario`,
       );
     }
     const config = configOf(asset, image);
@@ -84,7 +84,7 @@ export class Images {
     const argv = [...entryPoint, ...command];
     if (argv.length === 0) {
       throw new ImageError(
-        `image ${image}: ${join(asset.directory, asset.dockerfile)} has neither ENTRYPOINT nor CMD; say under "containers" in the scenario which command to run`,
+        `image ${image}: ${join(asset.directory, asset.dockerfile)} has neither ENTRYPOINT nor CMD; set the command to run under "containers" in the scenario`,
       );
     }
     return { argv: runnable(argv), cwd: asset.directory, environment: config.environment };
@@ -96,7 +96,7 @@ export function registryHost(): string {
   return `${REHEARSAL_ACCOUNT}.dkr.ecr.${REHEARSAL_REGION}.amazonaws.com`;
 }
 
-/** Folders in which programs are looked for: that of the Node which runs the rehearsal first. */
+/** PATH of programs: the folder of the Node.js that runs the rehearsal comes first. */
 export function programPath(): string {
   return [dirname(handlerNode().program), process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin'].join(':');
 }
@@ -108,7 +108,7 @@ function configOf(asset: ImageAsset, image: string): ImageConfig {
   } catch (error) {
     const why = error instanceof DockerfileError ? error.message : `cannot be read (${error})`;
     throw new ImageError(
-      `image ${image}: ${file} ${why}; say under "containers" in the scenario which command to run for it`,
+      `image ${image}: ${file} ${why}; set the command to run under "containers" in the scenario for it`,
     );
   }
 }

@@ -27,21 +27,21 @@ export interface EcsDeps {
   readonly iam: IamPort;
   readonly logs: LogsPort & { groups(): readonly string[] };
   readonly metrics: MetricsPort;
-  /** Where the front listens: the containers' `AWS_ENDPOINT_URL`. */
+  /** Base URL of the API server: the containers' `AWS_ENDPOINT_URL`. */
   readonly endpointUrl: () => string;
-  /** Serves HTTP below a prefix of the front. */
+  /** Serves HTTP below a prefix of the API server. */
   readonly mount: (prefix: string, handler: HttpHandler) => unknown;
   /** What to run for images that are no assets of the assembly. @default nothing */
   readonly commands?: readonly ImageCommand[];
   /** Folder of the app: there commands run whose image is no asset. @default that of this process */
   readonly appDirectory?: string;
-  /** Variables that every container gets on top of the template's. @default none */
+  /** Variables that every container gets in addition to the template's. @default - none */
   readonly extraEnvironment?: (service: string) => Readonly<Record<string, string>>;
-  /** Zone of a subnet of this cloud. @default none is known */
+  /** Zone of a subnet of this cloud. @default - no subnet has a known zone */
   readonly zoneOf?: (subnet: string) => string | undefined;
-  /** Why a service cannot be reached from a place in a network of this cloud. @default everything can */
+  /** Why a service cannot be reached from a placement in this cloud. @default - everything can be reached */
   readonly unreachable?: (place: NetworkPlacement, service: string) => string | undefined;
-  /** What goes wrong on purpose. @default nothing */
+  /** Injected faults. @default - none */
   readonly faults?: FaultsPort;
   readonly onEvent?: (event: EcsEvent) => void;
 }
@@ -54,24 +54,24 @@ export interface Ecs {
     scaleTo(resourceId: string, count: number): void;
     deploying(resourceId: string): boolean;
   };
-  /** Makes an image asset of an assembly known. */
+  /** Registers an image asset of an assembly. */
   registerImage(asset: ImageAsset): void;
   services(): readonly ServiceView[];
   /** Of all services, deleted ones first, in the order of their creation; the newest stopped ones among them. */
   tasks(): readonly TaskView[];
   /** Revisions of task definitions, with whether they are active. */
   taskDefinitions(): readonly { readonly arn: string; readonly active: boolean }[];
-  /** Why a caller's network does not lead to a service (by signing name); undefined when it does, or is no task's. */
+  /** Why a task cannot reach a service (by signing name); undefined if it can, or if the caller is not a task. */
   unreachable(principal: Principal, signingName: string): string | undefined;
-  /** To be told of every call that was answered well: what tasks have in hand decides which faults meet them. */
+  /** Must be called for every successful call: faults hit tasks while they work on the messages that they received. */
   observe(service: string, call: Call, output: unknown): void;
-  /** Ends every process of the task at once, as in a crash. False when there is no such task that lives. */
+  /** Ends every process of the task at once, as in a crash. False if no such task is running. */
   kill(taskId: string): boolean;
-  /** Stops the task as StopTask does: SIGTERM, and SIGKILL when the stop timeouts are over. Protection does not help. */
+  /** Stops the task as StopTask does: SIGTERM, and SIGKILL when the stop timeouts are over. Also stops a protected task. */
   stopTask(taskId: string, reason?: string): boolean;
-  /** Takes a Spot task back: SIGTERM, and two minutes later at most it is gone. False unless it is a Spot task. */
+  /** Interrupts a Spot task: SIGTERM, and SIGKILL after at most two minutes. False unless it is a Spot task. */
   reclaim(taskId: string): boolean;
-  /** Lets the first process of each container stand still for so many real milliseconds. */
+  /** Suspends the first process of each container for `realMs` real milliseconds. */
   freeze(taskId: string, realMs: number): boolean;
   /** Ends every process. */
   stop(): Promise<void>;

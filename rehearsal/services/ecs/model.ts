@@ -26,7 +26,7 @@ export interface ContainerDefinition {
   readonly command: readonly string[] | undefined;
   readonly environment: Readonly<Record<string, string>>;
   readonly dependsOn: readonly { readonly container: string; readonly condition: DependencyCondition }[];
-  /** Seconds that the containers it depends on may take to meet their condition. */
+  /** Seconds that the containers it depends on may take to satisfy their condition. */
   readonly startTimeoutSeconds: number | undefined;
   /** Seconds from SIGTERM to SIGKILL. */
   readonly stopTimeoutSeconds: number;
@@ -128,7 +128,7 @@ export interface TaskView {
   readonly arn: string;
   /** Name of its service. */
   readonly service: string;
-  /** Lane whose queues it polls, if its containers are told of one. */
+  /** Lane whose queues it polls, if its environment names one. */
   readonly lane: string | undefined;
   readonly definition: string;
   readonly deployment: string;
@@ -141,7 +141,7 @@ export interface TaskView {
   readonly protectedUntil: number | undefined;
   readonly createdAt: number;
   readonly startedAt: number | undefined;
-  /** When it was told to stop. */
+  /** When it started to stop. */
   readonly stoppingAt: number | undefined;
   readonly stoppedAt: number | undefined;
   readonly stopCode: StopCode | undefined;
@@ -170,7 +170,7 @@ export interface ServiceView {
   readonly desired: number;
   readonly running: number;
   readonly pending: number;
-  /** The present one first; then those whose tasks are not all gone yet. */
+  /** The primary deployment first; then those that still have tasks. */
   readonly deployments: readonly DeploymentView[];
 }
 

@@ -130,7 +130,7 @@ export class TaskDefinitionHandler implements ResourceHandler {
     this.#images = images;
   }
 
-  /** Images that nobody here can run. */
+  /** Images that cannot be run here. */
   refusals(properties: Readonly<Record<string, unknown>>, resolve: (value: unknown) => unknown): readonly string[] {
     const containers = rawContainersSchema.safeParse(properties.ContainerDefinitions);
     return (containers.data ?? []).flatMap(({ Image, Command, EntryPoint }) => {
@@ -245,7 +245,7 @@ export interface ServiceHandlerProps extends Omit<ServiceProps, 'name' | 'cluste
   readonly definitions: TaskDefinitions;
   /** Zone of a subnet of this cloud; undefined for another. */
   readonly zoneOf: (subnet: string) => string | undefined;
-  /** Told of a service when all of it is gone. */
+  /** Called when a deleted service has no task left. */
   readonly onDeleted: (service: Service) => void;
 }
 
@@ -253,7 +253,7 @@ export interface ServiceHandlerProps extends Omit<ServiceProps, 'name' | 'cluste
  * `AWS::ECS::Service` for Fargate with rolling updates. Creation and update wait until the deployment has completed, and fail
  * when the circuit breaker gives it up.
  *
- * Not documented, and read so: deletion stops protected tasks as well, and waits until all are gone.
+ * Not documented, our reading: deletion stops protected tasks as well, and waits until all have stopped.
  */
 export class ServiceHandler implements ResourceHandler {
   readonly #props: ServiceHandlerProps;
@@ -360,7 +360,7 @@ export class ServiceHandler implements ResourceHandler {
     };
   }
 
-  /** Of a subnet that is not of this cloud nobody knows the zone: each is taken for another one. */
+  /** The zone of a subnet outside of this cloud is unknown: each such subnet counts as a zone of its own. */
   #zones(subnets: readonly string[]): readonly Zone[] {
     return subnets.map((subnet, index) => ({
       subnet,

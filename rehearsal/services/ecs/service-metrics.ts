@@ -20,7 +20,7 @@ interface Measure {
 /**
  * Publishes AWS/ECS metrics once in every cloud minute, with one value for each task that runs: so the number of samples is
  * the number of running tasks. Their values are what the processes really use of what the task is sold, as far as the
- * system tells, else 0.
+ * system reports them, else 0.
  *
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service_utilization.html
@@ -85,7 +85,7 @@ export interface Usage {
 const TICKS_PER_SECOND = 100;
 const PAGE_BYTES = 4096;
 
-/** What a process itself has used, its children not counted; undefined where the system does not tell. */
+/** What a process itself has used, its children not counted; undefined if the system does not report it. */
 export function usageOf(processId: number | undefined): Usage | undefined {
   try {
     // After the name of the program, which may hold anything but ends with the last parenthesis.

@@ -1,8 +1,8 @@
 import { type TaskDefinition, taskDefinitionArn } from './model';
 
 /**
- * Task definitions: families of numbered revisions that are never changed. A revision that was deregistered can start nothing
- * new, and services that have it go on with it.
+ * Task definitions: families of numbered revisions that never change. A deregistered revision cannot be used by new
+ * services; services that use it continue.
  *
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definitions.html
  */

@@ -33,8 +33,8 @@ export interface EnvironmentRequest {
 }
 
 /**
- * Variables of a container's process: the image's, the definition's, what Fargate adds, and what the rehearsal needs to
- * take AWS's place. Variables that name ports of the task get its own.
+ * Variables of a container's process: the image's, the definition's, what Fargate adds, and what redirects its
+ * clients to the rehearsal. Variables that name ports of the task get its own.
  *
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate.html
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
@@ -73,7 +73,7 @@ export function environmentOf(request: EnvironmentRequest): Record<string, strin
           AWS_CONTAINER_AUTHORIZATION_TOKEN: credentials.token,
         }),
     AWS_ENDPOINT_URL: request.endpointUrl,
-    // Nothing of this machine's own AWS settings may reach the container.
+    // The AWS settings of this machine must not reach the container.
     AWS_CONFIG_FILE: '/dev/null',
     AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
     AWS_EC2_METADATA_DISABLED: 'true',
@@ -82,11 +82,11 @@ export function environmentOf(request: EnvironmentRequest): Record<string, strin
   };
 }
 
-/** Ports that were handed out lately: the system may give a free one twice before its owner listens. */
-const handedOut = new Set<number>();
-const REMEMBERED_PORTS = 500;
+/** Recently assigned ports: the system may return a free port twice before its owner listens. */
+const recentPorts = new Set<number>();
+const MAX_RECENT_PORTS = 500;
 
-/** A port on 127.0.0.1 that nobody listens at. */
+/** A free port on 127.0.0.1. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = await new Promise<number>((resolve, reject) => {
@@ -97,11 +97,11 @@ export async function freePort(): Promise<number> {
         server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
       });
     });
-    if (!handedOut.has(port)) {
-      handedOut.add(port);
-      const [oldest] = handedOut;
-      if (handedOut.size > REMEMBERED_PORTS && oldest !== undefined) {
-        handedOut.delete(oldest);
+    if (!recentPorts.has(port)) {
+      recentPorts.add(port);
+      const [oldest] = recentPorts;
+      if (recentPorts.size > MAX_RECENT_PORTS && oldest !== undefined) {
+        recentPorts.delete(oldest);
       }
       return port;
     }

@@ -11,23 +11,23 @@ const batchSchema = z.looseObject({ Entries: z.array(handleSchema) });
 
 export interface TaskFaultInjectorDeps {
   readonly faults: FaultsPort;
-  /** Living task by its id. */
+  /** Running task by its id. */
   readonly taskOf: (id: string) => Task | undefined;
 }
 
 /**
- * What tasks have in hand: messages that they have received and neither deleted nor given back. Of that the fault plan is asked,
- * so that what is to happen to a worker happens in the middle of its work.
+ * Injects faults into tasks while they work. It tracks the messages in flight of each task (received, and neither deleted nor
+ * made visible again) and asks the fault plan for each of them.
  */
 export class TaskFaultInjector {
   readonly #props: TaskFaultInjectorDeps;
-  readonly #inHand = new WeakMap<Task, Map<string, string>>();
+  readonly #inFlight = new WeakMap<Task, Map<string, string>>();
 
   constructor(props: TaskFaultInjectorDeps) {
     this.#props = props;
   }
 
-  /** A call was answered. Only those that tasks make of SQS say anything. */
+  /** Records a successful call; only calls of tasks to SQS matter. */
   observe(service: string, call: Call, output: unknown): void {
     const { label, session } = call.principal;
     const task = service === 'sqs' && session !== undefined ? this.#props.taskOf(session) : undefined;
@@ -40,7 +40,7 @@ export class TaskFaultInjector {
           this.#messagesOf(task).set(ReceiptHandle, Body);
           const fault = this.#props.faults.taskFault(label, Body);
           if (fault !== undefined) {
-            this.#await(task, label, ReceiptHandle, fault);
+            this.#scheduleFault(task, label, ReceiptHandle, fault);
           }
         }
         break;
@@ -57,8 +57,8 @@ export class TaskFaultInjector {
     }
   }
 
-  /** The fault strikes if the task still has the message then, and none that is to be left in peace. */
-  #await(task: Task, label: string, receipt: string, fault: TaskFault): void {
+  /** Injects the fault if the task still works on the message then, and on none that is exempt. */
+  #scheduleFault(task: Task, label: string, receipt: string, fault: TaskFault): void {
     const { faults } = this.#props;
     const timer = setTimeout(() => {
       const messages = this.#messagesOf(task);
@@ -74,7 +74,7 @@ export class TaskFaultInjector {
           task.freeze(fault.forMs);
           break;
         case 'stopped':
-          void task.stop({ code: 'UserInitiated', reason: 'rehearsed fault: told to stop at work' });
+          void task.stop({ code: 'UserInitiated', reason: 'rehearsed fault: stopped while it works' });
           break;
       }
       faults.recordInjected(fault, label, bodies.join('\n'));
@@ -83,8 +83,8 @@ export class TaskFaultInjector {
   }
 
   #messagesOf(task: Task): Map<string, string> {
-    const known = this.#inHand.get(task) ?? new Map<string, string>();
-    this.#inHand.set(task, known);
+    const known = this.#inFlight.get(task) ?? new Map<string, string>();
+    this.#inFlight.set(task, known);
     return known;
   }
 }

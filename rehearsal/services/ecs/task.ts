@@ -39,21 +39,21 @@ export interface TaskProps {
   readonly capacityProvider: CapacityProvider;
   readonly clock: RehearsalClock;
   readonly host: TaskHost;
-  /** Its status, its health or its protection is another. */
+  /** Called when its status, health or protection has changed. */
   readonly onChange: (task: Task) => void;
 }
 
 /**
- * Cloud milliseconds from the decision to run a task until its containers start: a machine is found, the network interface
- * attached, the image pulled. AWS publishes no figure, for it depends on the image; for small ones users report about half a
- * minute.
+ * Cloud milliseconds from the decision to run a task until its containers start (finding a machine, attaching the network
+ * interface, pulling the image). AWS publishes no figure, as it depends on the image; users report about half a minute for
+ * small images.
  */
 export const FARGATE_START_MS = 35_000;
 
-/** How long before its end a Spot task is told. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html */
+/** Notice before a Spot task is stopped. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html */
 const SPOT_NOTICE_MS = 120_000;
 
-/** Cloud milliseconds that a dependency may take if its container does not say: what Fargate allows at most. */
+/** Cloud milliseconds that a dependency may take if its container sets no limit: the maximum on Fargate. */
 const START_TIMEOUT_MS = 120_000;
 
 /** A Fargate task of a service: its containers, in their order, from its start to its end. */
@@ -72,7 +72,7 @@ export class Task {
   readonly #stopping = new AbortController();
   readonly #watchers = new Set<() => void>();
   #resolveStopped: () => void = () => undefined;
-  /** Resolves when all of it is gone. */
+  /** Resolves when all its containers have exited. */
   readonly stopped = new Promise<void>((resolve) => {
     this.#resolveStopped = resolve;
   });
@@ -93,7 +93,7 @@ export class Task {
     );
   }
 
-  /** Where it is in its network. */
+  /** Its network interface. */
   get place(): NetworkPlacement {
     const { zone, publicIp, securityGroups } = this.props;
     return { subnet: zone.subnet, publicIp, securityGroups };
@@ -103,7 +103,7 @@ export class Task {
     return this.#status;
   }
 
-  /** Whether it is meant to run. */
+  /** Whether its desired status is RUNNING. */
   get shouldRun(): boolean {
     return this.#stopReason === undefined;
   }
@@ -117,7 +117,7 @@ export class Task {
     return checked.length > 0 && checked.every(({ health }) => health === 'HEALTHY') ? 'HEALTHY' : 'UNKNOWN';
   }
 
-  /** Running, and healthy as far as anybody checks. */
+  /** Running, and healthy if it has health checks. */
   get isHealthy(): boolean {
     return this.#status === 'RUNNING' && (this.health === 'HEALTHY' || !this.#hasChecks);
   }
@@ -157,7 +157,7 @@ export class Task {
     };
   }
 
-  /** Brings it up. Never rejects: a task that does not start stops with the reason. */
+  /** Starts the task. Never rejects: a task that fails to start stops with the reason. */
   async start(): Promise<void> {
     const { clock, host } = this.props;
     const { signal } = this.#stopping;
@@ -192,12 +192,12 @@ export class Task {
   }
 
   /**
-   * Ends it: each container after those that depend on it, with its stop timeout. Resolves when all are gone. A task that is
-   * stopping already goes on doing so.
+   * Stops the task: each container after those that depend on it, with its stop timeout. Resolves when all have exited. A
+   * task that is already stopping continues.
    *
-   * @param mostMs cloud milliseconds after which everything is killed. @default the stop timeouts alone
+   * @param maxMs cloud milliseconds after which everything is killed. @default the stop timeouts alone
    */
-  async stop(reason: StopReason, mostMs?: number): Promise<void> {
+  async stop(reason: StopReason, maxMs?: number): Promise<void> {
     if (this.#stopReason !== undefined) {
       return this.stopped;
     }
@@ -207,7 +207,7 @@ export class Task {
     this.#stopping.abort(new Error(reason.reason));
     this.protect(undefined);
     this.#set('STOPPING');
-    const last = mostMs === undefined ? undefined : clock.after(mostMs, () => this.kill());
+    const last = maxMs === undefined ? undefined : clock.after(maxMs, () => this.kill());
     await Promise.all(
       this.containers.map(async (container) => {
         await Promise.all(this.#dependentsOf(container).map(({ exited }) => exited));
@@ -222,24 +222,24 @@ export class Task {
     return undefined;
   }
 
-  /** Fargate takes the capacity back: SIGTERM, and two minutes later at most it is gone. */
+  /** Spot interruption: SIGTERM, and SIGKILL after at most two minutes. */
   reclaim(): void {
     void this.stop({ code: 'SpotInterruption', reason: 'Your Spot Task was interrupted.' }, SPOT_NOTICE_MS);
   }
 
-  /** Resolves when no process of it is left. */
+  /** Resolves when none of its processes is left. */
   get allExited(): Promise<unknown> {
     return Promise.all(this.containers.map(({ exited }) => exited));
   }
 
-  /** Every process of it ends at once, as in a crash. */
+  /** Kills all its processes at once, as in a crash. */
   kill(): void {
     for (const container of this.containers) {
       container.kill();
     }
   }
 
-  /** The first process of each container stands still for so many real milliseconds. */
+  /** Suspends the first process of each container for `realMs` real milliseconds. */
   freeze(realMs: number): void {
     for (const container of this.containers) {
       container.suspend();
@@ -251,7 +251,7 @@ export class Task {
     }, realMs).unref();
   }
 
-  /** @param untilMs cloud milliseconds since 1970; undefined: not any more */
+  /** @param untilMs cloud milliseconds since 1970; undefined ends the protection */
   protect(untilMs: number | undefined): void {
     const { clock, onChange } = this.props;
     if (untilMs === undefined && this.#protectedUntilMs === undefined) {
@@ -280,7 +280,7 @@ export class Task {
         ),
       () => undefined,
     );
-    const met = Promise.all(
+    const satisfied = Promise.all(
       definition.dependsOn.map(({ container: name, condition }) => {
         const container = this.containers.find((one) => one.name === name);
         return this.#waitUntil(() => {
@@ -304,7 +304,7 @@ export class Task {
       }),
     );
     try {
-      await Promise.race([met, timeout]);
+      await Promise.race([satisfied, timeout]);
     } finally {
       over.abort();
     }
@@ -314,7 +314,7 @@ export class Task {
     return this.containers.filter(({ definition }) => definition.dependsOn.some(({ container }) => container === name));
   }
 
-  /** Resolves when the test holds; rejects when the task is to stop. */
+  /** Resolves when the test passes; rejects when the task stops. */
   async #waitUntil(test: () => boolean): Promise<void> {
     while (!test()) {
       this.#stopping.signal.throwIfAborted();
@@ -350,7 +350,7 @@ export class Task {
   }
 }
 
-/** Lane that the containers are told to poll. */
+/** Lane that the containers poll, from their environment. */
 export function laneOf(definition: TaskDefinition): string | undefined {
   return definition.containers.map(({ environment }) => environment[Env.LANE]).find((lane) => lane !== undefined);
 }

@@ -1,6 +1,6 @@
 import type { ReceivedMessage, SqsPort } from '../../core/ports';
 import { md5OfAttributes } from './message-attributes';
-import type { Delivery, Queue } from './queue';
+import type { Delivery, Queue, ReceiveOptions } from './queue';
 import type { Queues } from './queues';
 
 /** What the rehearsal's Lambda needs of queues beyond {@link SqsPort}. */
@@ -25,7 +25,7 @@ export function createSqsPort(queues: Queues): LambdaSqsPort {
     exists: (queueArn) => queues.byArn(queueArn) !== undefined,
     visibilityTimeoutSeconds: (queueArn) => queues.byArn(queueArn)?.settings.visibilityTimeoutSeconds,
     receiveInFlight: async (queueArn, max, signal) => {
-      const options = { max: Math.min(max, MAX_PER_RECEIVE), held: true };
+      const options: ReceiveOptions = { max: Math.min(max, MAX_PER_RECEIVE), inFlightUntilReleased: true };
       const deliveries = await known(queueArn).receiveWaiting(options, Number.POSITIVE_INFINITY, signal);
       return deliveries.map(received);
     },

@@ -253,7 +253,7 @@ describe('an update that fails', () => {
     expect(w.log).toEqual(['update A', 'update B', 'update C']);
   });
 
-  test('waits for what is under way before it goes back', async () => {
+  test('waits for running operations before the rollback', async () => {
     const w = world();
     await w.deploy({ A: thing({ Value: 1 }), B: thing({ Value: 1 }) });
     w.takeLog();
@@ -296,7 +296,7 @@ describe('an update that fails', () => {
     const result = await w.deploy(chain(2));
     expect(result).toMatchObject({
       status: 'UPDATE_ROLLBACK_FAILED',
-      reason: 'C: it broke; and putting back A failed: stuck',
+      reason: 'C: it broke; the rollback of A failed: stuck',
     });
     await expect(w.deploy(chain(1))).rejects.toThrow('UPDATE_ROLLBACK_FAILED');
     w.behave(() => undefined);
@@ -431,11 +431,11 @@ describe('refused before anything is touched', () => {
     expect(await findings({ A: thing() }, { Rules })).toContain('rule Check: too old');
   });
 
-  test('a second operation while one is under way', async () => {
+  test('a second operation while one is in progress', async () => {
     const w = world();
     w.behave(() => new Promise((resolve) => w.clock.after(1000, resolve)));
     const first = w.deploy({ A: thing() });
-    await expect(w.deploy({ A: thing({ Value: 1 }) })).rejects.toThrow('under way');
+    await expect(w.deploy({ A: thing({ Value: 1 }) })).rejects.toThrow('in progress');
     await w.clock.advance(1000);
     await expect(first).resolves.toMatchObject({ status: 'CREATE_COMPLETE' });
   });

@@ -59,7 +59,7 @@ test.each<[unknown, string]>([
   [{ 'Fn::GetAtt': ['Thing', 'Nope'] }, 'Thing.Nope'],
   [{ 'Fn::Select': [3, ['a']] }, 'no element 3'],
   [{ 'Fn::FindInMap': ['M', 'a', 'y'] }, 'M.a.y'],
-  [{ 'Fn::Join': ['', 'text'] }, 'needs a list'],
+  [{ 'Fn::Join': ['', 'text'] }, 'must be given a list'],
   [{ 'Fn::If': ['Never', 1, 2] }, 'condition Never'],
   [{ 'Fn::Cidr': ['10.0.0.0/24', 2, 8] }, '2 IPv4 blocks of 8 bits do not fit into 10.0.0.0/24'],
   [{ 'Fn::ToJsonString': [] }, 'not rehearsable: Fn::ToJsonString'],

@@ -55,13 +55,13 @@ test('runs what was given for an image, before anything else', () => {
 });
 
 test.each([
-  ['an image that nobody knows', 'public.ecr.aws/acme/agent:1', NONE, 'say under "containers" in the scenario'],
+  ['an image that nobody knows', 'public.ecr.aws/acme/agent:1', NONE, 'under "containers" in the scenario'],
   ['an asset without exec form', ASSET, NONE, 'has a CMD that is not in exec form'],
   [
     'a command beside the one that was given',
     'given',
     { entryPoint: undefined, command: ['x'] },
-    'its command is given for the whole image',
+    'the scenario has a command for the whole image',
   ],
 ])('refuses %s', (_what, image, override, message) => {
   const images = withAsset('FROM a\nCMD shell form', new Images([{ image: 'given', command: ['x'] }]));
