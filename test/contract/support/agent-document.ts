@@ -1,7 +1,7 @@
 import Ajv, { type ValidateFunction } from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
 import { agentOpenApiDocument } from '../../../lib/contract/agent-openapi';
-import type { Loose } from './document';
+import { type Loose, referencesIn } from './document';
 
 /** The document of the protocol of agents in containers, and what checks by it. */
 export function documentOf() {
@@ -14,13 +14,9 @@ export function documentOf() {
     ajv.addKeyword(word);
   }
   const validators = new Map<string, ValidateFunction>();
-  const references = (node: Loose = document): string[] =>
-    typeof node !== 'object' || node === null
-      ? []
-      : Object.entries(node).flatMap(([key, value]) => (key === '$ref' ? [String(value)] : references(value)));
   return {
     document,
-    references,
+    references: () => referencesIn(document),
     resolve: (reference: string): Loose =>
       reference
         .slice(2)

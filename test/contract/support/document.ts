@@ -37,11 +37,15 @@ export function validatorAt(...path: readonly string[]): ValidateFunction {
 }
 
 /** Every `$ref` of the document. */
-export function references(node: Loose = DOCUMENT): string[] {
-  if (typeof node !== 'object' || node === null) {
-    return [];
-  }
-  return Object.entries(node).flatMap(([key, value]) => (key === '$ref' ? [String(value)] : references(value)));
+export function references(): string[] {
+  return referencesIn(DOCUMENT);
+}
+
+/** An optional member of the document may be undefined. */
+export function referencesIn(node: Loose): string[] {
+  return typeof node !== 'object' || node === null
+    ? []
+    : Object.entries(node).flatMap(([key, value]) => (key === '$ref' ? [String(value)] : referencesIn(value)));
 }
 
 export interface Answer {
