@@ -1,5 +1,5 @@
 import type { TaskRecord } from '../../lib/contract';
-import type { Lease } from '../shared/tasks/task-store';
+import type { Lease } from '../shared/tasks/task-leases';
 import type { ReceivedMessage } from './message/received-message';
 
 /** A task that this worker has claimed, with what is needed to run and finish it. */

@@ -26,8 +26,8 @@ import { messageOf } from '../shared/errors';
 import { lazyAsync } from '../shared/lazy';
 import { Revocation } from '../shared/routing/revocation';
 import { PayloadStore } from '../shared/tasks/payload-store';
+import { TaskLeases } from '../shared/tasks/task-leases';
 import { TaskQueues } from '../shared/tasks/task-queues';
-import { TaskStore } from '../shared/tasks/task-store';
 import { WebhookOutbox } from '../shared/tasks/webhook-outbox';
 import { MetricEmitter } from '../shared/telemetry/emf';
 import { createLogger, type Log } from '../shared/telemetry/logger';
@@ -122,7 +122,7 @@ export function createTaskProcessor<I, O, S>(
   const worker = new TaskProcessor({
     agent,
     settings,
-    store: new TaskStore({ client, table: tasksTable, release, retentionDays, leaseMs: times.leaseMs, clock }),
+    store: new TaskLeases({ client, table: tasksTable, release, retentionDays, leaseMs: times.leaseMs, clock }),
     journal: new TableJournalStore(client, tasksTable, clock),
     payloads,
     queues: new TaskQueues(sqs, settings.queues),

@@ -5,8 +5,8 @@ import type { JournalStore } from '../runtime/journal/task-journal';
 import type { Spending } from '../shared/budgets/spending';
 import type { Clock } from '../shared/clock';
 import type { PayloadStore } from '../shared/tasks/payload-store';
+import type { TaskLeases } from '../shared/tasks/task-leases';
 import type { TaskQueues } from '../shared/tasks/task-queues';
-import type { TaskStore } from '../shared/tasks/task-store';
 import type { WebhookOutbox } from '../shared/tasks/webhook-outbox';
 import type { MetricSink } from '../shared/telemetry/emf';
 import type { Tracer } from '../shared/telemetry/tracing';
@@ -19,7 +19,7 @@ import type { WorkerSettings } from './settings';
 export interface TaskProcessorDeps<I, O> {
   readonly agent: AgentDefinition<I, O>;
   readonly settings: WorkerSettings;
-  readonly store: TaskStore;
+  readonly store: TaskLeases;
   readonly journal: JournalStore;
   readonly payloads: PayloadStore;
   readonly queues: TaskQueues;

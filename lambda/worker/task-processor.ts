@@ -22,7 +22,7 @@ import type { SqsRecord } from '../shared/aws/sqs-event';
 import { fullJitterMs } from '../shared/backoff';
 import { stopwatch } from '../shared/clock';
 import { messageOf } from '../shared/errors';
-import type { Claim } from '../shared/tasks/task-store';
+import type { Claim, UnreadableClaim } from '../shared/tasks/task-leases';
 import { traceRootOf } from '../shared/telemetry/trace-header';
 import { afterAttempts, exhaustedFailure, TaskRunner } from './attempt/task-runner';
 import type { ClaimedTask } from './claimed-task';
@@ -258,17 +258,32 @@ export class TaskProcessor<I, O> {
     return 'delete';
   }
 
+  /**
+   * Fails a task whose record is unreadable, if this worker could claim it, and moves its message to the dead-letter queue:
+   * the record does not become readable by itself, and the queue's alarm calls an operator. While another worker holds the
+   * task, the message waits.
+   */
   async #failUnreadable(
     message: ReceivedMessage,
-    { lease, reason }: Extract<Claim, { kind: 'unreadable' }>,
+    { error, lease, heldUntil }: UnreadableClaim,
   ): Promise<MessageDisposition> {
-    const error = { code: TaskErrorCode.INVALID_RECORD, message: `the task's record cannot be read: ${reason}` };
-    if (lease === undefined) {
-      message.logger.error(`message left in its queue: ${error.message}`, { outcome: 'refused' });
-      return 'leave';
+    const { store, deadLetters, times, clock } = this.#deps;
+    const { envelope, logger, traceHeader } = message;
+    const code = TaskErrorCode.INVALID_RECORD;
+    if (heldUntil !== undefined) {
+      logger.error(`the message was left in its queue: ${error.message}`, { outcome: 'held', code });
+      return message.postpone(heldUntil - clock.now() + times.visibilityBeyondLeaseMs);
     }
-    message.logger.error('task failed', { outcome: 'failed', code: error.code, reason: error.message });
-    await this.#deps.store.finish(lease, { status: 'failed', usage: NO_USAGE, ranMs: 0, error });
+    if (lease !== undefined) {
+      const end = { code, message: `the task's record is unreadable: ${error.reason}` };
+      await store.finish(lease, { status: 'failed', usage: NO_USAGE, ranMs: 0, error: end });
+    }
+    await deadLetters.send(envelope, { reason: code, attempts: lease?.attempt }, traceHeader);
+    logger.error('the message was moved to the dead-letter queue: the record of its task is unreadable', {
+      outcome: 'failed',
+      code,
+      reason: error.message,
+    });
     return 'delete';
   }
 }

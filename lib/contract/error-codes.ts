@@ -26,6 +26,8 @@ export const TaskErrorCode = {
   WORKER_LOST: 'worker_lost',
   /** The task's record in the tasks table does not fit its schema. */
   INVALID_RECORD: 'invalid_record',
+  /** The task's end does not fit the schema of its record, for instance an error with an empty code. */
+  INVALID_END: 'invalid_end',
   /** At least one check of the preflight's probe failed. */
   PROBE_FAILED: 'probe_failed',
   /** The agent threw an error that is not one of the runtime's, or its container answered with an HTTP error. */
@@ -178,5 +180,7 @@ export const HttpErrorCode = {
   UNAVAILABLE: 'unavailable',
   /** 500: an unexpected error. */
   INTERNAL: 'internal',
+  /** 500: the stored record of the task does not fit its schema. */
+  TASK_UNREADABLE: 'task_unreadable',
 } as const;
 export type HttpErrorCode = (typeof HttpErrorCode)[keyof typeof HttpErrorCode];

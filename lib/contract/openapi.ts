@@ -238,7 +238,10 @@ function common(): JsonObject {
   return {
     '401': answer('No valid token.', 'GatewayError'),
     '403': refusalOrGateway("Not allowed, or a field names a user who is not the token's."),
-    '500': refusalOrGateway('Something broke that asking again will not mend.'),
+    '500': refusalOrGateway(
+      'A failure that a repetition does not fix. Code `task_unreadable`: the stored record of the task is damaged; report ' +
+        'the task id to the operator of the agent.',
+    ),
     '503': refusalOrGateway('Something is away for the moment; send the request again.', RETRY_AFTER),
   };
 }

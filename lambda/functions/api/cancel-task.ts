@@ -10,15 +10,16 @@ import {
   type TaskRecord,
 } from '../../../lib/contract';
 import { type HttpEvent, type HttpResponse, jsonResponse, Refusal } from '../../shared/http/http';
-import type { Cancellations } from '../../shared/tasks/task-cancellations';
+import { orRefuse } from '../../shared/http/refusals';
+import type { TaskRepository } from '../../shared/tasks/task-repository';
 import { owesWebhook } from '../../shared/tasks/webhook-outbox';
 import type { MetricEmitter } from '../../shared/telemetry/emf';
 import type { Log } from '../../shared/telemetry/logger';
-import { type OwnTaskProps, orRefuse, ownTask } from './own-task';
+import { type OwnTaskProps, ownTask } from './own-task';
 import { linksOf } from './task-response';
 
 export interface CancelTaskProps extends OwnTaskProps {
-  readonly cancellations: Cancellations;
+  readonly tasks: Pick<TaskRepository, 'get' | 'cancelQueued' | 'requestCancellation'>;
   /** Undefined: the agent was deployed without webhooks. */
   readonly webhooks: { announce(task: TaskRecord): Promise<void> } | undefined;
   /** Days that an ended task is kept. */
@@ -32,14 +33,14 @@ const MAX_TRIES = 5;
 
 const CANCELLED: TaskError = { code: 'cancelled', message: 'the task was cancelled by its caller' };
 
-const UNREACHED = 'the task could not be cancelled; send the request again';
+const UNREACHED = 'the task could not be cancelled';
 
 /**
  * Answers `DELETE /tasks/{id}`. A task in its queue ends here and now; a running one is ended by its worker, which asks at
  * every heartbeat. In between the task may change hands, so what was read is only acted on if it still holds.
  */
 export async function cancelTask(event: HttpEvent, props: CancelTaskProps): Promise<HttpResponse> {
-  const { cancellations, clock, logger, metrics, retentionDays } = props;
+  const { clock, logger, metrics, retentionDays, tasks } = props;
   const now = Math.floor(clock.now());
   const end = { at: now, error: CANCELLED, expiresAt: Math.ceil(now / 1000) + retentionDays * DAY_SECONDS };
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
@@ -52,7 +53,7 @@ export async function cancelTask(event: HttpEvent, props: CancelTaskProps): Prom
       throw new Refusal(HttpErrorCode.CONFLICT, `the task has ended already: it is ${status}`);
     }
     if (status === 'queued') {
-      const cancelled = await orRefuse(UNREACHED, () => cancellations.cancelQueued(id, end));
+      const cancelled = await orRefuse(UNREACHED, () => tasks.cancelQueued(id, end));
       if (cancelled !== undefined) {
         metrics
           .withDimensions({ [Dimension.LANE]: cancelled.lane }, INTAKE_DIMENSION_SETS)
@@ -60,7 +61,7 @@ export async function cancelTask(event: HttpEvent, props: CancelTaskProps): Prom
         logger.info('task cancelled in its queue', { task: id, lane: cancelled.lane });
         return await answerCancelled(cancelled, props);
       }
-    } else if (await orRefuse(UNREACHED, () => cancellations.request(id, now))) {
+    } else if (await orRefuse(UNREACHED, () => tasks.requestCancellation(id, now))) {
       logger.info('cancellation of the running task requested', { task: id, lane: task.lane });
       return answer(202, task);
     }
@@ -74,9 +75,7 @@ export async function cancelTask(event: HttpEvent, props: CancelTaskProps): Prom
 /** A webhook that was not told yet is sent on its way at every request: the one before may have ended in between. */
 async function answerCancelled(task: TaskRecord, { webhooks }: CancelTaskProps): Promise<HttpResponse> {
   if (webhooks !== undefined && owesWebhook(task)) {
-    await orRefuse('the task is cancelled, but its webhook could not be sent on its way; send the request again', () =>
-      webhooks.announce(task),
-    );
+    await orRefuse('the task is cancelled, but its webhook could not be enqueued', () => webhooks.announce(task));
   }
   return answer(200, task);
 }

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { type FeedbackItem, feedbackItemSchema, TaskKey, WRITE_TOKEN_ATTRIBUTE } from '../../../lib/contract';
-import { ownWrite } from '../../shared/tasks/own-write';
-import { replaceItem } from '../../shared/tasks/replace-item';
+import { ownWrite, replaceItem } from '../../shared/aws/conditional-write';
 
 /** Where judgements are kept: one of each user about each task. */
 export interface Feedback {

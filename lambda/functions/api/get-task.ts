@@ -1,6 +1,7 @@
 import type { BacklogItem, Json, PayloadRef, TaskRecord, TaskResponse } from '../../../lib/contract';
 import { type HttpEvent, type HttpResponse, jsonResponse } from '../../shared/http/http';
-import { type OwnTaskProps, orRefuse, ownTask } from './own-task';
+import { orRefuse } from '../../shared/http/refusals';
+import { type OwnTaskProps, ownTask } from './own-task';
 import { iso, type TaskExtras, taskResponseOf } from './task-response';
 
 export interface GetTaskProps extends OwnTaskProps {
@@ -17,7 +18,7 @@ export async function getTask(event: HttpEvent, props: GetTaskProps): Promise<Ht
 async function extrasOf(task: TaskRecord, { payloads, backlog }: GetTaskProps): Promise<TaskExtras> {
   const { status, resultRef } = task;
   if (resultRef !== undefined) {
-    const result = await orRefuse('the result could not be read; ask again later', () => payloads.get(resultRef));
+    const result = await orRefuse('the result could not be read', () => payloads.get(resultRef));
     return { result: result as NonNullable<TaskResponse['result']> };
   }
   const snapshot = status === 'queued' ? await backlog.current() : undefined;

@@ -23,10 +23,11 @@ import {
   subjectOf,
 } from '../../shared/http/http';
 import { parseJsonBody } from '../../shared/http/json-body';
+import { orRefuse } from '../../shared/http/refusals';
 import type { MetricEmitter } from '../../shared/telemetry/emf';
 import type { Log } from '../../shared/telemetry/logger';
 import type { Feedback } from './feedback-store';
-import { type OwnTaskProps, orRefuse, ownTask } from './own-task';
+import { type OwnTaskProps, ownTask } from './own-task';
 import { linksOf } from './task-response';
 
 export interface GiveFeedbackProps extends OwnTaskProps {
@@ -41,7 +42,7 @@ const MAX_BYTES = 64 * 1024;
 /** Times that one user's judgement may change while it is being written. */
 const MAX_TRIES = 5;
 
-const UNREACHED = 'the feedback could not be written; send the request again';
+const UNREACHED = 'the feedback could not be written';
 
 /** Answers `POST /tasks/{id}/feedback`. Each user has one judgement about a task; a new one takes the old one's place. */
 export async function giveFeedback(event: HttpEvent, props: GiveFeedbackProps): Promise<HttpResponse> {

@@ -13,8 +13,7 @@ import type { HttpEvent, HttpResponse } from '../../shared/http/http';
 import { lazy } from '../../shared/lazy';
 import { queueUrlsSchema, readSettings, setting } from '../../shared/settings';
 import { PayloadStore } from '../../shared/tasks/payload-store';
-import { TaskCancellations } from '../../shared/tasks/task-cancellations';
-import { TaskTable } from '../../shared/tasks/task-table';
+import { TaskRepository } from '../../shared/tasks/task-repository';
 import { WebhookOutbox } from '../../shared/tasks/webhook-outbox';
 import { MetricEmitter } from '../../shared/telemetry/emf';
 import { createLogger } from '../../shared/telemetry/logger';
@@ -49,8 +48,7 @@ const dependencies = lazy((): StatusApiProps => {
     clock,
   });
   return {
-    tasks: new TaskTable(dynamodb, tasksTable),
-    cancellations: new TaskCancellations(dynamodb, tasksTable),
+    tasks: new TaskRepository(dynamodb, tasksTable),
     feedback: new FeedbackStore(dynamodb, tasksTable),
     payloads: new PayloadStore(s3Client(), settings[Env.PAYLOAD_BUCKET]),
     backlog: new BacklogView({

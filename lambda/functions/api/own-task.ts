@@ -1,10 +1,11 @@
 import { HttpErrorCode, TASK_ID_PATTERN, type TaskRecord } from '../../../lib/contract';
-import { isUnavailable } from '../../shared/aws/aws-errors';
 import type { Clock } from '../../shared/clock';
 import { type HttpEvent, Refusal, subjectOf } from '../../shared/http/http';
+import { orRefuse } from '../../shared/http/refusals';
+import type { TaskRepository } from '../../shared/tasks/task-repository';
 
 export interface OwnTaskProps {
-  readonly tasks: { get(taskId: string): Promise<TaskRecord | undefined> };
+  readonly tasks: Pick<TaskRepository, 'get'>;
   /** `jwt`: a task is its owner's only. `iam`: whoever may call the API acts for all users. */
   readonly auth: 'iam' | 'jwt';
   readonly clock: Clock;
@@ -20,9 +21,7 @@ export interface OwnTaskProps {
  */
 export async function ownTask(event: HttpEvent, { tasks, auth, clock }: OwnTaskProps): Promise<TaskRecord> {
   const id = event.pathParameters?.id ?? '';
-  const task = TASK_ID_PATTERN.test(id)
-    ? await orRefuse('the task could not be read; ask again later', () => tasks.get(id))
-    : undefined;
+  const task = TASK_ID_PATTERN.test(id) ? await orRefuse('the task could not be read', () => tasks.get(id)) : undefined;
   if (
     task === undefined ||
     task.mode !== 'live' ||
@@ -32,13 +31,4 @@ export async function ownTask(event: HttpEvent, { tasks, auth, clock }: OwnTaskP
     throw new Refusal(HttpErrorCode.NOT_FOUND, `no such task: ${id.slice(0, 64)}`);
   }
   return task;
-}
-
-/** Calls a service; what it could not do is told to the caller in the message's words, and to the log in its own. */
-export async function orRefuse<T>(message: string, call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (cause) {
-    throw new Refusal(isUnavailable(cause) ? 'unavailable' : 'internal', message, undefined, { cause });
-  }
 }

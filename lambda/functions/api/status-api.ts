@@ -5,7 +5,10 @@ import { type CancelTaskProps, cancelTask } from './cancel-task';
 import { type GetTaskProps, getTask } from './get-task';
 import { type GiveFeedbackProps, giveFeedback } from './give-feedback';
 
-export interface StatusApiProps extends GetTaskProps, CancelTaskProps, GiveFeedbackProps {}
+export interface StatusApiProps
+  extends Omit<GetTaskProps, 'tasks'>,
+    Omit<GiveFeedbackProps, 'tasks'>,
+    CancelTaskProps {}
 
 /** Answers what is asked of one task. Does not reject: whatever happens becomes a response. */
 export async function answerStatusApi(event: HttpEvent, props: StatusApiProps): Promise<HttpResponse> {

@@ -10,7 +10,7 @@ import { systemClock } from '../../shared/clock';
 import { lazy } from '../../shared/lazy';
 import { queueUrlsSchema, readSettings, setting } from '../../shared/settings';
 import { TaskQueues } from '../../shared/tasks/task-queues';
-import { TaskTable } from '../../shared/tasks/task-table';
+import { TaskRepository } from '../../shared/tasks/task-repository';
 import { MetricEmitter } from '../../shared/telemetry/emf';
 import { createLogger } from '../../shared/telemetry/logger';
 import { type PreflightProps, runPreflight } from './preflight';
@@ -33,7 +33,7 @@ const preflight = lazy((): PreflightProps => {
     agent: settings[Env.AGENT],
     release: settings[Env.RELEASE],
     timeoutSeconds: settings[Env.PREFLIGHT_TIMEOUT_SECONDS],
-    tasks: new TaskTable(documentClient(), settings[Env.TASKS_TABLE]),
+    tasks: new TaskRepository(documentClient(), settings[Env.TASKS_TABLE]),
     queues: new TaskQueues(sqsClient(), settings[Env.QUEUES]),
     metrics: new MetricEmitter({ dimensions: { [Dimension.AGENT]: settings[Env.AGENT] }, clock }),
     clock,

@@ -12,9 +12,8 @@ import { AuditTrail } from '../../shared/routing/audit-trail';
 import { ControlTable } from '../../shared/routing/control-table';
 import { ControlTableRouting } from '../../shared/routing/routing-store';
 import { readSettings } from '../../shared/settings';
-import { DeadTasks } from '../../shared/tasks/dead-tasks';
 import { TaskQueues } from '../../shared/tasks/task-queues';
-import { TaskTable } from '../../shared/tasks/task-table';
+import { TaskRepository } from '../../shared/tasks/task-repository';
 import { createLogger } from '../../shared/telemetry/logger';
 import { DeadLetters, HIDE_MS, MIN_REAL_HIDE_MS } from './dead-letters';
 import type { RedriveAnswer } from './protocol';
@@ -36,8 +35,8 @@ const dependencies = lazy((): Omit<RedriveProps, 'isOver' | 'requestId'> => {
   return {
     agent,
     letters: new DeadLetters(sqs, settings[Env.DEAD_LETTER_QUEUES], scaleTimeout(HIDE_MS, MIN_REAL_HIDE_MS)),
-    records: new TaskTable(dynamodb, settings[Env.TASKS_TABLE]),
-    tasks: new DeadTasks(dynamodb, settings[Env.TASKS_TABLE], settings[Env.TASK_RETENTION_DAYS]),
+    tasks: new TaskRepository(dynamodb, settings[Env.TASKS_TABLE]),
+    retentionDays: settings[Env.TASK_RETENTION_DAYS],
     queues: new TaskQueues(sqs, settings[Env.QUEUES]),
     routing: new ControlTableRouting(dynamodb, control),
     audit: new AuditTrail(new ControlTable(dynamodb, control), agent),

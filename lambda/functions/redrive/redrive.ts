@@ -1,11 +1,11 @@
-import * as z from 'zod';
 import { LANES, type LaneName, type TaskRecord } from '../../../lib/contract';
 import type { Clock } from '../../shared/clock';
 import { describeError } from '../../shared/errors';
 import type { AuditTrail } from '../../shared/routing/audit-trail';
 import { chooseLane, type RoutingState } from '../../shared/routing/decision';
-import type { DeadTasks } from '../../shared/tasks/dead-tasks';
+import { TaskUnreadableError } from '../../shared/tasks/task-item';
 import type { TaskQueues } from '../../shared/tasks/task-queues';
+import type { TaskRepository } from '../../shared/tasks/task-repository';
 import type { Log } from '../../shared/telemetry/logger';
 import { traceHeaderOf } from '../../shared/telemetry/trace-header';
 import type { DeadLetter, DeadLetters } from './dead-letters';
@@ -18,8 +18,9 @@ const ANSWER_BYTES = 4 * 1024 * 1024;
 export interface RedriveProps {
   readonly agent: string;
   readonly letters: Pick<DeadLetters, 'read' | 'delete' | 'release' | 'hidden'>;
-  readonly records: { get(taskId: string): Promise<TaskRecord | undefined> };
-  readonly tasks: Pick<DeadTasks, 'requeue' | 'refresh'>;
+  readonly tasks: Pick<TaskRepository, 'get' | 'redrive' | 'restoreAttempts'>;
+  /** Days that a finished task is kept. */
+  readonly retentionDays: number;
   readonly queues: Pick<TaskQueues, 'send'>;
   readonly routing: { read(): Promise<RoutingState> };
   readonly audit: Pick<AuditTrail, 'append'>;
@@ -125,16 +126,16 @@ export class Redrive {
 
   /** @throws when the records cannot be read for now */
   private async look(letter: DeadLetter): Promise<Found> {
-    const { agent, logger, records } = this.props;
+    const { agent, logger, tasks } = this.props;
     const envelope = envelopeIn(letter.body, agent);
     if (envelope === undefined) {
       return { letter };
     }
     try {
-      const task = await records.get(envelope.taskId);
+      const task = await tasks.get(envelope.taskId);
       return { letter, envelope, task };
     } catch (error) {
-      if (!(error instanceof z.ZodError)) {
+      if (!(error instanceof TaskUnreadableError)) {
         throw error;
       }
       logger.error('the record of a task cannot be read', { task: envelope.taskId, error: error as Error });
@@ -201,22 +202,22 @@ export class Redrive {
 
   /** @returns the lane that the task was sent to; undefined if it has ended otherwise meanwhile */
   private async redriveTask(read: TaskRecord, state: RoutingState | undefined): Promise<LaneName | undefined> {
-    const { agent, clock, queues, records, tasks } = this.props;
+    const { agent, clock, queues, retentionDays, tasks } = this.props;
     let task = read;
     if (task.status === 'failed') {
       const { lane } = chooseLane(state, clock.now(), agent, task.user);
-      if (await tasks.requeue(task, lane, clock.now())) {
+      if (await tasks.redrive(task, { lane, now: clock.now(), retentionDays })) {
         task = { ...task, status: 'queued', lane };
       } else {
         // Another call was faster, or this one's first try had arrived and its answer was lost.
-        const now = await records.get(task.id);
+        const now = await tasks.get(task.id);
         if (now === undefined || (now.status !== 'queued' && now.status !== 'running')) {
           return undefined;
         }
         task = now;
       }
     } else {
-      await tasks.refresh(task, clock.now());
+      await tasks.restoreAttempts(task, { now: clock.now(), retentionDays });
     }
     await queues.send(task, traceHeaderOf(task.trace));
     return task.lane;

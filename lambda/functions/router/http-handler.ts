@@ -4,11 +4,11 @@ import { refusalOf, report } from '../../shared/http/refusals';
 import type { MetricEmitter } from '../../shared/telemetry/emf';
 import type { Log } from '../../shared/telemetry/logger';
 import { type HttpRequestRules, parseHttpRequest } from './http-request';
-import type { Intake } from './intake';
+import type { TaskIntake } from './task-intake';
 import type { WebhookPolicy } from './webhook-url';
 
 export interface RequestHandlerDeps {
-  readonly intake: Pick<Intake, 'submit'>;
+  readonly intake: Pick<TaskIntake, 'submit'>;
   readonly logger: Log;
   readonly metrics: MetricEmitter;
   /** Undefined: the agent was deployed without webhooks. */

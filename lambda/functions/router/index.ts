@@ -25,12 +25,12 @@ import { RoutingView } from '../../shared/routing/routing-view';
 import { queueUrlsSchema, readSettings, setting } from '../../shared/settings';
 import { PayloadStore } from '../../shared/tasks/payload-store';
 import { TaskQueues } from '../../shared/tasks/task-queues';
-import { TaskTable } from '../../shared/tasks/task-table';
+import { TaskRepository } from '../../shared/tasks/task-repository';
 import { MetricEmitter } from '../../shared/telemetry/emf';
 import { createLogger } from '../../shared/telemetry/logger';
 import { handleHttpRequest } from './http-handler';
 import { handleSqsBatch } from './inbox-handler';
-import { Intake } from './intake';
+import { TaskIntake } from './task-intake';
 
 const settingsSchema = z.object({
   [Env.AGENT]: setting.text,
@@ -79,11 +79,11 @@ const dependencies = lazy(() => {
     onProblem,
   });
   const budgets = settings[Env.BUDGETS];
-  const intake = new Intake({
+  const intake = new TaskIntake({
     agent,
     retentionDays: settings[Env.TASK_RETENTION_DAYS],
     routing,
-    tasks: new TaskTable(dynamodb, settings[Env.TASKS_TABLE]),
+    tasks: new TaskRepository(dynamodb, settings[Env.TASKS_TABLE]),
     queues: new TaskQueues(sqsClient(), settings[Env.QUEUES]),
     // Four megabytes may take their time, but two attempts have to fit into the function's.
     payloads: new PayloadStore(s3Client({ requestTimeout: 6_000, maxAttempts: 2 }), settings[Env.PAYLOAD_BUCKET]),

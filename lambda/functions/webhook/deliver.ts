@@ -2,7 +2,8 @@ import { FINAL_STATUSES, type TaskRecord, WebhookHeader, WebhookMetric } from '.
 import type { SqsBatchResponse, SqsRecord } from '../../shared/aws/sqs-event';
 import { type Clock, startRealTimer, stopwatch } from '../../shared/clock';
 import { describeError } from '../../shared/errors';
-import type { WebhookRecords } from '../../shared/tasks/webhook-records';
+import { TaskUnreadableError } from '../../shared/tasks/task-item';
+import type { TaskRepository } from '../../shared/tasks/task-repository';
 import type { MetricEmitter } from '../../shared/telemetry/emf';
 import type { Log } from '../../shared/telemetry/logger';
 import { traceRootOf } from '../../shared/telemetry/trace-header';
@@ -21,8 +22,7 @@ const GONE = 410;
 
 export interface DeliverProps {
   readonly agent: string;
-  readonly tasks: { get(taskId: string): Promise<TaskRecord | undefined> };
-  readonly records: Pick<WebhookRecords, 'delivered' | 'abandoned'>;
+  readonly tasks: Pick<TaskRepository, 'get' | 'markWebhookDelivered' | 'markWebhookAbandoned'>;
   readonly queue: Pick<WebhookQueue, 'postpone' | 'moveToDeadLetterQueue'>;
   readonly keys: { current(): Promise<readonly Buffer[]> };
   readonly post: (post: Post, signal: AbortSignal) => Promise<Answer>;
@@ -73,7 +73,7 @@ export async function deliverBatch(records: readonly SqsRecord[], props: Deliver
 
 /** @returns true when the message has nothing more to do */
 async function deliver(record: SqsRecord, props: DeliverProps): Promise<boolean> {
-  const { agent, clock, logger, metrics, queue, records, retryMs, tasks } = props;
+  const { agent, clock, logger, metrics, queue, retryMs, tasks } = props;
   const parsed = parseWebhookMessage(record.body, agent);
   if (!parsed.ok) {
     logger.error('message given up', { message: record.messageId, reason: parsed.reason });
@@ -82,21 +82,32 @@ async function deliver(record: SqsRecord, props: DeliverProps): Promise<boolean>
     return true;
   }
   const { taskId } = parsed.message;
-  const task = await tasks.get(taskId);
+  const task = await tasks.get(taskId).catch((error: unknown) => {
+    if (error instanceof TaskUnreadableError) {
+      return error;
+    }
+    throw error;
+  });
+  if (task instanceof TaskUnreadableError) {
+    logger.error('webhook abandoned: the record of its task is unreadable', { task: taskId, reason: task.reason });
+    await queue.moveToDeadLetterQueue(record, 'unreadable', receivesOf(record));
+    metrics.count(WebhookMetric.ABANDONED);
+    return true;
+  }
   if (!isOwed(task, record)) {
     logger.info('no webhook is owed', { task: taskId, status: task?.status ?? 'unknown' });
     return true;
   }
   const outcome = await attempt(task, record, props);
   if (outcome.kind === 'delivered') {
-    await records.delivered(task, clock.now());
+    await tasks.markWebhookDelivered(task, clock.now());
     return true;
   }
   const until = task.finishedAt + retryMs;
   if (outcome.kind === 'hopeless' || clock.now() >= until) {
     const reason = outcome.kind === 'hopeless' ? outcome.reason : 'out_of_time';
     await queue.moveToDeadLetterQueue(record, reason, receivesOf(record));
-    await records.abandoned(task, clock.now());
+    await tasks.markWebhookAbandoned(task, clock.now());
     metrics.count(WebhookMetric.ABANDONED);
     logger.error('webhook given up', { task: taskId, host: hostOf(task), reason });
     return true;

@@ -7,8 +7,7 @@ import { type SqsBatchResponse, sqsEventSchema } from '../../shared/aws/sqs-even
 import { systemClock } from '../../shared/clock';
 import { lazy } from '../../shared/lazy';
 import { readSettings } from '../../shared/settings';
-import { TaskTable } from '../../shared/tasks/task-table';
-import { WebhookRecords } from '../../shared/tasks/webhook-records';
+import { TaskRepository } from '../../shared/tasks/task-repository';
 import { MetricEmitter } from '../../shared/telemetry/emf';
 import { createLogger } from '../../shared/telemetry/logger';
 import { type DeliverProps, deliverBatch } from './deliver';
@@ -26,8 +25,7 @@ const dependencies = lazy((): DeliverProps => {
   const destinations = { privateHosts: settings[Env.WEBHOOK_PRIVATE_HOSTS], resolve: systemResolver };
   return {
     agent,
-    tasks: new TaskTable(dynamodb, settings[Env.TASKS_TABLE]),
-    records: new WebhookRecords(dynamodb, settings[Env.TASKS_TABLE]),
+    tasks: new TaskRepository(dynamodb, settings[Env.TASKS_TABLE]),
     queue: new WebhookQueue(sqsClient(), settings[Env.WEBHOOK_QUEUE], settings[Env.WEBHOOK_DEAD_LETTER_QUEUE]),
     keys: new SigningKeys(secretsManagerClient(), settings[Env.WEBHOOK_SECRET], clock),
     post: (request, signal) => post(request, destinations, signal),

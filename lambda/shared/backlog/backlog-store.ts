@@ -1,6 +1,6 @@
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { type BacklogItem, backlogItemSchema, ControlKey } from '../../../lib/contract';
-import { replaceItem } from '../tasks/replace-item';
+import { replaceItem } from '../aws/conditional-write';
 
 /** Where the snapshot of the queues is kept. */
 export interface BacklogStore {

@@ -35,6 +35,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   overloaded: 429,
   budget_exceeded: 429,
   internal: 500,
+  task_unreadable: 500,
   unavailable: 503,
 };
 

@@ -9,7 +9,7 @@ import {
   type ValveItem,
   valveItemSchema,
 } from '../../../lib/contract';
-import { replaceItem } from '../tasks/replace-item';
+import { replaceItem } from '../aws/conditional-write';
 import type { RoutingState } from './decision';
 
 /** Where the routing items are kept. */

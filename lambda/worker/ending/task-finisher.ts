@@ -2,7 +2,7 @@ import { FINAL_STATUSES, type TaskRecord, WorkerMetric } from '../../../lib/cont
 import { errorName } from '../../shared/aws/aws-errors';
 import type { Spending } from '../../shared/budgets/spending';
 import { messageOf } from '../../shared/errors';
-import type { TaskEnd, TaskStore, Written } from '../../shared/tasks/task-store';
+import { type LeasedWrite, recordableEnd, type TaskEnd, type TaskLeases } from '../../shared/tasks/task-leases';
 import { owesWebhook, type WebhookOutbox } from '../../shared/tasks/webhook-outbox';
 import type { ClaimedTask } from '../claimed-task';
 import type { LeaseTimes } from '../lease/lease-times';
@@ -15,7 +15,7 @@ import type { TaskPayloads } from '../task-payloads';
 const NOTIFICATION_RETRY_MS = 30_000;
 
 export interface TaskFinisherDeps {
-  readonly store: TaskStore;
+  readonly store: TaskLeases;
   readonly payloads: TaskPayloads;
   readonly deadLetters: DeadLetterSender;
   readonly webhooks: WebhookOutbox | undefined;
@@ -36,8 +36,9 @@ export class TaskFinisher {
   }
 
   /** @param ran false for a task that is finished without an attempt */
-  async finish(claimed: ClaimedTask, state: FinalState, ran = true): Promise<MessageDisposition> {
+  async finish(claimed: ClaimedTask, given: FinalState, ran = true): Promise<MessageDisposition> {
     const { message, task } = claimed;
+    const state: FinalState = recordableEnd(given);
     const ranMs = ran ? Math.round(claimed.elapsed()) : 0;
     const written = await this.#write(claimed, { ...state, ranMs });
     if (written.kind !== 'written') {
@@ -67,7 +68,9 @@ export class TaskFinisher {
         await webhooks.announce(task);
       }
       if (task.exhausted === true) {
-        await deadLetters.send(message.envelope, task, message.traceHeader);
+        const { error, release, attempts } = task;
+        const facts = { reason: error?.code ?? 'unknown', release, attempts };
+        await deadLetters.send(message.envelope, facts, message.traceHeader);
       }
       return 'delete';
     } catch (error) {
@@ -110,7 +113,7 @@ export class TaskFinisher {
   }
 
   /** Writes the final state. A result that DynamoDB rejects (nested too deeply, numbers out of range) goes to the bucket. */
-  async #write({ lease, task }: ClaimedTask, state: TaskEnd): Promise<Written> {
+  async #write({ lease, task }: ClaimedTask, state: TaskEnd): Promise<LeasedWrite> {
     const { store, payloads } = this.#deps;
     try {
       return await store.finish(lease, state);

@@ -4,7 +4,7 @@ import { fullJitterMs } from '../../shared/backoff';
 import type { Spending } from '../../shared/budgets/spending';
 import type { Clock } from '../../shared/clock';
 import { messageOf } from '../../shared/errors';
-import type { Return, TaskStore } from '../../shared/tasks/task-store';
+import type { TaskLeases, TaskRequeue } from '../../shared/tasks/task-leases';
 import type { AttemptOutcome } from '../attempt/run-attempt';
 import type { ClaimedTask } from '../claimed-task';
 import type { MessageDisposition } from '../message/received-message';
@@ -26,7 +26,7 @@ export function isOwnLimit(code: string): boolean {
 }
 
 export interface TaskRequeuerDeps {
-  readonly store: TaskStore;
+  readonly store: TaskLeases;
   readonly finisher: TaskFinisher;
   readonly spending?: Spending | undefined;
   readonly metrics: TaskMetrics;
@@ -137,7 +137,7 @@ export class TaskRequeuer {
   async #requeue(
     claimed: ClaimedTask,
     { usage, models }: Pick<Failure, 'usage' | 'models'>,
-    how: Pick<Return, 'uncounted' | 'waited' | 'lane'> = {},
+    how: Pick<TaskRequeue, 'uncounted' | 'waited' | 'lane'> = {},
   ): Promise<MessageDisposition | undefined> {
     const { store, finisher, spending } = this.#deps;
     const written = await store.requeue(claimed.lease, {

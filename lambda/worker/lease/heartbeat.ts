@@ -1,7 +1,7 @@
 import { CancelledError, LeaseLostError, TaskRequeuedError } from '../../runtime/errors';
 import type { Clock } from '../../shared/clock';
 import { messageOf } from '../../shared/errors';
-import type { Lease, Renewal } from '../../shared/tasks/task-store';
+import type { Lease, Renewal } from '../../shared/tasks/task-leases';
 import type { Log } from '../../shared/telemetry/logger';
 import type { LeaseTimes } from './lease-times';
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { runPreflight } from '../../../lambda/functions/preflight/preflight';
 import { documentClient } from '../../../lambda/shared/aws/clients/dynamodb';
 import { TaskQueues } from '../../../lambda/shared/tasks/task-queues';
-import { TaskTable } from '../../../lambda/shared/tasks/task-table';
+import { TaskRepository } from '../../../lambda/shared/tasks/task-repository';
 import { MetricEmitter } from '../../../lambda/shared/telemetry/emf';
 import { Dimension, probeCheckSchema } from '../../../lib/contract';
 import type { RehearsalClock } from '../../core/clock';
@@ -42,7 +42,7 @@ export async function sendProbe(
         agent: agent.name,
         release: agent.release,
         timeoutSeconds: PROBE_SECONDS,
-        tasks: new TaskTable(documentClient(tables), agent.tasksTable),
+        tasks: new TaskRepository(documentClient(tables), agent.tasksTable),
         queues: new TaskQueues(queues, agent.queues),
         // This process writes no log that CloudWatch reads; the local queues report their own metrics without delay.
         metrics: new MetricEmitter({ dimensions: { [Dimension.AGENT]: agent.name }, clock, sink: () => undefined }),

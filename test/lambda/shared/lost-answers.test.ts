@@ -5,10 +5,7 @@ import { FeedbackStore } from '../../../lambda/functions/api/feedback-store';
 import type { AgentSession } from '../../../lambda/runtime/agent';
 import { SessionStore } from '../../../lambda/runtime/sessions';
 import { documentClient } from '../../../lambda/shared/aws/clients/dynamodb';
-import { DeadTasks } from '../../../lambda/shared/tasks/dead-tasks';
-import { TaskCancellations } from '../../../lambda/shared/tasks/task-cancellations';
-import { TaskTable } from '../../../lambda/shared/tasks/task-table';
-import { WebhookRecords } from '../../../lambda/shared/tasks/webhook-records';
+import { TaskRepository } from '../../../lambda/shared/tasks/task-repository';
 import { UserConcurrencyLimiter, type UserSlot } from '../../../lambda/worker/lease/user-concurrency-limiter';
 import { LEASE_MS, TaskKey, type TaskRecord, taskRecordSchema } from '../../../lib/contract';
 import { type LocalDynamoDb, startDynamoDb } from '../../support/local-dynamodb';
@@ -100,7 +97,7 @@ async function recordOf(id: string): Promise<TaskRecord> {
 }
 
 test('a task that was recorded is not taken for another', async () => {
-  const table = new TaskTable(documents, 'tasks');
+  const table = new TaskRepository(documents, 'tasks');
   const task = newTask();
   await expect(losing(() => table.create(task))).resolves.toBe(true);
   await expect(recordOf(task.id)).resolves.toEqual(task);
@@ -108,7 +105,7 @@ test('a task that was recorded is not taken for another', async () => {
 });
 
 test('a task whose every answer was lost is known by its token, by whoever tries again', async () => {
-  const table = new TaskTable(documents, 'tasks');
+  const table = new TaskRepository(documents, 'tasks');
   const task = newTask();
   loseAnswers(3);
   await expect(table.create(task, 'token')).rejects.toThrow('socket hang up');
@@ -118,11 +115,11 @@ test('a task whose every answer was lost is known by its token, by whoever tries
 
 test('a task that was taken back is gone', async () => {
   const { id } = await putTask();
-  await expect(losing(() => new TaskTable(documents, 'tasks').discard(id))).resolves.toBe(true);
+  await expect(losing(() => new TaskRepository(documents, 'tasks').discard(id))).resolves.toBe(true);
 });
 
 test('a task that was cancelled in its queue was cancelled by this request, and by no other', async () => {
-  const cancellations = new TaskCancellations(documents, 'tasks');
+  const cancellations = new TaskRepository(documents, 'tasks');
   const { id } = await putTask();
   const end = { at: START, error: { code: 'cancelled', message: 'm' }, expiresAt: START / 1000 + 1_000 };
   await expect(losing(() => cancellations.cancelQueued(id, end))).resolves.toMatchObject({ status: 'cancelled' });
@@ -131,7 +128,7 @@ test('a task that was cancelled in its queue was cancelled by this request, and 
 
 test('word left for a worker is left', async () => {
   const { id } = await putTask({ status: 'running', attempts: 1 });
-  await expect(losing(() => new TaskCancellations(documents, 'tasks').request(id, START))).resolves.toBe(true);
+  await expect(losing(() => new TaskRepository(documents, 'tasks').requestCancellation(id, START))).resolves.toBe(true);
 });
 
 test('a judgement that was written is not taken for another, first or not', async () => {
@@ -146,16 +143,18 @@ test('a judgement that was written is not taken for another, first or not', asyn
 });
 
 test('a dead task that was put back is queued once', async () => {
-  const tasks = new DeadTasks(documents, 'tasks', 1);
+  const tasks = new TaskRepository(documents, 'tasks');
   const task = await putTask({ status: 'failed', attempts: 3, exhausted: true, finishedAt: START });
   // Told apart by the record: redrive looks at it after a refusal.
-  await losing(() => tasks.requeue(task, 'stable', START + 1));
+  await losing(() => tasks.redrive(task, { lane: 'stable', now: START + 1, retentionDays: 1 }));
   await expect(recordOf(task.id)).resolves.toMatchObject({ status: 'queued', redrives: 1, uncounted: 3 });
 });
 
 test('a webhook that was noted as told is noted so', async () => {
   const task = await putTask({ status: 'failed', finishedAt: START });
-  await losing(() => new WebhookRecords(documents, 'tasks').delivered({ id: task.id, finishedAt: START }, START + 1));
+  await losing(() =>
+    new TaskRepository(documents, 'tasks').markWebhookDelivered({ id: task.id, finishedAt: START }, START + 1),
+  );
   await expect(recordOf(task.id)).resolves.toMatchObject({ webhookDeliveredAt: START + 1 });
 });
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { NO_USAGE } from '../../../lambda/runtime/limits/usage';
 import type { Clock } from '../../../lambda/shared/clock';
-import { type Lease, TaskStore } from '../../../lambda/shared/tasks/task-store';
+import { type Lease, TaskLeases } from '../../../lambda/shared/tasks/task-leases';
 import { Heartbeat } from '../../../lambda/worker/lease/heartbeat';
 import { leaseTimes } from '../../../lambda/worker/lease/lease-times';
 import { HEARTBEAT_MS, LEASE_MS, LEASE_SAFETY_MS } from '../../../lib/contract';
@@ -91,9 +91,9 @@ class Workers {
 
   constructor(readonly id: string) {}
 
-  store(worker: number): TaskStore {
+  store(worker: number): TaskLeases {
     const clock = this.clocks[worker] as Clock;
-    return new TaskStore({
+    return new TaskLeases({
       client: cloud.documents,
       table: TASKS,
       release: RELEASE,

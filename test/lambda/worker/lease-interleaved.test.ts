@@ -3,7 +3,13 @@ import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import fc from 'fast-check';
 import { NO_USAGE } from '../../../lambda/runtime/limits/usage';
 import { documentClient } from '../../../lambda/shared/aws/clients/dynamodb';
-import { type Claim, type Lease, type Renewal, TaskStore, type Written } from '../../../lambda/shared/tasks/task-store';
+import {
+  type Claim,
+  type Lease,
+  type LeasedWrite,
+  type Renewal,
+  TaskLeases,
+} from '../../../lambda/shared/tasks/task-leases';
 import { LEASE_MS, TaskKey, type TaskRecord, taskRecordSchema } from '../../../lib/contract';
 import { RELEASE, TASKS, TaskCloud } from './support/task-cloud';
 import { undelayedRetries } from './support/undelayed';
@@ -21,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => cloud.close());
 
 type Act = 'claim' | 'renew' | 'finish' | 'requeue';
-type Outcome = Claim | Renewal | Written;
+type Outcome = Claim | Renewal | LeasedWrite;
 
 /**
  * What a worker's call comes to when it is let go on. `late`: its client waits no longer for it, and it arrives some time
@@ -47,7 +53,7 @@ interface Gate {
  * the SDK does between them, repetitions and the read after a refusal, goes through the same gates.
  */
 class SteppedWorker {
-  readonly store: TaskStore;
+  readonly store: TaskLeases;
   readonly clock = { now: () => this.#time.now, sleep: () => Promise.reject(new Error('the store does not wait')) };
   lease: Lease | undefined;
   /** What it does at the moment. */
@@ -106,7 +112,7 @@ class SteppedWorker {
       },
       { step: 'finalizeRequest', priority: 'low', name: 'gates' },
     );
-    this.store = new TaskStore({
+    this.store = new TaskLeases({
       client: this.#documents,
       table: TASKS,
       release: RELEASE,

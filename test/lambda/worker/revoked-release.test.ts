@@ -1,5 +1,5 @@
 import type { Clock } from '../../../lambda/shared/clock';
-import type { Lease } from '../../../lambda/shared/tasks/task-store';
+import type { Lease } from '../../../lambda/shared/tasks/task-leases';
 import { Heartbeat, type HeartbeatDeps } from '../../../lambda/worker/lease/heartbeat';
 import { leaseTimes } from '../../../lambda/worker/lease/lease-times';
 import { LEASE_MS } from '../../../lib/contract';

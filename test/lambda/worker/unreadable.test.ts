@@ -1,6 +1,6 @@
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
-import { defineAgent } from '../../../lambda/runtime';
+import { defineAgent, FatalError } from '../../../lambda/runtime';
 import { createHandler } from '../../../lambda/worker';
 import { SessionKey, TaskKey, type TaskRecord } from '../../../lib/contract';
 import { Bench } from './support/attempt-harness';
@@ -22,7 +22,7 @@ describe('a task whose record cannot be read', () => {
     return batchItemFailures;
   }
 
-  test('is failed by whoever claims it, with the field that is wrong, and does not come back', async () => {
+  test('is failed by the worker that claims it, with the wrong field, and its message moves to the dead-letter queue', async () => {
     const task = await bench.cloud.putTask();
     await bench.cloud.documents.send(
       new PutCommand({ TableName: TASKS, Item: { ...TaskKey.task(task.id), ...task, user: 7 } }),
@@ -30,9 +30,16 @@ describe('a task whose record cannot be read', () => {
     expect(await deliver(task)).toEqual([]);
     expect(await itemOf(task.id)).toMatchObject({
       status: 'failed',
-      error: { code: 'invalid_record', message: "the task's record cannot be read: user" },
+      error: {
+        code: 'invalid_record',
+        message: "the task's record is unreadable: user: Invalid input: expected string, received number",
+      },
     });
-    expect(bench.output.log('task failed')).toMatchObject({ outcome: 'failed', code: 'invalid_record' });
+    expect(bench.cloud.sentTo('stable-dead')).toMatchObject([{ taskId: task.id }]);
+    expect(bench.output.log('the message was moved to the dead-letter queue')).toMatchObject({
+      outcome: 'failed',
+      code: 'invalid_record',
+    });
   });
 
   test('and that another worker holds is left to it', async () => {
@@ -46,7 +53,36 @@ describe('a task whose record cannot be read', () => {
     );
     expect(await deliver(task)).toEqual([{ itemIdentifier: `m-${task.id}` }]);
     expect(await itemOf(task.id)).toMatchObject({ status: 'running', attempts: 1 });
-    expect(bench.output.log('message left in its queue')).toMatchObject({ outcome: 'refused' });
+    expect(bench.cloud.sentTo('stable-dead')).toEqual([]);
+    expect(bench.output.log('the message was left in its queue')).toMatchObject({
+      outcome: 'held',
+      code: 'invalid_record',
+    });
+  });
+
+  test.each([
+    ['that has ended', { status: 'failed' }, { user: 7 }],
+    ['whose attempts DynamoDB cannot count', {}, { attempts: 'many' }],
+    ['that is in no lane', {}, { lane: 'fast' }],
+    ['whose last lease has no end', { status: 'running', attempts: 1 }, { lease: { token: 'x' } }],
+  ] as const)('and %s: its message moves to the dead-letter queue and the record stays', async (_, changes, damage) => {
+    const task = await bench.cloud.putTask(changes);
+    const item = { ...TaskKey.task(task.id), ...task, ...damage };
+    await bench.cloud.documents.send(new PutCommand({ TableName: TASKS, Item: item }));
+    expect(await deliver(task)).toEqual([]);
+    expect(await itemOf(task.id)).toEqual(item);
+    expect(bench.cloud.sentTo('stable-dead')).toMatchObject([{ taskId: task.id }]);
+  });
+});
+
+test('an end that the record cannot hold becomes a failure that names the wrong part', async () => {
+  const { record, deleted } = await bench.work(() => {
+    throw new FatalError('no', { code: '' });
+  });
+  expect(deleted).toBe(true);
+  expect(record).toMatchObject({
+    status: 'failed',
+    error: { code: 'invalid_end', message: expect.stringContaining('error.code') },
   });
 });
 

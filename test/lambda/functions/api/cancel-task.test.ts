@@ -1,4 +1,4 @@
-import type { Cancellations } from '../../../../lambda/shared/tasks/task-cancellations';
+import type { StatusApiProps } from '../../../../lambda/functions/api/status-api';
 import { cancelResponseSchema, errorResponseSchema, type TaskRecord } from '../../../../lib/contract';
 import { awsError, OUTAGES, START } from '../../shared/support/fakes';
 import { TestApi } from './support';
@@ -14,8 +14,8 @@ afterAll(() => api.close());
 const cancel = (on: TestApi, id: string) => on.ask({ method: 'DELETE', id });
 
 /** The real writes, with something done right before each. */
-function disturbed(before: (id: string, call: number) => Promise<void>, lost = false): Cancellations {
-  const real = api.props.cancellations;
+function disturbed(before: (id: string, call: number) => Promise<void>, lost = false): StatusApiProps['tasks'] {
+  const real = api.props.tasks;
   let calls = 0;
   const around = async <T>(id: string, write: () => Promise<T>): Promise<T> => {
     calls += 1;
@@ -23,10 +23,10 @@ function disturbed(before: (id: string, call: number) => Promise<void>, lost = f
     const result = await write();
     return lost && calls === 1 ? await write() : result;
   };
-  return {
+  return api.tasksWith({
     cancelQueued: (id, end) => around(id, () => real.cancelQueued(id, end)),
-    request: (id, now) => around(id, () => real.request(id, now)),
-  };
+    requestCancellation: (id, now) => around(id, () => real.requestCancellation(id, now)),
+  });
 }
 
 test('a queued task ends here and now', async () => {
@@ -118,7 +118,7 @@ describe('a task that changes hands meanwhile', () => {
   test('is left to the worker that claimed it', async () => {
     const task = await api.put();
     const one = api.with({
-      cancellations: disturbed(async (_, call) => {
+      tasks: disturbed(async (_, call) => {
         if (call === 1) {
           await api.write({ ...task, ...running });
         }
@@ -132,7 +132,7 @@ describe('a task that changes hands meanwhile', () => {
   test('is cancelled in the queue that its worker gave it back to', async () => {
     const task = await api.put(running);
     const one = api.with({
-      cancellations: disturbed(async (_, call) => {
+      tasks: disturbed(async (_, call) => {
         if (call === 1) {
           await api.write({ ...task, status: 'queued' });
         }
@@ -145,7 +145,7 @@ describe('a task that changes hands meanwhile', () => {
   test('keeps the end that its worker wrote', async () => {
     const task = await api.put(running);
     const ended: TaskRecord = { ...task, status: 'succeeded', finishedAt: START, result: 1 };
-    const one = api.with({ cancellations: disturbed(() => api.write(ended)) });
+    const one = api.with({ tasks: disturbed(() => api.write(ended)) });
     expect((await cancel(one, task.id)).status).toBe(409);
     await expect(api.task(task.id)).resolves.toEqual(ended);
   });
@@ -153,7 +153,7 @@ describe('a task that changes hands meanwhile', () => {
   test('refuses as unavailable when it does not stop changing hands', async () => {
     const task = await api.put();
     const one = api.with({
-      cancellations: disturbed((_, call) =>
+      tasks: disturbed((_, call) =>
         api.write(call % 2 === 1 ? { ...task, ...running } : { ...task, status: 'queued' }),
       ),
     });
@@ -162,15 +162,15 @@ describe('a task that changes hands meanwhile', () => {
 });
 
 test('a write whose answer was lost is a cancellation all the same', async () => {
-  const one = api.with({ cancellations: disturbed(async () => {}, true) });
+  const one = api.with({ tasks: disturbed(async () => {}, true) });
   const { id } = await one.put({ webhook });
   expect((await cancel(one, id)).status).toBe(200);
   expect(one.announced).toEqual([id]);
 });
 
 test.each(OUTAGES)('refuses as unavailable when the write meets %s', async (_, outage) => {
-  const failing = { cancelQueued: () => Promise.reject(outage), request: () => Promise.reject(outage) };
-  const one = api.with({ cancellations: failing });
+  const failing = { cancelQueued: () => Promise.reject(outage), requestCancellation: () => Promise.reject(outage) };
+  const one = api.with({ tasks: api.tasksWith(failing) });
   for (const status of ['queued', 'running'] as const) {
     const task = await one.put({ status });
     expect((await cancel(one, task.id)).response).toMatchObject({ statusCode: 503, headers: { 'retry-after': '5' } });

@@ -87,6 +87,22 @@ test.each([
   expect(other.logger.find('request refused').fields.error).toBe(error);
 });
 
+test('answers 500 with code task_unreadable, and logs the wrong attribute, when the record is damaged', async () => {
+  const { id } = await api.put({ user: 7 as never });
+  const other = api.with({});
+  const { response, body } = await other.ask({ id });
+  expect(response.statusCode).toBe(500);
+  expect(errorResponseSchema.parse(body).error.code).toBe('task_unreadable');
+  expect(response.body).not.toContain('again');
+  const line = other.logger.find('request refused');
+  expect(line.level).toBe('error');
+  expect(line.fields.error).toMatchObject({
+    name: 'TaskUnreadableError',
+    taskId: id,
+    reason: 'user: Invalid input: expected string, received number',
+  });
+});
+
 describe('the place in line', () => {
   const queue = (waiting: number, oldestSeconds?: number) => ({
     waiting,
@@ -151,12 +167,12 @@ describe.each(['GET', 'DELETE', 'POST'])('by %s', (method) => {
   });
 
   test('refuses an id that cannot be one, without asking the store', async () => {
-    const tasks = { get: () => Promise.reject(new Error('not to be asked')) };
+    const tasks = api.tasksWith({ get: () => Promise.reject(new Error('not to be asked')) });
     expect((await api.with({ tasks }).ask({ ...request('nonsense'), body: { thumb: 'up' } })).status).toBe(404);
   });
 
   test.each(OUTAGES)('refuses as unavailable when the store has %s', async (_, outage) => {
-    const other = api.with({ tasks: { get: () => Promise.reject(outage) } });
+    const other = api.with({ tasks: api.tasksWith({ get: () => Promise.reject(outage) }) });
     const { response, body } = await other.ask({ ...request(`t-${'a'.repeat(32)}`), body: { thumb: 'up' } });
     expect(response).toMatchObject({ statusCode: 503, headers: { 'retry-after': '5' } });
     expect(errorResponseSchema.parse(body).error.code).toBe('unavailable');
@@ -164,7 +180,7 @@ describe.each(['GET', 'DELETE', 'POST'])('by %s', (method) => {
   });
 
   test('refuses as internal what asking again would not mend, without details', async () => {
-    const tasks = { get: () => Promise.reject(awsError('AccessDeniedException')) };
+    const tasks = api.tasksWith({ get: () => Promise.reject(awsError('AccessDeniedException')) });
     const { response } = await api.with({ tasks }).ask({ ...request(`t-${'a'.repeat(32)}`), body: { thumb: 'up' } });
     expect(response.statusCode).toBe(500);
     expect(response.body).not.toContain('AccessDenied');

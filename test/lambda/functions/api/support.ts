@@ -3,8 +3,7 @@ import { FeedbackStore } from '../../../../lambda/functions/api/feedback-store';
 import { answerStatusApi, type StatusApiProps } from '../../../../lambda/functions/api/status-api';
 import { documentClient } from '../../../../lambda/shared/aws/clients/dynamodb';
 import type { HttpEvent } from '../../../../lambda/shared/http/http';
-import { TaskCancellations } from '../../../../lambda/shared/tasks/task-cancellations';
-import { TaskTable } from '../../../../lambda/shared/tasks/task-table';
+import { TaskRepository } from '../../../../lambda/shared/tasks/task-repository';
 import { MetricEmitter } from '../../../../lambda/shared/telemetry/emf';
 import { type Json, type PayloadRef, TaskKey, type TaskRecord } from '../../../../lib/contract';
 import { type LocalDynamoDb, startDynamoDb } from '../../../support/local-dynamodb';
@@ -33,8 +32,7 @@ export class TestApi {
   private constructor(private readonly dynamodb: LocalDynamoDb) {
     const client = documentClient(dynamodb.client);
     this.props = {
-      tasks: new TaskTable(client, 'tasks'),
-      cancellations: new TaskCancellations(client, 'tasks'),
+      tasks: new TaskRepository(client, 'tasks'),
       feedback: new FeedbackStore(client, 'tasks'),
       payloads: { get: (ref: PayloadRef): Promise<Json> => Promise.reject(new Error(`not to be asked: ${ref.key}`)) },
       backlog: { current: async () => undefined },
@@ -59,7 +57,18 @@ export class TestApi {
     return new TestApi(await startDynamoDb(['tasks']));
   }
 
-  /** The same API, over the same table, with nothing in its notebooks. */
+  /** The repository with some of its methods replaced. */
+  tasksWith(changes: Partial<StatusApiProps['tasks']>): StatusApiProps['tasks'] {
+    const { tasks } = this.props;
+    return {
+      get: (id) => tasks.get(id),
+      cancelQueued: (...args) => tasks.cancelQueued(...args),
+      requestCancellation: (...args) => tasks.requestCancellation(...args),
+      ...changes,
+    };
+  }
+
+  /** The same API over the same table, with nothing recorded yet. */
   with(changes: Partial<StatusApiProps>): TestApi {
     const other = new TestApi(this.dynamodb);
     other.props = { ...other.props, ...changes };
@@ -95,7 +104,7 @@ export class TestApi {
   }
 
   async task(id: string): Promise<TaskRecord | undefined> {
-    return await new TaskTable(documentClient(this.dynamodb.client), 'tasks').get(id);
+    return await new TaskRepository(documentClient(this.dynamodb.client), 'tasks').get(id);
   }
 
   async ask({ method = 'GET', id, path = `/tasks/${id}`, subject, body }: Request) {

@@ -11,9 +11,8 @@ import { AuditTrail } from '../../../../lambda/shared/routing/audit-trail';
 import { ControlTable } from '../../../../lambda/shared/routing/control-table';
 import { chooseLane } from '../../../../lambda/shared/routing/decision';
 import { ControlTableRouting } from '../../../../lambda/shared/routing/routing-store';
-import { DeadTasks } from '../../../../lambda/shared/tasks/dead-tasks';
 import { TaskQueues } from '../../../../lambda/shared/tasks/task-queues';
-import { TaskTable } from '../../../../lambda/shared/tasks/task-table';
+import { TaskRepository } from '../../../../lambda/shared/tasks/task-repository';
 import { ControlKey, type Envelope, type LaneName, TaskKey, type TaskRecord } from '../../../../lib/contract';
 import { CapturedLog } from '../../shared/support/fakes';
 import { AGENT, Cloud, RELEASE } from './support/cloud';
@@ -31,8 +30,8 @@ beforeEach(async () => {
   props = {
     agent: AGENT,
     letters: new DeadLetters(sqs, cloud.deadLetterUrls),
-    records: new TaskTable(documents, 'tasks'),
-    tasks: new DeadTasks(documents, 'tasks', 7),
+    tasks: new TaskRepository(documents, 'tasks'),
+    retentionDays: 7,
     queues: new TaskQueues(sqs, cloud.queueUrls),
     routing: new ControlTableRouting(documents, 'control'),
     audit: new AuditTrail(new ControlTable(documents, 'control'), AGENT),
@@ -435,9 +434,9 @@ describe('interrupted', () => {
     ['letters', 'delete'],
     ['letters', 'release'],
     ['letters', 'hidden'],
-    ['records', 'get'],
+    ['tasks', 'get'],
     ['routing', 'read'],
-    ['tasks', 'requeue'],
+    ['tasks', 'redrive'],
     ['queues', 'send'],
     ['audit', 'append'],
   ];

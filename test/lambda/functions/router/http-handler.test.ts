@@ -1,5 +1,5 @@
 import { handleHttpRequest } from '../../../../lambda/functions/router/http-handler';
-import type { Accepted } from '../../../../lambda/functions/router/intake';
+import type { Accepted } from '../../../../lambda/functions/router/task-intake';
 import { type ErrorCode, type HttpEvent, Refusal } from '../../../../lambda/shared/http/http';
 import { MetricEmitter } from '../../../../lambda/shared/telemetry/emf';
 import { errorResponseSchema, submitResponseSchema } from '../../../../lib/contract';

@@ -1,6 +1,6 @@
 import { handleSqsBatch } from '../../../../lambda/functions/router/inbox-handler';
-import type { SubmitOptions } from '../../../../lambda/functions/router/intake';
 import type { Submission } from '../../../../lambda/functions/router/submission';
+import type { SubmitOptions } from '../../../../lambda/functions/router/task-intake';
 import type { SqsRecord } from '../../../../lambda/shared/aws/sqs-event';
 import { Refusal } from '../../../../lambda/shared/http/http';
 import { MetricEmitter } from '../../../../lambda/shared/telemetry/emf';

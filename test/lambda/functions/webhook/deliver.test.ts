@@ -8,8 +8,7 @@ import { post } from '../../../../lambda/functions/webhook/post';
 import { retryDelayMs } from '../../../../lambda/functions/webhook/retry-delay';
 import { KEYS_MAX_AGE_MS, SigningKeys } from '../../../../lambda/functions/webhook/signing-keys';
 import { WebhookQueue } from '../../../../lambda/functions/webhook/webhook-queue';
-import { TaskTable } from '../../../../lambda/shared/tasks/task-table';
-import { WebhookRecords } from '../../../../lambda/shared/tasks/webhook-records';
+import { TaskRepository } from '../../../../lambda/shared/tasks/task-repository';
 import { MetricEmitter } from '../../../../lambda/shared/telemetry/emf';
 import { type TaskRecord, taskResponseSchema } from '../../../../lib/contract';
 import { CapturedLog } from '../../shared/support/fakes';
@@ -38,8 +37,7 @@ beforeEach(async () => {
   const destinations = { privateHosts: ['127.0.0.1'], resolve: systemResolver };
   props = {
     agent: AGENT,
-    tasks: new TaskTable(cloud.documents, 'tasks'),
-    records: new WebhookRecords(cloud.documents, 'tasks'),
+    tasks: new TaskRepository(cloud.documents, 'tasks'),
     queue: new WebhookQueue(cloud.sqs, cloud.urlOf('webhooks'), cloud.urlOf('webhooks-dead')),
     keys: new SigningKeys(cloud.secretsManager, secret, clock),
     post: (request, signal) => post(request, destinations, signal),
@@ -290,6 +288,16 @@ test.each([
   expect(String(log.find('message given up').fields.reason)).toContain(reason);
 });
 
+test('the message of a task whose record is unreadable goes to the dead-letter queue at once', async () => {
+  const task = await ended({ user: 7 as never });
+  await expect(run()).resolves.toEqual([]);
+  expect(receiver.received).toEqual([]);
+  const [dead] = await cloud.receive('webhooks-dead');
+  expect(dead).toMatchObject({ MessageAttributes: { Reason: { StringValue: 'unreadable' } } });
+  expect(metrics).toEqual(['WebhooksAbandoned']);
+  expect(log.find('the record of its task is unreadable').fields).toMatchObject({ task: task.id });
+});
+
 test('fails for now when there is no key to sign with, and posts nothing unsigned', async () => {
   await ended();
   const keys = new SigningKeys(cloud.secretsManager, 'no-such-secret', cloud.clock);
@@ -300,13 +308,24 @@ test('fails for now when there is no key to sign with, and posts nothing unsigne
   expect(String(fields.reason)).toContain('ResourceNotFoundException');
 });
 
+/** The repository with some of its methods replaced. */
+function tasksWith(changes: Partial<DeliverProps['tasks']>): DeliverProps['tasks'] {
+  const { tasks } = props;
+  return {
+    get: (id) => tasks.get(id),
+    markWebhookDelivered: (...args) => tasks.markWebhookDelivered(...args),
+    markWebhookAbandoned: (...args) => tasks.markWebhookAbandoned(...args),
+    ...changes,
+  };
+}
+
 describe('interrupted', () => {
   const broken = () => Promise.reject(new Error('interrupted'));
 
   test('after the receiver took it: it is posted again under the same id', async () => {
     const task = await ended();
-    const records = { delivered: broken, abandoned: broken };
-    await expect(run({ records })).resolves.toHaveLength(1);
+    const tasks = tasksWith({ markWebhookDelivered: broken, markWebhookAbandoned: broken });
+    await expect(run({ tasks })).resolves.toHaveLength(1);
     await cloud.clock.advance(20_000);
     await run();
     expect(receiver.received.map(({ headers }) => headers['webhook-id'])).toEqual([task.id, task.id]);
@@ -315,11 +334,11 @@ describe('interrupted', () => {
 
   test.each([
     ['before it is in the dead-letter queue', 'moveToDeadLetterQueue'],
-    ['before its record says that it was given up', 'abandoned'],
+    ['before its record says that it was given up', 'markWebhookAbandoned'],
   ])('while giving up, %s: it ends there all the same', async (_, call) => {
     const task = await ended();
     receiver.answer = answering(410);
-    const { queue, records } = props;
+    const { queue } = props;
     await expect(
       run({
         queue: {
@@ -327,7 +346,7 @@ describe('interrupted', () => {
           moveToDeadLetterQueue:
             call === 'moveToDeadLetterQueue' ? broken : (...args) => queue.moveToDeadLetterQueue(...args),
         },
-        records: { delivered: (...args) => records.delivered(...args), abandoned: broken },
+        tasks: tasksWith({ markWebhookAbandoned: broken }),
       }),
     ).resolves.toHaveLength(1);
     await cloud.clock.advance(20_000);
@@ -340,7 +359,8 @@ describe('interrupted', () => {
   test('a record that cannot be read postpones its message alone', async () => {
     await ended();
     const other = await ended();
-    const tasks = { get: (id: string) => (id === other.id ? props.tasks.get(id) : broken()) };
+    const { tasks: real } = props;
+    const tasks = tasksWith({ get: (id) => (id === other.id ? real.get(id) : broken()) });
     await expect(run({ tasks })).resolves.toHaveLength(1);
     expect(receiver.received).toHaveLength(1);
   });

@@ -7,47 +7,32 @@ import {
   type LaneName,
   MAX_INLINE_BYTES,
   PayloadKey,
-  type PayloadRef,
   type Priority,
   sha256,
   type TaskRecord,
   type TaskStatus,
 } from '../../../lib/contract';
-import { isUnavailable } from '../../shared/aws/aws-errors';
 import type { Overload } from '../../shared/backlog/overload';
 import type { ExceededBudget } from '../../shared/budgets/budget-book';
 import type { Clock } from '../../shared/clock';
 import { Refusal } from '../../shared/http/http';
+import { orRefuse } from '../../shared/http/refusals';
 import { chooseLane, type RoutingState } from '../../shared/routing/decision';
+import type { PayloadStore } from '../../shared/tasks/payload-store';
+import type { TaskQueues } from '../../shared/tasks/task-queues';
+import type { TaskRepository } from '../../shared/tasks/task-repository';
 import type { MetricEmitter } from '../../shared/telemetry/emf';
 import type { Log } from '../../shared/telemetry/logger';
 import { newTask, requestDigestOf, type StoredInput, taskIdOf } from './new-task';
 import type { Submission } from './submission';
 
-/** Where tasks are recorded. */
-export interface TaskRecords {
-  create(task: TaskRecord): Promise<boolean>;
-  get(taskId: string): Promise<TaskRecord | undefined>;
-  discard(taskId: string): Promise<boolean>;
-}
-
-/** Where tasks are sent to. */
-export interface TaskSender {
-  send(task: TaskRecord, traceHeader: string | undefined): Promise<void>;
-}
-
-/** Where inputs go that are too large for a record. */
-export interface PayloadWriter {
-  put(key: string, text: string): Promise<PayloadRef>;
-}
-
-export interface IntakeProps {
+export interface TaskIntakeDeps {
   readonly agent: string;
   readonly retentionDays: number;
   readonly routing: { current(): Promise<RoutingState | undefined> };
-  readonly tasks: TaskRecords;
-  readonly queues: TaskSender;
-  readonly payloads: PayloadWriter;
+  readonly tasks: Pick<TaskRepository, 'create' | 'get' | 'discard'>;
+  readonly queues: Pick<TaskQueues, 'send'>;
+  readonly payloads: Pick<PayloadStore, 'put'>;
   readonly backpressure: { overload(lane: LaneName, priority: Priority): Promise<Overload | undefined> };
   /** Absent: there are none, or tasks past them are let in. */
   readonly budgets?: { exceeded(user: string): Promise<ExceededBudget | undefined> } | undefined;
@@ -79,8 +64,8 @@ export interface SubmitOptions {
  *
  * An input that no record refers to expires with the rest of the bucket.
  */
-export class Intake {
-  constructor(private readonly props: IntakeProps) {}
+export class TaskIntake {
+  constructor(private readonly props: TaskIntakeDeps) {}
 
   /** @throws Refusal idempotency_conflict, overloaded, budget_exceeded, unavailable or internal */
   async submit(submission: Submission, { despiteOverload = false }: SubmitOptions = {}): Promise<Accepted> {
@@ -97,7 +82,7 @@ export class Intake {
     const isLarge = Buffer.byteLength(text) > MAX_INLINE_BYTES;
     if (submission.idempotencyKey !== undefined && (overload !== undefined || exceeded !== undefined || isLarge)) {
       // A repeat is not to be turned away, nor to send megabytes once more. Other repeats are met by the write below.
-      const present = await this.orRefuse('the task could not be read', () => tasks.get(id));
+      const present = await orRefuse('the task could not be read', () => tasks.get(id));
       if (present !== undefined && present.expiresAt >= Math.floor(now / 1000)) {
         return await this.repeat(present, requestDigest, submission);
       }
@@ -112,9 +97,9 @@ export class Intake {
     }
     const stored = isLarge ? await this.store(id, text) : { input: submission.input as TaskRecord['input'] };
     const task = newTask({ id, agent, submission, requestDigest, stored, lane, now, retentionDays });
-    const created = await this.orRefuse('the task could not be recorded', () => tasks.create(task));
+    const created = await orRefuse('the task could not be recorded', () => tasks.create(task));
     if (!created) {
-      const present = await this.orRefuse('the task could not be read', () => tasks.get(id));
+      const present = await orRefuse('the task could not be read', () => tasks.get(id));
       return await this.repeat(present, requestDigest, submission);
     }
     try {
@@ -168,13 +153,13 @@ export class Intake {
   private async store(taskId: string, text: string): Promise<StoredInput> {
     const key = PayloadKey.input(taskId, sha256(text));
     return {
-      inputRef: await this.orRefuse('the input could not be stored', () => this.props.payloads.put(key, text)),
+      inputRef: await orRefuse('the input could not be stored', () => this.props.payloads.put(key, text)),
     };
   }
 
   private async send(task: TaskRecord, { traceHeader, idempotencyKey }: Submission): Promise<void> {
-    const advice = idempotencyKey === undefined ? '' : '; repeat it with the same idempotency key';
-    await this.orRefuse(`the task could not be queued${advice}`, () => this.props.queues.send(task, traceHeader));
+    const advice = idempotencyKey === undefined ? undefined : 'repeat it with the same idempotency key';
+    await orRefuse('the task could not be queued', () => this.props.queues.send(task, traceHeader), advice);
   }
 
   /** @returns false if a worker has claimed the task */
@@ -193,14 +178,6 @@ export class Intake {
 
   private countInLane(metric: string, lane: LaneName): void {
     this.props.metrics.withDimensions({ [Dimension.LANE]: lane }, INTAKE_DIMENSION_SETS).count(metric);
-  }
-
-  private async orRefuse<T>(message: string, call: () => Promise<T>): Promise<T> {
-    try {
-      return await call();
-    } catch (error) {
-      throw new Refusal(isUnavailable(error) ? 'unavailable' : 'internal', message, undefined, { cause: error });
-    }
   }
 }
 

@@ -1,16 +1,16 @@
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { documentClient } from '../../../../lambda/shared/aws/clients/dynamodb';
-import { TaskTable } from '../../../../lambda/shared/tasks/task-table';
+import { TaskRepository } from '../../../../lambda/shared/tasks/task-repository';
 import { TaskKey, type TaskRecord } from '../../../../lib/contract';
 import { type LocalDynamoDb, startDynamoDb } from '../../../support/local-dynamodb';
 import { START } from '../support/fakes';
 
 let dynamodb: LocalDynamoDb;
-let table: TaskTable;
+let table: TaskRepository;
 
 beforeAll(async () => {
   dynamodb = await startDynamoDb(['tasks']);
-  table = new TaskTable(documentClient(dynamodb.client), 'tasks');
+  table = new TaskRepository(documentClient(dynamodb.client), 'tasks');
 });
 afterAll(() => dynamodb.close());
 
@@ -88,7 +88,7 @@ test('refuses to take back a task that a worker claimed', async () => {
 });
 
 test('fails as the store fails', async () => {
-  const missing = new TaskTable(documentClient(dynamodb.client), 'none');
+  const missing = new TaskRepository(documentClient(dynamodb.client), 'none');
   await expect(missing.create(task())).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
   await expect(missing.discard('t-1')).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
 });

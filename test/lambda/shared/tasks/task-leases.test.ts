@@ -3,7 +3,7 @@ import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamod
 import fc from 'fast-check';
 import { NO_USAGE } from '../../../../lambda/runtime/limits/usage';
 import { documentClient } from '../../../../lambda/shared/aws/clients/dynamodb';
-import { type Lease, TaskStore } from '../../../../lambda/shared/tasks/task-store';
+import { type Lease, TaskLeases } from '../../../../lambda/shared/tasks/task-leases';
 import { FINAL_STATUSES, LANES, type LaneName, LEASE_MS, TaskKey } from '../../../../lib/contract';
 import { RELEASE, TASKS, TaskCloud } from '../../worker/support/task-cloud';
 import { undelayedRetries } from '../../worker/support/undelayed';
@@ -40,8 +40,8 @@ class HandClock {
   sleep = () => Promise.reject(new Error('the store does not wait'));
 }
 
-function storeAt(clock: HandClock): TaskStore {
-  return new TaskStore({
+function storeAt(clock: HandClock): TaskLeases {
+  return new TaskLeases({
     client: documents,
     table: TASKS,
     release: RELEASE,
@@ -52,7 +52,7 @@ function storeAt(clock: HandClock): TaskStore {
 }
 
 /** The lease of a task that nobody has. */
-async function leaseOf(store: TaskStore, taskId: string): Promise<Lease> {
+async function leaseOf(store: TaskLeases, taskId: string): Promise<Lease> {
   const claim = await store.claim(taskId, 'stable', undefined);
   if (claim.kind !== 'claimed') {
     throw new Error(`${taskId} is ${claim.kind}`);
@@ -360,7 +360,8 @@ test('a claim of a record that cannot be read says which of its fields are wrong
   const { id } = await cloud.putTask({ user: 7 as never });
   expect(await storeAt(clock).claim(id, 'stable', undefined)).toMatchObject({
     kind: 'unreadable',
-    reason: 'user',
+    error: { name: 'TaskUnreadableError', taskId: id, reason: 'user: Invalid input: expected string, received number' },
+    heldUntil: undefined,
     lease: { taskId: id },
   });
 });

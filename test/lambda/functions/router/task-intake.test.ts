@@ -1,10 +1,11 @@
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { Intake, type PayloadWriter, type TaskRecords } from '../../../../lambda/functions/router/intake';
 import type { Submission } from '../../../../lambda/functions/router/submission';
+import { TaskIntake, type TaskIntakeDeps } from '../../../../lambda/functions/router/task-intake';
 import { documentClient } from '../../../../lambda/shared/aws/clients/dynamodb';
 import type { Overload } from '../../../../lambda/shared/backlog/overload';
 import type { ExceededBudget } from '../../../../lambda/shared/budgets/budget-book';
-import { TaskTable } from '../../../../lambda/shared/tasks/task-table';
+import type { PayloadStore } from '../../../../lambda/shared/tasks/payload-store';
+import { TaskRepository } from '../../../../lambda/shared/tasks/task-repository';
 import { MetricEmitter } from '../../../../lambda/shared/telemetry/emf';
 import {
   BudgetMetric,
@@ -19,10 +20,10 @@ import { awsError, CapturedLog, FakeClock, OUTAGES, START } from '../../shared/s
 import { AGENT, UNDER_WAY } from './support';
 
 let dynamodb: LocalDynamoDb;
-let table: TaskTable;
+let table: TaskRepository;
 beforeAll(async () => {
   dynamodb = await startDynamoDb(['tasks']);
-  table = new TaskTable(documentClient(dynamodb.client), 'tasks');
+  table = new TaskRepository(documentClient(dynamodb.client), 'tasks');
 });
 afterAll(() => dynamodb.close());
 
@@ -34,7 +35,7 @@ interface Sent {
 }
 
 /** A payload bucket in memory. */
-class Bucket implements PayloadWriter {
+class Bucket implements Pick<PayloadStore, 'put'> {
   readonly objects = new Map<string, string>();
   failure: Error | undefined;
 
@@ -48,12 +49,12 @@ class Bucket implements PayloadWriter {
 }
 
 function setUp({
-  tasks = table as TaskRecords,
+  tasks = table as TaskIntakeDeps['tasks'],
   onSend = async () => {},
   overload,
   exceeded,
 }: {
-  tasks?: TaskRecords;
+  tasks?: TaskIntakeDeps['tasks'];
   onSend?: () => Promise<void>;
   overload?: Overload;
   exceeded?: ExceededBudget | Error;
@@ -64,7 +65,7 @@ function setUp({
   const clock = new FakeClock();
   const logger = new CapturedLog();
   const metricLines: string[] = [];
-  const intake = new Intake({
+  const intake = new TaskIntake({
     agent: AGENT,
     retentionDays: 7,
     routing: { current: async () => ({ promoted: UNDER_WAY.promoted }) },
@@ -312,7 +313,7 @@ test.each<[string, Partial<Submission>]>([
 });
 
 describe.each(OUTAGES)('when the store has %s', (_, outage) => {
-  const down: TaskRecords = {
+  const down: TaskIntakeDeps['tasks'] = {
     create: () => Promise.reject(outage),
     get: () => Promise.reject(outage),
     discard: () => Promise.reject(outage),
@@ -331,7 +332,7 @@ test('refuses as internal what asking again would not mend', async () => {
   const denied = {
     ...table,
     create: () => Promise.reject(awsError('AccessDeniedException')),
-  } as unknown as TaskRecords;
+  } as unknown as TaskIntakeDeps['tasks'];
   await expect(setUp({ tasks: denied }).intake.submit(submission())).rejects.toMatchObject({
     code: 'internal',
     status: 500,
@@ -390,7 +391,7 @@ test('fails to take the record back: still refuses, and says so in the log', asy
 
 test('nothing is ever queued without a record, whatever fails and whoever repeats', async () => {
   const flaky = { create: 0, send: 0 };
-  const tasks: TaskRecords = {
+  const tasks: TaskIntakeDeps['tasks'] = {
     create: async (task) => {
       flaky.create += 1;
       if (flaky.create % 3 === 0) {
