@@ -324,7 +324,10 @@ export function recordableEnd<T extends Omit<TaskEnd, 'ranMs'>>(end: T): T | Tas
   };
 }
 
-export type TaskEndFailure = Pick<TaskEnd, 'usage' | 'exhausted'> & { readonly status: 'failed'; readonly error: TaskError };
+export type TaskEndFailure = Pick<TaskEnd, 'usage' | 'exhausted'> & {
+  readonly status: 'failed';
+  readonly error: TaskError;
+};
 
 /** The condition of every write under a lease, beside the status. */
 function underLease({ token, attempt }: Lease) {
