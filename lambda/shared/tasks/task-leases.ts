@@ -13,7 +13,6 @@ import {
   type TaskStatus,
   taskRecordSchema,
   type Usage,
-  usageFields,
   usageSchema,
 } from '../../../lib/contract';
 import { errorName } from '../aws/aws-errors';
@@ -300,6 +299,9 @@ export class TaskLeases {
   }
 }
 
+/** Usage of an end whose own usage cannot be recorded. */
+const NOTHING_RECORDED: Usage = { modelCalls: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0, cost: 0 };
+
 const endSchema = taskRecordSchema
   .pick({ usage: true, models: true, ranMs: true, resultRef: true, error: true, score: true, flags: true })
   .partial();
@@ -316,7 +318,7 @@ export function recordableEnd<T extends Omit<TaskEnd, 'ranMs'>>(end: T): T | Tas
   return {
     status: 'failed',
     exhausted: end.exhausted,
-    usage: usageSchema.safeParse(end.usage).data ?? (Object.fromEntries(usageFields.map((name) => [name, 0])) as Usage),
+    usage: usageSchema.safeParse(end.usage).data ?? NOTHING_RECORDED,
     error: {
       code: TaskErrorCode.INVALID_END,
       message: `the end of the task cannot be recorded: ${describeIssues(parsed.error)}`,
