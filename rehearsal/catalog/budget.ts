@@ -7,7 +7,7 @@ const MAX_DOLLARS = 0.08;
 
 export const budget: NamedDrill = {
   name: 'budget',
-  shows: "an agent's budget for the day is used up: its alarm fires at 80 %, then tasks are refused and told why",
+  shows: "an agent's daily budget is used up: its alarm fires at 80 %, then tasks are refused with the reason",
   scenario: async (): Promise<Scenario> => ({
     name: 'budget',
     app: 'node --import tsx examples/drill-agent/app.ts',

@@ -3,18 +3,18 @@ import { type NamedDrill, variant } from './drill-app';
 
 const APP = 'node --import tsx examples/drill-agent/app.ts';
 
-/** Cloud seconds per real second. A lease lasts three real seconds then, and a heartbeat comes each second. */
+/** Cloud seconds per real second: a lease lasts three real seconds, with one heartbeat per second. */
 const SPEED = 40;
 
-/** What tasks are like: a list with repeats, for each is as likely as the next. */
+/** Inputs of the tasks. Each entry is equally likely; frequent kinds are repeated. */
 const INPUTS: Traffic['inputs'] = [
   ...Array.from({ length: 8 }, () => ({ steps: 1 })),
   ...Array.from({ length: 4 }, () => ({ steps: 2, stepMs: 30, tools: 2 })),
   ...Array.from({ length: 2 }, () => ({ steps: 1, tools: 3, models: 2 })),
-  // Longer than heartbeats, one of them longer than a lease.
+  // Longer than the heartbeat interval; one of them longer than a lease.
   { steps: 5, stepMs: 300 },
   { steps: 8, stepMs: 400 },
-  // Too large for the task's item: in, out, and both.
+  // Input, result, or both too large for the task's item.
   { steps: 1, text: 'x'.repeat(40_000) },
   { steps: 1, resultBytes: 40_000 },
   { steps: 2, tools: 0, text: 'x'.repeat(200_000), resultBytes: 200_000 },
@@ -23,12 +23,12 @@ const INPUTS: Traffic['inputs'] = [
 ];
 
 const ANSWER = { text: '{"execution": "{{1}}", "score": 0.9}', latencyMs: { min: 5, max: 40 } } as const;
-const CALL = '\\[execution t-[0-9a-f]{32} ([\\w:@-]+)\\]';
+const MODEL_CALL = '\\[execution t-[0-9a-f]{32} ([\\w:@-]+)\\]';
 
-/** Everything goes wrong that may go wrong, while a release is taken back and another one promoted. */
+/** Injects all kinds of faults while one release is rolled back and another one promoted. */
 export const chaos: NamedDrill = {
   name: 'chaos',
-  shows: 'tasks come to one end each, and do nothing twice, while calls, deliveries and workers fail all around them',
+  shows: 'every task ends once and repeats no step while calls, deliveries and workers fail',
   scenario: async (): Promise<Scenario> => ({
     name: 'chaos',
     app: APP,
@@ -63,7 +63,7 @@ export const chaos: NamedDrill = {
       rules: [
         {
           name: 'good',
-          match: { messages: { regex: CALL } },
+          match: { messages: { regex: MODEL_CALL } },
           answer: ANSWER,
           errors: [
             { status: 429, rate: 0.01, retryAfterSeconds: 2 },
@@ -73,18 +73,18 @@ export const chaos: NamedDrill = {
       ],
     },
     releases: [
-      chaotic('good', { expected: 'promoted', traffic: { minShare: 0.25 } }),
-      chaotic('unlucky', {
+      chaosRelease('good', { expected: 'promoted', traffic: { minShare: 0.25 } }),
+      chaosRelease('unlucky', {
         expected: 'rolled_back',
         traffic: { minShare: 0.4 },
         faults: [{ resource: '*/PromotedRecord/*', operation: 'update', reason: 'the table is throttled' }],
       }),
-      chaotic('better', { expected: 'promoted', traffic: { minShare: 0.35 } }),
+      chaosRelease('better', { expected: 'promoted', traffic: { minShare: 0.35 } }),
     ],
   }),
 };
 
-function chaotic(name: string, release: Parameters<typeof variant>[1]): ReturnType<typeof variant> {
+function chaosRelease(name: string, release: Parameters<typeof variant>[1]): ReturnType<typeof variant> {
   const { context, ...rest } = variant(name, release);
   return { ...rest, context: { ...context, chaos: true } };
 }

@@ -6,7 +6,7 @@ import { FAST, type NamedDrill } from './drill-app';
 const SUPPORT_APP = 'node --import tsx examples/fargate-agent/app.ts';
 const DRILL_APP = 'node --import tsx examples/drill-agent/app.ts';
 
-/** Cloud seconds per real second: the two minutes that a container has to stop take three real seconds. */
+/** Cloud seconds per real second: the stop timeout of two minutes takes three real seconds. */
 const SPEED = 40;
 
 const SECRETS: Scenario['secrets'] = [{ name: '*ProviderKey*', value: 'drill' }];
@@ -22,17 +22,18 @@ const PROVIDER: Scenario['provider'] = {
   ],
 };
 
-/** The scenario of `npm start`, with workers in containers. */
+/** The default drill, with workers in containers. */
 export const fargate: NamedDrill = {
   name: 'fargate',
-  shows: 'the default drill with workers on Fargate: a good release, one that is taken back, a better one',
+  shows:
+    'the default drill with workers on Fargate: a good release is promoted, a regressed one is rolled back, an improved one is promoted',
   scenario: async (): Promise<Scenario> => ({ ...(await defaultDrill.scenario()), name: 'fargate', app: SUPPORT_APP }),
 };
 
-/** The chaos drill, with workers in containers: several tasks die with one, or are handed back by it. */
+/** The chaos drill, with workers in containers: several tasks are lost with a worker, or requeued by it. */
 export const fargateChaos: NamedDrill = {
   name: 'fargate-chaos',
-  shows: 'tasks come to one end each while their containers are killed, frozen and told to stop, and calls fail',
+  shows: 'every task ends once while containers are killed, frozen and stopped, and calls fail',
   scenario: async (): Promise<Scenario> => {
     const scenario = await chaos.scenario();
     return {
@@ -40,45 +41,45 @@ export const fargateChaos: NamedDrill = {
       name: 'fargate-chaos',
       app: DRILL_APP,
       chaos: { ...scenario.chaos, workersKilled: 0.01, workersFrozen: 0.015, workersStopped: 0.02 },
-      releases: scenario.releases.map((release) => atWork(release, { concurrency: 6, max: 4 })),
+      releases: scenario.releases.map((release) => withWorkers(release, { concurrency: 6, max: 4 })),
     };
   },
 };
 
 /**
- * For the drill that goes by leases that nobody loses: a worker that a busy machine keeps for less than two seconds still
- * renews them in time, and the two minutes to stop take five.
+ * Cloud seconds per real second, for a drill in which no lease may expire: a worker that a busy machine delays for up to two
+ * seconds still renews its leases in time. The stop timeout of two minutes takes five real seconds.
  */
-const UNHURRIED = 25;
+const DRAIN_SPEED = 25;
 
-/** Twice as long as a container has from the signal to stop until it is killed. */
+/** Twice as long as the stop timeout of a container. */
 const LONG_TASKS: Traffic['inputs'] = [
   { steps: 18, stepMs: 500, tools: 1 },
   { steps: 30, stepMs: 300, tools: 2 },
 ];
 
-/** Tasks that take longer than any stop timeout, under a deployment and with workers that are told to stop. */
+/** Tasks that take longer than the stop timeout, during a deployment and while workers are stopped. */
 export const drain: NamedDrill = {
   name: 'drain',
-  shows: 'tasks longer than the stop timeout outlive a deployment, and go on elsewhere where a worker is told to stop',
+  shows: 'tasks longer than the stop timeout survive a deployment, and resume on another worker when theirs is stopped',
   scenario: async (): Promise<Scenario> => ({
     name: 'drain',
     app: DRILL_APP,
-    speed: UNHURRIED,
+    speed: DRAIN_SPEED,
     traffic: { users: 20, tasks: 40, ratePerSecond: 1.5, maxQueuedTasks: 16, inputs: LONG_TASKS },
     secrets: SECRETS,
     provider: PROVIDER,
     workerStops: { count: 3, intervalSeconds: 120 },
     releases: ['first', 'second'].map((name) =>
-      atWork({ name, context: { variant: name }, expected: 'promoted' }, { concurrency: 4, max: 4 }),
+      withWorkers({ name, context: { variant: name }, expected: 'promoted' }, { concurrency: 4, max: 4 }),
     ),
   }),
 };
 
-/** A lane from no worker to as many as it may have, and back. */
+/** A lane scales from zero to its maximum number of workers, and back. */
 export const scaling: NamedDrill = {
   name: 'scaling',
-  shows: 'workers come with the load, from none to the most, and go when it is over; none is ended at work',
+  shows: 'workers scale with the load from zero to the maximum and back to zero, and no busy worker is stopped',
   scenario: async (): Promise<Scenario> => ({
     name: 'scaling',
     app: DRILL_APP,
@@ -97,16 +98,15 @@ export const scaling: NamedDrill = {
     provider: PROVIDER,
     scaling: { lane: 'stable', minWorkers: 2, maxWorkers: 6, maxSecondsToFirstWorker: 300 },
     releases: [
-      atWork({ name: 'only', context: { variant: 'only' }, expected: 'promoted' }, { concurrency: 2, max: 6 }),
+      withWorkers({ name: 'only', context: { variant: 'only' }, expected: 'promoted' }, { concurrency: 2, max: 6 }),
     ],
   }),
 };
 
-/** An agent in Python in a container of its own: in the rehearsal it is run by the machine's own python3. */
+/** An agent in Python in its own container. The rehearsal runs it with the python3 of this machine. */
 export const pythonAgent: NamedDrill = {
   name: 'python-agent',
-  shows:
-    'an agent in Python without any library of ours, in a container beside the worker, is rolled out (needs python3)',
+  shows: 'rolls out an agent in Python without our library, in a container beside the worker (requires python3)',
   scenario: async (): Promise<Scenario> => ({
     name: 'python-agent',
     app: 'node --import tsx examples/python-agent/app.ts',
@@ -131,7 +131,7 @@ export const pythonAgent: NamedDrill = {
 };
 
 /** The release in containers, with an agent whose input says what it does. */
-function atWork(
+function withWorkers(
   { context, ...release }: ScenarioRelease,
   workers: { readonly concurrency: number; readonly max: number },
 ): ScenarioRelease {

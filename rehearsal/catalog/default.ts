@@ -6,6 +6,7 @@ import type { NamedDrill } from './drill-app';
 /** The scenario of `npm start`. */
 export const defaultDrill: NamedDrill = {
   name: 'default',
-  shows: 'the support agent under load: a good release, one that regresses and is taken back, a better one',
+  shows:
+    'the support agent under load: a good release is promoted, a regressed one is rolled back, an improved one is promoted',
   scenario: () => loadScenario(join(repositoryRoot() ?? process.cwd(), 'rehearsal.json')),
 };

@@ -1,7 +1,7 @@
 import type { Scenario, ScenarioRelease, Traffic } from '../drill/scenario/scenario';
 import type { ProviderRule } from '../provider';
 
-/** A drill that the repository keeps. */
+/** A drill of the repository. */
 export interface NamedDrill {
   readonly name: string;
   /** What it shows, in one line. */
@@ -9,13 +9,13 @@ export interface NamedDrill {
   scenario(): Promise<Scenario>;
 }
 
-/** Synthesizes examples/drill-agent; run in the folder of the package. */
+/** Synthesizes examples/drill-agent, from the folder of the package. */
 const APP = 'node --import tsx examples/drill-agent/app.ts';
 
-/** Cloud seconds per real second: the bake of four minutes takes eight seconds, and a gate needs some of them. */
+/** Cloud seconds per real second: the bake time of four minutes takes eight real seconds. */
 const SPEED = 30;
 
-/** For drills in which no gate has to see anything. */
+/** For drills that need no gate data. */
 export const FAST = 60;
 
 const TRAFFIC: Traffic = {
@@ -29,13 +29,13 @@ const TRAFFIC: Traffic = {
   duplicateShare: 0.05,
 };
 
-/** What the agent is told to do by a release with nothing wrong. */
+/** Answer of the provider for a release without a defect. */
 const GOOD = { text: '{"toolCalls": 1, "score": 0.9}', inputTokens: 1000, outputTokens: 20, latencyMs: 10 } as const;
 
 /** How the provider answers one variant of the drill agent. */
 export interface Variant extends Omit<ProviderRule, 'name' | 'match'> {
   readonly name: string;
-  /** Only the tasks that say so: one in ten says "think long". @default all */
+  /** Text of the tasks to which the answer applies, for example "think long" for one in ten. @default - all tasks */
   readonly task?: string;
 }
 
@@ -45,9 +45,9 @@ export function variant(name: string, release: Omit<ScenarioRelease, 'name' | 'c
 }
 
 /**
- * A scenario on the drill agent. Variants that are not described are good ones.
+ * A scenario with the drill agent. A variant without a description has no defect.
  *
- * @param options.brokenProbe whether the variants' faults hit the preflight's probe too
+ * @param options.brokenProbe whether the faults of the variants also apply to the preflight's probe
  */
 export function drillScenario(
   name: string,

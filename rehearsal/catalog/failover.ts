@@ -2,27 +2,27 @@ import type { Scenario } from '../drill/scenario/scenario';
 import type { NamedDrill } from './drill-app';
 
 /**
- * Cloud seconds per real second: a breaker is open for three minutes, which takes six seconds. Each worker tries a model that is
- * away so often, and a slow machine takes longer for the stretch below: it must not look like workers that try on and on.
+ * Cloud seconds per real second: a circuit breaker is open for three minutes, which takes six real seconds. Each worker retries
+ * the primary once per period, so a slow machine, on which the outage lasts longer, must not exceed the maximum of failures.
  */
 const SPEED = 30;
 
-/** Requests, counted over all models, during which the primary is away. */
-const AWAY = { from: 150, to: 500 };
+/** Requests, counted over all models, during which the primary is unavailable. */
+const OUTAGE = { from: 150, to: 500 };
 
-/** Without a breaker two calls of every three of that stretch would go to the primary, and fail. */
+/** Without circuit breakers two thirds of the calls during the outage would go to the primary, and fail. */
 const MAX_FAILURES = 120;
 
-/** In place of a key. Nothing that the drill leaves may hold it. */
+/** A fake key. It must not appear in anything that the drill writes. */
 export const FAILOVER_KEY = 'sk-drill-failover-5e2d9';
 
 const ANSWER = { text: '{"toolCalls": 1, "score": 0.9}', inputTokens: 100, outputTokens: 20, latencyMs: 10 } as const;
 
-/** The primary is away for a stretch, and the first fallback has troubles of its own. */
+/** The primary has an outage, and the first fallback is throttled at times. */
 export const failover: NamedDrill = {
   name: 'failover',
   shows:
-    'the primary model answers 503 for a stretch: fallbacks answer, breakers open, half open, and it is used again',
+    'the primary model answers 503 during an outage: fallbacks answer, circuit breakers open, and the primary is used again afterwards',
   scenario: async (): Promise<Scenario> => ({
     name: 'failover',
     app: 'node --import tsx examples/drill-agent/app.ts',
@@ -40,7 +40,7 @@ export const failover: NamedDrill = {
           name: 'primary',
           match: { provider: 'anthropic' },
           answer: ANSWER,
-          errors: [{ status: 503, rate: 1, during: AWAY }],
+          errors: [{ status: 503, rate: 1, during: OUTAGE }],
         },
         {
           name: 'first fallback',

@@ -12,7 +12,7 @@ import { rotation } from './rotation';
 
 export type { NamedDrill } from './drill-app';
 
-/** The drills that the repository keeps. */
+/** The drills of the repository. */
 export const DRILLS: readonly NamedDrill[] = [
   defaultDrill,
   ...GATE_DRILLS,

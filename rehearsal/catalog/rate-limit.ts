@@ -2,19 +2,19 @@ import type { Scenario } from '../drill/scenario/scenario';
 import type { NamedDrill } from './drill-app';
 
 /**
- * Cloud seconds per real second, and calls in a minute of the cloud: three in a real second. A busy machine has to do several
- * times as much, or it is the machine that holds the calls back and not the limit.
+ * Cloud seconds per real second, and calls per cloud minute: three calls per real second. Even a busy machine can make several
+ * times as many, so the limit and not the machine bounds the calls.
  */
 const SPEED = 3;
 const PER_MINUTE = 60;
 
-/** Enough for eight workers to have one each, and two to come. A task that waits asks again and again, which costs time too. */
+/** Enough for eight workers with two more tasks each. More waiting tasks would retry more often, which costs time too. */
 const MAX_WAITING = 24;
 
 export const rateLimit: NamedDrill = {
   name: 'rate-limit',
   shows:
-    'eight workers share a limit of the provider: never exceeded, nearly all of it used, and no task fails of waiting',
+    'eight workers share a rate limit of the provider: it is never exceeded, nearly all of it is used, and no task fails because of it',
   scenario: async (): Promise<Scenario> => ({
     name: 'rate-limit',
     app: 'node --import tsx examples/drill-agent/app.ts',
@@ -24,7 +24,7 @@ export const rateLimit: NamedDrill = {
     provider: {
       rules: [{ name: 'good', answer: { text: '{"toolCalls": 1, "score": 0.9}', inputTokens: 100, latencyMs: 200 } }],
     },
-    // 6 % above, and a call: see docs/limits.md.
+    // Tolerance of 6 % and one call: see docs/limits.md.
     rateLimit: {
       callsPerMinute: PER_MINUTE,
       maxCallsPerMinute: Math.floor(PER_MINUTE * 1.06) + 1,

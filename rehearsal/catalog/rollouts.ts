@@ -3,7 +3,7 @@ import { drillScenario, FAST, type NamedDrill, variant } from './drill-app';
 
 export const preflightRefuses: NamedDrill = {
   name: 'preflight-refuses',
-  shows: 'a release that cannot answer, or lacks a setting, is refused by the preflight: no user meets it',
+  shows: 'the preflight refuses a release that cannot answer, or lacks a setting: no user reaches it',
   scenario: async () =>
     drillScenario(
       'preflight-refuses',
@@ -25,7 +25,7 @@ export const preflightRefuses: NamedDrill = {
 
 export const quietRelease: NamedDrill = {
   name: 'quiet-release',
-  shows: 'a release that nobody used is not promoted: not enough evidence',
+  shows: 'a release without traffic is not promoted: not enough evidence',
   scenario: async () =>
     fast('quiet-release', [
       variant('good', { expected: 'promoted', traffic: { minShare: 1 } }),
@@ -39,7 +39,7 @@ export const quietRelease: NamedDrill = {
 
 export const updateFailsAfterShift: NamedDrill = {
   name: 'update-fails-after-shift',
-  shows: 'a stack update that fails when all users have been shifted puts everything back',
+  shows: 'a stack update that fails after the traffic shift is rolled back completely',
   scenario: async () =>
     fast('update-fails-after-shift', [
       variant('good', { expected: 'promoted', traffic: { minShare: 0.3 } }),
@@ -54,7 +54,7 @@ export const updateFailsAfterShift: NamedDrill = {
 
 export const twoInARow: NamedDrill = {
   name: 'two-in-a-row',
-  shows: 'two good releases, one right after the other, are both promoted',
+  shows: 'two good releases in a row are both promoted',
   scenario: async () =>
     fast('two-in-a-row', [
       variant('good', { expected: 'promoted', traffic: { minShare: 0.2 } }),
@@ -65,7 +65,7 @@ export const twoInARow: NamedDrill = {
 
 export const noChange: NamedDrill = {
   name: 'no-change',
-  shows: 'deploying the same again changes nothing and shifts nobody',
+  shows: 'a second deployment of the same release changes nothing and shifts no traffic',
   scenario: async () =>
     fast('no-change', [
       variant('good', { expected: 'promoted', traffic: { minShare: 0.5 } }),

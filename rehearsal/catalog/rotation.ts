@@ -1,14 +1,14 @@
 import type { Scenario } from '../drill/scenario/scenario';
 import type { NamedDrill } from './drill-app';
 
-/** Cloud seconds per real second: the grace period of ten minutes takes twenty seconds, a lease four. */
+/** Cloud seconds per real second: the grace period of ten minutes takes twenty real seconds, a lease four. */
 const SPEED = 30;
 
-/** One for the rotation before the traffic, one for each during it. */
+/** One key for the rotation before the traffic, and one for each rotation during it. */
 const POOL = ['sk-drill-pool-1-5f0c1', 'sk-drill-pool-2-77ab3', 'sk-drill-pool-3-c94d8', 'sk-drill-pool-4-e2160'];
 const ADMIN_KEY = 'sk-drill-admin-90d4e';
 
-/** Keys of a pool and of service accounts change under load; nobody notices but the provider. */
+/** Keys of a pool and of service accounts rotate under load, without effect on any task. */
 export const rotation: NamedDrill = {
   name: 'rotation',
   shows: 'keys rotate while 1,000 tasks run, one is revoked while it is in use, and no task fails',
@@ -19,7 +19,7 @@ export const rotation: NamedDrill = {
     traffic: {
       users: 40,
       tasks: 1_000,
-      // Three rotations and their grace periods take a minute.
+      // Three rotations with their grace periods take a minute.
       ratePerSecond: 18,
       inputs: [{ text: 'note it' }],
     },

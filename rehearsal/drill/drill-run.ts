@@ -25,7 +25,7 @@ import type { Progress } from './report/progress';
 import { refusedAtSynth, releaseHistory } from './report/release-history';
 import { chooseAgentStack, DrillError, type StackInAssembly, stacksOf } from './scenario/agent-stack';
 import { type AgentUnderTest, findAgent } from './scenario/agent-under-test';
-import { bringsProbe, dataPlaneOf, isHeartbeat, type PlacedResource } from './scenario/data-plane';
+import { dataPlaneOf, hasProbe, isHeartbeat, type PlacedResource } from './scenario/data-plane';
 import type { Scenario, ScenarioRelease } from './scenario/scenario';
 import { SynthesisError, type Synthesizer } from './scenario/synthesizer';
 import { sendProbe } from './traffic/probe';
@@ -325,7 +325,7 @@ export class DrillRun {
     const { cloud } = this.#deps;
     const { functions, workers } = dataPlaneOf(resources, agent.queues);
     const { leaseMs } = leaseTimes({ [Env.CLOCK]: JSON.stringify(cloud.clock.settings()) });
-    cloud.faults.begin({ rates, functions, workers, leaseMs, isHeartbeat, isExempt: bringsProbe });
+    cloud.faults.begin({ rates, functions, workers, leaseMs, isHeartbeat, isExempt: hasProbe });
   }
 
   /** Waits until the candidate lane is empty. @returns the number of messages that remain in it */

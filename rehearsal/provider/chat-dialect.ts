@@ -35,7 +35,7 @@ export const chatDialect: Dialect = {
   route: 'POST /v1/chat/completions',
   serves: (method, path) => method === 'POST' && path === '/v1/chat/completions',
   keyOf: bearerOf,
-  understand: (body) => {
+  parseRequest: (body) => {
     const parsed = chatRequestSchema.safeParse(body);
     if (!parsed.success) {
       return { ok: false, problem: problemOf(parsed.error) };

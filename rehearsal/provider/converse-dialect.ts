@@ -31,13 +31,13 @@ const STOP_REASONS = { end_turn: 'end_turn', max_tokens: 'max_tokens', refusal: 
 const join = (blocks: readonly { readonly text?: string | undefined }[]) =>
   blocks.map(({ text = '' }) => text).join('\n');
 
-/** Converse of Amazon Bedrock. That a request is signed is required; by whom it is, and whether they may, is not judged. */
+/** Converse of Amazon Bedrock. Requests must be signed; the signature and the caller's permissions are not checked. */
 export const converseDialect: Dialect = {
   provider: 'bedrock',
   route: 'POST /model/{modelId}/converse',
   serves: (method, path) => method === 'POST' && PATH.test(path),
   keyOf: (request) => (/^AWS4-HMAC-SHA256 /.test(request.headers.authorization ?? '') ? undefined : ''),
-  understand: (body, path) => {
+  parseRequest: (body, path) => {
     const parsed = converseRequestSchema.safeParse(body);
     if (!parsed.success) {
       return { ok: false, problem: problemOf(parsed.error) };

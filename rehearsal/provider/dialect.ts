@@ -1,36 +1,36 @@
 import type { IncomingMessage } from 'node:http';
 import type { ScriptedRequest } from './request';
 import type { ErrorStatus } from './rules';
-import type { Outcome } from './script';
+import type { ScriptedOutcome } from './script';
 
-export type Answer = Extract<Outcome, { kind: 'answer' }>;
+export type ScriptedAnswer = Extract<ScriptedOutcome, { kind: 'answer' }>;
 
-/** A request that was understood, or what is wrong with it. */
-export type Understood =
+/** A valid request, or the first problem of an invalid one. */
+export type ParsedRequest =
   | { readonly ok: true; readonly request: ScriptedRequest }
   | { readonly ok: false; readonly problem: string };
 
-export interface Reply {
+export interface DialectResponse {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: unknown;
 }
 
-/** One provider's API, as far as the script answers it. */
+/** One provider's API, in the parts that the script supports. */
 export interface Dialect {
-  /** As rules name it. */
+  /** Name of the provider in rules. */
   readonly provider: ScriptedRequest['provider'];
   /** Method and path, for messages. */
   readonly route: string;
   /** @param path without the query */
   serves(method: string | undefined, path: string): boolean;
-  /** The key that came with the request. Undefined: this API knows its callers by their signatures. */
+  /** Key of the request; empty without one, undefined if the API authenticates by signature. */
   keyOf(request: IncomingMessage): string | undefined;
-  understand(body: unknown, path: string): Understood;
-  answer(answer: Answer, model: string, id: string): Reply;
-  error(status: ErrorStatus, message: string | undefined, id: string): Reply;
+  parseRequest(body: unknown, path: string): ParsedRequest;
+  answer(answer: ScriptedAnswer, model: string, id: string): DialectResponse;
+  error(status: ErrorStatus, message: string | undefined, id: string): DialectResponse;
 }
 
-/** The key of `Authorization: Bearer`; empty if there is none. */
+/** The bearer token of the request; empty without one. */
 export function bearerOf(request: IncomingMessage): string {
   return (/^bearer (.*)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '').trim();
 }

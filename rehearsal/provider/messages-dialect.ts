@@ -20,12 +20,12 @@ export const messagesDialect: Dialect = {
   provider: 'anthropic',
   route: 'POST /v1/messages',
   serves: (method, path) => method === 'POST' && path === '/v1/messages',
-  // Clients send the key as `x-api-key` or, as today's SDK does, as bearer token.
+  // Clients send the key as `x-api-key`, or as bearer token as the current SDK does.
   keyOf: (request) => {
     const key = request.headers['x-api-key'];
     return typeof key === 'string' ? key.trim() : bearerOf(request);
   },
-  understand: (body) => {
+  parseRequest: (body) => {
     const parsed = messagesRequestSchema.safeParse(body);
     if (!parsed.success) {
       return { ok: false, problem: problemOf(parsed.error) };

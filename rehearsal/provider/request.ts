@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * What the scripted provider understands of a request to `POST /v1/messages`. Members that do not change a scripted
- * answer (temperature, metadata, tools) are let through.
+ * The parts of a request to `POST /v1/messages` that the scripted provider uses. Fields without effect on a scripted answer
+ * (temperature, metadata, tools) are accepted.
  *
  * Source: https://platform.claude.com/docs/en/api/messages
  */
@@ -18,7 +18,7 @@ export const messagesRequestSchema = z.looseObject({
   stream: z.boolean().optional(),
 });
 
-/** What a rule is looked for, in whichever API it was asked. */
+/** The parts of a request that rules match, for every API. */
 export interface ScriptedRequest {
   readonly provider: 'anthropic' | 'openai' | 'bedrock';
   readonly model: string;
@@ -27,7 +27,7 @@ export interface ScriptedRequest {
   readonly messages: string;
 }
 
-/** The first thing that is wrong. */
+/** The first validation error. */
 export function problemOf({ issues: [issue] }: z.ZodError): string {
   return `${z.core.toDotPath(issue?.path ?? [])}: ${issue?.message ?? 'invalid'}`;
 }

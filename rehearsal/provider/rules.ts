@@ -9,9 +9,7 @@ const textMatchSchema = z
     z.string().min(1),
     z.strictObject({ regex: z.string().min(1).refine(compiles, 'is not a regular expression') }),
   ])
-  .describe(
-    'a piece of text that must occur, or { "regex": "…" } that must match; the groups of the regex can be used in the answer as {{1}}, {{2}}, …',
-  );
+  .describe('a substring, or { "regex": "…" }, whose groups can be used in the answer as {{1}}, {{2}}, …');
 
 /** Real milliseconds: handlers and their model calls run in real time, whatever the speed of the cloud's clock. */
 export const latencySchema = z
@@ -39,7 +37,7 @@ const tokensSchema = z.union([
 ]);
 export type Tokens = z.infer<typeof tokensSchema>;
 
-/** HTTP statuses that the provider can be told to fail with, as the providers use them. */
+/** HTTP statuses of errors that the provider can answer with. */
 export const ERROR_STATUSES = [400, 401, 403, 404, 413, 429, 500, 503, 529] as const;
 export type ErrorStatus = (typeof ERROR_STATUSES)[number];
 
@@ -52,7 +50,7 @@ export const providerRuleSchema = z
         provider: z
           .enum(['anthropic', 'openai', 'bedrock'])
           .optional()
-          .describe("API in which the model was asked; endpoints that speak OpenAI's are openai"),
+          .describe("API of the request; openai for every endpoint with OpenAI's API"),
         model: textMatchSchema.optional().describe('matched against the model id of the request'),
         system: textMatchSchema.optional().describe('matched against the system prompt'),
         messages: textMatchSchema.optional().describe('matched against the text of all messages'),
@@ -77,7 +75,7 @@ export const providerRuleSchema = z
         latencyMs: latencySchema.optional(),
       })
       .optional()
-      .describe('the good answer; default: "ok" after 20 ms'),
+      .describe('the successful answer; default: "ok" after 20 ms'),
     errors: z
       .array(
         z.strictObject({
@@ -88,22 +86,27 @@ export const providerRuleSchema = z
             .refine(({ from, to }) => from < to, { message: 'from is not less than to' })
             .optional()
             .describe(
-              'only for requests of these numbers: from 1, counted over all rules, "to" not included; how a provider is away for a stretch; default: always',
+              'only for requests with these numbers, counted from 1 over all rules, "to" excluded: an outage of the provider; default: always',
             ),
           retryAfterSeconds: z.number().min(0).optional().describe('sent as retry-after header (with 429: default 1)'),
         }),
       )
       .optional()
-      .describe('errors that the provider answers with'),
+      .describe('error responses'),
     timeoutRate: rate.optional().describe('share of the requests, 0 to 1, that are never answered'),
-    refusalRate: rate.optional().describe('share, 0 to 1, that is answered with stop reason "refusal"'),
+    refusalRate: rate
+      .optional()
+      .describe('share of the requests, 0 to 1, that are answered with stop reason "refusal"'),
     malformed: z
       .strictObject({
         rate,
-        text: z.string().optional().describe('text of such an answer; default: the first half of the good answer'),
+        text: z
+          .string()
+          .optional()
+          .describe('text of such an answer; default: the first half of the successful answer'),
       })
       .optional()
-      .describe('answers whose text is not what the agent asked for'),
+      .describe('answers whose text does not have the requested format'),
   })
   .refine((rule) => shareOfFaults(rule) <= 1 + 1e-9, {
     message: 'the rates of errors, timeouts, refusals and malformed answers add up to more than 1',

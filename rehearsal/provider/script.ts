@@ -3,8 +3,8 @@ import { type Random, seededRandom } from '../core/random';
 import { CHARACTERS_PER_TOKEN, estimateTokens, type ScriptedRequest } from './request';
 import type { ErrorStatus, Latency, ProviderRule, TextMatch, Tokens } from './rules';
 
-/** What the script decided for one request, with the real milliseconds to wait before it. */
-export type Outcome =
+/** Decision of the script for one request. `latencyMs` is in real milliseconds. */
+export type ScriptedOutcome =
   | {
       readonly kind: 'answer';
       readonly rule: string;
@@ -25,7 +25,7 @@ export type Outcome =
   | { readonly kind: 'timeout'; readonly rule: string }
   | { readonly kind: 'unmatched' };
 
-/** How often a rule answered, and with what. */
+/** Requests of a rule by outcome. */
 export interface RuleCount {
   readonly rule: string;
   readonly requests: number;
@@ -41,15 +41,15 @@ type Tally = { -readonly [K in keyof RuleCount]: RuleCount[K] };
 const DEFAULT_LATENCY_MS = 20;
 
 /**
- * The script of the provider: decides the outcome of a request by rules and seeded chance. The n-th request with the
- * same content always has the same outcome for the same seed, in whatever order requests of different content come.
+ * The script of the provider: decides the outcome of a request by rules and a seeded random generator. The n-th request with the
+ * same content has the same outcome for the same seed, independent of the order of other requests.
  */
 export class ProviderScript {
   readonly #seen = new Map<string, number>();
   readonly #tally = new Map<string, Tally>();
   #unmatchedRequests = 0;
-  /** Requests so far, over all rules. */
-  #asked = 0;
+  /** Number of requests over all rules. */
+  #requests = 0;
 
   readonly #rules: readonly ProviderRule[];
   readonly #seed: number;
@@ -62,8 +62,8 @@ export class ProviderScript {
     }
   }
 
-  decide(request: ScriptedRequest): Outcome {
-    this.#asked += 1;
+  decide(request: ScriptedRequest): ScriptedOutcome {
+    this.#requests += 1;
     for (const rule of this.#rules) {
       const groups = matches(rule, request);
       if (groups !== undefined) {
@@ -79,12 +79,12 @@ export class ProviderScript {
     return [...this.#tally.values()].map((count) => ({ ...count }));
   }
 
-  /** Requests that no rule answered. */
+  /** Number of requests that no rule matched. */
   unmatched(): number {
     return this.#unmatchedRequests;
   }
 
-  #answer(rule: ProviderRule, groups: readonly string[], request: ScriptedRequest): Outcome {
+  #answer(rule: ProviderRule, groups: readonly string[], request: ScriptedRequest): ScriptedOutcome {
     const random = this.#randomFor(rule, request);
     const count = this.#tally.get(rule.name) ?? emptyCount(rule.name);
     this.#tally.set(rule.name, count);
@@ -93,7 +93,7 @@ export class ProviderScript {
     const latencyMs = pickLatency(rule.answer?.latencyMs ?? DEFAULT_LATENCY_MS, random);
     let chance = random();
     for (const error of rule.errors ?? []) {
-      if (error.during !== undefined && (this.#asked < error.during.from || this.#asked >= error.during.to)) {
+      if (error.during !== undefined && (this.#requests < error.during.from || this.#requests >= error.during.to)) {
         continue;
       }
       if (chance < error.rate) {
@@ -121,13 +121,13 @@ export class ProviderScript {
     const text = refused ? '' : malformed ? broken : good;
     const inputTokens = pickTokens(rule.answer?.inputTokens, `${request.system}${request.messages}`, random);
     const outputTokens = refused ? 0 : pickTokens(rule.answer?.outputTokens, text, random);
-    const aborted = outputTokens > request.maxTokens;
+    const isTruncated = outputTokens > request.maxTokens;
     return {
       kind: 'answer',
       rule: rule.name,
       latencyMs,
-      text: aborted ? text.slice(0, request.maxTokens * CHARACTERS_PER_TOKEN) : text,
-      stopReason: refused ? 'refusal' : aborted ? 'max_tokens' : 'end_turn',
+      text: isTruncated ? text.slice(0, request.maxTokens * CHARACTERS_PER_TOKEN) : text,
+      stopReason: refused ? 'refusal' : isTruncated ? 'max_tokens' : 'end_turn',
       inputTokens,
       outputTokens: Math.min(outputTokens, request.maxTokens),
       malformed,
@@ -186,7 +186,7 @@ function pickTokens(tokens: Tokens | undefined, text: string, random: Random): n
   return typeof tokens === 'number' ? tokens : tokens.min + Math.floor(random() * (tokens.max - tokens.min + 1));
 }
 
-/** 2.326 standard deviations of a normal distribution lie between its median and its 99th percentile. */
+/** Distance between the median and the 99th percentile of a normal distribution, in standard deviations. */
 const P99_DEVIATIONS = 2.326;
 
 export function pickLatency(latency: Latency, random: Random): number {

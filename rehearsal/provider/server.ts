@@ -3,38 +3,38 @@ import type { AddressInfo } from 'node:net';
 import { sha256 } from '../../lib/contract';
 import { chatDialect } from './chat-dialect';
 import { converseDialect } from './converse-dialect';
-import type { Dialect, Reply, Understood } from './dialect';
+import type { Dialect, DialectResponse, ParsedRequest } from './dialect';
 import { messagesDialect } from './messages-dialect';
 import type { ErrorStatus, ProviderRule } from './rules';
-import { type Outcome, ProviderScript, type RuleCount } from './script';
+import { ProviderScript, type RuleCount, type ScriptedOutcome } from './script';
 
 export interface ProviderOptions {
-  /** Answered in this order; the first that matches wins. */
+  /** The first rule that matches a request answers it. */
   readonly rules: readonly ProviderRule[];
   /** The same seed gives the same answers. */
   readonly seed: number;
-  /** Told of the text of every request that a rule is looked for. @default nobody is */
+  /** Called with the messages of every valid request. @default - not called */
   readonly onPrompt?: (text: string) => void;
-  /** Knows the valid keys, and answers the requests that manage them. @default every non-empty key is valid */
+  /** Validates keys, and serves the API that manages them. @default - every non-empty key is valid */
   readonly keys?: ProviderKeys;
 }
 
-/** Which keys a provider takes. */
+/** Keys of a provider. */
 export interface ProviderKeys {
   readonly accepts: (key: string) => boolean;
-  /** @returns false for a request that is not about keys */
+  /** Serves a request of the key management. @returns false for any other request */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
 }
 
-/** Largest request that is read, in bytes: the Messages API takes no more than 32 MB. */
+/** Maximum size of a request, in bytes: the limit of the Messages API. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
-/** The APIs that the provider speaks. */
+/** The supported APIs. */
 const DIALECTS: readonly Dialect[] = [messagesDialect, chatDialect, converseDialect];
 
 /**
- * A model provider that speaks the APIs of Anthropic, OpenAI and Amazon Bedrock, and answers by one script in all of them.
- * It listens on 127.0.0.1 only and takes any key that is not empty.
+ * A model provider with the APIs of Anthropic, OpenAI and Amazon Bedrock, which all answer by one script. It listens on
+ * 127.0.0.1 only.
  */
 export class ScriptedProvider {
   #requests = 0;
@@ -75,7 +75,7 @@ export class ScriptedProvider {
     return provider;
   }
 
-  /** Base URL for `ANTHROPIC_BASE_URL` and for Bedrock's endpoint, without a slash at the end. OpenAI's is `/v1` below it. */
+  /** Base URL for `ANTHROPIC_BASE_URL` and Bedrock's endpoint, without a trailing slash. OpenAI's base URL adds `/v1`. */
   get url(): string {
     const { port } = this.#server.address() as AddressInfo;
     return `http://127.0.0.1:${port}`;
@@ -85,7 +85,7 @@ export class ScriptedProvider {
     return this.#script.counts();
   }
 
-  /** Requests that no rule answered. */
+  /** Number of requests that no rule matched. */
   unmatched(): number {
     return this.#script.unmatched();
   }
@@ -110,7 +110,7 @@ export class ScriptedProvider {
       send(
         response,
         404,
-        messagesDialect.error(404, `${request.method} ${request.url} is not scripted: ${routes} are`, id),
+        messagesDialect.error(404, `${request.method} ${request.url} is not supported, expected one of ${routes}`, id),
       );
       return;
     }
@@ -129,13 +129,13 @@ export class ScriptedProvider {
       fail(413, `the request is larger than ${MAX_BODY_BYTES} bytes`);
       return;
     }
-    const understood = understand(dialect, body, path);
-    if (!understood.ok) {
-      fail(400, understood.problem);
+    const parsed = parseRequest(dialect, body, path);
+    if (!parsed.ok) {
+      fail(400, parsed.problem);
       return;
     }
-    this.#onPrompt?.(understood.request.messages);
-    await play(this.#script.decide(understood.request), { dialect, id, model: understood.request.model, response });
+    this.#onPrompt?.(parsed.request.messages);
+    await respond(this.#script.decide(parsed.request), { dialect, id, model: parsed.request.model, response });
   }
 }
 
@@ -146,12 +146,12 @@ interface Exchange {
   readonly response: ServerResponse;
 }
 
-async function play(outcome: Outcome, { dialect, id, model, response }: Exchange): Promise<void> {
+async function respond(outcome: ScriptedOutcome, { dialect, id, model, response }: Exchange): Promise<void> {
   if (outcome.kind === 'timeout') {
     return; // The caller's timeout, or the end of the run, closes the connection.
   }
   if (outcome.kind === 'unmatched') {
-    const message = `no rule of the scenario matches this request for model ${model}: add one to provider.rules, without "match" for all the rest`;
+    const message = `no rule of the scenario matches this request for model ${model}: add one to provider.rules, without "match" to match every request`;
     send(response, 400, dialect.error(400, message, id));
     return;
   }
@@ -166,14 +166,14 @@ async function play(outcome: Outcome, { dialect, id, model, response }: Exchange
   send(response, 200, dialect.answer(outcome, model, id));
 }
 
-function understand(dialect: Dialect, body: Buffer, path: string): Understood {
+function parseRequest(dialect: Dialect, body: Buffer, path: string): ParsedRequest {
   let json: unknown;
   try {
     json = JSON.parse(body.toString('utf8'));
   } catch {
     return { ok: false, problem: 'the body is not JSON' };
   }
-  return dialect.understand(json, path);
+  return dialect.parseRequest(json, path);
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
@@ -189,7 +189,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   return Buffer.concat(chunks);
 }
 
-function send(response: ServerResponse, status: number, { headers = {}, body }: Reply): void {
+function send(response: ServerResponse, status: number, { headers = {}, body }: DialectResponse): void {
   if (!response.headersSent) {
     for (const [name, value] of Object.entries(headers)) {
       response.setHeader(name, value);

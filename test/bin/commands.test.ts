@@ -48,7 +48,7 @@ describe('the commands', () => {
   test('drill --list names every drill with what it shows', async () => {
     expect(await run(drillCommand(terminal), '--list')).toBe(0);
     expect(lines).toHaveLength(DRILLS.length);
-    expect(lines.join('\n')).toMatch(/gate-cost +a release whose tasks cost half as much again/);
+    expect(lines.join('\n')).toMatch(/gate-cost +the cost gate rolls back a release whose tasks cost 50 %/);
   });
 
   test('drill rejects an unknown name and a missing name', async () => {

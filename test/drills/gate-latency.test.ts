@@ -1,3 +1,3 @@
-import { testGate } from './gate';
+import { testGateDrill } from './gate-drill';
 
-testGate('gate-latency', 'latency');
+testGateDrill('gate-latency', 'latency');

@@ -2,14 +2,14 @@ import { DRILLS } from '../../rehearsal/catalog';
 import { packageRoot } from '../../rehearsal/core/package-root';
 import { type DrillReport, runDrill, withTasks } from '../../rehearsal/drill';
 
-/** Longest that a drill may take in a test, in milliseconds: a busy machine needs several times what a calm one does. */
+/** Timeout of a drill in a test, in milliseconds: a busy machine needs several times as long as an idle one. */
 export const DRILL_TIMEOUT_MS = 240_000;
 
-/** The same for drills of many hundred tasks, which mostly wait for a processor. */
+/** The same for drills with many hundred tasks, which mostly wait for a processor. */
 export const LONG_DRILL_TIMEOUT_MS = 400_000;
 
-/** What a test takes otherwise than the drill has it. */
-export interface DrillChanges {
+/** Values that replace those of the drill. */
+export interface DrillOverrides {
   /** As `--seed`. */
   readonly seed?: number;
   /** As `--tasks`. */
@@ -18,14 +18,14 @@ export interface DrillChanges {
   readonly ratePerSecond?: number;
 }
 
-/** Runs a drill of the repository as `npm run drill` does, and holds it to its invariants. */
+/** Runs a drill of the repository as `npm run drill` does, and expects that every invariant holds. */
 export async function runNamedDrill(
   name: string,
-  { seed, tasks, ratePerSecond }: DrillChanges = {},
+  { seed, tasks, ratePerSecond }: DrillOverrides = {},
 ): Promise<DrillReport> {
   const drill = DRILLS.find((candidate) => candidate.name === name);
   if (drill === undefined) {
-    throw new Error(`there is no drill ${name}`);
+    throw new Error(`unknown drill ${name}`);
   }
   const scenario = withTasks(await drill.scenario(), tasks);
   const { traffic } = scenario;
@@ -46,4 +46,16 @@ export async function runNamedDrill(
 
 export function verdicts(report: DrillReport): Record<string, string> {
   return Object.fromEntries(report.releases.map((release) => [release.name, release.verdict]));
+}
+
+export type WorkersReport = NonNullable<DrillReport['workers']>;
+
+/** Runs a drill with workers in containers. @returns its report, and the part about the workers */
+export async function runContainerDrill(name: string, tasks?: number): Promise<[DrillReport, WorkersReport]> {
+  const report = await runNamedDrill(name, tasks === undefined ? {} : { tasks });
+  expect(report.tasks).toMatchObject({ lost: 0, duplicateResults: 0 });
+  if (report.workers === undefined) {
+    throw new Error(`no worker of drill ${name} ran in a container`);
+  }
+  return [report, report.workers];
 }

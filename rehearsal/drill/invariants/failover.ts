@@ -23,7 +23,7 @@ export const fallbacksRecorded: Invariant = {
   name: 'fallbacks-recorded',
   promise: 'the record of every task names the models that answered',
   check: (history) =>
-    withFailover(history, ({ model, fallbackAnswers, silentRules }) => {
+    withFailover(history, ({ model, fallbackAnswers, unusedRules }) => {
       const recorded = history.tasks
         .flatMap(({ models = {} }) => Object.entries(models))
         .reduce((sum, [id, count]) => (id === model ? sum : sum + count), 0);
@@ -31,7 +31,7 @@ export const fallbacksRecorded: Invariant = {
       return findingOf(
         [
           ...silent.map(({ id }) => `task ${id} does not name the model that answered`),
-          ...silentRules.map((rule) => `rule ${rule} never answered`),
+          ...unusedRules.map((rule) => `rule ${rule} never answered`),
           ...(recorded > fallbackAnswers || recorded < fallbackAnswers * MIN_RECORDED_SHARE
             ? [`tasks record ${plural(recorded, 'answer')} of fallbacks, expected ${fallbackAnswers}`]
             : []),

@@ -7,16 +7,16 @@ export const noSecretLeaked: Invariant = {
     if (leaks === undefined) {
       return { held: true, detail: 'not checked: the scenario has no secret to search for' };
     }
-    const { secrets, looked, found } = leaks;
+    const { secrets, searched, found } = leaks;
     return findingOf(
       [
         ...found.map((place) => `a secret is in ${place}`),
         // A search in an empty place would show nothing.
         ...(['lines', 'traces', 'items'] as const).flatMap((kind) =>
-          looked[kind] === 0 ? [`no ${kind} to search`] : [],
+          searched[kind] === 0 ? [`no ${kind} to search`] : [],
         ),
       ],
-      `${plural(secrets, 'secret')} in none of ${looked.lines} log lines, ${looked.traces} traces, ${looked.items} items`,
+      `${plural(secrets, 'secret')} in none of ${searched.lines} log lines, ${searched.traces} traces, ${searched.items} items`,
     );
   },
 };

@@ -6,11 +6,11 @@ const MAX_INCOMPLETE_SHARE = 0.1;
 export const oneTrace: Invariant = {
   name: 'one-trace',
   promise: 'a task is one trace, from its request through queue and worker to its model and tool calls',
-  check: ({ faults, traces: { judged, astray, incomplete } }) =>
+  check: ({ faults, traces: { checked, mismatched, incomplete } }) =>
     faults === undefined
       ? findingOf(
-          [...astray, ...(incomplete.length > judged * MAX_INCOMPLETE_SHARE ? incomplete : [])],
-          `${plural(judged, 'task')}, ${incomplete.length} of them with missing segments`,
+          [...mismatched, ...(incomplete.length > checked * MAX_INCOMPLETE_SHARE ? incomplete : [])],
+          `${plural(checked, 'task')}, ${incomplete.length} of them with missing segments`,
         )
       : // A failed request is not logged although it may have sent its task, and killed workers send no segments.
         { held: true, detail: 'not checked: injected faults interrupt traces' },

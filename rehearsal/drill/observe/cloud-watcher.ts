@@ -3,7 +3,7 @@ import type { GateReading } from '../report/history';
 import type { Progress } from '../report/progress';
 import { describeGate, type Gate, readGates } from './gates';
 
-/** Turns what happens in the cloud into lines, and keeps what the gates said when a deployment was decided. */
+/** Logs the events of the cloud, and records the gate readings at the decision of a deployment. */
 export class CloudWatcher {
   #subject = '';
   #gates: readonly Gate[] = [];
@@ -16,7 +16,7 @@ export class CloudWatcher {
 
   constructor(
     progress: Progress,
-    /** Keeps every event, for `--keep`. */
+    /** Receives every event, for `--keep`. */
     keep: (event: CloudEvent) => void,
   ) {
     this.#progress = progress;
@@ -27,19 +27,19 @@ export class CloudWatcher {
     this.#cloud = cloud;
   }
 
-  /** What the cloud does while it is being stopped is no news. */
+  /** Ignores events from now on: those of a cloud that is being stopped do not matter. */
   detach(): void {
     this.#detached = true;
   }
 
-  /** From now on events belong to this release. */
+  /** Assigns later events to this release. */
   begin(subject: string, gates: readonly Gate[]): void {
     this.#subject = subject;
     this.#gates = gates;
     this.#readings = undefined;
   }
 
-  /** What the gates said when the deployment was decided, or say now if it has not been. */
+  /** Gate readings at the decision of the deployment, or the current ones before it. */
   readingsAtDecision(): readonly GateReading[] {
     return this.#readings ?? this.#read();
   }
@@ -57,7 +57,7 @@ export class CloudWatcher {
         this.#onAlarm(event);
         break;
       case 'stack':
-        // A failed shift has been told by its gate or its hook.
+        // The gate or the hook has already been logged as the cause of a failed shift.
         if (event.status.endsWith('_FAILED') && event.type !== 'AWS::Lambda::Alias') {
           this.#progress.log(this.#subject, `${event.path}: ${event.status}: ${event.reason ?? ''}`, 'failure');
         } else if (event.status.includes('ROLLBACK_IN_PROGRESS')) {
@@ -73,7 +73,7 @@ export class CloudWatcher {
   #onCodeDeploy(event: Extract<CloudEvent, { kind: 'codedeploy' }>): void {
     switch (event.event) {
       case 'lifecycle':
-        // Failures are told with their reason when the deployment has ended.
+        // Failures are logged with their reason at the end of the deployment.
         if (/^(Before|After)AllowTraffic: Succeeded/.test(event.message)) {
           const hook = event.message.startsWith('Before') ? 'preflight passed' : 'evidence check passed';
           this.#progress.log(this.#subject, hook, 'success');
@@ -97,7 +97,7 @@ export class CloudWatcher {
       case 'ended':
         break;
     }
-    // What the alarms say at the first of these decided the deployment; later on they findingOf something else.
+    // The first of these events decides the deployment. Later readings belong to other traffic.
     if (['alarm', 'rollback', 'ended'].includes(event.event) && this.#readings === undefined) {
       this.#readings = this.#read();
     }

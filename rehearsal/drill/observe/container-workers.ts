@@ -8,7 +8,7 @@ import { sumOf } from './observed-metrics';
 import type { OperatorAccess } from './operator-access';
 import { until } from './wait';
 
-export interface ContainerWorkersProps {
+export interface ContainerWorkersDeps {
   readonly cloud: RehearsalCloud;
   readonly agent: AgentUnderTest;
   readonly access: OperatorAccess;
@@ -19,34 +19,34 @@ export interface ContainerWorkersProps {
   readonly since: number;
 }
 
-/** Longest wait for a lane to have no worker left: cloud time, and at least so much real time. */
+/** Maximum wait for a lane without workers: cloud time, with a minimum in real time. */
 const IDLE_CLOUD_MS = 40 * 60_000;
 const IDLE_REAL_MS = 30_000;
 
-/** Longest wait for a worker at work, to be told to stop. Real milliseconds. */
-const AT_WORK_MS = 30_000;
+/** Maximum wait for a busy worker to stop, in real milliseconds. */
+const BUSY_WORKER_MS = 30_000;
 
-/** Workers that run in containers: waits for them, stops them, and writes down what became of them. */
+/** Workers in containers: waits for them, stops them, and records their history. */
 export class ContainerWorkers {
   #loadFrom: number | undefined;
   #idleAt: number | undefined;
   #stopped = 0;
   #requeuedBefore = 0;
 
-  readonly #props: ContainerWorkersProps;
+  readonly #deps: ContainerWorkersDeps;
 
-  private constructor(props: ContainerWorkersProps) {
-    this.#props = props;
+  private constructor(deps: ContainerWorkersDeps) {
+    this.#deps = deps;
   }
 
   /** Undefined when the workers of the agent are functions. */
-  static of(props: ContainerWorkersProps): ContainerWorkers | undefined {
-    return props.cloud.services().length === 0 ? undefined : new ContainerWorkers(props);
+  static of(deps: ContainerWorkersDeps): ContainerWorkers | undefined {
+    return deps.cloud.services().length === 0 ? undefined : new ContainerWorkers(deps);
   }
 
-  /** Before the load of a scenario that is about scaling: a new service starts with one worker, and nobody needs it. */
+  /** Before the load of a scaling scenario: waits until the service has removed its initial, idle worker. */
   async beforeLoad(): Promise<void> {
-    const { scenario, progress, cloud } = this.#props;
+    const { scenario, progress, cloud } = this.#deps;
     if (scenario.scaling === undefined) {
       return;
     }
@@ -55,9 +55,9 @@ export class ContainerWorkers {
     this.#loadFrom = cloud.clock.now();
   }
 
-  /** When all tasks have ended. */
+  /** After all tasks have ended: waits until the lane of a scaling scenario has no worker. */
   async afterLoad(): Promise<void> {
-    const { scenario, progress, cloud } = this.#props;
+    const { scenario, progress, cloud } = this.#deps;
     if (scenario.scaling === undefined) {
       return;
     }
@@ -65,17 +65,17 @@ export class ContainerWorkers {
     this.#idleAt = (await this.#idle()) ? cloud.clock.now() : undefined;
   }
 
-  /** Tells workers at work to stop, one after the other, as the scenario says. */
+  /** Stops busy workers, one after the other, as the scenario specifies. */
   async stopBusyWorkers(): Promise<void> {
-    const { scenario, cloud, progress, signal } = this.#props;
+    const { scenario, cloud, progress, signal } = this.#deps;
     if (scenario.workerStops === undefined) {
       return;
     }
     this.#requeuedBefore = await this.#count(WorkerMetric.REQUEUED);
     const stopped = new Set<string>();
     while (stopped.size < scenario.workerStops.count) {
-      const next = (): TaskView | undefined => this.#atWork().find(({ id }) => !stopped.has(id));
-      await until(() => next() !== undefined, AT_WORK_MS, signal);
+      const next = (): TaskView | undefined => this.#busyWorkers().find(({ id }) => !stopped.has(id));
+      await until(() => next() !== undefined, BUSY_WORKER_MS, signal);
       const worker = next();
       if (worker === undefined) {
         progress.log('', 'no busy worker to stop', 'failure');
@@ -91,7 +91,7 @@ export class ContainerWorkers {
   }
 
   async history(): Promise<WorkersHistory> {
-    const { cloud, scenario } = this.#props;
+    const { cloud, scenario } = this.#deps;
     const { scaling, workerStops } = scenario;
     const lanes = new Map(cloud.services().map(({ name, lane }) => [name, lane]));
     return {
@@ -119,9 +119,9 @@ export class ContainerWorkers {
     };
   }
 
-  /** @returns whether the lane has no worker and wants none */
+  /** @returns whether the lane has no worker and a desired count of zero */
   async #idle(): Promise<boolean> {
-    const { cloud, scenario, signal } = this.#props;
+    const { cloud, scenario, signal } = this.#deps;
     const isIdle = () =>
       cloud
         .services()
@@ -131,15 +131,15 @@ export class ContainerWorkers {
     return isIdle();
   }
 
-  /** A worker protects itself while it is at work. */
-  #atWork(): readonly TaskView[] {
-    return this.#props.cloud
+  /** A busy worker protects its task from scale-in. */
+  #busyWorkers(): readonly TaskView[] {
+    return this.#deps.cloud
       .serviceTasks()
       .filter((task) => task.protected && task.status === 'RUNNING' && task.desiredStatus === 'RUNNING');
   }
 
   async #count(metric: string): Promise<number> {
-    const { access, agent, cloud, since } = this.#props;
+    const { access, agent, cloud, since } = this.#deps;
     return (await sumOf(metric, access, agent.name, since, cloud.clock.now())) ?? 0;
   }
 }

@@ -2,7 +2,7 @@ import type { ScriptedProvider } from '../../provider';
 import type { DrillHistory } from '../report/history';
 import type { Scenario } from '../scenario/scenario';
 
-/** What the provider saw of a model that was away, if the scenario has one. */
+/** Calls that the provider received during an outage of the primary model, if the scenario has one. */
 export function failoverOf({ failover }: Scenario, provider: ScriptedProvider): Pick<DrillHistory, 'failover'> {
   if (failover === undefined) {
     return {};
@@ -14,7 +14,7 @@ export function failoverOf({ failover }: Scenario, provider: ScriptedProvider): 
       model,
       maxFailures,
       failures: counts.find((count) => count.rule === rule)?.errors ?? 0,
-      silentRules: counts.filter(({ answers }) => answers === 0).map((count) => count.rule),
+      unusedRules: counts.filter(({ answers }) => answers === 0).map((count) => count.rule),
       fallbackAnswers: counts.filter((count) => count.rule !== rule).reduce((sum, { answers }) => sum + answers, 0),
     },
   };

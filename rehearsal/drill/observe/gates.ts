@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { AlarmView } from '../../core/ports';
 import type { GateReading } from '../report/history';
 
-/** A resource as the rehearsal's CloudFormation shows it. */
+/** A deployed resource of the stack. */
 export interface NamedResource {
   readonly type: string;
   readonly path: string;
@@ -10,9 +10,9 @@ export interface NamedResource {
   readonly properties: Readonly<Record<string, unknown>>;
 }
 
-/** A gate: an alarm of the stack that is there to findingOf releases. */
+/** A gate: an alarm of the stack that evaluates releases. */
 export interface Gate {
-  /** Name as the app gives it: the last part of the construct's path. */
+  /** Name in the app: the last part of the construct's path. */
   readonly name: string;
   readonly alarm: string;
 }
@@ -21,7 +21,7 @@ const deploymentGroupSchema = z.looseObject({
   AlarmConfiguration: z.looseObject({ Alarms: z.array(z.looseObject({ Name: z.string() })).optional() }).optional(),
 });
 
-/** Alarms that CodeDeploy listens to, and those that stand beside them as warnings. */
+/** Alarms that roll back the CodeDeploy deployment, and alarms of gates that only warn. */
 export function gatesOf(resources: readonly NamedResource[]): readonly Gate[] {
   const critical = new Set(
     resources
@@ -37,7 +37,7 @@ export function gatesOf(resources: readonly NamedResource[]): readonly Gate[] {
     .map(({ path, physicalId }) => ({ name: nameOf(path), alarm: physicalId }));
 }
 
-/** What each gate says now. */
+/** Current reading of each gate. */
 export function readGates(gates: readonly Gate[], alarms: readonly AlarmView[]): readonly GateReading[] {
   return gates.flatMap(({ name, alarm }) => {
     const view = alarms.find((candidate) => candidate.name === alarm);

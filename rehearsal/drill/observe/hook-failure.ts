@@ -8,17 +8,16 @@ const lineSchema = z.looseObject({
 });
 
 /**
- * What a hook of the deployment found. CodeDeploy is told no more than that it failed (there is no field for a reason), so
- * the reason is where a person would look for it: in the hook's log.
+ * Reason of a failed deployment hook, from its log: a hook can report to CodeDeploy only that it failed, without a reason.
  *
- * @param since cloud time: older lines are of earlier deployments
+ * @param since cloud time; older lines belong to earlier deployments
  */
 export function hookFailure(
   cloud: Pick<RehearsalCloud, 'logGroups' | 'logLines'>,
   stackName: string,
   since: number,
 ): string | undefined {
-  const findings = cloud
+  const reasons = cloud
     .logGroups()
     .filter((group) => group.includes(stackName) && /preflight|evidence/i.test(group))
     .flatMap((group) => cloud.logLines(group))
@@ -28,7 +27,7 @@ export function hookFailure(
       const parsed = lineSchema.safeParse(parse(message));
       return parsed.success ? [parsed.data.message] : [];
     });
-  return findings.at(-1);
+  return reasons.at(-1);
 }
 
 function parse(text: string): unknown {

@@ -7,14 +7,14 @@ const BUDGET_ALARM = /BudgetAlarm/;
 const DAY_MS = 86_400_000;
 
 /**
- * When the cloud's time begins. A budget is one of a day, and compressed time soon comes to midnight: a drill of a budget
- * begins when the day does. Milliseconds since 1970; undefined: now.
+ * Start of the cloud's time, in milliseconds since 1970; undefined: now. A drill of a daily budget starts at midnight, because
+ * compressed time would soon reach the next day.
  */
 export function cloudStartFor({ budget }: Scenario): number | undefined {
   return budget === undefined ? undefined : Math.floor(Date.now() / DAY_MS) * DAY_MS;
 }
 
-/** Sees when the provider is called, and whether the alarm of a budget fires. */
+/** Records the calls to the provider, and whether the alarm of a budget fires. */
 export class LimitWatch {
   readonly #calls: number[] = [];
   #alarmFired = false;
@@ -30,7 +30,7 @@ export class LimitWatch {
     this.#alarmFired ||= event.kind === 'alarm' && event.to === 'ALARM' && BUDGET_ALARM.test(event.name);
   };
 
-  /** From then on tasks wait for the next day, and more of them are no sign of a slow machine. */
+  /** From then on tasks wait for the next day, so a large backlog does not indicate a slow machine. */
   get isBudgetNearlyExhausted(): boolean {
     return this.#alarmFired;
   }

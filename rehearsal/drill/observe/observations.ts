@@ -16,7 +16,7 @@ import type { AgentUnderTest } from '../scenario/agent-under-test';
 import { sumOf } from './observed-metrics';
 import type { OperatorAccess } from './operator-access';
 
-/** Tasks of callers as they stand in the tasks table, without the steps and judgements beside them; probes left out. */
+/** Task records of callers in the tasks table, without probes. */
 export async function liveTasks(cloud: RehearsalCloud, agent: AgentUnderTest): Promise<readonly TaskRecord[]> {
   const items = await cloud.tables.scan(agent.tasksTable);
   return items
@@ -25,14 +25,14 @@ export async function liveTasks(cloud: RehearsalCloud, agent: AgentUnderTest): P
     .filter((task) => task.mode === 'live');
 }
 
-/** What the control table says to be promoted. */
+/** The promoted item of the control table. */
 export async function promotedItem(cloud: RehearsalCloud, agent: AgentUnderTest): Promise<PromotedItem | undefined> {
   const items = await cloud.tables.scan(agent.controlTable);
   const item = items.find(({ pk, sk }) => pk === ControlKey.promoted.pk && sk === ControlKey.promoted.sk);
   return item === undefined ? undefined : promotedItemSchema.parse(item);
 }
 
-type Observed = Pick<
+type StackObservations = Pick<
   DrillHistory,
   | 'resultsWritten'
   | 'deadLetters'
@@ -44,16 +44,16 @@ type Observed = Pick<
   | 'malformedMetricLines'
 >;
 
-/** What can be asked only while the stack is there. */
+/** Observations that are possible only while the stack exists. */
 export async function observe(
   cloud: RehearsalCloud,
   provider: ScriptedProvider,
   access: OperatorAccess,
   agent: AgentUnderTest | undefined,
   since: number,
-): Promise<Observed> {
+): Promise<StackObservations> {
   const control = agent === undefined ? [] : await cloud.tables.scan(agent.controlTable);
-  const answered = provider.counts().reduce((sum, { requests }) => sum + requests, 0);
+  const matched = provider.counts().reduce((sum, { requests }) => sum + requests, 0);
   const unmatched = provider.unmatched();
   return {
     resultsWritten:
@@ -68,12 +68,12 @@ export async function observe(
     alarms: cloud
       .alarms()
       .map(({ name, hadData, metricsWithoutData = [] }) => ({ name, hadData, silent: metricsWithoutData })),
-    provider: { requests: answered + unmatched, unmatched },
+    provider: { requests: matched + unmatched, unmatched },
     malformedMetricLines: cloud.malformedMetricLines(),
   };
 }
 
-/** Tasks in the dead-letter queues behind the lanes' queues. What no worker could read is told by its text. */
+/** Task ids in the dead-letter queues of the lanes. An unreadable message is represented by its text. */
 function deadTasks(cloud: RehearsalCloud, { queues }: AgentUnderTest): readonly string[] {
   const lanes = new Set(Object.values(queues).flatMap((urls) => Object.values(urls)));
   const dead = new Set(cloud.queues().flatMap(({ url, deadLetterArn }) => (lanes.has(url) ? [deadLetterArn] : [])));
@@ -87,7 +87,7 @@ function deadTasks(cloud: RehearsalCloud, { queues }: AgentUnderTest): readonly 
     });
 }
 
-/** Destroys the stack, and looks what is left. Its buckets are emptied first, as their owner would have to. */
+/** Destroys the stack, and lists what is left. Its buckets are emptied first, as CloudFormation requires. */
 export async function destroyStack(cloud: RehearsalCloud, stackName: string): Promise<Destruction> {
   cloud.buckets.empty(stackName);
   const { status, retained, failures } = await cloud.destroy(stackName);

@@ -4,7 +4,7 @@ import type { OperatorAccess } from './operator-access';
 
 const DAY_SECONDS = 86_400;
 
-/** Sum of one of the agent's metrics over the whole run; undefined when it has no data. */
+/** Sum of one of the agent's metrics over the whole run; undefined without data. */
 export async function sumOf(
   metric: string,
   access: OperatorAccess,

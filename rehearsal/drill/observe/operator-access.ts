@@ -1,6 +1,6 @@
 import type { Credentials } from '../../core/principal';
 
-/** How the drill's own SDK clients reach the rehearsal's cloud: as an operator who may do everything. */
+/** Configuration of the drill's own SDK clients: an operator with all permissions. */
 export interface OperatorAccess {
   readonly endpoint: string;
   readonly region: string;

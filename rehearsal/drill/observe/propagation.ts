@@ -2,34 +2,35 @@ import { OPENING_DELAY_MS, ROUTING_CACHE_MS } from '../../../lambda/shared/routi
 import { isLetThrough, type LaneName } from '../../../lib/contract';
 import type { DrillHistory, ReleaseHistory } from '../report/history';
 
+/** Interval at which routers read the alias. Cloud milliseconds. */
+const ALIAS_POLL_MS = 30_000;
 /**
- * How long a router may go on by what it knew before: until the fleet looks at the alias again, until an opening takes
- * effect for all, and until its own cache is over. Cloud milliseconds.
+ * Maximum time for which a router may use outdated routing: the poll of the alias, the delay of an opening, and its own cache.
+ * Cloud milliseconds.
  */
-const ALIAS_LOOK_MS = 30_000;
-const PROPAGATION_MS = ALIAS_LOOK_MS + OPENING_DELAY_MS + ROUTING_CACHE_MS;
+const PROPAGATION_MS = ALIAS_POLL_MS + OPENING_DELAY_MS + ROUTING_CACHE_MS;
 
-/** Handlers run in real time while the cloud's clock is compressed: what a request may take between choosing a lane and recording it. */
+/** Maximum real milliseconds between the choice of a lane and its record: handlers run in real time. */
 const HANDLER_REAL_MS = 1_000;
 
-/** The same where calls fail on purpose, and clients try again in between. */
-const TROUBLED_HANDLER_REAL_MS = 6_000;
+/** The same with injected faults, when clients retry. */
+const HANDLER_WITH_FAULTS_REAL_MS = 6_000;
 
-type Course = Pick<DrillHistory, 'speed' | 'faults'>;
+type RunConditions = Pick<DrillHistory, 'speed' | 'faults'>;
 
-/** Cloud milliseconds that a request may take. */
-function handlerMs({ speed, faults }: Course): number {
-  return (faults === undefined ? HANDLER_REAL_MS : TROUBLED_HANDLER_REAL_MS) * speed;
+/** Maximum cloud milliseconds of a request. */
+function handlerMs({ speed, faults }: RunConditions): number {
+  return (faults === undefined ? HANDLER_REAL_MS : HANDLER_WITH_FAULTS_REAL_MS) * speed;
 }
 
-/** Cloud milliseconds that a change of the valve may take to reach every request, at this speed. */
-export function propagationOf(history: Course): number {
+/** Maximum cloud milliseconds until a change of the valve applies to every request. */
+export function propagationOf(history: RunConditions): number {
   return PROPAGATION_MS + handlerMs(history);
 }
 
-/** Lanes that a task of this user, accepted at `at`, may have been given. */
+/** Lanes that a task of this user, accepted at this time, may have. */
 export function allowedLanes(
-  history: Course & Pick<DrillHistory, 'bucketOf'>,
+  history: RunConditions & Pick<DrillHistory, 'bucketOf'>,
   release: ReleaseHistory,
   user: string,
   at: number,
@@ -48,8 +49,8 @@ export function allowedLanes(
   return lanes;
 }
 
-/** When the valve had certainly closed for every request, or undefined while it never opened. */
-export function closedSince(history: Course, release: ReleaseHistory): number | undefined {
+/** Time from which the valve is closed for every request; undefined if it never opened. */
+export function closedSince(history: RunConditions, release: ReleaseHistory): number | undefined {
   const open = release.valve.filter((period) => period.share > 0);
   return open.length === 0 ? undefined : Math.max(...open.map((period) => period.to)) + propagationOf(history);
 }

@@ -4,7 +4,7 @@ import type { TraceHistory } from '../report/history';
 
 const ROOT = /Root=(1-[0-9a-f]{8}-[0-9a-f]{24})/;
 
-/** A line in which the router says under which trace a request came in. */
+/** A log line of the router with the trace of a request. */
 const intakeLineSchema = z.looseObject({ component: z.literal('router'), task: z.string(), traceId: z.string() });
 
 const documentSchema = z.looseObject({
@@ -15,7 +15,7 @@ const documentSchema = z.looseObject({
 });
 type Document = z.infer<typeof documentSchema>;
 
-/** What a cloud keeps of traces. */
+/** The parts of a cloud with traces. */
 export interface TracedCloud {
   resources(): readonly { readonly type: string }[];
   logGroups(): readonly string[];
@@ -24,41 +24,41 @@ export interface TracedCloud {
 }
 
 /**
- * Whether each task is one trace: from the request that the router logged, through the message whose header the worker
- * wrote into the record, to the segments of its attempts and the model and tool calls in them. An agent in a container of
- * its own may make calls that it only tells of; they are not looked for where there are containers.
+ * Whether each task is one trace: from the request in the router's log, through the trace header in the task's record, to the
+ * segments of its attempts with their model and tool calls. Calls are not checked for agents in containers, which may make
+ * them without segments.
  */
 export function tracesOf(cloud: TracedCloud, tasks: readonly TaskRecord[]): TraceHistory {
-  const accepted = rootsAtIntake(cloud);
+  const accepted = rootsByTask(cloud);
   const documents = cloud.traces().flatMap((trace) => trace.documents.map((one) => documentSchema.parse(one)));
   const children = groups(documents, ({ parent_id }) => parent_id);
   const segments = groups(documents, ({ annotations = {} }) => annotations.task);
   const inContainers = cloud.resources().some(({ type }) => type === 'AWS::ECS::Service');
-  const astray: string[] = [];
+  const mismatched: string[] = [];
   const incomplete: string[] = [];
-  const judged = tasks.filter((task) => task.startedAt !== undefined && task.trace !== undefined);
-  for (const task of judged) {
+  const checked = tasks.filter((task) => task.startedAt !== undefined && task.trace !== undefined);
+  for (const task of checked) {
     const root = ROOT.exec(task.trace ?? '')?.[1] ?? 'none';
-    const came = accepted.get(task.id) ?? new Set([root]);
+    const acceptedRoots = accepted.get(task.id) ?? new Set([root]);
     const own = segments.get(task.id) ?? [];
     for (const seen of new Set([root, ...own.map(({ trace_id }) => trace_id)])) {
-      if (!came.has(seen)) {
-        astray.push(`${task.id} was accepted under ${[...came].join(', ')} and ran under ${seen}`);
+      if (!acceptedRoots.has(seen)) {
+        mismatched.push(`${task.id} was accepted under ${[...acceptedRoots].join(', ')} and ran under ${seen}`);
       }
     }
     const { modelCalls = 0, toolCalls = 0 } = inContainers ? {} : (task.usage ?? {});
-    // An attempt that had to wait for the provider's limit counted its call, and did not make it.
-    const made = modelCalls + toolCalls - (task.uncounted ?? 0);
+    // An attempt that waited for the provider's rate limit counted its call without making it.
+    const expected = modelCalls + toolCalls - (task.uncounted ?? 0);
     const calls = own.flatMap(({ id }) => descendants(id, children)).filter(isCall).length;
-    if (own.length === 0 || calls < made) {
-      incomplete.push(`${task.id}: ${calls} of ${made} calls, ${own.length} attempts`);
+    if (own.length === 0 || calls < expected) {
+      incomplete.push(`${task.id}: ${calls} of ${expected} calls, ${own.length} attempts`);
     }
   }
-  return { judged: judged.length, astray, incomplete };
+  return { checked: checked.length, mismatched, incomplete };
 }
 
-/** Task → roots of the traces of the requests for it: more than one where a caller repeated its request. */
-function rootsAtIntake(cloud: TracedCloud): ReadonlyMap<string, ReadonlySet<string>> {
+/** Task → root trace ids of its requests: more than one if a caller repeated the request. */
+function rootsByTask(cloud: TracedCloud): ReadonlyMap<string, ReadonlySet<string>> {
   const roots = new Map<string, Set<string>>();
   for (const group of cloud.logGroups()) {
     for (const { message } of cloud.logLines(group)) {

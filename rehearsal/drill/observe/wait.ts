@@ -1,20 +1,20 @@
-/** Real milliseconds between two looks at something that is waited for. */
+/** Interval between two checks of a condition, in real milliseconds. */
 export const POLL_MS = 100;
 
-/** Waits so many real milliseconds. Rejects with the signal's reason when it aborts. */
+/** Waits in real time. Rejects with the signal's reason when it aborts. */
 export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   await abortable(new Promise((done) => setTimeout(done, milliseconds)), signal);
 }
 
-/** Waits until the condition holds, or for so many real milliseconds. */
-export async function until(condition: () => boolean, limitMs: number, signal: AbortSignal): Promise<void> {
-  const deadline = performance.now() + limitMs;
+/** Waits until the condition is true, or until the timeout in real milliseconds. */
+export async function until(condition: () => boolean, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
   while (!condition() && performance.now() < deadline) {
     await pause(POLL_MS, signal);
   }
 }
 
-/** The promise's result, unless the signal aborts first: then its reason, and the promise is left to itself. */
+/** Result of the promise. Rejects with the signal's reason if it aborts first; the promise then continues unobserved. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let onAbort: (() => void) | undefined;

@@ -5,24 +5,24 @@ import type { DeniedCall } from '../../core/ports';
 import type { Scenario, Verdict } from '../scenario/scenario';
 
 /**
- * Everything that a drill wrote down while it ran. The invariants and the report are pure functions of it. Times are
- * cloud milliseconds since 1970.
+ * Everything that a drill recorded. The invariants and the report are pure functions of it. Times are cloud milliseconds
+ * since 1970.
  */
 export interface DrillHistory {
   readonly agent: string;
   /** Cloud milliseconds per real millisecond. */
   readonly speed: number;
   readonly submissions: readonly Submission[];
-  /** Live tasks as they stood in the tasks table at the end. */
+  /** Live tasks in the tasks table at the end. */
   readonly tasks: readonly TaskRecord[];
   readonly releases: readonly ReleaseHistory[];
-  /** Final results written, as counted by the worker's metric; undefined when nothing was counted. */
+  /** Number of results written, from the workers' metric; undefined without data. */
   readonly resultsWritten: number | undefined;
-  /** Releases that the control table has a record of. */
+  /** Releases with a record in the control table. */
   readonly recordedReleases: readonly string[];
   readonly reads: readonly Read[];
   readonly authorization: { readonly calls: number; readonly denied: readonly DeniedCall[] };
-  /** Calls that named what the rehearsal does not have, or that no network carries, with how often. */
+  /** Calls that the rehearsal does not support, or without a network path, and their count. */
   readonly refusedCalls: Readonly<Record<string, number>>;
   readonly alarms: readonly AlarmHistory[];
   readonly provider: { readonly requests: number; readonly unmatched: number };
@@ -31,102 +31,102 @@ export interface DrillHistory {
   readonly cancellations: readonly Cancellation[];
   /** Webhooks that their receiver accepted. */
   readonly webhooks: readonly WebhookDelivery[];
-  /** Ends of tasks, as the store saw them being written. */
+  /** Ends of tasks, from the writes to the tasks table. */
   readonly ends: readonly TaskEnds[];
-  /** Changes of the flags; absent or none for agents without flags. */
+  /** Deployments of flags; absent or empty for agents without flags. */
   readonly flagDeployments?: readonly ConfigurationDeploymentView[];
   /** Ids of tasks whose messages are in the dead-letter queues at the end. */
   readonly deadLetters: readonly string[];
-  /** What went wrong on purpose; undefined for a scenario without chaos. */
+  /** Injected faults; undefined for a scenario without chaos. */
   readonly faults: FaultReport | undefined;
-  /** What became of secrets that rotated under load; absent in a scenario without. */
+  /** Secrets that rotated under load; absent in a scenario without rotation. */
   readonly rotations?: RotationHistory;
-  /** Where keys were left; absent in a scenario that plants none. */
+  /** Places in which secrets were found; absent in a scenario without secrets to search for. */
   readonly leaks?: LeakHistory;
-  /** What traces say of the tasks. */
+  /** Traces of the tasks. */
   readonly traces: TraceHistory;
-  /** What became of calls to a model that was away for a while; absent in a scenario without. */
+  /** Calls during an outage of the primary model; absent in a scenario without an outage. */
   readonly failover?: FailoverHistory;
-  /** A limit that the workers share, and when the provider was called. Cloud milliseconds since 1970. */
+  /** A rate limit that the workers share, and the times of the calls to the provider. */
   readonly rateLimit?: NonNullable<Scenario['rateLimit']> & { readonly calls: readonly number[] };
-  /** A budget that was used up, and whether its alarm fired. */
+  /** A budget that the traffic exhausted, and whether its alarm fired. */
   readonly budget?: NonNullable<Scenario['budget']> & { readonly alarmFired: boolean };
-  /** Workers in containers, and what became of them; absent for workers on Lambda. */
+  /** Workers in containers; absent for workers on Lambda. */
   readonly workers?: WorkersHistory;
-  /** What the agents really did; undefined for agents that write nothing down. */
+  /** What the agents executed; undefined for agents that do not log it. */
   readonly steps: StepHistory | undefined;
-  /** Bucket of the valve that a user falls into when the shift goes to this router version; see the router. */
+  /** Bucket of a user in the valve of a shift to this router version. */
   bucketOf(routerVersion: string, user: string): number;
 }
 
-/** One request to `POST /tasks`, and what became of it. */
+/** One request to `POST /tasks`, and its response. */
 export interface Submission {
   readonly sequence: number;
   readonly user: string;
   readonly at: number;
-  /** HTTP status of the last attempt; 0 when no answer came. */
+  /** HTTP status of the last attempt; 0 without a response. */
   readonly status: number;
   readonly taskId?: string;
-  /** Times that it was sent, if more than once. */
+  /** Number of attempts, if more than one. */
   readonly attempts?: number;
-  /** Sequence of the submission that this one repeats under the same idempotency key. */
+  /** Sequence of the submission that this one repeats with the same idempotency key. */
   readonly repeats?: number;
-  /** What the answer said when it was not 202. */
+  /** Error of a response other than 202. */
   readonly problem?: string;
 }
 
-/** A caller's wish to cancel a task, and the HTTP status of its answer. */
+/** A request to cancel a task, and the HTTP status of its response. */
 export interface Cancellation {
   readonly taskId: string;
   readonly status: number;
 }
 
-/** A webhook as its receiver got it. */
+/** A webhook that its receiver accepted. */
 export interface WebhookDelivery {
   readonly taskId: string;
   /** `task.succeeded`, … */
   readonly type: string;
-  /** Whether its signature is right. */
+  /** Whether its signature is valid. */
   readonly signed: boolean;
 }
 
-/** How often a task came to an end. */
+/** How often a task ended. */
 export interface TaskEnds {
   readonly taskId: string;
-  /** Writes that made it final, or changed what it ended with. */
+  /** Number of writes that made it final, or changed its result. */
   readonly ends: number;
-  /** Times that an operator sent it back: each allows one more end. */
+  /** Number of redrives: each allows one more end. */
   readonly redrives: number;
 }
 
-/** Things that agents did: steps, tools, model calls. */
+/** Executions by agents: steps, tool calls, model calls. */
 export interface StepHistory {
-  /** Times that something was begun. */
+  /** Number of executions. */
   readonly executed: number;
-  /** Times that the journal gave what was done before, as the workers counted it. */
+  /** Number of results replayed from the journal, from the workers' metric. */
   readonly replayed: number;
-  /** Things that were begun once more after the journal had them as finished. */
+  /** Executions that started after the journal had recorded them as finished. */
   readonly executedAfterFinish: readonly string[];
 }
 
-/** A task read back through `GET /tasks/{id}` at the end. */
+/** A task read through `GET /tasks/{id}` at the end. */
 export interface Read {
   readonly taskId: string;
   readonly status: number;
-  /** Status of the task in the answer. */
+  /** Status of the task in the response. */
   readonly taskStatus?: string;
 }
 
 export interface ReleaseHistory {
   readonly name: string;
-  /** Release id, if the deployment got far enough to know it. */
+  /** Release id; undefined when the app did not synthesize. */
   readonly id: string | undefined;
   readonly expected: Verdict;
   readonly cause?: { readonly gate?: string | undefined; readonly reason?: string | undefined } | undefined;
   readonly expectNoChanges: boolean;
   readonly verdict: Verdict;
   readonly reason: string;
-  /** Release that was promoted when this deployment had ended. */
+  /** Promoted release at the end of this deployment. */
   readonly promotedAfter: string | undefined;
   /** Whether the deployment created the stack. */
   readonly first: boolean;
@@ -134,9 +134,9 @@ export interface ReleaseHistory {
   readonly changed: readonly string[];
   readonly startedAt: number;
   readonly endedAt: number;
-  /** Router version that the valve was opened for. */
+  /** Router version of the traffic shift. */
   readonly routerVersion: string | undefined;
-  /** How far the valve was open, and when. */
+  /** Share of the valve over time. */
   readonly valve: readonly ValvePeriod[];
   /** Last status of the stack. */
   readonly stackStatus: string;
@@ -145,13 +145,13 @@ export interface ReleaseHistory {
   readonly gates: readonly GateReading[];
   /** Real seconds from the first traffic shift to the end of the last; 0 without a shift. */
   readonly shiftSeconds: number;
-  /** Messages left in the candidate lane's queues when the next release was about to start, or the drill to end. */
+  /** Number of messages in the candidate lane's queues before the next release, or at the end of the drill. */
   readonly candidateBacklog: number;
 }
 
 /**
- * The valve may have stood at `share` at any time from `from` to `to`. Periods overlap where the moment of a change is
- * known only roughly.
+ * The valve may have had this share at any time between `from` and `to`. Periods overlap where the moment of a change is
+ * not known exactly.
  */
 export interface ValvePeriod {
   /** Share of the users that go to the candidate lane, 0 to 1. */
@@ -178,87 +178,87 @@ export interface Destruction {
   readonly completed: boolean;
   /** Resources that could not be deleted, with the reason. */
   readonly failures: readonly string[];
-  /** What is there although no removal policy retains it. */
+  /** Resources that still exist although no removal policy retains them. */
   readonly leftovers: readonly string[];
   /** Paths of resources that their removal policy retains. */
   readonly retained: readonly string[];
 }
 
-/** Secrets that rotated under load, and what the provider saw of their keys. Keys are numbered: they are never written. */
+/** Secrets that rotated under load, and the use of their keys. Keys are identified by number and never recorded. */
 export interface RotationHistory {
   readonly rotations: readonly {
     /** Path of the secret. */
     readonly secret: string;
-    /** Whether the new version became current, and no other was left pending. */
+    /** Whether the new version became current and no version is pending. */
     readonly completed: boolean;
   }[];
-  /** Keys of the pool in the order of their use. */
+  /** Keys of the pool, in order of use. */
   readonly keys: readonly { readonly accepted: number; readonly refused: number; readonly revoked: boolean }[];
-  /** Service accounts that were ever created, and those that are left when the last grace period is over. */
+  /** Number of service accounts created, and of those left after the last grace period. */
   readonly accounts: { readonly created: number; readonly left: number };
 }
 
-/** Where the secrets of the scenario were looked for, and found. They are never written themselves. */
+/** Result of the search for the scenario's secrets. The secrets themselves are never recorded. */
 export interface LeakHistory {
-  /** How many were looked for. */
+  /** Number of secrets. */
   readonly secrets: number;
-  /** How much was looked at. */
-  readonly looked: {
+  /** Amount of searched content. */
+  readonly searched: {
     readonly lines: number;
     readonly traces: number;
     readonly items: number;
     readonly messages: number;
   };
-  /** Places that hold one: log groups, traces, tables, queues. */
+  /** Log groups, traces, tables and queues that contain a secret. */
   readonly found: readonly string[];
 }
 
 /** Whether each task that ran is one trace. */
 export interface TraceHistory {
-  /** Tasks that ran under a trace. */
-  readonly judged: number;
-  /** What ran under a trace that its request did not come in with. */
-  readonly astray: readonly string[];
-  /** Tasks of whose attempts or calls no segment arrived. */
+  /** Number of tasks that ran with a trace. */
+  readonly checked: number;
+  /** Tasks that ran under a trace other than that of their request. */
+  readonly mismatched: readonly string[];
+  /** Tasks with an attempt or a call without a segment. */
   readonly incomplete: readonly string[];
 }
 
-/** Calls to a model that was away for a while, and to those behind it. */
+/** Calls during an outage of the primary model. */
 export interface FailoverHistory {
-  /** Pinned id of the model that was away. */
+  /** Pinned id of the primary model. */
   readonly model: string;
-  /** Calls to it that failed. */
+  /** Number of failed calls to it. */
   readonly failures: number;
   readonly maxFailures: number;
-  /** Answers that other models gave. */
+  /** Number of answers by fallbacks. */
   readonly fallbackAnswers: number;
   /** Rules of the provider that never answered. */
-  readonly silentRules: readonly string[];
+  readonly unusedRules: readonly string[];
 }
 
 /** Workers that ran in containers. */
 export interface WorkersHistory {
   readonly runs: readonly WorkerRun[];
-  /** Changes of the count of workers that scaling asked for, oldest first. */
+  /** Changes of the desired number of workers, oldest first. */
   readonly scalings: readonly Scaling[];
-  /** Tasks that a worker handed back before its end. */
+  /** Number of requeued tasks. */
   readonly requeued: number;
-  /** Attempts whose lease ran out: their worker went away without a word, or was too slow to renew it. */
+  /** Number of attempts whose lease expired: their worker was lost, or too slow to renew it. */
   readonly abandoned: number;
-  /** Results that came after their lease: of workers that lived, and were too slow. */
+  /** Number of results that arrived after the lease had expired: their workers were too slow. */
   readonly late: number;
-  /** Absent in a scenario that asks for nothing of the kind. */
+  /** Absent in a scenario without scaling. */
   readonly scaling?: NonNullable<Scenario['scaling']> & {
-    /** When the first task was sent to no worker at all. */
+    /** Start of the traffic, while no worker ran. */
     readonly loadFrom: number;
-    /** When the lane had no worker left; undefined when it still had some after a long wait. */
+    /** When the lane had no worker left; undefined when workers remained after the maximum wait. */
     readonly idleAt: number | undefined;
   };
-  /** Absent in a scenario in which no worker is told to stop. */
+  /** Absent in a scenario that stops no worker. */
   readonly workerStops?: NonNullable<Scenario['workerStops']> & {
-    /** Workers at work that were told to stop. */
+    /** Number of busy workers that were stopped. */
     readonly stopped: number;
-    /** Of {@link WorkersHistory.requeued}, those before the first was told. */
+    /** Part of {@link WorkersHistory.requeued} before the first worker was stopped. */
     readonly requeuedBefore: number;
   };
 }
@@ -269,10 +269,10 @@ export interface WorkerRun {
   readonly lane: string;
   readonly zone: string;
   readonly createdAt: number;
-  /** When its containers ran; undefined when they never did. */
+  /** Start of its containers; undefined when they did not start. */
   readonly startedAt: number | undefined;
   readonly stoppedAt: number | undefined;
-  /** As ECS gives it, for example `ServiceSchedulerInitiated`. */
+  /** Stop code of ECS, for example `ServiceSchedulerInitiated`. */
   readonly stopCode: string | undefined;
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CustomResourceType } from '../../../lib/contract';
 import { readAssembly } from '../../assembly';
 
-/** The rehearsal cannot begin, or cannot go on: not a finding about the release. The message says what to do. */
+/** The drill cannot run, for a reason that is not a finding about a release. The message says what to do. */
 export class DrillError extends Error {
   override readonly name = 'DrillError';
 }
@@ -30,9 +30,9 @@ export function stacksOf(assembly: string): readonly StackInAssembly[] {
 }
 
 /**
- * The stack to rehearse: the one asked for, or the only one with an agent.
+ * The stack to rehearse: the one with this name, or the only one with an agent.
  *
- * @throws DrillError if there is none, or several and none is asked for
+ * @throws DrillError if no stack has an agent, or several have one and no name is given
  */
 export function chooseAgentStack(stacks: readonly StackInAssembly[], wanted: string | undefined): StackInAssembly {
   const names = stacks.map((stack) => stack.stackName).join(', ');
@@ -45,14 +45,12 @@ export function chooseAgentStack(stacks: readonly StackInAssembly[], wanted: str
   if (chosen === undefined) {
     throw new DrillError(
       agents.length === 0
-        ? `no stack of the app (${names || 'it has none'}) has an AgentService: the rehearsal is for apps that use cdk-agent-lanes`
-        : `several stacks have an AgentService (${agents.map((stack) => stack.stackName).join(', ')}): say which one with "stack" in the scenario`,
+        ? `no stack of the app (${names || 'it has none'}) has an AgentService: the rehearsal requires one`
+        : `several stacks have an AgentService (${agents.map((stack) => stack.stackName).join(', ')}): select one with "stack" in the scenario`,
     );
   }
   if (chosen.releases.length !== 1) {
-    throw new DrillError(
-      `stack ${chosen.stackName} has ${chosen.releases.length} agents, expected exactly one: rehearse agents one stack each`,
-    );
+    throw new DrillError(`stack ${chosen.stackName} has ${chosen.releases.length} agents, expected exactly one`);
   }
   return chosen;
 }

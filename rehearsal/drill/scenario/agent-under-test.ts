@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Env, LANES, type LaneName, PRIORITIES } from '../../../lib/contract';
 import { DrillError } from './agent-stack';
 
-/** What the drill must know of the deployed agent. */
+/** The deployed agent. */
 export interface AgentUnderTest {
   readonly name: string;
   readonly release: string;
@@ -15,7 +15,7 @@ export interface AgentUnderTest {
 
 export type QueueUrls = Readonly<Record<LaneName, Readonly<Record<(typeof PRIORITIES)[number], string>>>>;
 
-/** A resource as the rehearsal's CloudFormation shows it. */
+/** A deployed resource of the stack. */
 export interface DeployedResource {
   readonly type: string;
   readonly properties: Readonly<Record<string, unknown>>;
@@ -27,14 +27,14 @@ const routerSchema = z.looseObject({
   Environment: z.looseObject({ Variables: z.looseObject({ [Env.QUEUES]: z.string(), [Env.AUTH]: z.string() }) }),
 });
 
-/** Outputs of an AgentService. Their logical ids are the construct's path, the output's name and a hash. */
+/** Outputs of an AgentService. Their keys consist of the construct's path, the output's name and a hash. */
 const OUTPUTS = ['AgentName', 'ReleaseId', 'Endpoint', 'TasksTable', 'ControlTable'] as const;
 type OutputName = (typeof OUTPUTS)[number];
 
 /**
  * Finds the agent in the outputs of its stack.
  *
- * @throws DrillError if the stack has none of an agent's outputs, or those of several
+ * @throws DrillError if the stack does not have the outputs of exactly one agent
  */
 export function findAgent(
   stackName: string,

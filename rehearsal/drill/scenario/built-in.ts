@@ -1,14 +1,14 @@
 import type { Scenario } from './scenario';
 
-/** What `rehearse` does without a scenario: the app is deployed as it is, probed, and destroyed. */
+/** Scenario of `rehearse` without a scenario file: deploys the unchanged app, sends a probe, and destroys the stack. */
 export const BUILT_IN_SCENARIO: Scenario = {
   name: 'deploy, probe, destroy',
   secrets: [{ name: '*', value: 'rehearsal' }],
-  releases: [{ name: 'as-it-is', expected: 'promoted' }],
+  releases: [{ name: 'unchanged', expected: 'promoted' }],
 };
 
-/** Said at the end of such a run. */
-export const NEXT_STEPS = `This deployed the app as it is, sent a probe through it, and destroyed it. To rehearse rollouts, write a scenario:
+/** Printed at the end of such a run. */
+export const NEXT_STEPS = `This run deployed the unchanged app, sent a probe task, and destroyed the stack. To rehearse rollouts, write a scenario:
 
   rehearsal.json
   {
@@ -23,5 +23,5 @@ export const NEXT_STEPS = `This deployed the app as it is, sent a probe through 
     ]
   }
 
-and run the same command again. Each release is the app with another context; "inputs" and the provider's answers must
-fit the agent. All fields are described in the JSON schema.`;
+Then run the same command again. Each release is the app with another context. "inputs" and the provider's answers must
+fit the agent. The JSON schema describes all fields.`;

@@ -13,17 +13,17 @@ const definitionSchema = z.looseObject({
   ),
 });
 
-/** A resource as the rehearsal's CloudFormation shows it. */
+/** A deployed resource, with its physical id and attributes. */
 export interface PlacedResource extends DeployedResource {
   readonly physicalId: string;
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** The functions and services through whose hands tasks go. */
+/** The functions and services that process tasks. */
 export interface DataPlane {
-  /** Functions that queues and the HTTP API invoke, not those that only a deployment does; services that poll a lane. */
+  /** Functions that queues and the HTTP API invoke, and services that poll a lane; not functions that only deployments invoke. */
   readonly functions: ReadonlySet<string>;
-  /** Of these, the ones behind the lanes' queues. */
+  /** The subset that processes the lanes' queues. */
   readonly workers: ReadonlySet<string>;
 }
 
@@ -51,7 +51,7 @@ export function dataPlaneOf(resources: readonly PlacedResource[], queues: QueueU
   return { functions, workers };
 }
 
-/** Whether a container of the task definition is told of a lane. */
+/** Whether a container of the task definition has a lane in its environment. */
 function pollsLane(definition: string, resources: readonly PlacedResource[]): boolean {
   const found = resources.find(({ physicalId }) => physicalId === definition);
   return (
@@ -62,12 +62,12 @@ function pollsLane(definition: string, resources: readonly PlacedResource[]): bo
   );
 }
 
-/** Of a name, an ARN, an ARN of a version or alias, or an ARN of API Gateway around one. */
+/** Function name in a name, a function ARN (with version or alias), or an API Gateway integration URI. */
 function functionNameOf(reference: string): string {
   return /:function:([\w-]+)/.exec(reference)?.[1] ?? reference.split(':')[0] ?? reference;
 }
 
-/** Whether a call renews the lease of a task: it sets the lease and leaves the status as it is. */
+/** Whether a call renews the lease of a task: it sets the lease and not the status. */
 export function isHeartbeat(service: string, { operation, input }: Call): boolean {
   if (service !== 'dynamodb' || operation !== 'UpdateItem') {
     return false;
@@ -79,7 +79,7 @@ export function isHeartbeat(service: string, { operation, input }: Call): boolea
   return set.includes('lease') && !set.includes('status');
 }
 
-/** Whether an event brings a probe: a deployment asks by it whether the release works, once, and is not to hear of the weather. */
-export function bringsProbe(event: string): boolean {
+/** Whether an event has a probe: faults must not apply to it, because a deployment sends only one. */
+export function hasProbe(event: string): boolean {
   return /\\*"mode\\*":\s*\\*"probe/.test(event);
 }

@@ -7,29 +7,29 @@ import { z } from 'zod';
 import { digestOf, type Json } from '../../../lib/contract';
 import { REHEARSAL_ACCOUNT, REHEARSAL_REGION } from '../../core/resource';
 
-/** The app could not be synthesized. The message ends with what the app wrote to stderr. */
+/** The app could not be synthesized. The message ends with the standard error of the app. */
 export class SynthesisError extends Error {
   override readonly name = 'SynthesisError';
 }
 
 export interface SynthesisRequest {
-  /** Shell command, or a folder that holds a finished cloud assembly. */
+  /** Shell command, or the folder of a cloud assembly. */
   readonly app: string;
-  /** On top of cdk.json and cdk.context.json. */
+  /** In addition to cdk.json and cdk.context.json. */
   readonly context: Readonly<Record<string, Json>>;
   readonly environment: Readonly<Record<string, string>>;
 }
 
 export interface SynthesizerOptions {
-  /** Folder with cdk.json: where the app's command runs. */
+  /** Folder with cdk.json, in which the app's command runs. */
   readonly directory: string;
-  /** Folder that assemblies are written to. */
+  /** Folder for the assemblies. */
   readonly output: string;
-  /** Ends a command that is still running. */
+  /** Stops a running command. */
   readonly signal: AbortSignal;
 }
 
-/** What the CDK's command line sets for every app, so that paths of constructs and assets are in the template. */
+/** Context that the CDK CLI sets for every app, so that the template has the paths of constructs and assets. */
 const TOOL_CONTEXT = {
   'aws:cdk:enable-path-metadata': true,
   'aws:cdk:enable-asset-metadata': true,
@@ -46,13 +46,13 @@ const manifestSchema = z.looseObject({
   missing: z.array(z.looseObject({ key: z.string() })).optional(),
 });
 
-/** How much of a failed app's stderr goes into the message. */
-const STDERR_CHARACTERS = 4_000;
+/** Maximum length of a failed app's standard error in the message. */
+const MAX_STDERR_LENGTH = 4_000;
 
 /**
- * Runs the app as `cdk synth` does, once per different command and context. Does not look anything up in an account: an
- * app whose context is missing values is refused. Leaves the CDK's validation of templates, which takes longer than all
- * the rest, to `cdk synth` itself, unless the environment asks for it (`CDK_VALIDATION=true`).
+ * Runs the app as `cdk synth` does, once for each command and context. It makes no lookups in an account, so an app with missing
+ * context values is rejected. It disables the CDK's template validation, the slowest part of `cdk synth`, unless
+ * `CDK_VALIDATION=true`.
  */
 export class Synthesizer {
   readonly #assemblies = new Map<string, Promise<string>>();
@@ -63,12 +63,12 @@ export class Synthesizer {
     this.#options = options;
   }
 
-  /** Command in cdk.json, if there is one. */
+  /** Command in cdk.json, if any. */
   async defaultApp(): Promise<string | undefined> {
     return (await this.#readCdkJson('cdk.json')).app;
   }
 
-  /** Folder of the cloud assembly. Starts at once; the same request is answered with the same assembly. */
+  /** Folder of the cloud assembly. Starts at once; equal requests share one assembly. */
   synthesize(request: SynthesisRequest): Promise<string> {
     const key = digestOf({ app: request.app, context: request.context, environment: request.environment });
     const known = this.#assemblies.get(key);
@@ -81,7 +81,7 @@ export class Synthesizer {
     return assembly;
   }
 
-  /** Resolves when no app runs any more, however they ended. */
+  /** Resolves when no app runs. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#assemblies.values());
   }
@@ -89,7 +89,7 @@ export class Synthesizer {
   async #run(request: SynthesisRequest, output: string): Promise<string> {
     const finished = resolve(this.#options.directory, request.app);
     if (existsSync(join(finished, 'manifest.json')) && (await stat(finished)).isDirectory()) {
-      await refuseMissingContext(finished);
+      await rejectMissingContext(finished);
       return finished;
     }
     await mkdir(output, { recursive: true });
@@ -111,10 +111,10 @@ export class Synthesizer {
     });
     if (!existsSync(join(output, 'manifest.json'))) {
       throw new SynthesisError(
-        `${request.app}: ended well but wrote no cloud assembly: expected it to synthesize a CDK app (call app.synth())`,
+        `${request.app}: exited with code 0 but wrote no cloud assembly: it must synthesize a CDK app (call app.synth())`,
       );
     }
-    await refuseMissingContext(output);
+    await rejectMissingContext(output);
     return output;
   }
 
@@ -122,7 +122,7 @@ export class Synthesizer {
     const { directory, signal } = this.#options;
     return new Promise((resolvePromise, reject) => {
       signal.throwIfAborted();
-      // A process group of its own: the shell's children must end with it.
+      // In its own process group, so that the shell's children can be stopped with it.
       const child = spawn(request.app, {
         cwd: directory,
         env: environment,
@@ -131,15 +131,15 @@ export class Synthesizer {
         stdio: ['ignore', 'ignore', 'pipe'],
       });
       if (child.pid !== undefined) {
-        yieldTo(child.pid);
+        lowerPriority(child.pid);
       }
       let stderr = '';
       child.stderr.setEncoding('utf8').on('data', (text: string) => {
-        stderr = (stderr + text).slice(-STDERR_CHARACTERS);
+        stderr = (stderr + text).slice(-MAX_STDERR_LENGTH);
       });
       const stop = () => {
         if (child.pid !== undefined) {
-          endGroup(child.pid);
+          stopProcessGroup(child.pid);
         }
       };
       signal.addEventListener('abort', stop, { once: true });
@@ -158,7 +158,7 @@ export class Synthesizer {
         if (signal.aborted) {
           settle(new SynthesisError(`${request.app}: interrupted`));
         } else if (code !== 0) {
-          const end = code === null ? `was ended by ${killedBy}` : `ended with exit code ${code}`;
+          const end = code === null ? `was killed by ${killedBy}` : `ended with exit code ${code}`;
           settle(new SynthesisError(`${request.app}: ${end}${stderr === '' ? '' : `:\n${stderr.trimEnd()}`}`));
         } else {
           settle(undefined);
@@ -193,27 +193,27 @@ export class Synthesizer {
   }
 }
 
-async function refuseMissingContext(assembly: string): Promise<void> {
+async function rejectMissingContext(assembly: string): Promise<void> {
   const file = join(assembly, 'manifest.json');
   const manifest = manifestSchema.parse(JSON.parse(await readFile(file, 'utf8')));
   const missing = (manifest.missing ?? []).map(({ key }) => key);
   if (missing.length > 0) {
     throw new SynthesisError(
-      `${file}: the app looks up ${missing.join(', ')}, and the rehearsal asks no account: run \`cdk synth\` once so that cdk.context.json holds the answers, or pass the values in`,
+      `${file}: the app looks up ${missing.join(', ')}, but the rehearsal calls no AWS account: run \`cdk synth\` once to store the values in cdk.context.json, or pass them to the app`,
     );
   }
 }
 
-/** Releases are synthesized ahead while others are rehearsed: those have the first claim to the processor. */
-function yieldTo(pid: number): void {
+/** The next release is synthesized while the current one runs, which needs the processor first. */
+function lowerPriority(pid: number): void {
   try {
     setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
   } catch {
-    // Not on this system, or it has ended already.
+    // Not supported by this system, or the process has ended.
   }
 }
 
-function endGroup(pid: number): void {
+function stopProcessGroup(pid: number): void {
   try {
     process.kill(-pid, 'SIGTERM');
   } catch {

@@ -11,14 +11,14 @@ import type { RehearsalClock } from '../../core/clock';
 import type { OperatorAccess } from '../observe/operator-access';
 import type { AgentUnderTest } from '../scenario/agent-under-test';
 
-/** Cloud seconds that the probe may take. */
-const PROBE_SECONDS = 600;
+/** Timeout of the probe, in cloud seconds. */
+const PROBE_TIMEOUT_SECONDS = 600;
 
-/** How far a probe came. */
+/** Result of a probe. */
 export interface ProbeOutcome {
   /**
-   * `passed`; `unanswered`: everything works, but the agent could not use what the provider answered, which is no wonder
-   * when no scenario says what that is; `failed`: something is wrong with the deployment.
+   * `passed`; `unanswered`: the deployment works, but the agent could not use the provider's answer, which is expected without
+   * a scenario; `failed`: the deployment does not work.
    */
   readonly kind: 'passed' | 'unanswered' | 'failed';
   readonly reason: string;
@@ -41,10 +41,10 @@ export async function sendProbe(
       {
         agent: agent.name,
         release: agent.release,
-        timeoutSeconds: PROBE_SECONDS,
+        timeoutSeconds: PROBE_TIMEOUT_SECONDS,
         tasks: new TaskRepository(documentClient(tables), agent.tasksTable),
         queues: new TaskQueues(queues, agent.queues),
-        // This process writes no log that CloudWatch reads; the local queues report their own metrics without delay.
+        // The log of this process is not a source of metrics, and the local queues report their metrics without delay.
         metrics: new MetricEmitter({ dimensions: { [Dimension.AGENT]: agent.name }, clock, sink: () => undefined }),
         clock,
       },

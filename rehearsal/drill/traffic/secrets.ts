@@ -9,13 +9,13 @@ import type { Scenario } from '../scenario/scenario';
 
 type SecretValues = NonNullable<Scenario['secrets']>;
 
-/** A secret as the rehearsal's CloudFormation shows it. */
+/** A deployed secret of the stack. */
 export interface DeployedSecret {
   readonly path: string;
   readonly physicalId: string;
 }
 
-/** Creates the secrets that the template takes from outside: those that the scenario gives by their whole name. */
+/** Creates the secrets that the template only references: those with a full name in the scenario. */
 export async function createSecrets(access: OperatorAccess, values: SecretValues): Promise<void> {
   await withClient(access, async (client) => {
     for (const { name, value } of values.filter((secret) => !secret.name.includes('*'))) {
@@ -25,9 +25,9 @@ export async function createSecrets(access: OperatorAccess, values: SecretValues
 }
 
 /**
- * Puts the scenario's values into the secrets that the template created, matched by name (ARN) or construct path.
+ * Sets the values of the secrets that the template created, matched by name (ARN) or construct path.
  *
- * @returns patterns that matched none
+ * @returns patterns without a match
  */
 export async function fillSecrets(
   access: OperatorAccess,
@@ -64,7 +64,7 @@ export async function webhookSecret(
       });
 }
 
-/** `*` stands for anything. */
+/** `*` matches any text. */
 export function matchesPattern(pattern: string, text: string): boolean {
   const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${parts.join('.*')}$`, 'i').test(text);

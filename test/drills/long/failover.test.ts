@@ -2,7 +2,7 @@ import { FAILOVER_KEY } from '../../../rehearsal/catalog/failover';
 import { LONG_DRILL_TIMEOUT_MS, runNamedDrill } from '../run-named-drill';
 
 test(
-  'fallbacks answer while the primary is away, breakers spare it, and it is used again',
+  'failover: fallbacks answer during an outage of the primary, which is used again afterwards',
   async () => {
     const report = await runNamedDrill('failover');
     expect(JSON.stringify(report)).not.toContain(FAILOVER_KEY);

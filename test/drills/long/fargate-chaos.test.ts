@@ -1,10 +1,9 @@
-import { runInContainers } from '../containers';
-import { LONG_DRILL_TIMEOUT_MS, verdicts } from '../run-named-drill';
+import { LONG_DRILL_TIMEOUT_MS, runContainerDrill, verdicts } from '../run-named-drill';
 
 const TASKS = 400;
 
-/** Deliveries to functions are too few here to count on. */
-const STRIKING = [
+/** Kinds of faults that every run injects. Deliveries to functions are too few. */
+const INJECTED_KINDS = [
   'throttled',
   'failed',
   'answersLost',
@@ -17,14 +16,14 @@ const STRIKING = [
 ] as const;
 
 test(
-  'fargate-chaos: every task comes to one end while the containers that run several are killed, frozen and told to stop',
+  'fargate-chaos: every task ends once while its container is killed, frozen or stopped',
   async () => {
-    const [report, workers] = await runInContainers('fargate-chaos', TASKS);
+    const [report, workers] = await runContainerDrill('fargate-chaos', TASKS);
     expect(report.tasks.submitted).toBeGreaterThanOrEqual(TASKS);
     expect(report.steps?.executedAfterFinish).toBe(0);
     expect(report.steps?.replayed).toBeGreaterThan(0);
     expect(verdicts(report)).toEqual({ good: 'promoted', unlucky: 'rolled_back', better: 'promoted' });
-    expect(STRIKING.filter((kind) => !report.faults?.byKind[kind])).toEqual([]);
+    expect(INJECTED_KINDS.filter((kind) => !report.faults?.byKind[kind])).toEqual([]);
     expect(workers.requeued).toBeGreaterThan(0);
   },
   LONG_DRILL_TIMEOUT_MS,

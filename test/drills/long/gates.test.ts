@@ -1,4 +1,4 @@
-import { testGate } from '../gate';
+import { testGateDrill } from '../gate-drill';
 
-testGate('gate-error-rate', 'errors');
-testGate('gate-tool-calls', 'toolCalls');
+testGateDrill('gate-error-rate', 'errors');
+testGateDrill('gate-tool-calls', 'toolCalls');

@@ -1,7 +1,7 @@
 import { LONG_DRILL_TIMEOUT_MS, runNamedDrill } from '../run-named-drill';
 
 test(
-  'rate-limit: eight workers keep to a limit together, use it, and no task fails of waiting',
+  'rate-limit: eight workers keep and use a shared rate limit, and no task fails because of it',
   async () => {
     const { invariants } = await runNamedDrill('rate-limit');
     expect(invariants.find(({ name }) => name === 'rate-limit-kept')?.detail).toMatch(

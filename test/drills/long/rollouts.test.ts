@@ -1,7 +1,7 @@
 import { DRILL_TIMEOUT_MS, runNamedDrill, verdicts } from '../run-named-drill';
 
 test(
-  'two-in-a-row: both are promoted',
+  'two-in-a-row: two good releases in a row are promoted',
   async () => {
     const report = await runNamedDrill('two-in-a-row');
     expect(verdicts(report)).toEqual({ good: 'promoted', better: 'promoted', best: 'promoted' });
@@ -11,7 +11,7 @@ test(
 );
 
 test(
-  'update-fails-after-shift: the whole stack is rolled back',
+  'update-fails-after-shift: the stack is rolled back completely',
   async () => {
     const report = await runNamedDrill('update-fails-after-shift');
     expect(verdicts(report)).toEqual({ good: 'promoted', unlucky: 'rolled_back' });

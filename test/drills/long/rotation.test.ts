@@ -1,3 +1,3 @@
-import { testRotation } from '../rotation';
+import { testRotationDrill } from '../rotation-drill';
 
-testRotation(1_000);
+testRotationDrill(1_000);

@@ -1,10 +1,9 @@
-import { runInContainers } from '../containers';
-import { DRILL_TIMEOUT_MS } from '../run-named-drill';
+import { DRILL_TIMEOUT_MS, runContainerDrill } from '../run-named-drill';
 
 test(
-  'scaling: workers come with the load, from none to the most, and go when it is over; none is ended at work',
+  'scaling: workers scale from zero to the maximum and back to zero, and no busy worker is stopped',
   async () => {
-    const [, workers] = await runInContainers('scaling');
+    const [, workers] = await runContainerDrill('scaling');
     const under = workers.scaling.filter(({ lane, second }) => lane === 'stable' && second >= 0);
     expect(under[0]?.from).toBe(0);
     expect(Math.max(...under.map(({ to }) => to))).toBe(6);

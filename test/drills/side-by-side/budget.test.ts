@@ -1,7 +1,7 @@
 import { LONG_DRILL_TIMEOUT_MS, runNamedDrill } from '../run-named-drill';
 
 test(
-  'budget: past the budget of the day requests are refused and told why, and its alarm fires',
+  'budget: when the daily budget is used up, requests are refused with the reason, and its alarm fires',
   async () => {
     const { invariants } = await runNamedDrill('budget');
     expect(invariants.find(({ name }) => name === 'budget-kept')?.detail).toMatch(

@@ -3,7 +3,7 @@ import { BUILT_IN_SCENARIO, runDrill } from '../../../rehearsal/drill';
 import { DRILL_TIMEOUT_MS } from '../run-named-drill';
 
 test(
-  'without a scenario an app is deployed as it is, probed and destroyed',
+  'rehearse without a scenario deploys the unchanged app, sends a probe and destroys the stack',
   async () => {
     const lines: string[] = [];
     const report = await runDrill({

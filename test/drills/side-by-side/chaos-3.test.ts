@@ -1,3 +1,3 @@
-import { testChaos } from './chaos';
+import { testChaosDrill } from './chaos-drill';
 
-testChaos(3);
+testChaosDrill(3);

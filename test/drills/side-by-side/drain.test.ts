@@ -1,10 +1,9 @@
-import { runInContainers } from '../containers';
-import { DRILL_TIMEOUT_MS, verdicts } from '../run-named-drill';
+import { DRILL_TIMEOUT_MS, runContainerDrill, verdicts } from '../run-named-drill';
 
 test(
-  'drain: tasks longer than the stop timeout outlive a deployment, and go on elsewhere where a worker is told to stop',
+  'drain: tasks longer than the stop timeout survive a deployment, and resume on another worker when theirs is stopped',
   async () => {
-    const [report, workers] = await runInContainers('drain');
+    const [report, workers] = await runContainerDrill('drain');
     expect(verdicts(report)).toEqual({ first: 'promoted', second: 'promoted' });
     expect(report.tasks.succeeded).toBe(report.tasks.submitted);
     expect(workers.stopped).toMatchObject({ UserInitiated: 3 });

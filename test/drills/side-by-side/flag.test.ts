@@ -1,7 +1,7 @@
 import { DRILL_TIMEOUT_MS, runNamedDrill, verdicts } from '../run-named-drill';
 
 test(
-  'flag: its alarm rolls the change back, and the release does not change',
+  'flag: the alarm rolls back the flag, and the release does not change',
   async () => {
     const report = await runNamedDrill('flag');
     expect(verdicts(report)).toEqual({

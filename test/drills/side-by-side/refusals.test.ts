@@ -1,7 +1,7 @@
 import { DRILL_TIMEOUT_MS, runNamedDrill, verdicts } from '../run-named-drill';
 
 test(
-  'preflight-refuses: no user meets a release that cannot answer, or that lacks a setting',
+  'preflight-refuses: no user reaches a release that cannot answer, or that lacks a setting',
   async () => {
     const report = await runNamedDrill('preflight-refuses');
     expect(verdicts(report)).toEqual({ good: 'promoted', mute: 'refused', unset: 'refused' });
@@ -14,7 +14,7 @@ test(
 );
 
 test(
-  'quiet-release: a release without tasks is not promoted',
+  'quiet-release: a release without traffic is not promoted',
   async () => {
     const report = await runNamedDrill('quiet-release');
     expect(verdicts(report)).toEqual({ good: 'promoted', unseen: 'rolled_back' });

@@ -1,4 +1,4 @@
-import { testRotation } from '../rotation';
+import { testRotationDrill } from '../rotation-drill';
 
-// Fewer than the drill's own, which is in test:long: as many rotations, and a processor left for the drill beside it.
-testRotation(300, { ratePerSecond: 6 });
+// Fewer tasks than in test:long, with as many rotations, so that a parallel drill has a processor.
+testRotationDrill(300, { ratePerSecond: 6 });

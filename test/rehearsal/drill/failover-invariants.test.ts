@@ -8,7 +8,7 @@ const away = (changes: Partial<FailoverHistory> = {}): FailoverHistory => ({
   failures: 5,
   maxFailures: 10,
   fallbackAnswers: 1,
-  silentRules: [],
+  unusedRules: [],
   ...changes,
 });
 
@@ -22,7 +22,7 @@ const broken = (drill: Partial<DrillHistory>) =>
     .filter(({ held }) => !held)
     .map(({ name, detail }) => `${name}: ${detail}`);
 
-test('a run in which a fallback answered and the primary came back holds', () => {
+test('all invariants hold when a fallback answered and the primary recovered', () => {
   expect(broken({})).toEqual([]);
 });
 
@@ -33,23 +33,23 @@ test.each<[string, Partial<DrillHistory>, RegExp]>([
     /^failover-loses-no-task: task \S+ is failed$/,
   ],
   [
-    'an answer that no task names',
+    'an answer that no task records',
     { failover: away({ fallbackAnswers: 2 }) },
     /^fallbacks-recorded: tasks record 1 answer of fallbacks, expected 2$/,
   ],
   [
     'a fallback that never answered',
-    { failover: away({ silentRules: ['second'] }) },
+    { failover: away({ unusedRules: ['second'] }) },
     /^fallbacks-recorded: rule second never answered$/,
   ],
   ['no outage', { failover: away({ failures: 0 }) }, /^circuit-breaker-limits-calls: the primary never failed$/],
   [
-    'a primary that was asked on and on',
+    'a primary with too many calls',
     { failover: away({ failures: 11 }) },
     /^circuit-breaker-limits-calls: the primary failed 11 calls, expected at most 10$/,
   ],
   [
-    'a primary that stayed left out',
+    'a primary that did not recover',
     { tasks: [answered(1, { models: { a: 1 } }), answered(2, { models: { b: 1 } })] },
     /^primary-recovers: task \S+, one of the last, was answered by b$/,
   ],

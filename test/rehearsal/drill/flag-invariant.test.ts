@@ -37,7 +37,7 @@ const check = (...tasks: ReturnType<typeof task>[]) =>
     flagDeployments: DEPLOYMENTS,
   });
 
-test('holds for users of the share while it was deployed, and for the default before and after', () => {
+test('holds when users of the share got the variant only while it was deployed', () => {
   expect(check(met(inside, 12, true), met(outside, 12, false), met(inside, 5, false), met(inside, 20, false))).toEqual({
     held: true,
     detail: 'careful=true for 1 user, careful=false for 2 users',
@@ -45,14 +45,14 @@ test('holds for users of the share while it was deployed, and for the default be
 });
 
 test.each([
-  ['somebody outside of the share met the variant', met(outside, 12, true)],
-  ['the variant was met before it was deployed', met(inside, 5, true)],
-  ['the variant was met after it was taken back', met(inside, 20, true)],
+  ['a user outside the share got the variant', met(outside, 12, true)],
+  ['a user got the variant before its deployment', met(inside, 5, true)],
+  ['a user got the variant after its rollback', met(inside, 20, true)],
 ])('fails when %s', (_, bad) => {
   expect(check(met(inside, 12, true), bad).held).toBe(false);
 });
 
-test('fails when nobody of the share was seen: nothing would be shown', () => {
+test('fails when no user of the share was observed', () => {
   expect(check(met(outside, 12, false)).detail).toBe(
     'careful=true was deployed to 20 % of the users, but no task got it',
   );

@@ -126,7 +126,7 @@ export function history(overrides: Partial<DrillHistory> = {}): DrillHistory {
     deadLetters: [],
     faults: undefined,
     steps: undefined,
-    traces: { judged: tasks.length, astray: [], incomplete: [] },
+    traces: { checked: tasks.length, mismatched: [], incomplete: [] },
     destruction: { completed: true, failures: [], leftovers: [], retained: [] },
     bucketOf,
     ...overrides,

@@ -26,7 +26,7 @@ const calm = () => [
 const calmRollback = (overrides: Partial<DrillHistory> = {}) =>
   history({ tasks: calm(), releases: [release(), rolledBack()], ...overrides });
 
-describe('a run in which everything is in order', () => {
+describe('a run without violations', () => {
   test('holds every invariant, with a rollback and with a promotion', () => {
     expect(broken(history())).toEqual([]);
     expect(broken(calmRollback())).toEqual([]);
@@ -44,7 +44,7 @@ describe('a run in which everything is in order', () => {
 });
 
 describe('expected-verdicts', () => {
-  test('fails for another verdict than expected', () => {
+  test('fails for an unexpected verdict', () => {
     const drill = history({ releases: [release(), rolledBack({ expected: 'promoted' })] });
     expect(broken(drill)).toEqual(['expected-verdicts']);
     expect(detail(drill, 'expected-verdicts')).toBe(
@@ -52,7 +52,7 @@ describe('expected-verdicts', () => {
     );
   });
 
-  test('fails when another gate, no gate, or one more gate took it back', () => {
+  test('fails when another gate, no gate, or an additional gate caused the rollback', () => {
     const cause = { gate: 'cost' };
     for (const stoppedBy of [['errors'], [], ['cost', 'errors']]) {
       expect(broken(history({ releases: [release(), rolledBack({ cause, stoppedBy })] }))).toEqual([
@@ -62,7 +62,7 @@ describe('expected-verdicts', () => {
     expect(broken(history({ releases: [release(), rolledBack({ cause, stoppedBy: ['Cost'] })] }))).toEqual([]);
   });
 
-  test('fails for another reason, and for a change where none must be', () => {
+  test('fails for another reason, and for an unexpected change', () => {
     expect(broken(history({ releases: [release(), rolledBack({ cause: { reason: 'evidence' } })] }))).toEqual([
       'expected-verdicts',
     ]);
@@ -83,7 +83,7 @@ describe('tasks', () => {
     expect(detail(drill, 'every-request-accepted')).toBe('request 0 of user-01: 503 unavailable');
   });
 
-  test('fails when an accepted task is not in the store, or not final', () => {
+  test('fails when an accepted task has no record, or is not final', () => {
     const submissions = [{ sequence: 0, user: user(1), at: minute(50), status: 202, taskId: accepted.id }];
     expect(broken(history({ submissions }))).toEqual(['no-task-lost']);
     const { result: _, finishedAt: __, ...rest } = accepted;
@@ -116,11 +116,11 @@ describe('tasks', () => {
     expect(broken(history({ tasks: [accepted, other], submissions }))).toEqual(['same-key-same-task']);
   });
 
-  test('fails when a task turns up that nobody asked for', () => {
+  test('fails for a task without a request', () => {
     expect(broken(history({ tasks: [accepted], submissions: [] }))).toEqual(['same-key-same-task']);
   });
 
-  test('fails when a read says something else than the store', () => {
+  test('fails when a read differs from the tasks table', () => {
     const reads = [{ taskId: accepted.id, status: 200, taskStatus: 'queued' }];
     expect(broken(history({ tasks: [accepted], reads }))).toEqual(['reads-agree']);
     expect(broken(history({ tasks: [accepted], reads: [{ taskId: accepted.id, status: 404 }] }))).toEqual([
@@ -132,7 +132,7 @@ describe('tasks', () => {
 describe('routing', () => {
   const during = (overrides: Partial<DrillHistory>) => calmRollback(overrides);
 
-  test('fails when a user outside of the valve goes to the candidate', () => {
+  test('fails when a user outside the valve goes to the candidate', () => {
     const stray = task({ user: user(50), createdAt: minute(121), lane: 'candidate', release: STABLE });
     const drill = during({ tasks: [stray] });
     expect(broken(drill)).toEqual(['lanes-follow-valve']);
@@ -157,12 +157,12 @@ describe('routing', () => {
     expect(detail(drill, 'one-release-per-user')).toBe('user-03 went candidate → stable → candidate during second');
   });
 
-  test('fails when a release that was taken back met users outside of the valve', () => {
+  test('fails when a rolled-back release reached users outside the valve', () => {
     const met = task({ user: user(50), createdAt: minute(121), lane: 'candidate', release: CANDIDATE });
     expect(broken(during({ tasks: [met] }))).toEqual(['lanes-follow-valve', 'within-valve']);
   });
 
-  test('fails when it met more users than chance can explain', () => {
+  test('fails when a release reached more users than the valve can explain', () => {
     const tasks = Array.from({ length: 12 }, (_, n) =>
       task({ user: user(n), createdAt: minute(120), lane: 'candidate', release: CANDIDATE }),
     );
@@ -176,7 +176,7 @@ describe('routing', () => {
     expect(broken(during({ tasks: [wrong] }))).toEqual(['stable-after-rollback']);
   });
 
-  test('fails when the candidate lane holds messages after a rollout', () => {
+  test('fails when messages remain in the candidate lane after a rollout', () => {
     expect(broken(history({ releases: [release(), promoted({ candidateBacklog: 3 })] }))).toEqual([
       'candidate-lane-empty',
     ]);
@@ -186,7 +186,7 @@ describe('routing', () => {
     expect(broken(calmRollback({ recordedReleases: [STABLE] }))).toEqual(['releases-recorded']);
   });
 
-  test('allows what waited in the stable queue to run on the next release', () => {
+  test('allows a task that waited in the stable queue to run on the next release', () => {
     const waited = task({ user: user(50), createdAt: minute(190), startedAt: minute(205), release: 'r-000000000003' });
     const third = promoted({ name: 'third', id: 'r-000000000003', startedAt: minute(200), endedAt: minute(260) });
     const recordedReleases = [STABLE, CANDIDATE, 'r-000000000003'];
@@ -197,12 +197,12 @@ describe('routing', () => {
 });
 
 describe('the cloud', () => {
-  test('fails when a deployment leaves the stack neither new nor old', () => {
+  test('fails when a deployment leaves the stack neither updated nor rolled back', () => {
     const stuck = rolledBack({ stackStatus: 'UPDATE_ROLLBACK_FAILED' });
     expect(broken(history({ releases: [release(), stuck] }))).toEqual(['stack-settled']);
   });
 
-  test('fails for a denied call, and says who may not do what', () => {
+  test('fails for a denied call, and names principal and action', () => {
     const denied = [{ principal: 'router', action: 'sqs:SendMessage', resource: 'arn:q', reason: 'no statement' }];
     const drill = history({ authorization: { calls: 3, denied } });
     expect(broken(drill)).toEqual(['no-call-denied']);
@@ -211,19 +211,19 @@ describe('the cloud', () => {
     );
   });
 
-  test('fails for a call that the rehearsal could not serve, and says which', () => {
+  test('fails for a call that the rehearsal does not support, and names it', () => {
     const drill = history({ refusedCalls: { 'athena.StartQueryExecution': 2, 'sts:443': 1 } });
     expect(broken(drill)).toEqual(['calls-supported']);
     expect(detail(drill, 'calls-supported')).toBe('athena.StartQueryExecution 2 times; sts:443 1 time');
   });
 
-  test('fails for an alarm that never had data, once there was traffic', () => {
+  test('fails for an alarm that never had data, if there was traffic', () => {
     const alarms = [{ name: 'quality', hadData: false }];
     expect(broken(calmRollback({ alarms }))).toEqual(['alarms-have-data']);
     expect(broken(history({ alarms }))).toEqual([]);
   });
 
-  test('does not expect data of a lane that got no task, and of nothing else', () => {
+  test('requires no data for alarms of a lane without tasks', () => {
     const alarms = [{ name: 'starts', hadData: false, silent: [{ Agent: 'support', Lane: 'candidate' }] }];
     const tasks = [task({ user: user(50), createdAt: minute(50) })];
     expect(broken(history({ alarms, tasks }))).toEqual([]);
@@ -261,7 +261,7 @@ describe('durability', () => {
   const tasks = [one, two].flatMap((each) => each ?? []);
   const id = one?.id ?? '';
 
-  test('fails for a task that ended twice, and not for one that was sent back', () => {
+  test('fails for a task that ended twice without a redrive', () => {
     const ends = tasks.map((each) => ({ taskId: each.id, ends: 1, redrives: 0 }));
     expect(broken(history({ tasks, ends: [{ taskId: id, ends: 2, redrives: 0 }, ...ends.slice(1)] }))).toEqual([
       'one-end-per-task',
@@ -269,16 +269,16 @@ describe('durability', () => {
     expect(broken(history({ tasks, ends: [{ taskId: id, ends: 2, redrives: 1 }, ...ends.slice(1)] }))).toEqual([]);
   });
 
-  test('fails for a step that was begun again after it was finished', () => {
+  test('fails for a step that started again after it had finished', () => {
     const steps = { executed: 3, replayed: 1, executedAfterFinish: ['step:a of t-1 was begun 3 ms after …'] };
     expect(broken(history({ tasks, steps }))).toEqual(['finished-steps-not-repeated']);
     expect(broken(history({ tasks, steps: { ...steps, executedAfterFinish: [] } }))).toEqual([]);
   });
 
-  test('fails when the dead-letter queues and the tasks that failed for good differ', () => {
+  test('fails when the dead-letter queues do not match the tasks that failed at their last attempt', () => {
     const dead = tasks.map((each, index) => {
       const { result, ...rest } = each;
-      const error = { code: 'x', message: 'given up' };
+      const error = { code: 'x', message: 'failed' };
       return index === 0 ? { ...rest, status: 'failed' as const, error, exhausted: true } : each;
     });
     expect(broken(history({ tasks: dead, deadLetters: [id, id] }))).toEqual([]);
@@ -287,13 +287,13 @@ describe('durability', () => {
     expect(broken(history({ tasks: dead, deadLetters: [id, 'unreadable: x'] }))).toEqual(['dead-letters']);
   });
 
-  test('fails when a caller was told that a task is cancelled, and it is not', () => {
+  test('fails when a confirmed cancellation did not cancel the task', () => {
     expect(broken(history({ tasks, cancellations: [{ taskId: id, status: 200 }] }))).toEqual(['cancellations-kept']);
     expect(broken(history({ tasks, cancellations: [{ taskId: id, status: 500 }] }))).toEqual(['cancellations-kept']);
     expect(broken(history({ tasks, cancellations: [202, 409].map((status) => ({ taskId: id, status })) }))).toEqual([]);
   });
 
-  test('fails when a webhook is missing, tells of another end, or is not signed', () => {
+  test('fails when a webhook is missing, has another status, or is not signed', () => {
     const asked = tasks.map((each) => (each.id === id ? { ...each, webhook: { url: 'http://127.0.0.1/' } } : each));
     const told = { taskId: id, type: 'task.succeeded', signed: true };
     expect(broken(history({ tasks: asked, webhooks: [told, told] }))).toEqual([]);

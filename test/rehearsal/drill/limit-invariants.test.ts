@@ -20,11 +20,11 @@ const broken = (drill: Partial<DrillHistory>) =>
     .map(({ name, detail }) => `${name}: ${detail}`);
 
 describe('a limit', () => {
-  test('that was held and used holds', () => {
+  test('is kept when it was not exceeded and was used', () => {
     expect(broken({ rateLimit: { ...limit, calls: calls() } })).toEqual([]);
   });
 
-  test('fails for a minute with too many calls, wherever it begins', () => {
+  test('fails for any minute with too many calls', () => {
     const burst = Array.from({ length: 5 }, (_, n) => minute(51) + 30 * SECOND + n);
     expect(broken({ rateLimit: { ...limit, calls: [...calls(), ...burst] } })).toEqual([
       'rate-limit-kept: 65 calls in one minute, expected at most 64',
@@ -32,7 +32,7 @@ describe('a limit', () => {
     expect(broken({ rateLimit: { ...limit, calls: [...calls(), ...burst.slice(1)] } })).toEqual([]);
   });
 
-  test('fails when a tenth of it was not used, and does not findingOf what workers need to come up', () => {
+  test('fails when a tenth of the limit was not used, without the start-up time of workers', () => {
     const rested = calls((n) => n % 8 !== 0);
     expect(broken({ rateLimit: { ...limit, calls: rested } })).toEqual([
       'rate-limit-kept: 87 % of the limit was used under load',
@@ -40,7 +40,7 @@ describe('a limit', () => {
     expect(broken({ rateLimit: { ...limit, calls: calls((n) => n >= 30) } })).toEqual([]);
   });
 
-  test('fails for a task that failed of waiting', () => {
+  test('fails for a task that failed because it waited', () => {
     const [first, ...others] = tasks;
     const failed = { ...(first ?? task({ user: user(0), createdAt: minute(50) })), status: 'failed' as const };
     expect(broken({ tasks: [failed, ...others], rateLimit: { ...limit, calls: calls() } })).toContainEqual(
@@ -64,20 +64,20 @@ describe('a budget', () => {
   const submissions = [...history({ tasks: paid }).submissions, refused];
   const drill = { tasks: paid, submissions, budget };
 
-  test('that was used up, alarmed and told of holds', () => {
+  test('is kept when it was exhausted, its alarm fired and requests were refused', () => {
     expect(broken(drill)).toEqual([]);
   });
 
   test.each<[string, Partial<DrillHistory>, string]>([
     ['no request was refused', { submissions: submissions.slice(0, -1) }, 'budget-kept: no request was refused'],
-    ['its alarm was silent', { budget: { ...budget, alarmFired: false } }, 'budget-kept: its alarm did not fire'],
+    ['its alarm did not fire', { budget: { ...budget, alarmFired: false } }, 'budget-kept: its alarm did not fire'],
     [
-      'not all of it was spent',
+      'the budget was not spent',
       { budget: { ...budget, dailyDollars: 0.11 } },
       'budget-kept: only 0.1000 of 0.11 US dollars were spent',
     ],
     [
-      'much more was spent',
+      'too much was spent',
       { budget: { ...budget, maxDollars: 0.09, dailyDollars: 0.08 } },
       'budget-kept: 0.1000 US dollars were spent, expected at most 0.09',
     ],
@@ -85,7 +85,7 @@ describe('a budget', () => {
     expect(broken({ ...drill, ...changes })).toEqual([finding]);
   });
 
-  test('fails for a refusal that does not say whose budget it is, and when the next begins', () => {
+  test('fails for a refusal without the name of the budget and the start of the next', () => {
     const curt = { ...refused, problem: 'budget_exceeded: come again tomorrow' };
     expect(broken({ ...drill, submissions: [...submissions.slice(0, -1), curt] })).toEqual([
       `every-request-accepted: request 900 of ${user(1)}: 429 budget_exceeded: come again tomorrow`,

@@ -26,11 +26,11 @@ const broken = (drill: Partial<DrillHistory>) =>
     .filter(({ held }) => !held)
     .map(({ name, detail }) => `${name}: ${detail}`);
 
-test('a run in which every key was used, and then revoked, holds', () => {
+test('all invariants hold when every key was used and then revoked', () => {
   expect(broken({ rotations: rotated() })).toEqual([]);
 });
 
-test('a run without rotations is not judged', () => {
+test('rotation invariants are not checked without rotations', () => {
   const details = checkInvariants(history({ tasks: done })).map(({ detail }) => detail);
   expect(details.filter((detail) => detail === 'not checked: the scenario rotates no secret')).toHaveLength(3);
 });
@@ -59,12 +59,12 @@ test.each<[string, Partial<DrillHistory>, string]>([
     'keys-rotated: key 1 was not revoked',
   ],
   [
-    'when no worker was refused',
+    'when no worker used a revoked key',
     { rotations: rotated({ keys: [used, used] }) },
     'keys-rotated: no worker used a revoked key, so the replacement was not tested',
   ],
   [
-    'for service accounts that pile up',
+    'for service accounts that remain',
     { rotations: rotated({ accounts: { created: 4, left: 3 } }) },
     'keys-rotated: 3 service accounts are left, expected the current one',
   ],

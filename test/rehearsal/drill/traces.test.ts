@@ -53,24 +53,28 @@ const accepted = ({ id }: TaskRecord, traceId = ROOT) => ({
 
 test('a task is one trace: its request, its record, its attempts and their calls', () => {
   const one = ran();
-  expect(tracesOf(cloudOf(attemptOf(one), [accepted(one)]), [one])).toEqual({ judged: 1, astray: [], incomplete: [] });
+  expect(tracesOf(cloudOf(attemptOf(one), [accepted(one)]), [one])).toEqual({
+    checked: 1,
+    mismatched: [],
+    incomplete: [],
+  });
 });
 
-test('a request that was repeated may have sent the task on its way under either trace', () => {
+test('a task of a repeated request may have the trace of either request', () => {
   const one = ran();
   const found = tracesOf(cloudOf(attemptOf(one), [accepted(one, OTHER), accepted(one)]), [one]);
-  expect(found).toEqual({ judged: 1, astray: [], incomplete: [] });
+  expect(found).toEqual({ checked: 1, mismatched: [], incomplete: [] });
 });
 
-test('fails a record, or an attempt, of another trace than that of the request', () => {
+test('reports a record or an attempt with another trace than its request', () => {
   const one = ran();
   const torn = tracesOf(cloudOf(attemptOf(one), [accepted(one, OTHER)]), [one]);
-  expect(torn.astray).toEqual([`${one.id} was accepted under ${OTHER} and ran under ${ROOT}`]);
+  expect(torn.mismatched).toEqual([`${one.id} was accepted under ${OTHER} and ran under ${ROOT}`]);
   const lost = tracesOf(cloudOf([...attemptOf(one), ...attemptOf(one, OTHER)], [accepted(one)]), [one]);
-  expect(lost.astray).toEqual([`${one.id} was accepted under ${ROOT} and ran under ${OTHER}`]);
+  expect(lost.mismatched).toEqual([`${one.id} was accepted under ${ROOT} and ran under ${OTHER}`]);
 });
 
-test('misses calls that are not under an attempt of their task, and attempts', () => {
+test('reports missing attempts, and calls outside the attempts of their task', () => {
   const one = ran();
   const [tool, model, step, attempt] = attemptOf(one) as Required<ReturnType<typeof document>>[];
   expect(tracesOf(cloudOf([tool, step, attempt] as never), [one]).incomplete).toEqual([
@@ -80,17 +84,17 @@ test('misses calls that are not under an attempt of their task, and attempts', (
   expect(tracesOf(cloudOf([]), [one]).incomplete).toEqual([`${one.id}: 0 of 2 calls, 0 attempts`]);
 });
 
-test('calls that an agent in a container made by itself are not missed, an attempt is', () => {
+test('calls of an agent in a container need no segment, attempts do', () => {
   const one = ran();
   const attempt = document(ROOT, { task: one.id });
   expect(tracesOf(cloudOf([attempt], [], 'AWS::ECS::Service'), [one]).incomplete).toEqual([]);
   expect(tracesOf(cloudOf([], [], 'AWS::ECS::Service'), [one]).incomplete).toHaveLength(1);
 });
 
-test('tasks that never ran, or came without a trace, are not judged', () => {
+test('does not check tasks that never ran or have no trace', () => {
   const waits = ran({ startedAt: undefined as never });
   const untraced = ran({ trace: undefined as never });
-  expect(tracesOf(cloudOf([]), [waits, untraced]).judged).toBe(0);
+  expect(tracesOf(cloudOf([]), [waits, untraced]).checked).toBe(0);
 });
 
 describe('one-trace', () => {
@@ -99,19 +103,19 @@ describe('one-trace', () => {
       .filter(({ held }) => !held)
       .map(({ name }) => name);
 
-  test('fails for a single task that went astray', () => {
-    expect(brokenBy({ traces: { judged: 1_000, astray: ['t-1'], incomplete: [] } })).toEqual(['one-trace']);
+  test('fails for a single task with a mismatched trace', () => {
+    expect(brokenBy({ traces: { checked: 1_000, mismatched: ['t-1'], incomplete: [] } })).toEqual(['one-trace']);
   });
 
-  test('fails when more is missing than a busy machine loses', () => {
+  test('fails when more segments are missing than a busy machine loses', () => {
     const incomplete = Array.from({ length: 11 }, (_, n) => `t-${n}`);
-    expect(brokenBy({ traces: { judged: 110, astray: [], incomplete } })).toEqual([]);
-    expect(brokenBy({ traces: { judged: 109, astray: [], incomplete } })).toEqual(['one-trace']);
+    expect(brokenBy({ traces: { checked: 110, mismatched: [], incomplete } })).toEqual([]);
+    expect(brokenBy({ traces: { checked: 109, mismatched: [], incomplete } })).toEqual(['one-trace']);
   });
 
-  test('is not judged where requests and workers fail on purpose', () => {
+  test('is not checked with injected faults', () => {
     const faults = { injected: 1, byKind: {}, byTarget: {} };
-    const traces = { judged: 2, astray: ['t-1'], incomplete: ['t-1', 't-2'] };
+    const traces = { checked: 2, mismatched: ['t-1'], incomplete: ['t-1', 't-2'] };
     expect(brokenBy({ faults, traces })).toEqual([]);
     expect(brokenBy({ traces })).toEqual(['one-trace']);
   });

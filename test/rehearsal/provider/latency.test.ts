@@ -24,12 +24,12 @@ describe('pickLatency', () => {
 });
 
 describe('providerRuleSchema', () => {
-  test('refuses rates that add up to more than 1', () => {
+  test('rejects rates with a sum above 1', () => {
     const rule = { name: 'x', errors: [{ status: 500, rate: 0.6 }], timeoutRate: 0.3, refusalRate: 0.2 };
     expect(providerRuleSchema.safeParse(rule).error?.issues[0]?.message).toContain('add up to more than 1');
   });
 
-  test('refuses a regular expression that does not compile, and a range upside down', () => {
+  test('rejects an invalid regular expression, and a range with min above max', () => {
     expect(providerRuleSchema.safeParse({ name: 'x', match: { text: { regex: '(' } } }).success).toBe(false);
     expect(providerRuleSchema.safeParse({ name: 'x', answer: { latencyMs: { min: 2, max: 1 } } }).success).toBe(false);
   });

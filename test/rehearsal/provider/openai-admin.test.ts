@@ -41,7 +41,7 @@ test('a service account has a key that is valid until the account is deleted', a
   expect((await call('DELETE', `${ACCOUNTS}/${body.id}`)).status).toBe(404);
 });
 
-test('a key expires when it is told to, and other keys are revoked by people', async () => {
+test('a service account key expires at its expiry, and other keys can be revoked', async () => {
   const { body } = await call('POST', ACCOUNTS, { body: { name: 'short', expires_in_seconds: 60 } });
   time += 59_999;
   expect(admin.accepts(body.api_key.value)).toBe(true);
@@ -63,14 +63,14 @@ test('accounts come in pages', async () => {
   expect(names).toEqual(['a0', 'a1', 'a2', 'a3', 'a4']);
 });
 
-test('refuses another admin key, another project, and what is not scripted', async () => {
+test('rejects another admin key, another project, and unsupported requests', async () => {
   expect((await call('GET', ACCOUNTS, { key: 'sk-old' })).status).toBe(401);
   expect((await call('GET', '/organization/projects/other/service_accounts')).status).toBe(404);
   expect((await call('POST', ACCOUNTS, { body: { name: '' } })).status).toBe(400);
   expect((await call('GET', '/organization/users')).status).toBe(404);
 });
 
-test('a call may be cut off before or after it was carried out', async () => {
+test('a call may fail before or after its execution', async () => {
   admin.disturb = () => 'failed';
   await expect(call('POST', ACCOUNTS, { body: { name: 'a' } })).rejects.toThrow();
   expect(admin.list()).toHaveLength(0);
@@ -79,7 +79,7 @@ test('a call may be cut off before or after it was carried out', async () => {
   expect(admin.list()).toHaveLength(1);
 });
 
-test('a provider with keys answers those that are valid, and manages them', async () => {
+test('a provider with key management accepts valid keys only, and serves the management API', async () => {
   const provider = await ScriptedProvider.start({ rules: [{ name: 'all' }], seed: 1, keys: admin });
   try {
     const ask = async (key: string) => {

@@ -3,7 +3,7 @@ import { type ProviderRule, ScriptedProvider } from '../../../rehearsal/provider
 
 const MODEL = 'claude-scripted-20260101';
 
-describe('the scripted provider, asked by the real SDK', () => {
+describe('ScriptedProvider, called by the real SDK', () => {
   const running: ScriptedProvider[] = [];
 
   afterEach(async () => {
@@ -26,7 +26,7 @@ describe('the scripted provider, asked by the real SDK', () => {
     });
   }
 
-  test('answers by the first rule that matches, fills in what the regular expression caught, and counts', async () => {
+  test('answers by the first matching rule, inserts the groups of the regular expression, and counts', async () => {
     const { client, provider } = await start([
       {
         name: 'orders',
@@ -59,7 +59,7 @@ describe('the scripted provider, asked by the real SDK', () => {
     });
   });
 
-  test('cuts an answer off at max_tokens and says so', async () => {
+  test('truncates an answer at max_tokens, with that stop reason', async () => {
     const { client } = await start([{ name: 'all', answer: { text: 'x'.repeat(400) } }]);
     const answer = await ask(client, 'long', undefined, 10);
     expect(answer.stop_reason).toBe('max_tokens');
@@ -90,14 +90,14 @@ describe('the scripted provider, asked by the real SDK', () => {
     expect(failure.headers?.get('retry-after') ?? null).toBe(retryAfter);
   });
 
-  test('refuses a request by stop reason', async () => {
+  test('answers with stop reason refusal at the configured rate', async () => {
     const { client } = await start([{ name: 'all', refusalRate: 1 }]);
     const answer = await ask(client, 'hello');
     expect(answer.stop_reason).toBe('refusal');
     expect(answer.content).toEqual([]);
   });
 
-  test('answers malformed at the rate asked for', async () => {
+  test('gives malformed answers at the configured rate', async () => {
     const { client, provider } = await start([
       { name: 'all', answer: { text: '{"score":1}', latencyMs: 0 }, malformed: { rate: 0.3 } },
     ]);
@@ -110,7 +110,7 @@ describe('the scripted provider, asked by the real SDK', () => {
     expect(broken).toBeLessThan(80);
   });
 
-  test('never answers a request that is scripted to time out', async () => {
+  test('does not answer a request that is scripted to time out', async () => {
     const { provider } = await start([{ name: 'all', timeoutRate: 1 }]);
     const timeout = 100;
     const client = new Anthropic({ apiKey: 'key', baseURL: provider.url, maxRetries: 0, timeout });
@@ -125,7 +125,7 @@ describe('the scripted provider, asked by the real SDK', () => {
     expect(counts).toMatchObject({ requests: counts?.timeouts, answers: 0, errors: 0 });
   });
 
-  test('gives the same answers for the same seed whatever the order, and others for another seed', async () => {
+  test('answers depend on the seed and the content, not on the order', async () => {
     const rules: readonly ProviderRule[] = [
       { name: 'all', answer: { latencyMs: 0 }, errors: [{ status: 500, rate: 0.5 }] },
     ];
@@ -147,7 +147,7 @@ describe('the scripted provider, asked by the real SDK', () => {
     expect(await outcomes(2, questions)).not.toEqual(first);
   });
 
-  test('takes the key as x-api-key and as bearer token', async () => {
+  test('accepts the key as x-api-key and as bearer token', async () => {
     const { provider } = await start([{ name: 'all' }]);
     const body = JSON.stringify({ model: MODEL, max_tokens: 5, messages: [{ role: 'user', content: 'x' }] });
     const keys: Record<string, string>[] = [{ 'x-api-key': 'k' }, { authorization: 'Bearer k' }];
@@ -157,14 +157,14 @@ describe('the scripted provider, asked by the real SDK', () => {
     }
   });
 
-  test('refuses a request without a key', async () => {
+  test('rejects a request without a key', async () => {
     const { provider } = await start([{ name: 'all' }]);
     const response = await fetch(`${provider.url}/v1/messages`, { method: 'POST', body: '{}' });
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({ error: { type: 'authentication_error' } });
   });
 
-  test('refuses a request that no rule matches, and says what to add', async () => {
+  test('rejects a request without a matching rule, and says what to add', async () => {
     const { client, provider } = await start([{ name: 'never', match: { model: 'claude-haiku' } }]);
     await expect(ask(client, 'hello')).rejects.toThrow(
       `matches this request for model ${MODEL}: add one to provider.rules`,
@@ -172,7 +172,7 @@ describe('the scripted provider, asked by the real SDK', () => {
     expect(provider.unmatched()).toBe(1);
   });
 
-  test('refuses a streamed answer, another path and a body that is not JSON', async () => {
+  test('rejects streaming, an unknown path and a body that is not JSON', async () => {
     const { client, provider } = await start([{ name: 'all' }]);
     await expect(
       client.messages.create({ model: MODEL, max_tokens: 5, stream: true, messages: [{ role: 'user', content: 'x' }] }),

@@ -24,7 +24,7 @@ describe('gates', () => {
     },
   ];
 
-  test('are the alarms that the deployment listens to, and those beside them, by the names that the app gives', () => {
+  test('are the alarms of the deployment group and the warning alarms, with their names in the app', () => {
     expect(gatesOf(resources)).toEqual([
       { name: 'cost', alarm: 'alarm-cost' },
       { name: 'warning', alarm: 'alarm-warning' },
@@ -32,7 +32,7 @@ describe('gates', () => {
     ]);
   });
 
-  test('are read with value and threshold, and left out when there is no such alarm', () => {
+  test('have value and threshold, and are omitted without an alarm', () => {
     const view = { arn: 'a', reason: '', hadData: true } as const;
     const readings = readGates(gatesOf(resources), [
       { ...view, name: 'alarm-cost', state: 'ALARM', value: 50.004, threshold: 20 },
@@ -63,14 +63,14 @@ describe('hookFailure', () => {
   });
 });
 
-test('patterns of secret names: * stands for anything, all else for itself', () => {
+test('in patterns of secret names only * is special', () => {
   expect(matchesPattern('*ProviderKey*', 'arn:aws:secretsmanager:us-east-1:1:secret:SupportProviderKey-x')).toBe(true);
   expect(matchesPattern('key', 'my-key')).toBe(false);
   expect(matchesPattern('a.b', 'axb')).toBe(false);
 });
 
 describe('waiting', () => {
-  test('ends when the condition holds, or at its limit', async () => {
+  test('until ends when the condition is true, or at the timeout', async () => {
     let looks = 0;
     const { signal } = new AbortController();
     await until(() => ++looks === 3, 10_000, signal);
@@ -80,7 +80,7 @@ describe('waiting', () => {
     expect(performance.now() - start).toBeLessThan(2_000);
   });
 
-  test('fails with the reason of the signal, at once', async () => {
+  test('pause and until reject at once with the reason of the signal', async () => {
     const abort = new AbortController();
     const endless = abortable(new Promise(() => undefined), abort.signal);
     abort.abort(new Error('interrupted'));

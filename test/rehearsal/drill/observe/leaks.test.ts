@@ -1,5 +1,5 @@
 import { checkInvariants } from '../../../../rehearsal/drill/invariants';
-import { findLeaks, plantedSecrets } from '../../../../rehearsal/drill/observe/leaks';
+import { findLeaks, secretsToSearch } from '../../../../rehearsal/drill/observe/leaks';
 import type { Scenario } from '../../../../rehearsal/drill/scenario/scenario';
 import { history } from '../histories';
 
@@ -38,14 +38,14 @@ function cloud({ line = 'a line', trace = 'model', item = 'a value', message = '
   };
 }
 
-test('looks for keys, and not for texts that stand anywhere by chance', () => {
-  expect(plantedSecrets(scenario)).toEqual([KEY]);
-  expect(plantedSecrets(rotating)).toEqual([KEY, 'sk-pool-1-77ab3c', 'sk-pool-2-5f0c1d', 'sk-admin-90d4e1']);
+test('searches for secrets that are long enough', () => {
+  expect(secretsToSearch(scenario)).toEqual([KEY]);
+  expect(secretsToSearch(rotating)).toEqual([KEY, 'sk-pool-1-77ab3c', 'sk-pool-2-5f0c1d', 'sk-admin-90d4e1']);
 });
 
-test('a run that leaves no key says where it looked', async () => {
+test('a run without leaks reports what was searched', async () => {
   const leaks = await findLeaks(cloud(), scenario, { 'the report': '{}' });
-  expect(leaks).toEqual({ secrets: 1, looked: { lines: 1, traces: 1, items: 1, messages: 1 }, found: [] });
+  expect(leaks).toEqual({ secrets: 1, searched: { lines: 1, traces: 1, items: 1, messages: 1 }, found: [] });
 });
 
 test.each([
@@ -57,23 +57,23 @@ test.each([
   expect((await findLeaks(cloud(places), scenario, {}))?.found).toEqual([found]);
 });
 
-test('finds a key in what is handed in, and keys that were made on the way', async () => {
+test('finds secrets in further texts, and keys of service accounts', async () => {
   expect((await findLeaks(cloud(), scenario, { 'the report': `"${KEY}"` }))?.found).toEqual(['the report']);
   const made = cloud({ line: 'sk-svcacct-0a1b2c3d' });
   expect((await findLeaks(made, rotating, {}))?.found).toEqual(['/worker']);
 });
 
-test('a scenario without keys is not judged', async () => {
+test('a scenario without secrets is not checked', async () => {
   expect(await findLeaks(cloud(), { ...scenario, secrets: [{ name: '*', value: 'drill' }] }, {})).toBeUndefined();
 });
 
 describe('no-secret-leaked', () => {
-  const looked = { lines: 3, traces: 2, items: 5, messages: 0 };
+  const searched = { lines: 3, traces: 2, items: 5, messages: 0 };
   const judged = (leaks?: NonNullable<Parameters<typeof history>[0]>['leaks']) =>
     checkInvariants(history(leaks === undefined ? {} : { leaks })).find(({ name }) => name === 'no-secret-leaked');
 
   test('holds when no secret was found', () => {
-    expect(judged({ secrets: 2, looked, found: [] })).toMatchObject({
+    expect(judged({ secrets: 2, searched, found: [] })).toMatchObject({
       held: true,
       detail: '2 secrets in none of 3 log lines, 2 traces, 5 items',
     });
@@ -81,7 +81,7 @@ describe('no-secret-leaked', () => {
   });
 
   test('fails for each place with a secret, and for places without content', () => {
-    expect(judged({ secrets: 2, looked: { ...looked, traces: 0 }, found: ['/worker'] })).toMatchObject({
+    expect(judged({ secrets: 2, searched: { ...searched, traces: 0 }, found: ['/worker'] })).toMatchObject({
       held: false,
       detail: 'a secret is in /worker; no traces to search',
     });

@@ -14,7 +14,7 @@ const alarm = (name: string, to: 'ALARM' | 'OK'): CloudEvent => ({
   reason: '',
 });
 
-test('a drill of a budget begins with a day of UTC, whatever the time is; others begin now', () => {
+test('a budget drill starts at midnight UTC, other drills start now', () => {
   const start = cloudStartFor({ ...scenario, budget }) ?? Number.NaN;
   expect(new Date(start).toISOString()).toMatch(/T00:00:00\.000Z$/);
   expect(Date.now() - start).toBeGreaterThanOrEqual(0);
@@ -22,7 +22,7 @@ test('a drill of a budget begins with a day of UTC, whatever the time is; others
   expect(cloudStartFor(scenario)).toBeUndefined();
 });
 
-test('a budget is nearly used up when its alarm has fired, and no other one', () => {
+test('a budget is nearly exhausted when its alarm, and no other, has fired', () => {
   const watch = new LimitWatch(() => 0);
   watch.onEvent(alarm('Stack-AgentGateserrors', 'ALARM'));
   watch.onEvent(alarm('Stack-AgentBudgetAlarm1', 'OK'));
@@ -33,7 +33,7 @@ test('a budget is nearly used up when its alarm has fired, and no other one', ()
   expect(watch.history({ ...scenario, budget }).budget).toEqual({ ...budget, alarmFired: true });
 });
 
-test('calls to the provider are kept with their times', () => {
+test('records the times of the calls to the provider', () => {
   let now = 5;
   const watch = new LimitWatch(() => now);
   watch.onPrompt();

@@ -19,10 +19,10 @@ function open(changes: Partial<TaskRecord> = {}): TaskRecord {
 
 const item = (record: TaskRecord) => ({ ...TaskKey.task(record.id), ...record });
 
-function write(witness: WriteObserver, ...records: readonly (TaskRecord | undefined)[]): void {
+function write(observer: WriteObserver, ...records: readonly (TaskRecord | undefined)[]): void {
   records.reduce(
     (before, after) => {
-      witness.onWrite({
+      observer.onWrite({
         table: 'tasks',
         before: before && item(before),
         after: after && item(after),
@@ -36,12 +36,12 @@ function write(witness: WriteObserver, ...records: readonly (TaskRecord | undefi
 const end = (changes: Partial<TaskRecord> = {}) =>
   open({ status: 'succeeded', finishedAt: 5, result: 'ok', ...changes });
 
-describe('the witness', () => {
-  test('counts one end, whatever is written into the record afterwards', () => {
-    const witness = new WriteObserver();
+describe('WriteObserver', () => {
+  test('counts one end, also when the record is written again afterwards', () => {
+    const observer = new WriteObserver();
     const ended = end({ endedBy: 'a' });
-    write(witness, open(), open({ status: 'running', attempts: 2 }), ended, { ...ended, webhookDeliveredAt: 7 });
-    expect(witness.ends).toEqual([{ taskId: TASK.id, ends: 1, redrives: 0 }]);
+    write(observer, open(), open({ status: 'running', attempts: 2 }), ended, { ...ended, webhookDeliveredAt: 7 });
+    expect(observer.ends).toEqual([{ taskId: TASK.id, ends: 1, redrives: 0 }]);
   });
 
   test.each([
@@ -49,30 +49,30 @@ describe('the witness', () => {
     ['another result', end({ endedBy: 'a', result: 'other' })],
     ['another status', end({ endedBy: 'a', status: 'cancelled' })],
   ])('counts a second end: %s', (_, second) => {
-    const witness = new WriteObserver();
-    write(witness, open(), end({ endedBy: 'a' }), second);
-    expect(witness.ends).toEqual([{ taskId: TASK.id, ends: 2, redrives: 0 }]);
+    const observer = new WriteObserver();
+    write(observer, open(), end({ endedBy: 'a' }), second);
+    expect(observer.ends).toEqual([{ taskId: TASK.id, ends: 2, redrives: 0 }]);
   });
 
-  test('knows how often an operator sent a task back', () => {
-    const witness = new WriteObserver();
+  test('counts the redrives of a task', () => {
+    const observer = new WriteObserver();
     const failed = end({ status: 'failed', endedBy: 'a', exhausted: true });
-    write(witness, open(), failed, open({ redrives: 1 }), end({ endedBy: 'b', redrives: 1 }));
-    expect(witness.ends).toEqual([{ taskId: TASK.id, ends: 2, redrives: 1 }]);
+    write(observer, open(), failed, open({ redrives: 1 }), end({ endedBy: 'b', redrives: 1 }));
+    expect(observer.ends).toEqual([{ taskId: TASK.id, ends: 2, redrives: 1 }]);
   });
 
-  test('leaves out probes, and remembers the lane of acceptance', () => {
-    const witness = new WriteObserver();
+  test('ignores probes, and records the lane at acceptance', () => {
+    const observer = new WriteObserver();
     const probe = end({ id: `t-${'f'.repeat(32)}`, mode: 'probe' });
-    write(witness, probe);
-    write(witness, open({ lane: 'candidate' }), open({ lane: 'stable' }));
-    expect(witness.ends).toEqual([]);
-    expect(witness.laneAtAcceptance(TASK.id)).toBe('candidate');
-    expect(witness.laneAtAcceptance(probe.id)).toBeUndefined();
+    write(observer, probe);
+    write(observer, open({ lane: 'candidate' }), open({ lane: 'stable' }));
+    expect(observer.ends).toEqual([]);
+    expect(observer.laneAtAcceptance(TASK.id)).toBe('candidate');
+    expect(observer.laneAtAcceptance(probe.id)).toBeUndefined();
   });
 
-  test('tells what was begun after it had been finished, by key and by mark', () => {
-    const witness = new WriteObserver();
+  test('reports executions after the finish of the same key or mark', () => {
+    const observer = new WriteObserver();
     const entry = {
       kind: 'tool',
       name: 'note',
@@ -87,33 +87,33 @@ describe('the witness', () => {
     };
     const journaled = (state: string) => ({ ...TaskKey.step(TASK.id, entry.key), ...entry, state });
     const before = Date.now();
-    witness.onWrite({ table: 'tasks', before: undefined, after: journaled('started') });
-    const begun = (key: string, at: number, id = TASK.id) => ({ task: id, key, at });
-    expect(witness.repeatedExecutions([begun('tool:note:7', before + 60_000)])).toEqual([]);
-    witness.onWrite({ table: 'tasks', before: journaled('started'), after: journaled('finished') });
+    observer.onWrite({ table: 'tasks', before: undefined, after: journaled('started') });
+    const execution = (key: string, at: number, id = TASK.id) => ({ task: id, key, at });
+    expect(observer.repeatedExecutions([execution('tool:note:7', before + 60_000)])).toEqual([]);
+    observer.onWrite({ table: 'tasks', before: journaled('started'), after: journaled('finished') });
     expect(
-      witness.repeatedExecutions([
-        begun('tool:note:7', before - 1),
-        begun('tool:note:7', before + 60_000),
-        begun(entry.key, before + 60_000),
-        begun('tool:note:8', before + 60_000),
-        begun('tool:note:7', before + 60_000, `t-${'e'.repeat(32)}`),
+      observer.repeatedExecutions([
+        execution('tool:note:7', before - 1),
+        execution('tool:note:7', before + 60_000),
+        execution(entry.key, before + 60_000),
+        execution('tool:note:8', before + 60_000),
+        execution('tool:note:7', before + 60_000, `t-${'e'.repeat(32)}`),
       ]),
     ).toEqual([
-      expect.stringMatching(new RegExp(`^tool:note:7 of ${TASK.id} was begun \\d+ ms after`)),
+      expect.stringMatching(new RegExp(`^tool:note:7 of ${TASK.id} started again \\d+ ms after`)),
       expect.stringMatching(/^tool:note:0123456789ab#1 of /),
     ]);
   });
 });
 
-describe('the execution log', () => {
+describe('ExecutionLog', () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'execution-log-'));
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  test('has what agents wrote down and what the provider was asked', () => {
+  test('has the executions of agents and the prompts of the provider', () => {
     const log = new ExecutionLog(join(folder, 'executions.jsonl'));
     expect(log.executions()).toEqual([]);
     const line = { task: TASK.id, key: 'step:a', at: 1 };
@@ -123,7 +123,7 @@ describe('the execution log', () => {
     expect(log.executions()).toEqual([line, { task: TASK.id, key: 'model:0', at: expect.any(Number) }]);
   });
 
-  test('a call that was on its way when its worker stood still was begun before', () => {
+  test('a model call in transit during a freeze counts as started before the freeze', () => {
     const log = new ExecutionLog(join(folder, 'executions.jsonl'));
     log.onPrompt(`[execution ${TASK.id} model:0]`);
     const [asked] = log.executions();
@@ -134,7 +134,7 @@ describe('the execution log', () => {
     expect(still('{"taskId":"t-another"}', at - 100)).toBe(at);
   });
 
-  test('a mark is found in JSON, and in JSON within JSON', () => {
+  test('a mark is found in JSON, and in JSON inside of a JSON string', () => {
     expect(executionKeyIn({ execution: 'tool:note:1' })).toBe('tool:note:1');
     expect(executionKeyIn(JSON.stringify({ text: JSON.stringify({ execution: 'model:2', score: 1 }) }))).toBe(
       'model:2',

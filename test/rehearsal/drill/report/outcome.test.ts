@@ -40,7 +40,7 @@ const flippedBack = facts({
 });
 
 describe('outcomeOf', () => {
-  test('promoted, with or without a shift', () => {
+  test('a completed deployment is promoted, with or without a shift', () => {
     expect(outcomeOf(facts())).toEqual({ verdict: 'promoted', reason: 'no gate fired at 10 %, 100 %' });
     expect(outcomeOf({ ...noShift, status: 'CREATE_COMPLETE' }).reason).toContain('initial deployment');
     expect(outcomeOf({ ...noShift, status: 'NO_CHANGES' })).toEqual({
@@ -49,24 +49,24 @@ describe('outcomeOf', () => {
     });
   });
 
-  test('rolled back when users may have met it, with the gate', () => {
+  test('a failed deployment is rolled back if users may have reached it, with the gate as reason', () => {
     expect(outcomeOf(flippedBack)).toEqual({
       verdict: 'rolled_back',
       reason: 'gate errors in ALARM at 0.4, threshold 0.05',
     });
   });
 
-  test('refused when no user could have met it', () => {
+  test('a failed deployment is refused if no user reached it', () => {
     const refused = { ...noShift, status: 'UPDATE_ROLLBACK_COMPLETE', failure: 'Live: the preflight failed' };
     expect(outcomeOf(refused)).toEqual({ verdict: 'refused', reason: 'Live: the preflight failed' });
   });
 
-  test('gives the failure of the stack when nothing stopped the shift', () => {
+  test('reports the failure of the stack when nothing stopped the shift', () => {
     const failed = facts({ status: 'UPDATE_ROLLBACK_COMPLETE', failure: 'Record: throttled', promotedAt: undefined });
     expect(outcomeOf(failed)).toEqual({ verdict: 'rolled_back', reason: 'Record: throttled' });
   });
 
-  test('says when the stack is stuck', () => {
+  test('reports a stack that did not settle', () => {
     expect(outcomeOf({ ...noShift, status: 'UPDATE_ROLLBACK_FAILED' }).reason).toContain(
       'is in UPDATE_ROLLBACK_FAILED',
     );
@@ -75,7 +75,7 @@ describe('outcomeOf', () => {
 });
 
 describe('valvePeriods', () => {
-  test('closed for good without a shift', () => {
+  test('stays closed without a shift', () => {
     expect(valvePeriods(noShift)).toEqual([{ share: 0, from: minute(0), to: Number.POSITIVE_INFINITY }]);
   });
 
@@ -88,7 +88,7 @@ describe('valvePeriods', () => {
     ]);
   });
 
-  test('closes when the alias is flipped back', () => {
+  test('closes when the alias is rolled back', () => {
     expect(valvePeriods(flippedBack)).toEqual([
       { share: 0, from: minute(0), to: minute(5) },
       { share: 0.1, from: minute(5), to: minute(9) },
@@ -96,7 +96,7 @@ describe('valvePeriods', () => {
     ]);
   });
 
-  test('may have closed at any time between the end of the shift and the end of putting back', () => {
+  test('may have closed at any time between the end of the shift and the end of the rollback', () => {
     const { promotedAt: _promotedAt, ...rollBack } = facts({ status: 'UPDATE_ROLLBACK_COMPLETE' });
     expect(valvePeriods({ ...rollBack, promotedAt: undefined }).slice(-2)).toEqual([
       { share: 1, from: minute(15), to: minute(30) },

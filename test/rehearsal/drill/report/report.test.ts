@@ -23,7 +23,7 @@ const drill = history({
   ],
 });
 
-test('the report has the shape that is documented', () => {
+test('the report has the documented fields', () => {
   const report = buildReport(drill, run);
   expect(report).toMatchObject({
     scenario: 'default',
@@ -62,7 +62,7 @@ test('the table shows each release with its reason, and no color without a termi
   expect(table).not.toContain('\u001b[');
 });
 
-test('a run with chaos reports what went wrong and what was done', () => {
+test('a run with chaos reports the injected faults and the executions', () => {
   const chaotic = history({
     tasks: drill.tasks,
     ends: drill.tasks.map(({ id }, index) => ({ taskId: id, ends: 1 + index, redrives: 0 })),
@@ -95,7 +95,7 @@ test('a run with chaos reports what went wrong and what was done', () => {
   expect(table).not.toContain('heartbeats');
 });
 
-test('the table names what broke', () => {
+test('the table names the broken invariants', () => {
   const table = renderReport(buildReport(history({ destruction: undefined }), run), plain);
   expect(table).toContain('broken  no-resource-left');
   expect(table).toContain('the stack was not destroyed');

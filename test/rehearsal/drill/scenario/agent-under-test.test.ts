@@ -18,7 +18,7 @@ const outputs = (path: string) => ({
 });
 
 describe('findAgent', () => {
-  test('reads the outputs of the agent, whatever else the stack says', () => {
+  test('reads the outputs of the agent among other outputs', () => {
     const others = { BackendEndpoint12345678: 'http://other', ProviderKeyArn: 'arn' };
     expect(findAgent('Stack', { ...others, ...outputs('Support') }, [router])).toEqual({
       name: 'support',
@@ -30,7 +30,7 @@ describe('findAgent', () => {
     });
   });
 
-  test('refuses a stack without an agent, with two, and without a router', () => {
+  test('rejects a stack without an agent, with two agents, and without a router', () => {
     expect(() => findAgent('Stack', { Url: 'x' }, [router])).toThrow(
       'the outputs of 0 agents (Url), expected exactly one',
     );
@@ -43,14 +43,14 @@ describe('chooseAgentStack', () => {
   const agent = (stackName: string) => ({ stackName, releases: ['r-000000000001'] });
   const plain = { stackName: 'Network', releases: [] };
 
-  test('takes the only stack with an agent, or the one asked for', () => {
+  test('selects the only stack with an agent, or the named one', () => {
     expect(chooseAgentStack([plain, agent('Support')], undefined).stackName).toBe('Support');
     expect(chooseAgentStack([agent('Sales'), agent('Support')], 'Sales').stackName).toBe('Sales');
   });
 
-  test('refuses to choose among several, to take none, and a name that is not there', () => {
+  test('rejects several stacks without a name, no stack, and an unknown name', () => {
     expect(() => chooseAgentStack([agent('Sales'), agent('Support')], undefined)).toThrow(
-      'several stacks have an AgentService (Sales, Support): say which one with "stack" in the scenario',
+      'several stacks have an AgentService (Sales, Support): select one with "stack" in the scenario',
     );
     expect(() => chooseAgentStack([plain], undefined)).toThrow('no stack of the app (Network) has an AgentService');
     expect(() => chooseAgentStack([plain], 'Other')).toThrow('stack Other is not in the app: expected one of Network');

@@ -1,7 +1,7 @@
 import type { Call } from '../../../../rehearsal/core/service';
 import {
-  bringsProbe,
   dataPlaneOf,
+  hasProbe,
   isHeartbeat,
   type PlacedResource,
 } from '../../../../rehearsal/drill/scenario/data-plane';
@@ -21,7 +21,7 @@ const mapping = (queue: string, FunctionName: string) =>
   });
 const QUEUES = { stable: lane('stable'), candidate: lane('candidate') };
 
-test('the data plane is what queues and the API invoke; workers are behind the lanes’ queues', () => {
+test('the data plane has the functions that queues and the API invoke; workers process the lanes’ queues', () => {
   const { functions, workers } = dataPlaneOf(
     [
       mapping('stable-high', 'arn:aws:lambda:us-east-1:123456789012:function:worker:stable'),
@@ -38,7 +38,7 @@ test('the data plane is what queues and the API invoke; workers are behind the l
   expect([...workers]).toEqual(['worker']);
 });
 
-test('services that poll a lane are workers, and others are none of the data plane', () => {
+test('services that poll a lane are workers, other services are not in the data plane', () => {
   const containers = (...names: string[]) => ({
     ContainerDefinitions: [{}, { Environment: names.map((Name) => ({ Name, Value: 'x' })) }],
   });
@@ -56,7 +56,7 @@ test('services that poll a lane are workers, and others are none of the data pla
   expect([...workers]).toEqual(['stable']);
 });
 
-test('a heartbeat sets the lease and leaves the status alone', () => {
+test('a heartbeat sets the lease and not the status', () => {
   const call = (operation: string, UpdateExpression: string, names: Record<string, string> = {}) =>
     ({ operation, input: { UpdateExpression, ExpressionAttributeNames: names } }) as unknown as Call;
   const names = { '#lease': 'lease', '#status': 'status' };
@@ -68,8 +68,8 @@ test('a heartbeat sets the lease and leaves the status alone', () => {
   expect(isHeartbeat('sqs', call('UpdateItem', 'SET #lease = :l', names))).toBe(false);
 });
 
-test('a probe is known by the envelope in its event', () => {
+test('a probe is recognized by the mode in its envelope', () => {
   const event = (mode: string) => JSON.stringify({ Records: [{ body: JSON.stringify({ version: 1, mode }) }] });
-  expect(bringsProbe(event('probe'))).toBe(true);
-  expect(bringsProbe(event('live'))).toBe(false);
+  expect(hasProbe(event('probe'))).toBe(true);
+  expect(hasProbe(event('live'))).toBe(false);
 });

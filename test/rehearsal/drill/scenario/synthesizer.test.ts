@@ -47,12 +47,12 @@ describe('Synthesizer', () => {
     expect(readFileSync(join(directory, 'runs'), 'utf8')).toBe('xx');
   });
 
-  test('takes a finished assembly as it is', async () => {
+  test('uses a cloud assembly without running an app', async () => {
     const assembly = await synthesizer.synthesize({ app, context: {}, environment: {} });
     expect(await synthesizer.synthesize({ app: assembly, context: {}, environment: {} })).toBe(assembly);
   });
 
-  test('fails with what the app wrote to stderr', async () => {
+  test('fails with the standard error of the app', async () => {
     const failing = `"${process.execPath}" -e "console.error('the prompt is empty'); process.exit(3)"`;
     const error = await synthesizer
       .synthesize({ app: failing, context: {}, environment: {} })
@@ -68,20 +68,20 @@ describe('Synthesizer', () => {
     );
   });
 
-  test('refuses an app that needs look-ups in an account', async () => {
+  test('rejects an app with context lookups', async () => {
     await expect(
       synthesizer.synthesize({ app, context: {}, environment: { MISSING: 'vpc-provider:x' } }),
     ).rejects.toThrow('looks up vpc-provider:x');
   });
 
-  test('refuses a cdk.json that is not JSON', async () => {
+  test('rejects a cdk.json that is not JSON', async () => {
     writeFileSync(join(directory, 'cdk.json'), '{');
     await expect(synthesizer.synthesize({ app, context: {}, environment: {} })).rejects.toThrow(
       'cdk.json: is not a JSON object',
     );
   });
 
-  test('ends a running app when it is interrupted', async () => {
+  test('stops a running app when interrupted', async () => {
     const endless = `"${process.execPath}" -e "setInterval(() => 0, 1000)"`;
     const running = synthesizer.synthesize({ app: endless, context: {}, environment: {} });
     setTimeout(() => abort.abort(), 200);

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { WebhookReceiver } from '../../../../rehearsal/drill/traffic/webhook-receiver';
 
-describe('the receiver of webhooks', () => {
+describe('WebhookReceiver', () => {
   let receiver: WebhookReceiver;
   afterEach(() => receiver.stop());
 
@@ -14,7 +14,7 @@ describe('the receiver of webhooks', () => {
     });
   };
 
-  test('knows signatures by a plain key and by a key in base64', async () => {
+  test('verifies signatures with a plain key and with a base64 key', async () => {
     receiver = await WebhookReceiver.start(1, false);
     receiver.verifyWith('a plain key');
     expect((await post('a plain key')).status).toBe(204);
@@ -26,7 +26,7 @@ describe('the receiver of webhooks', () => {
     );
   });
 
-  test('in chaos it turns some deliveries down, and forgets those', async () => {
+  test('rejects some deliveries in a drill with chaos, and does not record them', async () => {
     receiver = await WebhookReceiver.start(1, true);
     const statuses = [];
     for (let n = 0; n < 60; n++) statuses.push((await post('k')).status);

@@ -1,9 +1,9 @@
 import { DRILL_TIMEOUT_MS, runNamedDrill, verdicts } from './run-named-drill';
 
-/** Runs the drill of a gate as a test: the release that breaks only its limit is rolled back by that gate and no other. */
-export function testGate(drill: string, gate: string): void {
+/** A test that runs a gate's drill: exactly that gate rolls the release back. */
+export function testGateDrill(drill: string, gate: string): void {
   test(
-    `${drill}: a release that breaks only this limit is rolled back by this gate and no other`,
+    `${drill}: exactly this gate rolls back the broken release`,
     async () => {
       const report = await runNamedDrill(drill);
       expect(verdicts(report)).toEqual({ good: 'promoted', broken: 'rolled_back' });

@@ -1,13 +1,13 @@
 import { chaos } from '../../../rehearsal/catalog/chaos';
 import { runNamedDrill, verdicts } from '../run-named-drill';
 
-/** A thousand tasks, and most of the time a processor is what they wait for. */
+/** A thousand tasks, which mostly wait for a processor. */
 const TIMEOUT_MS = 400_000;
 
-/** Runs the chaos drill as a test. One file a seed, so that two can run at once. */
-export function testChaos(seed: number): void {
+/** A test that runs the chaos drill. Each seed has its own file, so that two can run at once. */
+export function testChaosDrill(seed: number): void {
   test(
-    `chaos, seed ${seed}: every task comes to one end, and nothing that was finished is done again`,
+    `chaos, seed ${seed}: every task ends once, and no finished step runs again`,
     async () => {
       const report = await runNamedDrill('chaos', { seed });
       expect(report.tasks.submitted).toBeGreaterThanOrEqual(1_000);

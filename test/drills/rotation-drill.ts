@@ -1,11 +1,11 @@
-import { type DrillChanges, LONG_DRILL_TIMEOUT_MS, runNamedDrill } from './run-named-drill';
+import { type DrillOverrides, LONG_DRILL_TIMEOUT_MS, runNamedDrill } from './run-named-drill';
 
-/** Runs the rotation drill as a test. */
-export function testRotation(tasks: number, changes: DrillChanges = {}): void {
+/** A test that runs the rotation drill. */
+export function testRotationDrill(tasks: number, overrides: DrillOverrides = {}): void {
   test(
-    `keys rotate while ${tasks} tasks run, one is revoked while it is in use, and no task fails`,
+    `rotation: no task of ${tasks} fails while keys rotate and the key in use is revoked`,
     async () => {
-      const report = await runNamedDrill('rotation', { ...changes, tasks });
+      const report = await runNamedDrill('rotation', { ...overrides, tasks });
       expect(report.tasks.submitted).toBeGreaterThanOrEqual(tasks);
       expect(report.tasks).toMatchObject({ failed: 0, lost: 0 });
       const detail = report.invariants.find(({ name }) => name === 'keys-rotated')?.detail;
