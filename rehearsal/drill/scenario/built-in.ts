@@ -12,7 +12,7 @@ export const NEXT_STEPS = `This run deployed the unchanged app, sent a probe tas
 
   rehearsal.json
   {
-    "$schema": "./node_modules/cdk-agent-lanes/rehearsal/scenario.schema.json",
+    "$schema": "./node_modules/cdk-agent-lanes-cli/dist/scenario.schema.json",
     "name": "first rollouts",
     "traffic": { "users": 100, "tasks": 500, "ratePerSecond": 20, "inputs": [{ "question": "Hello" }] },
     "provider": { "rules": [{ "name": "all", "answer": { "text": "Hello!" } }] },
