@@ -50,9 +50,9 @@ export type { ImageCommand, ServiceView, TaskView } from './services/ecs';
 export interface RehearsalCloudOptions {
   /** Cloud seconds per real second. */
   readonly speed: number;
-  /** Seed of the random draws: which version a weighted alias picks, what goes wrong when faults are asked for. */
+  /** Seed of the random draws: which version a weighted alias picks, and which faults are injected. */
   readonly seed: number;
-  /** Environment variables that every function and container gets on top of the template's. @default none */
+  /** Environment variables that every function and container gets in addition to the template's. @default - none */
   readonly extraEnvironment?: Readonly<Record<string, string>>;
   readonly onEvent?: (event: CloudEvent) => void;
   /** What to run for container images; an image asset whose Dockerfile says it in exec form needs none. @default none */
@@ -61,13 +61,13 @@ export interface RehearsalCloudOptions {
   readonly appDirectory?: string;
   /** Cloud time at the start, milliseconds since 1970. @default the real time */
   readonly startAt?: number;
-  /** Order in which a failed update is put back: AWS documents none. @default 'reverse' */
+  /** Order in which a failed update is rolled back: AWS documents none. @default 'reverse' */
   readonly rollbackOrder?: 'reverse' | 'forward';
   /** Folder that gets a file per log group. @default lines are kept in memory only */
   readonly logDirectory?: string;
 }
 
-/** What happens in the cloud, as it happens. Times are cloud milliseconds since 1970. */
+/** Events of the cloud. Times are cloud milliseconds since 1970. */
 export type CloudEvent =
   | ({ readonly kind: 'stack' } & StackEvent)
   | ({ readonly kind: 'progress' } & ProgressEvent)
@@ -89,7 +89,7 @@ export type CloudEvent =
       readonly topicArn: string;
       readonly subject: string;
       readonly message: string;
-      /** Why the topic did not take it. */
+      /** Why the topic refused it. */
       readonly failure?: string;
     };
 
@@ -100,7 +100,7 @@ export interface QueueView {
   readonly visible: number;
   readonly inFlight: number;
   readonly delayed: number;
-  /** Where messages go that were received too often. */
+  /** Dead-letter queue of messages that were received too often. */
   readonly deadLetterArn: string | undefined;
 }
 
@@ -312,7 +312,7 @@ export class RehearsalCloud {
    * Creates or updates the stack of a cloud assembly.
    *
    * @param stackName needed only when the assembly holds several stacks
-   * @throws NotRehearsable before anything is touched; AssemblyError for an assembly that cannot be read
+   * @throws NotRehearsable before anything changes; AssemblyError for an assembly that cannot be read
    */
   async deploy(assemblyDirectory: string, stackName?: string): Promise<DeployResult> {
     const stack = chooseStack(readAssembly(assemblyDirectory), stackName);
@@ -332,12 +332,12 @@ export class RehearsalCloud {
     });
   }
 
-  /** Deletes the stack but for what its deletion policies keep. */
+  /** Deletes the stack, except for retained resources. */
   destroy(stackName?: string): Promise<DestroyResult> {
     return this.#cloudFormation.destroy(this.#stackName(stackName));
   }
 
-  /** Ends functions, containers, timers and servers. Nothing can be asked of the cloud afterwards. */
+  /** Stops functions, containers, timers and servers. The cloud cannot be used afterwards. */
   stop(): Promise<void> {
     this.#stopped ??= (async () => {
       for (const stoppable of this.#stoppables) {
@@ -363,7 +363,7 @@ export class RehearsalCloud {
   /**
    * Physical id by logical id or path of the construct.
    *
-   * @throws Error naming what is there, unless exactly one resource matches
+   * @throws Error with the existing resources, unless exactly one matches
    */
   physicalId(logicalIdOrPath: string, stackName?: string): string {
     const resources = this.resources(stackName);
@@ -371,16 +371,16 @@ export class RehearsalCloud {
     const [only] = found;
     if (only === undefined || found.length > 1) {
       const paths = resources.map(({ path }) => path).join(', ');
-      throw new Error(`${found.length} resources match ${logicalIdOrPath}; there is: ${paths || 'nothing'}`);
+      throw new Error(`${found.length} resources match ${logicalIdOrPath}; existing resources: ${paths || 'none'}`);
     }
     return only.physicalId;
   }
 
   /**
-   * Orders a failure: the next matching operation on the way forward fails with the reason, once.
+   * Injects a failure: the next matching resource operation that is not part of a rollback fails with the reason, once.
    *
-   * @param pattern logical id or path; `*` stands for any text
-   * @returns takes the order back
+   * @param pattern logical id or path; `*` matches any text
+   * @returns cancels the failure
    */
   failResource(pattern: string, reason: string, when: 'create' | 'update'): () => void {
     return this.#cloudFormation.failResource(pattern, reason, when);
@@ -390,7 +390,7 @@ export class RehearsalCloud {
     return this.#sqs.queues().map(({ notVisible, ...queue }) => ({ ...queue, inFlight: notVisible }));
   }
 
-  /** Bodies of all messages in a queue, be they visible or not. */
+  /** Bodies of all messages in a queue, visible or not. */
   messagesIn(queueName: string): readonly string[] {
     return this.#sqs.bodies(queueName);
   }
@@ -413,12 +413,12 @@ export class RehearsalCloud {
     return this.#appConfig.deployments();
   }
 
-  /** Log lines that meant to be metrics and were not. */
+  /** Log lines that look like the embedded metric format and are not valid. */
   malformedMetricLines(): { readonly count: number; readonly examples: readonly string[] } {
     return this.#cloudWatch.malformedLines();
   }
 
-  /** Calls over the wire so far by `service.Operation`, whatever came of them. */
+  /** Number of API calls so far by `service.Operation`, successful or not. */
   calls(): Readonly<Record<string, number>> {
     return this.#apiServer.counts();
   }
@@ -428,7 +428,7 @@ export class RehearsalCloud {
     return this.#xray.traces();
   }
 
-  /** Calls that named what the rehearsal does not have, with how often. */
+  /** Number of calls to unknown services and operations, by name. */
   refusedCalls(): Readonly<Record<string, number>> {
     return this.#apiServer.refusals();
   }
@@ -447,7 +447,7 @@ export class RehearsalCloud {
     return this.#lambdaService.environments();
   }
 
-  /** Ends an execution environment as a crash would. False when there is none of that id. */
+  /** Ends an execution environment as a crash would. False if there is none with this id. */
   killEnvironment(id: string): boolean {
     return this.#lambdaService.kill(id);
   }
@@ -467,22 +467,22 @@ export class RehearsalCloud {
     return this.#scaling.activities();
   }
 
-  /** Ends every process of a task at once, as in a crash. False when no such task lives. */
+  /** Ends every process of a task at once, as in a crash. False if no such task is running. */
   killTask(id: string): boolean {
     return this.#ecs.kill(id);
   }
 
-  /** Stops a task as StopTask does: SIGTERM, then SIGKILL when its stop timeouts are over. False when no such task lives. */
+  /** Stops a task as StopTask does: SIGTERM, then SIGKILL when its stop timeouts are over. False if no such task is running. */
   stopTask(id: string): boolean {
     return this.#ecs.stopTask(id);
   }
 
-  /** Takes a task's Spot capacity back: SIGTERM, and two minutes later at most it is gone. False unless it is on Spot. */
+  /** Interrupts a Spot task: SIGTERM, and SIGKILL after at most two minutes. False unless it is a Spot task. */
   reclaimTask(id: string): boolean {
     return this.#ecs.reclaim(id);
   }
 
-  /** Lets a task's containers stand still for so many real milliseconds. False when no such task lives. */
+  /** Suspends a task's containers for `realMs` real milliseconds. False if no such task is running. */
   freezeTask(id: string, realMs: number): boolean {
     return this.#ecs.freeze(id, realMs);
   }
@@ -502,7 +502,7 @@ export class RehearsalCloud {
       return given;
     }
     if (only === undefined || names.length > 1) {
-      throw new Error(`name the stack; there is: ${names.join(', ') || 'none'}`);
+      throw new Error(`name the stack; existing stacks: ${names.join(', ') || 'none'}`);
     }
     return only;
   }

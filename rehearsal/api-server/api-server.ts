@@ -27,21 +27,21 @@ export interface ApiServerDeps {
    */
   readonly port?: number;
   /**
-   * Told of errors that no service meant to give: faults of the rehearsal. The caller gets a 500.
-   * @default printed to stderr
+   * Called for unexpected errors: faults of the rehearsal. The caller gets a 500.
+   * @default - printed to stderr
    */
   readonly onFault?: (error: unknown, where: string) => void;
-  /** What goes wrong on purpose. @default nothing */
+  /** Injected faults. @default - none */
   readonly faults?: FaultsPort;
 }
 
-/** Told of a call that was answered well, with what it was answered. */
+/** Called for every successful call, with its output. */
 export type CallObserver = (service: string, call: Call, output: unknown) => void;
 
-/** Why a caller does not get through to a service; undefined when it does. */
+/** Why a caller cannot reach a service; undefined if it can. */
 export type ReachabilityCheck = (principal: Principal, service: string) => string | undefined;
 
-/** For a caller that is gone. */
+/** For a caller that has disconnected. */
 const NO_RESPONSE: WireResponse = { status: 499, headers: {}, body: '' };
 
 interface Decoded {
@@ -50,22 +50,22 @@ interface Decoded {
 }
 
 /**
- * The one door of the rehearsed cloud: an HTTP server on 127.0.0.1 that speaks the AWS protocols. The service is told by
- * the signing name in the `Authorization` header, the caller by its access key; signatures are not verified. A call is
- * authorized, then handed to its service. Services and operations that are not there are refused by name.
+ * The endpoint of the rehearsed cloud: an HTTP server on 127.0.0.1 that speaks the AWS protocols. The signing name in the
+ * `Authorization` header selects the service, the access key identifies the caller; signatures are not verified. A call is
+ * authorized and then passed to its service. Unknown services and operations are refused by name.
  */
 export class ApiServer {
   /** Starts to listen. */
   static async start(props: ApiServerDeps): Promise<ApiServer> {
-    const front = new ApiServer(props);
+    const server = new ApiServer(props);
     await new Promise<void>((resolve, reject) => {
-      front.#server.once('error', reject);
-      front.#server.listen(props.port ?? 0, '127.0.0.1', () => {
-        front.#server.off('error', reject);
+      server.#server.once('error', reject);
+      server.#server.listen(props.port ?? 0, '127.0.0.1', () => {
+        server.#server.off('error', reject);
         resolve();
       });
     });
-    return front;
+    return server;
   }
 
   readonly #props: ApiServerDeps;
@@ -104,32 +104,32 @@ export class ApiServer {
 
   /**
    * Serves everything at and below a path prefix without AWS protocol and authorization.
-   * @param prefix starts with `/_`, so that it can be no bucket or API of a service.
-   * @returns takes the handler away again.
+   * @param prefix starts with `/_`, so that it cannot be a bucket or an API of a service.
+   * @returns unmounts the handler.
    */
   mount(prefix: string, handler: HttpHandler): () => void {
-    if (!prefix.startsWith('/_')) throw new Error(`mounted prefix: got "${prefix}", expected it to start with /_`);
+    if (!prefix.startsWith('/_')) throw new Error(`mounted prefix: must start with /_, got "${prefix}"`);
     if (this.#mounts.has(prefix)) throw new Error(`prefix ${prefix} is already mounted`);
     this.#mounts.set(prefix, handler);
     return () => this.#mounts.delete(prefix);
   }
 
-  /** Tells of every call that is answered well from now on, before its answer is sent. */
+  /** Calls the observer for every successful call from now on, before the response is sent. */
   observe(observer: CallObserver): void {
     this.#observers.push(observer);
   }
 
-  /** Asks of every call whether its caller gets through: one that does not is cut off, and counted as refused. */
+  /** Checks every call: a caller that cannot reach the service is disconnected, and the call counts as refused. */
   addReachabilityCheck(barrier: ReachabilityCheck): void {
     this.#reachabilityChecks.push(barrier);
   }
 
-  /** Calls so far by `service.Operation`, whatever came of them. */
+  /** Number of calls so far by `service.Operation`, successful or not. */
   counts(): Record<string, number> {
     return Object.fromEntries([...this.#callCounts].sort(([a], [b]) => a.localeCompare(b)));
   }
 
-  /** What callers asked for and the rehearsal does not have, with how often. */
+  /** Number of calls to unknown services and operations, by name. */
   refusals(): Record<string, number> {
     return Object.fromEntries(this.#refusalCounts);
   }
@@ -217,7 +217,7 @@ export class ApiServer {
     }
   }
 
-  /** @throws AnswerLost: on AWS a call that leads nowhere gets no answer */
+  /** @throws AnswerLost: on AWS a call without a network route gets no response */
   #checkReachability(principal: Principal, service: string): void {
     for (const barrier of this.#reachabilityChecks) {
       const reason = barrier(principal, service);
@@ -271,7 +271,7 @@ export class ApiServer {
   }
 }
 
-/** The request as operation and input; undefined if it names none that could be known. */
+/** The request as operation and input; undefined if it names no operation. */
 function decode(
   service: RehearsalService,
   request: IncomingMessage,
@@ -307,9 +307,9 @@ function parseJson(body: Buffer): Record<string, unknown> {
     const value: unknown = JSON.parse(body.toString('utf8'));
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch {
-    // Answered below, like any other body that is no object.
+    // Refused below, like any other body that is not an object.
   }
-  throw new ServiceError('SerializationException', 'the request body is no JSON object');
+  throw new ServiceError('SerializationException', 'the request body is not a JSON object');
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
@@ -337,7 +337,7 @@ function send(request: IncomingMessage, response: ServerResponse, answer: WireRe
 function disconnectSignal(response: ServerResponse): AbortSignal {
   const controller = new AbortController();
   response.once('close', () => {
-    if (!response.writableFinished) controller.abort(new Error('the caller went away'));
+    if (!response.writableFinished) controller.abort(new Error('the caller disconnected'));
   });
   return controller.signal;
 }

@@ -1,7 +1,7 @@
 import { type RehearsalService, RestResponse, ServiceError, type WireProtocol } from '../core/service';
 import { encodeQuery, escapeXml } from './query';
 
-/** What goes back on the wire. */
+/** A response on the wire. */
 export interface WireResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -121,7 +121,7 @@ export function toAwsJson(value: unknown): string {
   return JSON.stringify(value, replace) ?? '{}';
 }
 
-/** `JSON.stringify` hands over dates as strings; `this` still has the date. */
+/** `JSON.stringify` passes dates as strings; `this` still has the date. */
 function replace(this: unknown, key: string, value: unknown): unknown {
   const raw = (this as Record<string, unknown>)[key];
   if (raw instanceof Date) return raw.getTime() / 1000;

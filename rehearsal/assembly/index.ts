@@ -43,7 +43,7 @@ export interface ImageAsset {
   readonly destinations: readonly { readonly repository: string; readonly tag: string }[];
 }
 
-/** An assembly that cannot be read, or that holds what the rehearsal does not know. Names the file. */
+/** An assembly that cannot be read or that the rehearsal does not support. The message names the file. */
 export class AssemblyError extends Error {}
 
 const artifactSchema = z.looseObject({
@@ -113,7 +113,7 @@ export function readAssembly(directory: string): Assembly {
 /**
  * The stack of that name, or the only one.
  *
- * @throws AssemblyError listing what there is
+ * @throws AssemblyError with the names of the stacks
  */
 export function chooseStack(assembly: Assembly, name?: string): AssemblyStack {
   const found = name === undefined ? assembly.stacks : assembly.stacks.filter((stack) => stack.name === name);
@@ -123,7 +123,7 @@ export function chooseStack(assembly: Assembly, name?: string): AssemblyStack {
     throw new AssemblyError(
       name === undefined
         ? `${assembly.directory} holds ${assembly.stacks.length} stacks (${names}): name the one to deploy`
-        : `${assembly.directory} holds no stack ${name}; there is: ${names}`,
+        : `${assembly.directory} holds no stack ${name}; existing stacks: ${names}`,
     );
   }
   return stack;
@@ -176,7 +176,7 @@ function readAssets(
 ): { readonly files: readonly FileAsset[]; readonly images: readonly ImageAsset[] } {
   const where = join(root, file);
   const manifest = readJson(where, assetManifestSchema);
-  /** Where the source of an asset lies. */
+  /** Absolute path of the source of an asset. */
   const located = (id: string, path: string | undefined, executable: readonly string[] | undefined): string => {
     if (path === undefined) {
       throw new AssemblyError(

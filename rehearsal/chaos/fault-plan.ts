@@ -5,56 +5,56 @@ import type { FaultKind, FaultRates } from './fault-rates';
 import { SeededDraws } from './seeded-draws';
 import { internalError, throttlingError } from './service-errors';
 
-/** Whom the faults meet, and how often. */
+/** Targets and rates of the faults. */
 export interface FaultSettings {
   readonly rates: FaultRates;
-  /** Names of the functions whose calls and deliveries go wrong, and of the services whose tasks' calls do. */
+  /** Names of the functions and ECS services into whose calls and deliveries faults are injected. */
   readonly functions: ReadonlySet<string>;
-  /** Of these, the ones whose processes are killed and frozen, and whose tasks are stopped. */
+  /** Subset of these whose processes are killed and frozen, and whose tasks are stopped. */
   readonly workers: ReadonlySet<string>;
-  /** How long a lease lasts, in cloud milliseconds: what freezing and holding back have to outlast. */
+  /** Duration of a lease in cloud milliseconds: freezes and held heartbeats last longer. */
   readonly leaseMs: number;
   /** Whether a call renews a lease. */
   readonly isHeartbeat: (service: string, call: Call) => boolean;
-  /** Whether the process that works on this event, or message, is left in peace. @default none is */
+  /** Whether no fault is injected into the work on this event or message. @default - none is exempt */
   readonly isExempt?: (event: string) => boolean;
 }
 
 export interface FaultReport {
   readonly injected: number;
   readonly byKind: Readonly<Partial<Record<FaultKind, number>>>;
-  /** Kind → what it met (`dynamodb.UpdateItem`, a function) → how often. */
+  /** Kind → target (`dynamodb.UpdateItem`, a function) → number of faults. */
   readonly byTarget: Readonly<Partial<Record<FaultKind, Readonly<Record<string, number>>>>>;
 }
 
-/** Time in which the invocation with this event stood still. Real milliseconds since 1970. */
+/** Time in which the process of this event was frozen. Real milliseconds since 1970. */
 export interface FreezeWindow {
   readonly event: string;
   readonly from: number;
   readonly to: number;
 }
 
-/** A throttled service stays so for up to so many calls: more than a client tries by itself. */
+/** Maximum number of consecutive throttled calls: more than the attempts of a client. */
 const MAX_THROTTLED_CALLS = 6;
 
 /** Cloud milliseconds. */
 const MAX_DELAY_MS = 10_000;
 
-/** Real milliseconds after which a call that gets no answer is cut off, should its client know no end. */
+/** Maximum real milliseconds that an unanswered call stays open, if its client has no timeout. */
 const MAX_SILENCE_MS = 30_000;
 
-/** Of a lease: how much longer than it something stands still. */
+/** Duration of a freeze or a held heartbeat, as a multiple of the lease. */
 const LEASE_MULTIPLES = { from: 1.1, to: 1.6 } as const;
 
 /**
- * Invocations are killed and frozen within so many real milliseconds from their start, mostly soon: few take that long. So are
- * tasks from the receipt of a message.
+ * Maximum real milliseconds from the start of an invocation, or from the receipt of a message by a task, to a process fault.
+ * Most faults come early: few invocations take that long.
  */
 const MAX_FAULT_DELAY_MS = 2_000;
 
 /**
- * Decides what goes wrong, from one seed; see {@link SeededDraws} for what repeats. Nothing does before {@link begin} and after
- * {@link end}.
+ * Decides from one seed which faults are injected; see {@link SeededDraws} for what repeats. None are injected before
+ * {@link begin} and after {@link end}.
  */
 export class FaultPlan implements FaultsPort {
   readonly #clock: RehearsalClock;
@@ -98,7 +98,7 @@ export class FaultPlan implements FaultsPort {
     const heartbeat = settings.isHeartbeat(service, call);
     const target = `${service}.${call.operation}`;
     const place = `${heartbeat ? 'heartbeat' : target} by ${stableName(label)}`;
-    // All are drawn for every call, so that the n-th call at a place has the same lot whatever the ones before met.
+    // All are drawn for every call, so that the n-th call at a place gets the same draw whatever happened to the ones before.
     const held = this.#occurs('heartbeatsHeld', place);
     const throttling = this.#isThrottled(place);
     const delayed = this.#occurs('delayed', place);
@@ -138,7 +138,7 @@ export class FaultPlan implements FaultsPort {
     const result = await run();
     if (answerLost) {
       this.#count('answersLost', target);
-      throw new ResponseLost(`rehearsed fault: the answer to ${target} got lost`);
+      throw new ResponseLost(`rehearsed fault: the answer to ${target} was lost`);
     }
     return result;
   }
@@ -206,7 +206,7 @@ export class FaultPlan implements FaultsPort {
     this.#freezeWindows.push({ event, from, to: from + fault.forMs });
   }
 
-  /** When which invocations stood still. */
+  /** Which invocations were frozen, and when. */
   get freezeWindows(): readonly FreezeWindow[] {
     return this.#freezeWindows;
   }
@@ -229,7 +229,7 @@ export class FaultPlan implements FaultsPort {
   }
 }
 
-/** Until the caller goes away. */
+/** Resolves when the caller disconnects. */
 async function waitForDisconnect(signal: AbortSignal): Promise<void> {
   if (signal.aborted) {
     return;
@@ -247,7 +247,7 @@ async function waitForDisconnect(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Name of a function or a service without the suffix that CloudFormation draws anew in every run. */
+/** Name of a function or a service without the suffix that CloudFormation generates in every run. */
 function stableName(functionName: string): string {
   return functionName.replace(/-[A-Z0-9]{12}$/, '');
 }

@@ -1,8 +1,8 @@
 import { type Random, seededRandom } from '../core/random';
 
 /**
- * Draws by place: the n-th draw at one place is the same for the same seed, whatever is drawn at others in between.
- * What meets the n-th draw is the machine's business, so two runs of one seed have the same plan and not the same course.
+ * Random draws by place: the n-th draw at a place is the same for the same seed, whatever is drawn at other places.
+ * Which call gets the n-th draw depends on timing, so two runs with one seed have the same plan and not the same course.
  */
 export class SeededDraws {
   readonly #seed: number;

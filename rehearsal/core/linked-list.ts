@@ -1,4 +1,4 @@
-/** Doubly linked list: add at the end, take from the front, remove anywhere, each in constant time. */
+/** Doubly linked list: add at the end, take from the start, remove anywhere, each in constant time. */
 export class LinkedList<T> {
   #head: ListNode<T> | undefined;
   #tail: ListNode<T> | undefined;

@@ -15,7 +15,7 @@ const SUFFIX_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 
 /**
  * The name that CloudFormation gives to a resource whose template gives none: stack, logical id and a random suffix, so
- * that a replacement can exist beside what it replaces.
+ * that a replacement can exist beside the old resource.
  */
 export function physicalName(
   stack: Pick<StackContext, 'stackName'>,
@@ -32,7 +32,7 @@ export function physicalName(
   return options.lowerCase === true ? name.toLowerCase() : name;
 }
 
-/** So many random capital letters and digits. */
+/** `length` random capital letters and digits. */
 export function randomSuffix(length: number): string {
   return Array.from(randomBytes(length), (byte) => SUFFIX_ALPHABET[byte % SUFFIX_ALPHABET.length]).join('');
 }

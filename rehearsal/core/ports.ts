@@ -1,5 +1,5 @@
 /**
- * What the rehearsal's services use of each other in process. A service depends on these and never on another
+ * Interfaces through which the rehearsal's services call each other in process. A service depends on these and never on another
  * service's class, so that each can be tested alone.
  */
 import type { Credentials, Principal } from './principal';
@@ -20,13 +20,13 @@ export interface DeniedCall {
 
 export interface IamPort {
   /**
-   * Credentials with which a function (label) acts as the role; the front recognizes them by the access key. With
-   * `service` (`lambda.amazonaws.com`) the role's trust policy is asked first: throws if it does not let it in. Each
+   * Credentials with which a function (label) acts as the role; the API server recognizes them by the access key. With
+   * `service` (`lambda.amazonaws.com`) the role's trust policy is checked: throws if it does not allow the service. Each
    * `session` under a label has credentials of its own.
    */
   sessionFor(roleArn: string, label: string, service?: string, session?: string): Credentials;
   principalOf(accessKeyId: string): Principal | undefined;
-  /** Judges by identity and resource policies of the template, and keeps count. */
+  /** Decides by the identity and resource policies of the template, and counts the call. */
   decide(principal: Principal, permission: RequiredPermission): Decision;
   /** Resource policies are held by IAM on behalf of the services: `resourceArn` → policy document. */
   attachResourcePolicy(resourceArn: string, id: string, document: unknown): void;
@@ -43,7 +43,7 @@ export type MetricDimensions = Readonly<Record<string, string>>;
 
 export interface MetricsPort {
   put(namespace: string, name: string, dimensions: MetricDimensions, values: readonly number[], unit?: string): void;
-  /** Takes the metrics out of a log line if it is in the embedded metric format; other lines are none of its business. */
+  /** Reads the metrics of a log line in the embedded metric format; other lines are ignored. */
   ingestLogLine(line: string): void;
   /** By name or ARN. */
   alarm(nameOrArn: string): AlarmView | undefined;
@@ -56,11 +56,11 @@ export interface AlarmView {
   readonly state: 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
   readonly reason: string;
   readonly threshold: number | undefined;
-  /** Last value it was judged by. */
+  /** Last value that it was evaluated with. */
   readonly value: number | undefined;
   /** Whether its metrics ever had a data point. */
   readonly hadData: boolean;
-  /** Dimensions of those of its metrics that had none. */
+  /** Dimensions of its metrics without a data point. */
   readonly metricsWithoutData?: readonly MetricDimensions[];
 }
 
@@ -72,7 +72,7 @@ export interface InvokeRequest {
   readonly payload: string;
   /** `Event` queues the invocation and retries twice, as Lambda does. */
   readonly type: 'RequestResponse' | 'Event';
-  /** Service principal that invokes, judged against the function's resource policy; absent: not judged. */
+  /** Service principal that invokes, checked against the function's resource policy; absent: not checked. */
   readonly invoker?: { readonly service: string; readonly sourceArn?: string };
   readonly traceHeader?: string;
 }
@@ -89,7 +89,7 @@ export interface AliasView {
   readonly functionName: string;
   readonly name: string;
   readonly version: string;
-  /** Version → weight, while a shift is under way. */
+  /** Version → weight, while a shift is in progress. */
   readonly weights: Readonly<Record<string, number>>;
 }
 
@@ -98,7 +98,6 @@ export interface LambdaPort {
   getAlias(functionName: string, name: string): AliasView | undefined;
   putAlias(alias: AliasView): { readonly arn: string };
   deleteAlias(functionName: string, name: string): void;
-  /** Function errors and invocations of the last so many cloud milliseconds are emitted as AWS/Lambda metrics. */
 }
 
 export interface ReceivedMessage {
@@ -124,7 +123,7 @@ export interface ScalingPort {
   /** Whether an alarm action of this ARN is a scaling policy. */
   owns(actionArn: string): boolean;
   /**
-   * An alarm invokes a policy with the value that it was judged by.
+   * An alarm invokes a policy with the value that it was evaluated with.
    * @throws Error when there is no such policy
    */
   invoke(
@@ -135,8 +134,8 @@ export interface ScalingPort {
 
 export interface SnsPort {
   /**
-   * With `invoker` the topic's policy is asked first: throws `ServiceError` AuthorizationError if it does not let the
-   * service publish.
+   * With `invoker` the topic's policy is checked: throws `ServiceError` AuthorizationError if it does not allow the service
+   * to publish.
    */
   publish(
     topicArn: string,

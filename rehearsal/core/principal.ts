@@ -19,8 +19,8 @@ export interface Principal {
 export const OPERATOR: Principal = { kind: 'operator', arn: 'operator', label: 'operator' };
 
 /**
- * With these the rehearsal itself calls its own services: they are allowed everything. Like every credential here they
- * are no secret, for signatures are not verified.
+ * Credentials with which the rehearsal calls its own services: they are allowed everything. They are not secret, as
+ * signatures are not verified.
  */
 export const OPERATOR_CREDENTIALS: Credentials = {
   accessKeyId: 'REHEARSALOPERATOR000',

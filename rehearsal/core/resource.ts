@@ -8,17 +8,17 @@ export interface ResourceHandler {
   readonly source: string;
   /**
    * Properties this handler understands (first level). A template that sets another one is refused by name before
-   * anything is created, so that nothing is silently not rehearsed.
+   * anything is created, so that nothing is silently ignored.
    */
   readonly properties: readonly string[];
   /** Of these, the ones whose change means replacement. */
   readonly replaceOn: readonly string[];
   /**
-   * What of this resource cannot be rehearsed although its properties are known: refused by name before anything is
-   * touched.
+   * Features of this resource that cannot be rehearsed although its properties are known: refused by name before anything
+   * changes.
    * @param properties as the template has them
-   * @param resolve a value of the template; undefined when it depends on a resource that is not there yet
-   * @default nothing
+   * @param resolve a value of the template; undefined when it depends on a resource that does not exist yet
+   * @default - none
    */
   refusals?(properties: Readonly<Record<string, unknown>>, resolve: (value: unknown) => unknown): readonly string[];
   create(request: ResourceRequest): Promise<ResourceOutcome>;
@@ -42,7 +42,7 @@ export interface ResourceRequest {
 export interface ResourceUpdateRequest extends ResourceRequest {
   readonly physicalId: string;
   readonly previous: Readonly<Record<string, unknown>>;
-  /** True when the update is part of a rollback: an alias then goes back without a CodeDeploy deployment. */
+  /** True when the update is part of a rollback: an alias then changes without a CodeDeploy deployment. */
   readonly rollback: boolean;
 }
 
@@ -54,7 +54,7 @@ export interface ResourceDeleteRequest {
 }
 
 export interface ResourceOutcome {
-  /** Physical id. Another one than before means that the resource was replaced. */
+  /** Physical id. A new one means that the resource was replaced. */
   readonly physicalId: string;
   /** What `Ref` gives. Default: the physical id. */
   readonly ref?: string;
@@ -76,7 +76,7 @@ export interface StackContext {
 /** A resource operation that failed, with the reason as CloudFormation would show it. */
 export class ResourceFailure extends Error {}
 
-/** A creation that failed and left something that has to be deleted by this physical id. */
+/** A failed creation that left a resource with this physical id, which must be deleted. */
 export class FailedCreate extends ResourceFailure {
   constructor(
     message: string,
@@ -86,6 +86,6 @@ export class FailedCreate extends ResourceFailure {
   }
 }
 
-/** Account and region that the rehearsal pretends to be. */
+/** Account and region of the rehearsal. */
 export const REHEARSAL_ACCOUNT = '123456789012';
 export const REHEARSAL_REGION = 'us-east-1';

@@ -1,8 +1,8 @@
 import { LinkedList, type ListNode } from './linked-list';
 
 /**
- * Values that wait in groups, served round robin over the groups: a group with a backlog waits behind its own values and
- * not in front of the others. Within a group, first come, first served. Every operation takes constant time.
+ * Values in groups, served round robin over the groups, so that the backlog of one group does not delay the others. First in,
+ * first out within a group. Every operation takes constant time.
  */
 export class RoundRobinQueue<T> {
   /** Groups with values, next to be served first. */
@@ -27,7 +27,7 @@ export class RoundRobinQueue<T> {
     return { group, node: group.values.push(value) };
   }
 
-  /** Takes the next value; its group goes to the end of the turns. */
+  /** Takes the next value; its group is served last from now on. */
   take(): T | undefined {
     const group = this.#turns.first;
     const value = group?.values.shift();
@@ -66,7 +66,7 @@ export class RoundRobinQueue<T> {
   }
 }
 
-/** Where a value stands in the line. */
+/** Position of a value in the queue. */
 export interface QueueEntry<T> {
   readonly group: MessageGroup<T>;
   readonly node: ListNode<T>;

@@ -17,8 +17,8 @@ export interface ScaledClockOptions {
 }
 
 /**
- * The clock of a rehearsal: real time, multiplied. A timer never fires before the clock shows its time, so whoever
- * set one may compare with `now()` when it fires.
+ * The clock of a rehearsal: real time, multiplied. A timer never fires before the clock shows its time, so a
+ * callback may compare with `now()`.
  */
 export class ScaledClock implements RehearsalClock {
   readonly speed: number;
@@ -28,7 +28,7 @@ export class ScaledClock implements RehearsalClock {
   constructor(props: ScaledClockOptions = {}) {
     const speed = props.speed ?? 1;
     if (!Number.isFinite(speed) || speed <= 0) {
-      throw new RangeError(`speed of the rehearsal's clock: got ${speed}, expected a number above 0`);
+      throw new RangeError(`speed of the rehearsal's clock: must be a number above 0, got ${speed}`);
     }
     this.speed = speed;
     this.#cloudEpochMs = props.startAt ?? this.#realEpochMs;
@@ -46,7 +46,7 @@ export class ScaledClock implements RehearsalClock {
       handle = setTimeout(fire, real);
       handle.unref();
     };
-    // A timeout may come up to a millisecond early, and long waits come in parts: look again at the clock.
+    // A timeout may fire up to a millisecond early, and long waits are split: check the clock again.
     const fire = () => (this.now() < due ? arm() : task());
     arm();
     return { cancel: () => clearTimeout(handle) };

@@ -1,12 +1,12 @@
 import type { RehearsalClock } from './clock';
 
-/** Real seconds that a function is given at least before the cloud gives up on its report. */
+/** Minimum real seconds before a wait for a function's report times out. */
 const MIN_REAL_SECONDS = 60;
 
 /**
  * Cloud milliseconds to wait for a function's report. A function works in real time while the cloud's clock runs faster:
  * its limit counts in cloud time, but never less than a real minute (or the limit itself, if that is shorter), so that a
- * busy machine is not taken for a function that hangs.
+ * busy machine does not look like a hanging function.
  *
  * @param limitMs the limit on AWS
  */

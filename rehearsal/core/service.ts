@@ -7,7 +7,7 @@ export interface Call {
   readonly operation: string;
   readonly input: Readonly<Record<string, unknown>>;
   readonly principal: Principal;
-  /** Aborts when the caller goes away: long polls must listen to it. */
+  /** Aborts when the caller disconnects: long polls must listen to it. */
   readonly signal: AbortSignal;
   readonly headers: Readonly<Record<string, string | undefined>>;
 }
@@ -21,12 +21,12 @@ export interface RequiredPermission {
   readonly conditions?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** How a service is spoken to on the wire. */
+/** Wire protocol of a service. */
 export type WireProtocol = 'awsJson1.0' | 'awsJson1.1' | 'restJson1' | 'restXml' | 'awsQuery';
 
 /**
- * One AWS service as far as the library needs it. An operation that is not known is refused by the front with the
- * service's and operation's name, never answered with an empty success.
+ * One AWS service as far as the library needs it. The API server refuses an unknown operation with the names of the
+ * service and the operation; it never answers it with an empty success.
  */
 export interface RehearsalService {
   /** Signing name in the credential scope: `sqs`, `dynamodb`, `monitoring`, … */
@@ -50,9 +50,9 @@ export interface RehearsalService {
    * @default none
    */
   readonly xmlNamespace?: string;
-  /** REST protocols only: which operation, and its input, a request means. Undefined: unknown, refused by the front. */
+  /** REST protocols only: which operation, and its input, a request means. Undefined for an unknown one, which the API server refuses. */
   route?(request: RestRequest): { readonly operation: string; readonly input: Record<string, unknown> } | undefined;
-  /** Permissions that the call needs, judged before {@link handle}. */
+  /** Permissions that the call needs, checked before {@link handle}. */
   authorize(call: Call): readonly RequiredPermission[];
   /** Answers the call. Throw {@link ServiceError} for an error of the service. */
   handle(call: Call): Promise<unknown>;

@@ -6,11 +6,11 @@ import type { Api } from './model';
 
 export interface ApisDeps extends GatewayDeps {
   readonly endpointUrl: () => string;
-  /** The front's. */
+  /** Of the API server. */
   readonly mount: (prefix: string, handler: HttpHandler) => () => void;
 }
 
-/** The HTTP APIs of the account, each mounted on the front. */
+/** The HTTP APIs of the account, each mounted on the API server. */
 export class Apis {
   readonly #deps: ApisDeps;
   readonly #mounted = new Map<string, { readonly api: Api; readonly unmount: () => void }>();
@@ -38,7 +38,7 @@ export class Apis {
     return this.#mounted.get(id)?.api;
   }
 
-  /** @throws ResourceFailure when there is none of that id */
+  /** @throws ResourceFailure if there is none with this id */
   get(id: string): Api {
     const api = this.find(id);
     if (api === undefined) {

@@ -25,7 +25,7 @@ export interface GatewayDeps {
   readonly lambda: LambdaPort;
 }
 
-/** A request on its way, with what becomes known of it. */
+/** A request, with what is known of it so far. */
 interface RequestContext {
   readonly request: IncomingMessage;
   readonly requestId: string;
@@ -64,14 +64,14 @@ export class Gateway {
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const started = performance.now();
-    const exchange = this.#open(request);
-    if (exchange === undefined) {
+    const context = this.#open(request);
+    if (context === undefined) {
       send(response, gatewayResponse(404, 'Not Found'), randomUUID());
       return;
     }
-    const answer = await this.#answer(exchange);
-    send(response, answer, exchange.requestId);
-    this.#record(exchange, answer, performance.now() - started);
+    const answer = await this.#answer(context);
+    send(response, answer, context.requestId);
+    this.#record(context, answer, performance.now() - started);
   }
 
   #open(request: IncomingMessage): RequestContext | undefined {
@@ -96,24 +96,24 @@ export class Gateway {
     };
   }
 
-  async #answer(exchange: RequestContext): Promise<GatewayResponse> {
-    const match = matchRoute(this.#api.routes.values(), exchange.method, exchange.path);
+  async #answer(context: RequestContext): Promise<GatewayResponse> {
+    const match = matchRoute(this.#api.routes.values(), context.method, context.path);
     if (match === undefined) {
       return gatewayResponse(404, 'Not Found');
     }
-    exchange.log.routeKey = match.route.key;
-    if (!this.#throttleOf(exchange.stage).tryAcquire()) {
+    context.log.routeKey = match.route.key;
+    if (!this.#throttleOf(context.stage).tryAcquire()) {
       return gatewayResponse(429, 'Too Many Requests');
     }
-    const authorized = this.#authorize(exchange, match);
+    const authorized = this.#authorize(context, match);
     if (authorized.kind === 'refused') {
       return authorized.answer;
     }
-    const body = await readBody(exchange.request);
+    const body = await readBody(context.request);
     if (body === undefined) {
       return gatewayResponse(413, 'Request Entity Too Large');
     }
-    return this.#invoke(exchange, match, authorized.authorizer, body);
+    return this.#invoke(context, match, authorized.authorizer, body);
   }
 
   #throttleOf(stage: Stage): TokenBucket {
@@ -125,26 +125,26 @@ export class Gateway {
     return throttle;
   }
 
-  #authorize(exchange: RequestContext, { route }: RouteMatch): Authorized {
+  #authorize(context: RequestContext, { route }: RouteMatch): Authorized {
     if (route.authorization === 'NONE') {
       return { kind: 'allowed', authorizer: undefined };
     }
     if (route.authorization === 'AWS_IAM') {
-      return this.#authorizeIam(exchange);
+      return this.#authorizeIam(context);
     }
     const authorizer = this.#api.authorizers.get(route.authorizerId ?? '');
     if (authorizer === undefined) {
       throw new Error(`API ${this.#api.id}, route ${route.key}: no authorizer ${route.authorizerId}`);
     }
-    const token = tokenOf(exchange, authorizer);
+    const token = tokenOf(context, authorizer);
     const result = checkJwt(token, authorizer, route.scopes, this.#deps.clock.now());
     if ('claims' in result) {
       for (const [name, value] of Object.entries(result.claims)) {
-        exchange.log[`authorizer.claims.${name}`] = value;
+        context.log[`authorizer.claims.${name}`] = value;
       }
       return { kind: 'allowed', authorizer: { jwt: { claims: result.claims, scopes: result.scopes } } };
     }
-    exchange.log['authorizer.error'] = result.reason;
+    context.log['authorizer.error'] = result.reason;
     return {
       kind: 'refused',
       answer:
@@ -155,24 +155,24 @@ export class Gateway {
   }
 
   /** @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html */
-  #authorizeIam(exchange: RequestContext): Authorized {
+  #authorizeIam(context: RequestContext): Authorized {
     const refused: Authorized = { kind: 'refused', answer: gatewayResponse(403, 'Forbidden') };
-    const scope = credentialScope(exchange.request.headers);
+    const scope = credentialScope(context.request.headers);
     const principal = scope === undefined ? undefined : this.#deps.iam.principalOf(scope.accessKeyId);
     if (scope?.signingName !== 'execute-api' || principal === undefined) {
-      exchange.log['error.message'] = 'not signed for execute-api by a principal that is known';
+      context.log['error.message'] = 'not signed for execute-api by a known principal';
       return refused;
     }
-    const resource = this.#executeApiArn(exchange, exchange.path);
+    const resource = this.#executeApiArn(context, context.path);
     const decision = this.#deps.iam.decide(principal, { action: 'execute-api:Invoke', resource });
     if (!decision.allowed) {
-      exchange.log['error.message'] = decision.reason;
+      context.log['error.message'] = decision.reason;
       return refused;
     }
     const userArn = userArnOf(principal);
-    exchange.log['identity.userArn'] = userArn;
-    exchange.log['identity.caller'] = principal.label;
-    exchange.log['identity.user'] = principal.label;
+    context.log['identity.userArn'] = userArn;
+    context.log['identity.caller'] = principal.label;
+    context.log['identity.user'] = principal.label;
     return {
       kind: 'allowed',
       authorizer: {
@@ -190,7 +190,7 @@ export class Gateway {
   }
 
   async #invoke(
-    exchange: RequestContext,
+    context: RequestContext,
     { route, pathParameters }: RouteMatch,
     authorizer: Readonly<Record<string, unknown>> | undefined,
     body: Buffer,
@@ -199,7 +199,7 @@ export class Gateway {
     if (integration === undefined) {
       throw new Error(`API ${this.#api.id}, route ${route.key}: no integration ${route.integrationId}`);
     }
-    const { request, stage } = exchange;
+    const { request, stage } = context;
     const traceHeader = traceHeaderOf(request);
     const event = proxyEvent({
       accountId: REHEARSAL_ACCOUNT,
@@ -207,17 +207,17 @@ export class Gateway {
       domainName: request.headers.host ?? '127.0.0.1',
       stage: stage.name,
       stageVariables: stage.variables,
-      requestId: exchange.requestId,
+      requestId: context.requestId,
       routeKey: route.key,
-      method: exchange.method,
-      rawPath: exchange.rawPath,
-      rawQuery: exchange.rawQuery,
+      method: context.method,
+      rawPath: context.rawPath,
+      rawQuery: context.rawQuery,
       headers: { ...request.headers, 'x-amzn-trace-id': traceHeader },
       pathParameters,
       authorizer,
       sourceIp: request.socket.remoteAddress ?? '127.0.0.1',
       body,
-      time: exchange.time,
+      time: context.time,
     });
     const started = performance.now();
     // The source ARN names the route's path, not the caller's.
@@ -226,41 +226,41 @@ export class Gateway {
       function: integration.functionArn,
       payload: JSON.stringify(event),
       type: 'RequestResponse',
-      invoker: { service: 'apigateway.amazonaws.com', sourceArn: this.#executeApiArn(exchange, templatePath) },
+      invoker: { service: 'apigateway.amazonaws.com', sourceArn: this.#executeApiArn(context, templatePath) },
       traceHeader,
     });
     try {
       const result = await withTimeout(invocation, integration.timeoutMs);
-      exchange.log.integrationLatency = Math.round(performance.now() - started);
+      context.log.integrationLatency = Math.round(performance.now() - started);
       if (result === undefined) {
-        exchange.log.integrationErrorMessage = `no answer within ${integration.timeoutMs} ms`;
+        context.log.integrationErrorMessage = `no answer within ${integration.timeoutMs} ms`;
         return gatewayResponse(503, 'Service Unavailable');
       }
-      exchange.log.integrationStatus = result.status;
+      context.log.integrationStatus = result.status;
       if (result.functionError !== undefined) {
-        exchange.log.integrationErrorMessage = `the function failed: ${result.payload.slice(0, 500)}`;
+        context.log.integrationErrorMessage = `the function failed: ${result.payload.slice(0, 500)}`;
         return gatewayResponse(500, 'Internal Server Error');
       }
       const answer = proxyResponse(result.payload);
       if (answer === undefined) {
-        exchange.log.integrationErrorMessage = 'the response of the function has no valid form';
+        context.log.integrationErrorMessage = 'the response of the function has no valid form';
       }
       return answer ?? gatewayResponse(500, 'Internal Server Error');
     } catch (error) {
       if (!(error instanceof ServiceError)) {
         throw error;
       }
-      exchange.log.integrationErrorMessage = `${error.code}: ${error.message}`;
+      context.log.integrationErrorMessage = `${error.code}: ${error.message}`;
       return ERRORS[error.code] ?? gatewayResponse(500, 'Internal Server Error');
     }
   }
 
-  #executeApiArn(exchange: RequestContext, path: string): string {
-    return `arn:aws:execute-api:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:${this.#api.id}/${exchange.stage.name}/${exchange.method}${path}`;
+  #executeApiArn(context: RequestContext, path: string): string {
+    return `arn:aws:execute-api:${REHEARSAL_REGION}:${REHEARSAL_ACCOUNT}:${this.#api.id}/${context.stage.name}/${context.method}${path}`;
   }
 
-  #record(exchange: RequestContext, answer: GatewayResponse, latencyMs: number): void {
-    const { stage, log } = exchange;
+  #record(context: RequestContext, answer: GatewayResponse, latencyMs: number): void {
+    const { stage, log } = context;
     const sets: Record<string, string>[] = [{ ApiId: this.#api.id }, { ApiId: this.#api.id, Stage: stage.name }];
     const put = (name: string, value: number, unit: string) => {
       for (const dimensions of sets) {
@@ -277,17 +277,17 @@ export class Gateway {
     if (stage.accessLog === undefined) {
       return;
     }
-    const { request } = exchange;
-    const context: LogContext = {
+    const { request } = context;
+    const logContext: LogContext = {
       accountId: REHEARSAL_ACCOUNT,
       apiId: this.#api.id,
       stage: stage.name,
-      requestId: exchange.requestId,
-      extendedRequestId: exchange.requestId,
-      requestTime: requestTime(exchange.time),
-      requestTimeEpoch: Math.floor(exchange.time),
-      httpMethod: exchange.method,
-      path: exchange.rawPath,
+      requestId: context.requestId,
+      extendedRequestId: context.requestId,
+      requestTime: requestTime(context.time),
+      requestTimeEpoch: Math.floor(context.time),
+      httpMethod: context.method,
+      path: context.rawPath,
       protocol: 'HTTP/1.1',
       status: answer.status,
       responseLength: Buffer.byteLength(answer.body),
@@ -302,11 +302,11 @@ export class Gateway {
       ...log,
     };
     const stream = `${this.#api.id}/${stage.name}`;
-    this.#deps.logs.write(stage.accessLog.group, stream, accessLogLine(stage.accessLog.format, context));
+    this.#deps.logs.write(stage.accessLog.group, stream, accessLogLine(stage.accessLog.format, logContext));
   }
 }
 
-/** Errors of the Invoke API that are not the caller's 500. */
+/** Errors of the Invoke API that are not answered with 500. */
 const ERRORS: Readonly<Record<string, GatewayResponse>> = {
   TooManyRequestsException: gatewayResponse(503, 'Service Unavailable'),
   RequestTooLargeException: gatewayResponse(413, 'Request Entity Too Large'),
@@ -319,13 +319,13 @@ function userArnOf(principal: Principal): string {
     : `arn:aws:sts::${role[1]}:assumed-role/${role[2]}/${principal.label}`;
 }
 
-function tokenOf(exchange: RequestContext, authorizer: JwtAuthorizer): string | undefined {
+function tokenOf(context: RequestContext, authorizer: JwtAuthorizer): string | undefined {
   for (const source of authorizer.identitySources) {
     const [, where, name = ''] = /^\$request\.(header|querystring)\.(.+)$/.exec(source) ?? [];
     const value =
       where === 'header'
-        ? [exchange.request.headers[name.toLowerCase()]].flat()[0]
-        : new URLSearchParams(exchange.rawQuery).get(name);
+        ? [context.request.headers[name.toLowerCase()]].flat()[0]
+        : new URLSearchParams(context.rawQuery).get(name);
     if (value) {
       return value.replace(/^Bearer\s+/i, '');
     }
@@ -340,7 +340,7 @@ function traceHeaderOf(request: IncomingMessage): string {
   return given?.includes('Root=') ? given : `Root=1-${seconds}-${randomBytes(12).toString('hex')}`;
 }
 
-/** Undefined when the time (real milliseconds) runs out first. */
+/** Undefined after the timeout (real milliseconds). */
 async function withTimeout<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<undefined>((resolve) => {
@@ -350,7 +350,7 @@ async function withTimeout<T>(promise: Promise<T>, milliseconds: number): Promis
     return await Promise.race([promise, timeout]);
   } finally {
     clearTimeout(timer);
-    // An invocation that fails after its time has nobody left to tell.
+    // Ignore a failure after the timeout.
     promise.catch(() => undefined);
   }
 }

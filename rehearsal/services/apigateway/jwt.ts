@@ -26,8 +26,8 @@ const claimsSchema = z.looseObject({
 
 /**
  * Checks issuer, audience, times and scopes of a bearer token as an HTTP API does, by the cloud's clock. The signature is
- * not verified, as the rehearsal cannot reach the issuer's keys: a token that anybody wrote passes here (`alg` may be
- * `none`), and would not pass on AWS.
+ * not verified, as the rehearsal cannot reach the issuer's keys: a forged token passes here (`alg` may be `none`), and
+ * does not pass on AWS.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
  * @param now cloud milliseconds since 1970

@@ -28,7 +28,7 @@ const apiSchema = z.strictObject({
   Tags: tags.optional(),
 });
 
-/** `AWS::ApiGatewayV2::Api`, HTTP APIs. `ApiEndpoint` is where it is mounted on the front. */
+/** `AWS::ApiGatewayV2::Api`, HTTP APIs. `ApiEndpoint` is its URL on the API server. */
 export function apiHandler(apis: Apis): ResourceHandler {
   const type = 'AWS::ApiGatewayV2::Api';
   const outcome = (id: string): ResourceOutcome => ({
@@ -74,7 +74,7 @@ const stageSchema = z.strictObject({
   Tags: tags.optional(),
 });
 
-/** `AWS::ApiGatewayV2::Stage`, with automatic deployment alone: a change of the API is in force at once. */
+/** `AWS::ApiGatewayV2::Stage`, only with automatic deployment: changes of the API take effect at once. */
 export function stageHandler(apis: Apis): ResourceHandler {
   const type = 'AWS::ApiGatewayV2::Stage';
   const put = (request: ResourceRequest): ResourceOutcome => {
@@ -201,7 +201,7 @@ const authorizerSchema = z.strictObject({
   Name: z.string(),
 });
 
-/** `AWS::ApiGatewayV2::Authorizer`, JWT. What of a token is checked stands at `checkJwt`. */
+/** `AWS::ApiGatewayV2::Authorizer`, JWT. See `checkJwt` for the checks of a token. */
 export function authorizerHandler(apis: Apis): ResourceHandler {
   return memberHandler({
     type: 'AWS::ApiGatewayV2::Authorizer',

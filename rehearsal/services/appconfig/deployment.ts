@@ -9,7 +9,7 @@ import {
   stepsOf,
 } from './model';
 
-/** Cloud milliseconds between two looks at the alarms. */
+/** Cloud milliseconds between two polls of the alarms. */
 const ALARM_POLL_MS = 10_000;
 
 export interface DeploymentDeps {
@@ -31,12 +31,12 @@ export interface DeploymentRequest {
   report(message: string): void;
 }
 
-/** The deployment was taken back. */
+/** The deployment was rolled back. */
 export class DeploymentRolledBack extends Error {}
 
 /**
- * One deployment of a configuration: it grows over the callers, bakes, and is complete. An alarm of the environment that is
- * in ALARM before then takes it back at once, for every caller.
+ * One deployment of a configuration: it reaches a growing share of the callers, bakes, and is complete. If an alarm of the
+ * environment goes to ALARM before that, it is rolled back at once for every caller.
  *
  * Sources: https://docs.aws.amazon.com/appconfig/latest/userguide/appconfig-deploying.html,
  * https://docs.aws.amazon.com/appconfig/latest/userguide/monitoring-deployments.html
@@ -85,7 +85,7 @@ export class ConfigurationDeployment {
       this.#pollAlarms();
       for (const { percent, lastsMs } of stepsOf(strategy)) {
         signal.throwIfAborted();
-        served.growing = { content, percent };
+        served.inProgress = { content, percent };
         this.#shares.push({ at: ports.clock.now(), percent });
         request.report(`${percent} % of the callers get version ${request.version}`);
         await ports.clock.sleep(lastsMs, signal);
@@ -95,10 +95,10 @@ export class ConfigurationDeployment {
       await ports.clock.sleep(strategy.bakeMs, signal);
       signal.throwIfAborted();
       served.complete = content;
-      served.growing = undefined;
+      served.inProgress = undefined;
       this.#end('COMPLETE');
     } catch (error) {
-      served.growing = undefined;
+      served.inProgress = undefined;
       this.#shares.push({ at: ports.clock.now(), percent: 0 });
       this.#reason = error instanceof Error ? error.message : String(error);
       this.#end('ROLLED_BACK');
@@ -107,12 +107,12 @@ export class ConfigurationDeployment {
     }
   }
 
-  /** Takes the deployment back, unless it is complete: then nothing happens. */
+  /** Rolls the deployment back, unless it is complete. */
   stop(reason: string): void {
     this.#abort.abort(new Error(reason));
   }
 
-  /** Looks at the alarms now, and again and again until the deployment has ended. */
+  /** Polls the alarms until the deployment has ended. */
   #pollAlarms(): void {
     const alarm = this.#request.monitors.map((monitor) => this.#stopReason(monitor)).find((one) => one !== undefined);
     if (alarm !== undefined) {
@@ -129,7 +129,7 @@ export class ConfigurationDeployment {
   #stopReason({ alarmArn, roleArn }: EnvironmentMonitor): string | undefined {
     const { iam, metrics } = this.#ports;
     if (roleArn === undefined) {
-      return `monitor ${alarmArn} has no role with which AppConfig could look at it`;
+      return `monitor ${alarmArn} has no role with which AppConfig can read it`;
     }
     try {
       iam.sessionFor(roleArn, 'appconfig', 'appconfig.amazonaws.com');

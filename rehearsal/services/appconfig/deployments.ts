@@ -44,7 +44,7 @@ export class Deployments {
     this.#validate(profile, content);
     const own = this.views().filter((view) => view.environment === environment);
     if (own.some(({ endedAt }) => endedAt === undefined)) {
-      throw new ResourceFailure(`a deployment of environment ${environment} is under way already`);
+      throw new ResourceFailure(`a deployment of environment ${environment} is already in progress`);
     }
     const number = own.length + 1;
     const deployment = new ConfigurationDeployment(

@@ -68,15 +68,15 @@ export interface ConfigurationProfile {
   readonly versions: Map<string, string>;
 }
 
-/** What callers in one environment get of one profile. */
+/** Configuration that callers in one environment get for one profile. */
 export interface ServedConfiguration {
-  /** Deployed to its end; undefined before the first one. */
+  /** Completely deployed; undefined before the first deployment. */
   complete: string | undefined;
-  /** Under way: the version, and the share of the callers that get it. */
-  growing: { readonly content: string; readonly percent: number } | undefined;
+  /** Deployment in progress: the content, and the share of the callers that get it. */
+  inProgress: { readonly content: string; readonly percent: number } | undefined;
 }
 
-/** Applications, environments, profiles, strategies, and what is served of them. */
+/** Applications, environments, profiles and strategies, and the configurations that are served. */
 export class AppConfigStore {
   readonly applications = new Set<string>();
   readonly environments = new Map<string, AppConfigEnvironment>();
@@ -86,7 +86,7 @@ export class AppConfigStore {
 
   served(environment: string, profile: string): ServedConfiguration {
     const key = `${environment}/${profile}`;
-    const known = this.#serving.get(key) ?? { complete: undefined, growing: undefined };
+    const known = this.#serving.get(key) ?? { complete: undefined, inProgress: undefined };
     this.#serving.set(key, known);
     return known;
   }

@@ -26,20 +26,20 @@ interface Session {
   readonly environment: string;
   readonly profile: string;
   readonly pollSeconds: number;
-  /** From 0 up to 100: a growing deployment reaches the session once its share is above. */
+  /** From 0 up to 100: a deployment in progress reaches the session when its share is above this number. */
   readonly draw: number;
-  /** What it has. */
+  /** Configuration that it has. */
   content: string | undefined;
-  /** Cloud time before which it may not ask again. */
+  /** Cloud time before which it must not poll again. */
   notBefore: number;
 }
 
 /**
- * The data plane of AppConfig: sessions, and the newest configuration for each. A token is good for one call; a
- * configuration that the session has already is answered with an empty body.
+ * The data plane of AppConfig: sessions, and the newest configuration for each. A token is valid for one call; the body is
+ * empty if the session has the configuration already.
  *
- * A growing deployment reaches a share of the sessions, each of which keeps it: AWS speaks of a percentage of callers and
- * does not say how they are told apart.
+ * A deployment in progress reaches a share of the sessions, each of which keeps it: AWS specifies a percentage of callers and
+ * does not document how callers are distinguished.
  *
  * https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_Operations_AWS_AppConfig_Data.html
  */
@@ -78,7 +78,7 @@ export class AppConfigOperations implements RehearsalService {
         ? [input.ApplicationIdentifier, input.EnvironmentIdentifier, input.ConfigurationProfileIdentifier]
         : this.#configurationOf(String(input.ConfigurationToken));
     if (of === undefined) {
-      // A spent token, as a client sends it that repeats a call whose answer it did not get: it is told so, and not denied.
+      // A used token, as sent by a client that repeats a call after a lost answer: BadRequestException, not AccessDenied.
       return [];
     }
     const [application, environment, profile] = of.map(String);
@@ -141,8 +141,9 @@ export class AppConfigOperations implements RehearsalService {
       });
     }
     const served = this.#store.served(session.environment, session.profile);
-    const { growing } = served;
-    const content = growing !== undefined && session.draw < growing.percent ? growing.content : served.complete;
+    const { inProgress } = served;
+    const content =
+      inProgress !== undefined && session.draw < inProgress.percent ? inProgress.content : served.complete;
     if (content === undefined) {
       throw new ServiceError('ResourceNotFoundException', 'nothing is deployed for this caller', 404);
     }

@@ -10,7 +10,7 @@ export interface ScalableServices {
   deploying(resourceId: string): boolean;
 }
 
-/** One change of a capacity, or one that was to be and was not. */
+/** One change of a capacity. */
 export interface ScalingActivity {
   /** Cloud milliseconds since 1970. */
   readonly at: number;
@@ -49,7 +49,7 @@ const MAX_ACTIVITIES = 10_000;
 /**
  * Scalable targets and their step scaling policies.
  *
- * While the cooldown after a scale-out lasts, the policy goes on only to more: what it added already counts as its own. After a
+ * During the cooldown after a scale-out, the policy only scales out further, by the difference to what it added already. After a
  * scale-in it waits for the end of the cooldown, and a scale-out ends that wait. Which policies a cooldown holds back when a
  * target has several is not documented; here each has its own.
  *

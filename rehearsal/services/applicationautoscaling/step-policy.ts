@@ -41,7 +41,7 @@ export type StepPolicy = z.infer<typeof stepPolicySchema>;
 type Step = StepPolicy['StepAdjustments'][number];
 
 /**
- * What is wrong with the intervals, if anything: they may not overlap or leave gaps, and if one lies below the threshold one must
+ * Why the intervals are invalid, if they are: they must not overlap or leave gaps, and if one is below the threshold, one must
  * begin or end at it.
  * https://docs.aws.amazon.com/autoscaling/application/userguide/step-scaling-policy-overview.html
  */

@@ -14,10 +14,10 @@ import {
 } from './model';
 import { stepsOf, type TrafficShift } from './traffic-shift';
 
-/** A hook must report back within an hour. */
+/** A hook must report within an hour. */
 const HOOK_TIMEOUT_MS = 3_600_000;
 
-/** Cloud milliseconds between two looks at the alarms. */
+/** Cloud milliseconds between two polls of the alarms. */
 const ALARM_POLL_MS = 10_000;
 
 export interface DeploymentDeps {
@@ -40,11 +40,11 @@ interface Lifecycle {
 }
 
 /**
- * One deployment of an alias: alarms looked at, BeforeAllowTraffic, the shift, AfterAllowTraffic.
+ * One deployment of an alias: check of the alarms, BeforeAllowTraffic, traffic shift, AfterAllowTraffic.
  *
- * Life cycle: Created → InProgress → Succeeded | Failed | Stopped. From start to end the group's alarms are polled; one
- * in ALARM ends the deployment at once, whatever it is waiting for. A failed deployment flips the alias back first, if
- * the group's automatic rollback covers the cause, and only then is it reported as failed.
+ * Life cycle: Created → InProgress → Succeeded | Failed | Stopped. The group's alarms are polled during the whole
+ * deployment; one in ALARM stops it at once. A failed deployment first rolls the alias back, if the group's automatic
+ * rollback covers the cause, and is then reported as failed.
  * During the shift the alias keeps its old version and names the new one in its weights; at the end the new one alone.
  *
  * Sources: https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html,
@@ -83,7 +83,7 @@ export class Deployment {
     this.#principal = { kind: 'role', arn: group.serviceRoleArn, label: `codedeploy ${group.name}` };
   }
 
-  /** Resolves when the deployment has succeeded. @throws DeploymentFailure after the way back, if there is one */
+  /** Resolves when the deployment has succeeded. @throws DeploymentFailure after the rollback, if there is one */
   async run(): Promise<void> {
     this.#emit('created', `deployment ${this.id}: version ${this.#request.fromVersion} → ${this.#request.toVersion}`);
     this.#status = 'InProgress';
@@ -93,7 +93,7 @@ export class Deployment {
       timeoutMs === undefined
         ? undefined
         : this.#ports.clock.after(timeoutMs, () =>
-            this.#abort.abort(new DeploymentFailure('TIMEOUT', `not over after ${timeoutMs / 60_000} minutes`)),
+            this.#abort.abort(new DeploymentFailure('TIMEOUT', `not finished after ${timeoutMs / 60_000} minutes`)),
           );
     const poll = () => {
       polling = this.#ports.clock.after(ALARM_POLL_MS, () => {
@@ -141,7 +141,7 @@ export class Deployment {
     }
   }
 
-  /** Ends the deployment as if by the API. Nothing happens when it is over. */
+  /** Stops the deployment, as StopDeployment does. No effect after its end. */
   stop(reason: DeploymentFailure): void {
     this.#abort.abort(reason);
   }
@@ -233,7 +233,7 @@ export class Deployment {
       }
       this.#finish(step, 'Succeeded');
     } finally {
-      done.abort(new Error('hook is over'));
+      done.abort(new Error('the hook has ended'));
       timeout.catch(() => undefined);
     }
   }
@@ -278,10 +278,10 @@ export class Deployment {
     this.#ports.lambda.putAlias({ functionName, name: alias, version: fromVersion, weights: {} });
     this.#rolledBackAt = this.#ports.clock.now();
     this.#shifts.push({ at: this.#rolledBackAt, weight: 0 });
-    this.#emit('rollback', `${functionName}:${alias} back on version ${fromVersion}`, 0);
+    this.#emit('rollback', `${functionName}:${alias} rolled back to version ${fromVersion}`, 0);
   }
 
-  /** The role's trust policy must let CodeDeploy in. */
+  /** The role's trust policy must allow CodeDeploy to assume it. */
   #assumeRole(): void {
     try {
       this.#ports.iam.sessionFor(this.group.serviceRoleArn, this.#principal.label, 'codedeploy.amazonaws.com');

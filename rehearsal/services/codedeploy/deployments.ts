@@ -48,9 +48,9 @@ export class Deployments {
   }
 
   /**
-   * Runs a deployment to its end.
+   * Runs a deployment.
    *
-   * @throws DeploymentFailure when it fails, after the alias was flipped back
+   * @throws DeploymentFailure when it fails, after the alias was rolled back
    */
   async deploy(request: DeploymentRequest): Promise<DeploymentView> {
     const group = this.group(request.application, request.group);
@@ -73,7 +73,7 @@ export class Deployments {
     if (running !== undefined) {
       throw new DeploymentFailure(
         'INTERNAL_ERROR',
-        `deployment ${running.id} of group ${group.name} is under way; a group takes one at a time`,
+        `deployment ${running.id} of group ${group.name} is in progress; a group runs one at a time`,
       );
     }
     const deployment = new Deployment(`d-${randomSuffix(9)}`, group, request, shift, {

@@ -9,7 +9,7 @@ export interface DeploymentGroup {
   readonly serviceRoleArn: string;
   /** Names of the alarms that stop a deployment; none while the alarm configuration is disabled. */
   readonly alarms: readonly string[];
-  /** Go on although the state of the alarms cannot be read. */
+  /** Continue even if the state of the alarms cannot be read. */
   readonly ignorePollAlarmFailure: boolean;
   readonly autoRollback: readonly AutoRollbackEvent[];
 }
@@ -24,9 +24,9 @@ export interface DeploymentRequest {
   /** Function name or ARN. */
   readonly beforeHook?: string;
   readonly afterHook?: string;
-  /** Cloud milliseconds after which whoever waits for the deployment gives up, and it is stopped and rolled back. */
+  /** Cloud milliseconds after which the deployment is stopped and rolled back. */
   readonly timeoutMs?: number;
-  /** Tells each step in a sentence. */
+  /** Reports each step in one sentence. */
   report(message: string): void;
 }
 
@@ -43,7 +43,7 @@ export interface LifecycleView {
   readonly message?: string;
 }
 
-/** A deployment as told to reports. Times in cloud milliseconds since 1970. */
+/** A deployment for reports. Times in cloud milliseconds since 1970. */
 export interface DeploymentView {
   readonly id: string;
   readonly application: string;
@@ -59,7 +59,7 @@ export interface DeploymentView {
   /** Alarms that stopped it. */
   readonly alarms: readonly string[];
   readonly lifecycle: readonly LifecycleView[];
-  /** Share of the new version from each moment on; a flip back is a weight of 0. */
+  /** Share of the new version from each moment on; a rollback is a weight of 0. */
   readonly shifts: readonly { readonly at: number; readonly weight: number }[];
   readonly rolledBackAt?: number;
 }

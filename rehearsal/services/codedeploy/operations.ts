@@ -56,7 +56,7 @@ export class CodeDeployOperations implements RehearsalService {
     if (outcome === 'completed') {
       throw new ServiceError(
         'LifecycleEventAlreadyCompletedException',
-        `hook execution ${lifecycleEventHookExecutionId} of deployment ${deploymentId} is over`,
+        `hook execution ${lifecycleEventHookExecutionId} of deployment ${deploymentId} has ended`,
       );
     }
     return { lifecycleEventHookExecutionId };
@@ -77,7 +77,7 @@ export class CodeDeployOperations implements RehearsalService {
         createTime: view.createdAt / 1000,
         ...(view.endedAt === undefined ? {} : { completeTime: view.endedAt / 1000 }),
         ...(view.reason === undefined ? {} : { errorInformation: { code, message: view.reason } }),
-        ...(view.rolledBackAt === undefined ? {} : { rollbackInfo: { rollbackMessage: 'the alias was put back' } }),
+        ...(view.rolledBackAt === undefined ? {} : { rollbackInfo: { rollbackMessage: 'the alias was rolled back' } }),
       },
     };
   }
@@ -85,7 +85,7 @@ export class CodeDeployOperations implements RehearsalService {
   #stopDeployment(input: unknown): unknown {
     const deployment = this.#find(idSchema.parse(input).deploymentId);
     if (!isRunning(deployment.view())) {
-      throw new ServiceError('DeploymentAlreadyCompletedException', `deployment ${deployment.id} is over`);
+      throw new ServiceError('DeploymentAlreadyCompletedException', `deployment ${deployment.id} has ended`);
     }
     deployment.stop(new DeploymentFailure('MANUAL_STOP', 'stopped by request'));
     return { status: 'Pending' };

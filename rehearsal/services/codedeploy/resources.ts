@@ -41,7 +41,7 @@ export function deploymentConfigHandler(deployments: Deployments): ResourceHandl
     type: 'AWS::CodeDeploy::DeploymentConfig',
     source: `${DOCUMENTS}/aws-resource-codedeploy-deploymentconfig.html`,
     properties: ['ComputePlatform', 'DeploymentConfigName', 'TrafficRoutingConfig'],
-    // A configuration cannot be changed: every difference is a new one.
+    // A configuration cannot be changed: every change is a replacement.
     replaceOn: ['ComputePlatform', 'DeploymentConfigName', 'TrafficRoutingConfig'],
     create: async (request) => {
       lambdaOnly(request);
@@ -68,7 +68,7 @@ export function deploymentConfigHandler(deployments: Deployments): ResourceHandl
   };
 }
 
-/** CloudFormation hands booleans over as text as well. */
+/** CloudFormation also passes booleans as text. */
 const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
 
 const groupSchema = z.object({
@@ -95,7 +95,7 @@ const groupSchema = z.object({
     .optional(),
 });
 
-/** Alarms per group that CodeDeploy takes. Source: https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html */
+/** Maximum number of alarms per group. Source: https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html */
 const MAX_ALARMS = 10;
 
 export function deploymentGroupHandler(deployments: Deployments): ResourceHandler {
@@ -117,7 +117,7 @@ export function deploymentGroupHandler(deployments: Deployments): ResourceHandle
     const alarms = given.AlarmConfiguration.Enabled ? given.AlarmConfiguration.Alarms.map((alarm) => alarm.Name) : [];
     if (alarms.length > MAX_ALARMS) {
       throw new ResourceFailure(
-        `deployment group ${name}: ${alarms.length} alarms; CodeDeploy takes ${MAX_ALARMS} per group`,
+        `deployment group ${name}: ${alarms.length} alarms; CodeDeploy allows ${MAX_ALARMS} per group`,
       );
     }
     const { partition, region, account } = request.stack;
@@ -168,12 +168,12 @@ function lambdaOnly(request: ResourceRequest): void {
   const platform = request.properties.ComputePlatform;
   if (platform !== 'Lambda') {
     throw new ResourceFailure(
-      `not rehearsable: CodeDeploy for ${platform ?? 'Server'} (${request.path}); the rehearsal knows Lambda`,
+      `not rehearsable: CodeDeploy for ${platform ?? 'Server'} (${request.path}); the rehearsal supports Lambda only`,
     );
   }
 }
 
-/** The resource handler of an alias gives up after this, CodeDeploy's wait included. */
+/** Timeout of the resource handler of an alias, with the deployment. */
 const HANDLER_TIMEOUT_MS = 120 * 60_000;
 
 const weightSchema = z
@@ -213,8 +213,8 @@ const updatePolicySchema = z.object({
 
 /**
  * `AWS::Lambda::Alias`. With the update policy CodeDeployLambdaAliasUpdate a new version arrives by a CodeDeploy
- * deployment, and the resource fails when the deployment fails. Nothing of that on create, when the version stays, or
- * when a rollback puts the alias back.
+ * deployment, and the resource fails when the deployment fails. There is no deployment on create, when
+ * the version is unchanged, or in a rollback.
  */
 export function aliasHandler(lambda: LambdaPort, deployments: Deployments): ResourceHandler {
   const put = (request: ResourceRequest): ResourceOutcome => {

@@ -108,7 +108,7 @@ function configOf(asset: ImageAsset, image: string): ImageConfig {
   } catch (error) {
     const why = error instanceof DockerfileError ? error.message : `cannot be read (${error})`;
     throw new ImageError(
-      `image ${image}: ${file} ${why}; set the command to run under "containers" in the scenario for it`,
+      `image ${image}: ${file} ${why}; set the command to run for it under "containers" in the scenario`,
     );
   }
 }

@@ -17,7 +17,7 @@ const RATE = /^rate\((\d+) (minute|hour|day)s?\)$/;
 const ruleSchema = z.strictObject({
   Description: z.string().optional(),
   Name: z.string().optional(),
-  ScheduleExpression: z.string().regex(RATE, 'expected rate(n minutes|hours|days): only rates are rehearsable'),
+  ScheduleExpression: z.string().regex(RATE, 'must be rate(n minutes|hours|days): only rates are rehearsable'),
   State: z.enum(['ENABLED', 'DISABLED']).optional(),
   Targets: z.array(z.strictObject({ Arn: z.string(), Id: z.string(), Input: z.string().optional() })).optional(),
 });
@@ -45,7 +45,7 @@ export function ruleHandler(clock: RehearsalClock, lambda: LambdaPort): RuleHand
         const payload =
           Input ?? JSON.stringify({ source: 'aws.events', 'detail-type': 'Scheduled Event', resources: [arn] });
         const invoker = { service: 'events.amazonaws.com', sourceArn: arn };
-        // A target that is gone, or that does not let the rule in, is not told to anybody: as on AWS.
+        // A missing target, or one that does not permit the rule, fails silently, as on AWS.
         lambda.invoke({ function: Arn, payload, type: 'Event', invoker }).catch(() => undefined);
       }
     };

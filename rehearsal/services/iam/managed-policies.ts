@@ -25,7 +25,7 @@ const CODEDEPLOY_REVISIONS: readonly ManagedStatement[] = [
 ];
 const CODEDEPLOY_HOOKS = allow(['lambda:InvokeFunction'], ['arn:aws:lambda:*:*:function:CodeDeployHook_*']);
 
-/** By path and name, as it stands in the ARN after `policy/`. */
+/** By path and name, as in the ARN after `policy/`. */
 const STATEMENTS: Readonly<Record<string, readonly ManagedStatement[]>> = {
   'service-role/AWSLambdaBasicExecutionRole': [allow(WRITE_LOGS)],
   'service-role/AWSLambdaVPCAccessExecutionRole': [

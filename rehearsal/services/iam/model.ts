@@ -9,7 +9,7 @@ import type { ConditionContext } from './conditions';
 import { awsManagedPolicy } from './managed-policies';
 import { compilePolicy, type Policy, type Request, type Statement, sessionArn } from './policy';
 
-/** Denied calls that are kept for the report; the rest is only counted. */
+/** Maximum number of denied calls that are kept for the report. */
 const MAX_DENIED_KEPT = 1_000;
 
 export interface RoleDefinition {
@@ -28,15 +28,15 @@ interface Role {
   /** The role's own `Policies`. */
   inline: readonly Policy[];
   managedArns: readonly string[];
-  /** Put on it by `AWS::IAM::Policy` and `AWS::IAM::ManagedPolicy`, by their physical id. */
+  /** Attached by `AWS::IAM::Policy` and `AWS::IAM::ManagedPolicy`, by their physical id. */
   readonly attached: Map<string, Policy>;
 }
 
 /**
- * Roles and policies of the template, and the judge over every call. Within one account a call is allowed if an identity
+ * Roles and policies of the template, and the decision on every call. Within one account a call is allowed if an identity
  * or a resource policy allows it and none denies it.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics-single-account.html
- * Not judged: permission boundaries, session and organization policies (refused in templates), key policies of KMS.
+ * Not evaluated: permission boundaries, session and organization policies (refused in templates), key policies of KMS.
  */
 export class Iam implements IamPort {
   readonly #roles = new Map<string, Role>();
@@ -49,7 +49,7 @@ export class Iam implements IamPort {
 
   sessionFor(roleArn: string, label: string, service?: string, session?: string): Credentials {
     const role = this.#roles.get(roleArn);
-    if (role === undefined) throw new Error(`role ${roleArn}: there is none`);
+    if (role === undefined) throw new Error(`role ${roleArn} does not exist`);
     if (service !== undefined) {
       const principal: Principal = { kind: 'service', arn: service, label: service };
       const request = requestOf(principal, { action: 'sts:AssumeRole', resource: roleArn });
@@ -89,9 +89,9 @@ export class Iam implements IamPort {
     return decision;
   }
 
-  /** Like {@link decide}, but not counted: for a service that only wants to know. */
+  /** Like {@link decide}, but not counted as a call. */
   evaluate(principal: Principal, permission: RequiredPermission): Decision {
-    if (principal.kind === 'operator') return { allowed: true, reason: 'the operator may do everything' };
+    if (principal.kind === 'operator') return { allowed: true, reason: 'the operator is allowed everything' };
     const request = requestOf(principal, permission);
     const identity = this.#identityPolicies(principal);
     const resource = this.#policiesOn(permission.resource);
@@ -104,7 +104,7 @@ export class Iam implements IamPort {
     if (findStatement(resource, deniedByResource) !== undefined) return denied('a resource-based');
     const allowance =
       findStatement(identity, (one) => one.effect === 'Allow' && one.matches(request)) ??
-      // Naming the account only lets its identity policies decide: that is not yet a permission.
+      // Naming the account only delegates to its identity policies: that is not a permission.
       findStatement(
         resource,
         (one) => one.effect === 'Allow' && one.principalMatch(principal) === 'itself' && one.matches(request),
@@ -133,7 +133,7 @@ export class Iam implements IamPort {
 
   /**
    * Creates the role or gives it new content; policies attached to it stay.
-   * @throws ResourceFailure on a policy that cannot be judged, before anything is changed.
+   * @throws ResourceFailure on a policy that cannot be evaluated, before anything changes.
    */
   putRole(definition: RoleDefinition): void {
     const trust = compilePolicy(`trust policy of ${definition.name}`, definition.trust);
@@ -159,10 +159,10 @@ export class Iam implements IamPort {
   /** @throws ResourceFailure if there is no such role. */
   roleArn(name: string): string {
     for (const role of this.#roles.values()) if (role.name === name) return role.arn;
-    throw new ResourceFailure(`role ${name}: there is none`);
+    throw new ResourceFailure(`role ${name} does not exist`);
   }
 
-  /** Puts the policy on exactly the named roles. */
+  /** Attaches the policy to exactly the named roles. */
   attach(policyId: string, document: unknown, roleNames: readonly string[]): void {
     const policy = compilePolicy(policyId, document);
     const arns = new Set(roleNames.map((name) => this.roleArn(name)));
@@ -195,7 +195,7 @@ export class Iam implements IamPort {
     if (known !== undefined) return known;
     const document = awsManagedPolicy(arn);
     if (document === undefined)
-      throw new ResourceFailure(`not rehearsable: managed policy ${arn}: its content is not known`);
+      throw new ResourceFailure(`not rehearsable: managed policy ${arn}: its content is unknown`);
     const policy = compilePolicy(arn, document);
     this.#managed.set(arn, policy);
     return policy;
@@ -217,7 +217,7 @@ function findStatement(policies: readonly Policy[], test: (statement: Statement)
   return undefined;
 }
 
-/** Condition keys that every call has. The front speaks plain HTTP on the loopback: it counts as secure transport. */
+/** Condition keys that every call has. The API server uses plain HTTP on the loopback interface, which counts as secure transport. */
 function requestOf(principal: Principal, permission: RequiredPermission): Request {
   const context = new Map<string, readonly string[]>([
     ['aws:securetransport', ['true']],

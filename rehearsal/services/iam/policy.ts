@@ -48,7 +48,7 @@ export interface Policy {
 /**
  * Compiles a policy document.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
- * @throws ResourceFailure on whatever the rehearsal could not judge as AWS does.
+ * @throws ResourceFailure on a policy that the rehearsal cannot evaluate as AWS does.
  */
 export function compilePolicy(name: string, document: unknown): Policy {
   const parsed = documentSchema.safeParse(document);
@@ -70,7 +70,7 @@ function compileStatement(policy: string, source: StatementSource, index: number
   }
   const action = patterns(source.Action ?? source.NotAction ?? [], 'i', place);
   const actionWanted = source.Action !== undefined;
-  // Trust policies have no resource: they hang on the one role.
+  // Trust policies have no resource: they belong to one role.
   const resource = patterns(source.Resource ?? source.NotResource ?? ['*'], '', place);
   const resourceWanted = source.NotResource === undefined;
   const condition: Condition = source.Condition === undefined ? () => true : compileConditions(source.Condition, place);

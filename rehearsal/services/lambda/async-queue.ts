@@ -26,14 +26,14 @@ interface AsyncInvocation {
 
 /**
  * Lambda's queue of asynchronous invocations: a function error is retried after one minute and again after two, a
- * throttled invocation with growing waits; what is given up goes to the function's dead-letter queue.
+ * throttled invocation with growing waits; dropped invocations go to the function's dead-letter queue.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
  */
 export class AsyncQueue {
   readonly #clock: RehearsalClock;
   readonly #metrics: MetricsPort;
-  /** Sends what was given up to the function's dead-letter queue if it has one. */
+  /** Sends a dropped invocation to the function's dead-letter queue if it has one. */
   readonly #sendToDeadLetterQueue: (run: FunctionRun) => void;
   readonly #onFault: (error: unknown) => void;
   /** `name` or `name:qualifier` → settings. */
@@ -85,7 +85,7 @@ export class AsyncQueue {
     try {
       result = await event.attempt(run);
     } catch {
-      // The function or the version is gone meanwhile.
+      // The function or the version was deleted meanwhile.
       this.#drop(run);
       return;
     }

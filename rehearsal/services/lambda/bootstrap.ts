@@ -1,7 +1,7 @@
 /**
- * Runs in the process of an execution environment: loads the function's handler once and calls it for one invocation
- * after the other. Bundled into `assets/rehearsal-bootstrap`. Imports nothing but types: the process belongs to the
- * function, and what it does not load costs it no start-up time.
+ * Runs in the process of an execution environment: loads the function's handler once and calls it for each
+ * invocation. Bundled into `assets/rehearsal-bootstrap`. Imports only types: the process belongs to the function,
+ * and modules that it does not load cost no start-up time.
  *
  * Handlers are asynchronous functions; callbacks are not supported, as on the newest Node.js runtimes.
  *
@@ -24,15 +24,15 @@ process.on('message', (message: ToEnvironment) => {
     load(message).then(
       (loaded) => {
         handler = loaded;
-        say({ kind: 'ready' });
+        send({ kind: 'ready' });
       },
-      (error: unknown) => say({ kind: 'setup_failed', error: describe(error) }),
+      (error: unknown) => send({ kind: 'setup_failed', error: describe(error) }),
     );
   } else {
     void invoke(message);
   }
 });
-// The rehearsal is gone, and with it the reason to be.
+// The rehearsal has ended.
 process.on('disconnect', () => process.exit(0));
 process.on('uncaughtException', (error) => crash(describe(error), 129));
 process.on('unhandledRejection', (reason) => crash(describe(reason, 'Runtime.UnhandledPromiseRejection'), 128));
@@ -89,10 +89,10 @@ function finish(invocation: Invocation, outcome: { readonly payload: string; rea
   // A line of its own even if the function left its last one open; an empty line is not passed on.
   process.stdout.write(`\n${mark}`);
   process.stderr.write(`\n${mark}`);
-  say(doneOf(invocation, outcome));
+  send(doneOf(invocation, outcome));
 }
 
-/** What the function threw where nobody caught it ends the invocation under way, and the environment. */
+/** An uncaught error of the function ends the current invocation, and the environment. */
 function crash(error: string, exitCode: number): void {
   process.stderr.write(
     `${new Date().toISOString()}\t${current?.requestId}\tERROR\tUncaught Exception \t${error}\n`,
@@ -156,6 +156,6 @@ function named(name: string, message: string): Error {
   return error;
 }
 
-function say(message: FromEnvironment): void {
+function send(message: FromEnvironment): void {
   process.send?.(message);
 }

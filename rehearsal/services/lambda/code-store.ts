@@ -14,8 +14,8 @@ export interface FunctionCode {
 
 /**
  * Keeps a copy of every function's code outside of the cloud assembly: a published version stays what it was when the
- * assembly is written anew, and a module that was not bundled is not found by chance in the project's `node_modules`,
- * as it would not be found on AWS. What the Node.js runtime brings along, the AWS SDK, is there.
+ * assembly is written again, and a module that was not bundled is not found in the project's `node_modules` by accident,
+ * as on AWS. The AWS SDK, which the Node.js runtime includes, is available.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/lambda-nodejs.html
  */
@@ -24,7 +24,7 @@ export class CodeStore {
   readonly #assetPath: (bucket: string, key: string) => string | undefined;
   readonly #copies = new Map<string, Promise<FunctionCode>>();
 
-  /** Folder that stands for the runtime's own modules (`NODE_PATH`). */
+  /** Folder with the modules that the runtime includes (`NODE_PATH`). */
   readonly runtimeModules: string;
 
   constructor(workspace: string, assetPath: (bucket: string, key: string) => string | undefined) {

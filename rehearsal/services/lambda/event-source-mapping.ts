@@ -20,15 +20,15 @@ export interface MappingDeps {
   readonly clock: RehearsalClock;
   readonly sqs: SqsPort;
   readonly run: (run: FunctionRun) => Promise<FunctionRunResult>;
-  /** Told of what should not happen: a mapping whose function is gone. */
+  /** Called for errors, such as a mapping whose function was deleted. */
   readonly onFault: (error: unknown) => void;
-  /** What goes wrong on purpose. @default nothing */
+  /** Injected faults. @default - none */
   readonly faults?: FaultsPort;
 }
 
 /**
- * Batches that may wait for an environment. Messages in them are in flight, as they are on AWS, where there is always room
- * for a few more; too many of them would falsify the queue's count of visible messages.
+ * Maximum number of batches that wait for an environment. Their messages are in flight, as on AWS; too many of them would
+ * distort the queue's count of visible messages.
  */
 const MAX_WAITING_BATCHES = 5;
 
@@ -42,7 +42,7 @@ const batchResponse = z.object({
 /**
  * Polls one queue and invokes one function (version or alias) with what it receives. Of a batch that was processed the
  * messages are deleted; of one that failed they are released and become visible again after the queue's visibility
- * timeout. A queue that has messages meets a poll that is already waiting: there is no interval.
+ * timeout. A long poll is always waiting: there is no polling interval.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
@@ -77,7 +77,7 @@ export class EventSourceMapping {
     this.#wake?.();
   }
 
-  /** Receives no more. Batches under way are finished. */
+  /** Stops receiving. Batches in progress finish. */
   stop(): void {
     this.#polling?.abort(new Error('the event source mapping was stopped'));
     this.#polling = undefined;
@@ -181,7 +181,7 @@ export class EventSourceMapping {
         traceHeader: undefined,
         source: this.id,
         onStart,
-        // Whoever gets the message next finds it as on AWS, where nothing waits for an invocation that stands still.
+        // The message becomes visible as on AWS, where the visibility timeout does not wait for a suspended invocation.
         onSuspended: () => this.#releaseAll(messages),
       });
       this.#settle(messages, result);

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { handlerNode } from '../../core/handler-node';
 import type { FromEnvironment, FunctionErrorPayload, Invocation, Setup, ToEnvironment } from './protocol';
 
-/** How an invocation ended. */
+/** Result of an invocation. */
 export interface InvocationOutcome {
   /** JSON text. */
   readonly payload: string;
@@ -11,7 +11,7 @@ export interface InvocationOutcome {
   /** Real milliseconds from handing over the event to the result. */
   readonly durationMs: number;
   readonly maxMemoryMiB: number;
-  /** Whether the process is gone: crashed, timed out, killed. */
+  /** Whether the process has exited: crashed, timed out, killed. */
   readonly environmentLost: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface ExecutionEnvironmentProps {
   readonly setupTimeoutMs: number;
   /** A line that the function wrote to stdout or stderr. */
   readonly onLine: (line: string) => void;
-  /** Called once, when the process is gone. */
+  /** Called once, when the process has exited. */
   readonly onEnd: () => void;
 }
 
@@ -33,14 +33,14 @@ export interface ExecutionEnvironmentProps {
 const DRAIN_MS = 250;
 
 /**
- * Real milliseconds without an invocation after which a process is stopped. Lambda stops it at once; here that costs two
- * signals and a change of processes for each of a row of invocations.
+ * Real milliseconds without an invocation after which a process is stopped. Lambda freezes it at once; here that would cost
+ * two signals and two context switches for each of several consecutive invocations.
  */
 const FREEZE_AFTER_MS = 50;
 
 /**
- * One execution environment: a process that runs one invocation at a time and stands still in between, as on AWS, so that
- * nothing a handler leaves behind goes on running. The process sees the function's environment variables and none of the
+ * One execution environment: a process that runs one invocation at a time and is frozen in between, as on AWS, so that
+ * background work of a handler does not continue. The process sees the function's environment variables and none of the
  * rehearsal's.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
@@ -160,8 +160,8 @@ export class ExecutionEnvironment {
   }
 
   /**
-   * Lets the process stand still in the middle of its invocation for so many real milliseconds. False when it has none,
-   * or stands still already.
+   * Suspends the process during its invocation for the given real milliseconds. False if it has no invocation or is
+   * suspended already.
    */
   suspend(milliseconds: number): boolean {
     if (this.#current === undefined || this.#ended || this.#suspended !== undefined || !this.#child.kill('SIGSTOP')) {
@@ -200,7 +200,7 @@ export class ExecutionEnvironment {
     });
   }
 
-  /** The result and the output come by different ways; the invocation is over when all of it has arrived. */
+  /** The result and the output arrive on different channels; the invocation is over when all of it has arrived. */
   #finishIfComplete(): void {
     const result = this.#result;
     const current = this.#current;
@@ -219,7 +219,7 @@ export class ExecutionEnvironment {
     this.#ended = true;
     clearTimeout(this.#freezing);
     clearTimeout(this.#suspended);
-    // What the process wrote last may still be on its way.
+    // The last output of the process may arrive after its exit.
     const finish = () => {
       clearTimeout(timer);
       this.#failInvocation(this.#killReason ?? `Error: Runtime exited with error: ${how}`);
@@ -242,7 +242,7 @@ export class ExecutionEnvironment {
   }
 
   #send(message: ToEnvironment): void {
-    // A process that is gone makes this fail; its exit says so, too.
+    // This fails if the process has exited; the exit event handles that.
     this.#child.send(message, () => undefined);
   }
 

@@ -8,14 +8,14 @@ import type { Invocation } from './protocol';
 export interface EnvironmentJob {
   readonly version: FunctionVersion;
   readonly invocation: Omit<Invocation, 'kind' | 'deadline'>;
-  /** Who asks (an event source mapping, or nobody in particular): sources that wait for the same version take turns. */
+  /** Event source mapping that asks, if any: sources that wait for the same version are served round robin. */
   readonly source?: string;
   /** Called when an environment takes the job. */
   onStart?(environment: ExecutionEnvironment, cold: boolean): void;
 }
 
 export interface FleetProps {
-  /** Starts an environment. `onEnd` must be called once, when its process is gone. */
+  /** Starts an environment. `onEnd` must be called once, when its process has exited. */
   readonly boot: (version: FunctionVersion, onEnd: () => void) => ExecutionEnvironment;
   /** Processes alive at a time, over all functions. */
   readonly maxEnvironments: number;
@@ -39,14 +39,14 @@ export interface EnvironmentView {
   readonly invocations: number;
 }
 
-/** Bounds of the real milliseconds that a job waits for an environment of its version before another is started. */
+/** Minimum and maximum real milliseconds that a job waits for an environment of its version before another one starts. */
 const MIN_QUEUE_WAIT_MS = 50;
 const MAX_QUEUE_WAIT_MS = 1000;
-/** Taken for the duration of a version's start until one is known. Real milliseconds. */
+/** Assumed duration of a version's start until one is measured. Real milliseconds. */
 const ASSUMED_BOOT_MS = 200;
 /** Real milliseconds that an environment must have been idle to make room for one more of another version. */
 const EVICTABLE_AFTER_MS = 1000;
-/** Real milliseconds until a version that found no room looks again, if nothing happens before. */
+/** Real milliseconds until a version that found no free place is checked again. */
 const RECHECK_MS = 250;
 
 interface WaitingJob {
@@ -70,7 +70,7 @@ interface Pool {
   /** Used last, last: that one is warmest and taken first. */
   readonly idle: PoolMember[];
   readonly waiting: RoundRobinQueue<WaitingJob>;
-  /** When the waiting jobs came, oldest first: they are served in another order. */
+  /** Arrival times of the waiting jobs, oldest first: they are served in another order. */
   readonly arrivals: LinkedList<number>;
   /** Real milliseconds that the last start took. */
   bootMs: number;
@@ -81,12 +81,11 @@ interface Pool {
 }
 
 /**
- * The execution environments of all functions. A job takes an idle environment of its version; if there is none it waits
- * for the first that becomes free. One more is started when a job has waited for as long as a start takes and the present
- * environments will not have worked off the line in that time: Lambda starts one at once, but has more than this machine
- * to start it on, and a start here takes the processor from those that work. At the limit of environments one of another
- * version that has been idle for a while makes room, and a busy one does when it is done if the other version has none or
- * far fewer.
+ * The execution environments of all functions. A job takes an idle environment of its version; if there is none, it
+ * waits for the first that becomes free. Another one starts when a job has waited for as long as a start takes and the
+ * existing environments will not finish the waiting jobs in that time: Lambda starts one at once, but on this machine a start
+ * takes processor time from running invocations. At the limit of environments, an idle one of another version is replaced,
+ * or a busy one after its invocation if the waiting version has none or far fewer.
  */
 export class Fleet {
   readonly #props: FleetProps;
@@ -132,7 +131,7 @@ export class Fleet {
     );
   }
 
-  /** Ends the environment as a crash would. False when there is none of that id. */
+  /** Ends the environment as a crash would. False if there is none with this id. */
   kill(id: string): boolean {
     for (const pool of this.#pools.values()) {
       for (const { environment } of pool.members) {
@@ -145,7 +144,7 @@ export class Fleet {
     return false;
   }
 
-  /** No more jobs will come for this version: idle environments end now, busy ones when they are done. */
+  /** This version gets no more jobs: idle environments end now, busy ones after their invocation. */
   retire(version: FunctionVersion): void {
     const pool = this.#pools.get(version);
     if (pool !== undefined) {
@@ -158,7 +157,7 @@ export class Fleet {
     }
   }
 
-  /** Ends every environment and resolves when their processes are gone. Jobs that wait end as failed. */
+  /** Ends every environment and resolves when their processes have exited. Waiting jobs fail. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#reaper);
@@ -176,7 +175,7 @@ export class Fleet {
     }
   }
 
-  /** Ends every process without waiting: all that can be done when the rehearsal's own process exits. */
+  /** Kills every process without waiting, when the process of the rehearsal exits. */
   killAll(): void {
     for (const pool of this.#pools.values()) {
       for (const { environment } of pool.members) {
@@ -224,25 +223,25 @@ export class Fleet {
     // One at a time for each, so that a burst on one function leaves starts for the others.
     const needy = [...this.#pools.values()].filter((pool) => pool.waiting.size > 0 && pool.booting === 0);
     needy.sort((a, b) => (a.arrivals.first ?? now) - (b.arrivals.first ?? now));
-    let lookAt = Number.POSITIVE_INFINITY;
+    let recheckAt = Number.POSITIVE_INFINITY;
     for (const pool of needy) {
       const due = scaleOutAt(pool);
       if (due > now) {
-        lookAt = Math.min(lookAt, due);
+        recheckAt = Math.min(recheckAt, due);
       } else if (this.#booting < this.#maxBooting && !this.#drainsSoon(pool, now)) {
         if (this.#makeRoom(pool)) {
           this.#boot(pool);
         } else {
-          lookAt = Math.min(lookAt, now + RECHECK_MS);
+          recheckAt = Math.min(recheckAt, now + RECHECK_MS);
         }
       } else {
-        lookAt = Math.min(lookAt, now + RECHECK_MS);
+        recheckAt = Math.min(recheckAt, now + RECHECK_MS);
       }
     }
-    this.#recheckAt(lookAt);
+    this.#recheckAt(recheckAt);
   }
 
-  /** Whether the present environments will have worked off the line before another one would help. */
+  /** Whether the existing environments will finish the waiting jobs before another one would help. */
   #drainsSoon(pool: Pool, now: number): boolean {
     if (pool.members.size === 0 || pool.meanMs === undefined) {
       return false;
@@ -372,10 +371,10 @@ export class Fleet {
     let found: Pool | undefined;
     for (const pool of this.#pools.values()) {
       if (pool.idle.length > 0) {
-        // That one makes room.
+        // An idle environment of that pool can be replaced.
         return undefined;
       }
-      // Not between two that have about as many: they would go on exchanging.
+      // Not between two pools of about the same size: they would exchange environments forever.
       const behind = pool.members.size === 0 || pool.members.size + 1 < own.members.size;
       const since = pool.arrivals.first;
       if (pool === own || !behind || pool.booting > 0 || since === undefined || now < since + MIN_QUEUE_WAIT_MS) {

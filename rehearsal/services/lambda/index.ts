@@ -31,38 +31,38 @@ export interface LambdaDeps {
   readonly logs: LogsPort;
   readonly metrics: MetricsPort;
   readonly sqs: LambdaSqsPort;
-  /** Where the front listens: the functions' `AWS_ENDPOINT_URL`. */
+  /** Base URL of the API server: the functions' `AWS_ENDPOINT_URL`. */
   readonly endpointUrl: () => string;
-  /** The functions' `AWS_XRAY_DAEMON_ADDRESS`. @default none */
+  /** The functions' `AWS_XRAY_DAEMON_ADDRESS`. @default - none */
   readonly xrayAddress?: string;
-  /** Folder of the asset in the cloud assembly; undefined for one that is not there. */
+  /** Folder of the asset in the cloud assembly; undefined if it does not exist. */
   readonly assetPath: (bucket: string, key: string) => string | undefined;
-  /** Variables that a function gets on top of the template's. @default none */
+  /** Variables that a function gets in addition to the template's. @default - none */
   readonly extraEnvironment?: (functionName: string) => Readonly<Record<string, string>>;
-  /** Folder for copies of the code. @default a temporary one, removed by `stop` */
+  /** Folder for copies of the code. @default - a temporary one, removed by `stop` */
   readonly workspace?: string;
-  /** Bundle of `bootstrap.ts`. @default the one in the package's assets */
+  /** Bundle of `bootstrap.ts`. @default - the one in the package's assets */
   readonly bootstrap?: string;
   /** Draws an alias's version. @default Math.random */
   readonly random?: () => number;
-  /** Processes alive at a time. @default eight for each processor, 12 to 24 */
+  /** Maximum number of processes. @default - eight per processor, 12 to 24 */
   readonly maxEnvironments?: number;
   /** Real seconds that an environment may be idle. @default 60 */
   readonly idleSeconds?: number;
-  /** Told of faults of the rehearsal and of mappings whose function is gone. @default printed to stderr */
+  /** Called for errors of the rehearsal and for mappings whose function was deleted. @default - printed to stderr */
   readonly onFault?: (error: unknown, where: string) => void;
-  /** What goes wrong on purpose. @default nothing */
+  /** Injected faults. @default - none */
   readonly faults?: FaultsPort;
 }
 
 export interface Lambda {
   readonly service: RehearsalService;
-  /** All but `AWS::Lambda::Alias`, whose update is CodeDeploy's business. */
+  /** All but `AWS::Lambda::Alias`, which the module of CodeDeploy provides. */
   readonly handlers: readonly ResourceHandler[];
   readonly port: LambdaPort & { versionExists(functionName: string, version: string): boolean };
   /** Execution environments alive now. */
   environments(): readonly EnvironmentView[];
-  /** Ends an environment as a crash would; the invocation it runs fails. False when there is none of that id. */
+  /** Ends an environment as a crash would; its current invocation fails. False if there is none with this id. */
   kill(environmentId: string): boolean;
   /** Stops polling, ends every process. */
   stop(): Promise<void>;
@@ -123,7 +123,7 @@ export function createLambda(deps: LambdaDeps): Lambda {
     faults: deps.faults,
     onFault: (error) => onFault(error, 'an event source mapping'),
   });
-  // Processes that stand still do not notice that the rehearsal is gone.
+  // Suspended processes do not notice the end of the rehearsal.
   const killAll = () => fleet.killAll();
   process.once('exit', killAll);
   return {

@@ -36,7 +36,7 @@ export function parseFunction(text: string, qualifier?: string): FunctionReferen
   return chosen === undefined ? { name } : { name, qualifier: chosen };
 }
 
-/** What a function is at a version: everything that publishing freezes. */
+/** Settings of a version: everything that publishing freezes. */
 export interface FunctionSettings {
   readonly code: FunctionCode;
   readonly handler: string;
@@ -82,7 +82,7 @@ export interface ResolvedFunction {
   readonly alias: string | undefined;
 }
 
-/** One run of a function, after everything that may refuse it. */
+/** One run of a function, after the checks of the Invoke API. */
 export interface FunctionRun {
   readonly name: string;
   readonly qualifier: string | undefined;
@@ -91,10 +91,10 @@ export interface FunctionRun {
   readonly traceHeader: string | undefined;
   /** Of an earlier attempt of the same asynchronous invocation. @default a new one */
   readonly requestId?: string;
-  /** Event source mapping that asks. */
+  /** Id of the event source mapping that runs it. */
   readonly source?: string;
   readonly onStart?: () => void;
-  /** Its process stands still from now on, and for longer than anybody should wait. */
+  /** Called when its process was suspended for longer than a caller should wait. */
   readonly onSuspended?: () => void;
 }
 
@@ -109,9 +109,9 @@ export type FunctionRunResult =
  * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-aliases.html
  */
 export class Functions {
-  /** Gives the next number of a random sequence from 0 to 1: which version an alias with weights runs. */
+  /** Random number from 0 to 1: decides which version an alias with weights runs. */
   readonly #random: () => number;
-  /** Told of a version that is no more: its environments have no work left. */
+  /** Called for a version that was replaced or deleted: its environments get no more work. */
   readonly #onRetired: (version: FunctionVersion) => void;
   readonly #byName = new Map<string, FunctionState>();
 
@@ -231,7 +231,7 @@ export class Functions {
     return [state.latest, ...state.versions.values()];
   }
 
-  /** @throws ServiceError as UpdateAlias would, for versions that are not there or weights out of range */
+  /** @throws ServiceError as UpdateAlias would, for missing versions or weights out of range */
   putAlias(alias: AliasView): { readonly arn: string } {
     const state = this.#state(alias.functionName);
     for (const version of [alias.version, ...Object.keys(alias.weights)]) {

@@ -23,7 +23,7 @@ const COMMON = [
   'x-amz-user-agent',
 ];
 
-/** Headers that mean something, by operation. `*` stands for one that is taken with any rest of its name. */
+/** Headers that mean something, by operation. `*` matches any suffix. */
 const UNDERSTOOD: Readonly<Record<ObjectOperation, readonly string[]>> = {
   GetObject: ['x-amz-checksum-mode'],
   HeadObject: ['x-amz-checksum-mode'],
@@ -48,8 +48,8 @@ export interface ObjectRequest {
 }
 
 /**
- * The request in path style as an operation on an object. One that asks for more than is rehearsed gets an operation that
- * nobody has, with what was asked for in its name.
+ * The request in path style as an operation on an object. One that uses an unsupported feature gets an unknown
+ * operation with the feature in its name, which is then refused.
  */
 export function objectRequest({
   method,

@@ -67,7 +67,7 @@ export function s3Operations(buckets: Buckets, assets: Assets, iam: S3Iam): Rehe
     return new RestResponse(200, { etag, ...checksums }, '');
   }
 
-  /** S3 tells only those who may list the bucket that an object is not there. */
+  /** S3 reports a missing object only to callers that may list the bucket. */
   function missing(principal: Principal, { bucket, key }: ObjectRequest): ServiceError {
     return iam.evaluate(principal, { action: 's3:ListBucket', resource: bucketArn(bucket) }).allowed
       ? new ServiceError('NoSuchKey', 'The specified key does not exist.', 404, { Key: key })

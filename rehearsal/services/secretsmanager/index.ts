@@ -12,7 +12,7 @@ export interface SecretsManager {
   readonly handlers: readonly ResourceHandler[];
   /** Creates a secret or gives it a new current value, as its owner would before a deployment. Returns its ARN. */
   putSecret(nameOrArn: string, value: string): string;
-  /** Resolves when no rotation is under way. */
+  /** Resolves when no rotation is in progress. */
   rotationsSettled(): Promise<void>;
   stop(): Promise<void>;
 }

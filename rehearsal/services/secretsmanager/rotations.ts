@@ -63,7 +63,7 @@ export class Rotations {
   readonly #props: RotationsProps;
   /** By ARN of the secret. */
   readonly #plans = new Map<string, RotationSchedule>();
-  /** Rotations under way, by ARN of the secret. */
+  /** Rotations in progress, by ARN of the secret. */
   readonly #running = new Map<string, Promise<void>>();
   #stopped = false;
 
@@ -123,7 +123,7 @@ export class Rotations {
     };
   }
 
-  /** Resolves when no rotation is under way. */
+  /** Resolves when no rotation is in progress. */
   async settled(): Promise<void> {
     await Promise.all(this.#running.values());
   }
@@ -151,7 +151,7 @@ export class Rotations {
     return id;
   }
 
-  /** All four steps; from the first one again when one fails. */
+  /** All four steps; a failure restarts them from the first one. */
   async #run(secret: Secret, plan: Settings, token: string): Promise<void> {
     for (const wait of [0, ...REPEAT_AFTER_MS]) {
       if (wait > 0) {
@@ -186,7 +186,7 @@ export class Rotations {
       });
       return functionError === undefined;
     } catch {
-      // Throttled, not permitted any more, or gone.
+      // Throttled, no longer permitted, or deleted.
       return false;
     }
   }
@@ -209,7 +209,7 @@ export class Rotations {
     }
     plan.nextAt = this.#props.clock.now() + interval;
     plan.timer = this.#props.clock.after(interval, () => {
-      // A rotation that failed is taken up again, under its own token.
+      // A failed rotation is retried with its own token.
       const pending = [...secret.versions.values()].find(
         ({ stages }) => stages.has('AWSPENDING') && !stages.has('AWSCURRENT'),
       );
@@ -220,7 +220,7 @@ export class Rotations {
 
   /**
    * "Secrets Manager tests the rotation configuration by running the testSecret step": on a version without a value, which
-   * is removed again. What becomes of a failure is not documented; here it is in the function's log and nowhere else.
+   * is then removed. How a failure is reported is not documented; here it is only in the function's log.
    */
   async #testRotationFunction(secret: Secret, plan: Settings): Promise<void> {
     const pending = [...secret.versions.values()].some(({ stages }) => stages.has('AWSPENDING'));

@@ -15,7 +15,7 @@ export interface SqsDeps {
   readonly clock: RehearsalClock;
   readonly metrics: MetricsPort;
   readonly iam: IamPort;
-  /** Where the front listens, without a slash at the end; asked when a URL is needed, not before. */
+  /** Base URL of the API server, without a trailing slash; called when a URL is needed. */
   readonly endpointUrl: () => string;
 }
 
@@ -26,7 +26,7 @@ export interface QueueView {
   readonly visible: number;
   readonly notVisible: number;
   readonly delayed: number;
-  /** Where messages go that were received too often. */
+  /** Dead-letter queue of messages that were received too often. */
   readonly deadLetterArn: string | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface Sqs {
   readonly port: LambdaSqsPort;
   /** Every queue with its exact counts. */
   queues(): readonly QueueView[];
-  /** Bodies of all messages in a queue, be they visible or not. */
+  /** Bodies of all messages in a queue, visible or not. */
   bodies(queueName: string): readonly string[];
   stop(): Promise<void>;
 }
@@ -54,8 +54,7 @@ const QUERY_ERROR_CODES = {
 } as const;
 
 /**
- * SQS, standard queues: what it imitates stands at {@link SqsOperations} and at the classes it uses. FIFO queues are
- * refused when they are created.
+ * SQS standard queues; see {@link SqsOperations}. FIFO queues are refused when they are created.
  */
 export function createSqs({ clock, metrics, iam, endpointUrl }: SqsDeps): Sqs {
   const queues = new Queues(clock, endpointUrl);

@@ -4,7 +4,7 @@ import { ServiceError } from '../../core/service';
 import type { Queue } from './queue';
 import type { Queues } from './queues';
 
-/** Messages a second when the caller names no rate, and the most that a caller may name. */
+/** Default and maximum rate. Messages a second. */
 const MAX_PER_SECOND = 500;
 
 interface MoveTask {
@@ -22,8 +22,8 @@ interface MoveTask {
 }
 
 /**
- * Moves the messages of a dead-letter queue back to where they came from, or to a queue that the caller names, so many
- * a second of cloud time.
+ * Moves the messages of a dead-letter queue to their source queues, or to a queue that the caller names, at a rate per second
+ * of cloud time.
  *
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
  */
@@ -99,7 +99,7 @@ export class MoveTasks {
       }));
   }
 
-  /** Gives the number of messages moved so far; those stay moved. */
+  /** @returns the number of messages moved so far; they stay moved */
   cancel(handle: string): number {
     const task = this.#tasks.find((candidate) => candidate.handle === handle);
     if (task === undefined || task.status !== 'RUNNING') {
@@ -116,7 +116,7 @@ export class MoveTasks {
     }
   }
 
-  /** ARN of the queue that the handle's task moves from; undefined for a handle that is none. */
+  /** ARN of the queue that the handle's task moves from; undefined for an unknown handle. */
   sourceArnOf(handle: string): string | undefined {
     return this.#tasks.find((task) => task.handle === handle)?.source.arn;
   }

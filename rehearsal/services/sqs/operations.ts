@@ -382,7 +382,7 @@ function changeOne(queue: Queue, receiptHandle: string, seconds: number): void {
       throw handleInvalid(receiptHandle);
     case 'not_in_flight':
       throw new ServiceError('MessageNotInflight', 'The specified message is not in flight.');
-    case 'gone':
+    case 'deleted':
       throw new ServiceError(
         'InvalidParameterValue',
         `Value ${receiptHandle} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.`,

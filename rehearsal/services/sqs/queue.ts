@@ -69,7 +69,7 @@ export interface QueueCounts {
   readonly deleted: number;
 }
 
-export type ReceiptHandleProblem = 'malformed' | 'gone' | 'not_in_flight' | 'too_long';
+export type ReceiptHandleProblem = 'malformed' | 'deleted' | 'not_in_flight' | 'too_long';
 
 interface Message {
   readonly id: string;
@@ -86,7 +86,7 @@ interface Message {
   readonly deadLetterSource: string | undefined;
   firstReceivedAt: number | undefined;
   receives: number;
-  state: 'delayed' | 'visible' | 'in_flight' | 'held' | 'gone';
+  state: 'delayed' | 'visible' | 'in_flight' | 'held' | 'deleted';
   lastReceivedAt: number;
   /** When a delayed or invisible message becomes visible. */
   visibleAt: number;
@@ -169,7 +169,7 @@ export class Queue {
     return oldest === undefined ? 0 : Math.max(0, this.#clock.now() - oldest.enqueuedAt);
   }
 
-  /** Hands out what was counted and starts again at zero. */
+  /** Returns the counts and resets them to zero. */
   drainCounts(): QueueCounts {
     const taken = { ...this.#counts };
     this.#counts.sent = 0;
@@ -238,7 +238,7 @@ export class Queue {
 
   /**
    * Deletes by the handle of the latest receive, whether the message is invisible or visible again. A stale handle, or
-   * that of a message which is gone, is answered with success, as SQS does; it deletes nothing.
+   * that of a deleted message, is answered with success, as SQS does; it deletes nothing.
    */
   delete(receiptHandle: string): 'malformed' | undefined {
     const found = this.#find(receiptHandle);
@@ -253,7 +253,7 @@ export class Queue {
   }
 
   /**
-   * Counts the invisibility anew, from now. A held message stays held; the new time is what {@link release} goes by.
+   * Restarts the visibility timeout now. A held message stays held until {@link release}, which uses the new timeout.
    *
    * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
    */
@@ -279,7 +279,7 @@ export class Queue {
 
   /**
    * Ends the hold of a message: it becomes visible when its visibility timeout, counted from the receive (or from the
-   * last change of it), is over, at once if that has passed. Does nothing for a message that is gone or received again.
+   * last change of it), is over, at once if that has passed. Does nothing for a message that was deleted or received again.
    */
   release(receiptHandle: string): void {
     const found = this.#find(receiptHandle);
@@ -351,7 +351,7 @@ export class Queue {
     this.#earliestExpiry = 0;
   }
 
-  /** The queue is deleted: its messages are gone, and nobody waits any longer. */
+  /** Deletes the queue with its messages, and ends waiting receives. */
   close(): void {
     this.#deleted = true;
     this.purge();
@@ -513,13 +513,13 @@ export class Queue {
     return true;
   }
 
-  #find(receiptHandle: string): Message | 'malformed' | 'gone' {
+  #find(receiptHandle: string): Message | 'malformed' | 'deleted' {
     const receipt = decodeReceipt(receiptHandle);
     if (receipt === undefined || receipt.queue !== this.name) {
       return 'malformed';
     }
     const message = this.#messages.get(receipt.messageId);
-    return message !== undefined && message.receives === receipt.receive ? message : 'gone';
+    return message !== undefined && message.receives === receipt.receive ? message : 'deleted';
   }
 
   #delete(message: Message): void {
@@ -536,7 +536,7 @@ export class Queue {
     } else if (message.state === 'delayed') {
       this.#delayed -= 1;
     }
-    message.state = 'gone';
+    message.state = 'deleted';
     if (message.age !== undefined) {
       this.#ages.remove(message.age);
     }
@@ -592,7 +592,7 @@ export type MovedMessage = Pick<
 
 type MessageContent = MovedMessage & Pick<Message, 'id' | 'sentAt' | 'firstReceivedAt' | 'receives'>;
 
-/** What a receipt handle stands for: one receive of one message from one queue. */
+/** Content of a receipt handle: one receive of one message from one queue. */
 export interface Receipt {
   readonly queue: string;
   readonly messageId: string;

@@ -5,13 +5,12 @@ import { parse, Traces, type TraceView } from './model';
 const headerSchema = z.looseObject({ format: z.literal('json'), version: z.literal(1) });
 
 /**
- * What the X-Ray daemon is to a function: a UDP socket on 127.0.0.1 that takes segment documents, each after a header
- * line.
+ * The X-Ray daemon: a UDP socket on 127.0.0.1 that receives segment documents, each after a header line.
  *
  * @see https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-daemon
  */
 export class XRayDaemon {
-  /** @param kept where the documents go */
+  /** @param kept receives the documents */
   static async start(kept = new Traces()): Promise<XRayDaemon> {
     const socket = createSocket('udp4');
     const daemon = new XRayDaemon(socket, kept);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Traces that are kept; the oldest go first. */
+/** Maximum number of traces; the oldest are dropped first. */
 const MAX_TRACES = 20_000;
 
 /** Documents kept of one trace. */
@@ -31,7 +31,7 @@ export interface TraceView {
   readonly documents: readonly SegmentDocument[];
 }
 
-/** The segment documents that came in, whichever way. They are kept and passed on to nobody; nothing is sampled away. */
+/** The received segment documents. All are kept, without sampling. */
 export class Traces {
   readonly #byTrace = new Map<string, SegmentDocument[]>();
 

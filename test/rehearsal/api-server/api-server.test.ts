@@ -251,7 +251,7 @@ test('a fault of the rehearsal itself is a 500 and is told', async () => {
   expect(rig.faults.splice(0)).toEqual([new TypeError('a bug')]);
 });
 
-test('a long poll is aborted when the caller goes away', async () => {
+test('a long poll is aborted when the caller disconnects', async () => {
   const aborted = new Promise<unknown>((resolve) => {
     answer = (call) =>
       new Promise((_, reject) =>
@@ -266,7 +266,7 @@ test('a long poll is aborted when the caller goes away', async () => {
   const poll = new SQSClient(rig.operator).send(new ReceiveMessageCommand(input), { abortSignal: caller.signal });
   setTimeout(() => caller.abort(), 50);
   await expect(poll).rejects.toMatchObject({ name: 'AbortError' });
-  expect(await aborted).toEqual(new Error('the caller went away'));
+  expect(await aborted).toEqual(new Error('the caller disconnected'));
   expect(rig.faults).toEqual([]);
 });
 
@@ -305,7 +305,7 @@ describe('mounted handlers', () => {
   });
 
   test('refuses a prefix that could be a path of a service', () => {
-    expect(() => rig.front.mount('/2015-03-31', () => {})).toThrow('expected it to start with /_');
+    expect(() => rig.front.mount('/2015-03-31', () => {})).toThrow('must start with /_');
   });
 });
 

@@ -138,12 +138,12 @@ describe('a deployment', () => {
 
   test('fails beside another one of the same environment', async () => {
     await world.begin({ a: 1 });
-    await expect((await world.begin({ a: 2 })).done).rejects.toThrow('is under way already');
+    await expect((await world.begin({ a: 2 })).done).rejects.toThrow('is already in progress');
   });
 
   test('fails with a role that AppConfig may not assume', async () => {
     await world.prepare({ role: 'arn:aws:iam::123456789012:role/nobody' });
-    await expect((await world.begin({ a: 1 })).done).rejects.toThrow('role/nobody: there is none');
+    await expect((await world.begin({ a: 1 })).done).rejects.toThrow('role/nobody does not exist');
   });
 
   test('fails for a configuration that its validator refuses', async () => {

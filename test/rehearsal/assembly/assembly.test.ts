@@ -39,7 +39,7 @@ describe('an assembly as the CDK writes it', () => {
   test('gives its stacks, those of stages included', () => {
     expect(assembly.stacks.map(({ name }) => name).sort()).toEqual(['Plain', 'staged-stack']);
     expect(() => chooseStack(assembly)).toThrow('name the one to deploy');
-    expect(() => chooseStack(assembly, 'Gone')).toThrow('holds no stack Gone; there is: ');
+    expect(() => chooseStack(assembly, 'Gone')).toThrow('holds no stack Gone; existing stacks: ');
     expect(chooseStack(assembly, 'staged-stack').directory).not.toBe(assembly.directory);
   });
 

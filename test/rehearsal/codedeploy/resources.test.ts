@@ -58,7 +58,7 @@ describe('the alias', () => {
     await w.setUp({ DeploymentConfigName: 'slow' });
     const { state } = w.update('2');
     await w.clock.advance(121 * MINUTE);
-    expect(state.error).toContain('not over after 120 minutes');
+    expect(state.error).toContain('not finished after 120 minutes');
     expect(w.live()).toMatchObject({ version: '1', weights: {} });
   });
 

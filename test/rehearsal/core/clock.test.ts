@@ -69,7 +69,7 @@ describe('scaled clock', () => {
 
   test.each([0, -1, Number.NaN])('refuses speed %p', (speed) => {
     expect(() => new ScaledClock({ speed })).toThrow(
-      /speed of the rehearsal's clock: got .*, expected a number above 0/,
+      /speed of the rehearsal's clock: must be a number above 0, got .*/,
     );
   });
 });
