@@ -1,14 +1,14 @@
 import type { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
-import type { Intake } from '../intake';
+import type { IIntake } from '../intake';
 import type { Redrive } from '../redrive';
-import type { AgentStore } from '../state';
+import type { IAgentStore } from '../state';
 
 /** Permissions on an agent, for callers and for those who operate it. */
 export class AgentGrants {
   constructor(
-    private readonly intake: Intake,
+    private readonly intake: IIntake,
     private readonly redriving: Redrive,
-    private readonly store: AgentStore,
+    private readonly store: IAgentStore,
   ) {}
 
   /** May submit tasks, over HTTP and through the inbox; may not read them. */
@@ -38,6 +38,6 @@ export class AgentGrants {
 
   /** May read recorded model calls, and with them whatever users told the agent. */
   readTranscripts(grantee: IGrantable): Grant {
-    return this.store.grantReadTranscripts(grantee);
+    return this.store.grants.readTranscripts(grantee);
   }
 }

@@ -14,7 +14,7 @@ import { joinEnvironment } from '../environments/staged-service';
 import { type CapabilityFlag, type FlagDeploymentStrategy, Flags } from '../flags';
 import { type QualityGate, QualityGates } from '../gates';
 import { Intake, type IntakeOptions } from '../intake';
-import { Lane, LaneName } from '../lanes';
+import { AgentLane, Lane } from '../lanes';
 import type { Budgets, RateLimit } from '../limits';
 import { BudgetAlarm, BudgetOwner } from '../limits/budget-alarm';
 import { TaskMetrics } from '../metrics';
@@ -278,7 +278,7 @@ export class AgentService extends Construct {
     });
     this.store._expirePayloads(taskRetention, props.transcripts?.retention);
 
-    const lane = (laneId: string, laneName: LaneName): Lane =>
+    const lane = (laneId: string, laneName: AgentLane): Lane =>
       new Lane(this, laneId, {
         laneName,
         agentName: this.agentName,
@@ -287,8 +287,8 @@ export class AgentService extends Construct {
         maxReceiveCount: maxAttempts + RECEIVE_COUNT_HEADROOM,
         ...keyed,
       });
-    this.stable = lane('Stable', LaneName.STABLE);
-    this.candidate = lane('Candidate', LaneName.CANDIDATE);
+    this.stable = lane('Stable', AgentLane.STABLE);
+    this.candidate = lane('Candidate', AgentLane.CANDIDATE);
 
     this.intake = new Intake(this, 'Intake', {
       ...props.intake,

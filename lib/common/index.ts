@@ -5,5 +5,6 @@ export * from './errors';
 export * from './execution-role';
 export * from './function-archive';
 export * from './package-root';
+export * from './queues';
 export * from './stage-file';
 export * from './values';

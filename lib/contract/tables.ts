@@ -38,6 +38,7 @@ export const ROUTING_PARTITION = 'ROUTING';
 /** Partition of the control table that holds what intake knows of the queues. Router and status API read and write it. */
 export const BACKLOG_PARTITION = 'BACKLOG';
 
+export const RELEASE_PARTITION_PREFIX = 'RELEASE#';
 export const LIMIT_PARTITION_PREFIX = 'LIMIT#';
 export const BUDGET_PARTITION_PREFIX = 'BUDGET#';
 
@@ -56,10 +57,10 @@ export const ControlKey = {
   /** Money spent on a day (`2026-01-31`, UTC) by all tasks, and by those of one user (digest). */
   agentBudget: (day: string): TableKey => ({ pk: `${BUDGET_PARTITION_PREFIX}${day}`, sk: 'AGENT' }),
   userBudget: (day: string, user: string): TableKey => ({ pk: `${BUDGET_PARTITION_PREFIX}${day}`, sk: `USER#${user}` }),
-  release: (release: string): TableKey => ({ pk: `RELEASE#${release}`, sk: 'RECORD' }),
+  release: (release: string): TableKey => ({ pk: `${RELEASE_PARTITION_PREFIX}${release}`, sk: 'RECORD' }),
   /** Compressed behavior document of the release, in chunks that fit an item. */
   releaseContent: (release: string, chunk: number): TableKey => ({
-    pk: `RELEASE#${release}`,
+    pk: `${RELEASE_PARTITION_PREFIX}${release}`,
     sk: `CONTENT#${String(chunk).padStart(4, '0')}`,
   }),
   /** Append only. `time` is ISO 8601 in UTC, so that a query gives the order of events. */

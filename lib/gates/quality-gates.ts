@@ -1,6 +1,6 @@
 import type { Alarm, AlarmBase, IAlarmAction } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
-import { LaneName } from '../lanes/lane-name';
+import { AgentLane } from '../lanes/lane-queues';
 import { TaskMetrics } from '../metrics';
 import { createGateAlarm } from './gate-alarms';
 import { GateSeverity } from './gate-options';
@@ -41,7 +41,7 @@ export class QualityGates extends Construct {
     this.context = {
       agentName: props.agentName,
       candidate: TaskMetrics.ofRelease(props.agentName, props.releaseId),
-      stable: TaskMetrics.ofLane(props.agentName, LaneName.STABLE),
+      stable: TaskMetrics.ofLane(props.agentName, AgentLane.STABLE),
     };
     for (const [name, gate] of Object.entries(props.gates)) {
       this.addGate(name, gate);

@@ -34,7 +34,7 @@ const LONGEST = Duration.days(14);
  *
  * @throws LaneError for a limit that cannot be kept
  */
-export function backlogLimitsOf(scope: IConstruct, limits: BacklogLimits = {}): Record<Priority, number> {
+export function backlogLimitSeconds(scope: IConstruct, limits: BacklogLimits = {}): Record<Priority, number> {
   const seconds = (priority: Priority): number => {
     const limit = limits[priority] ?? DEFAULTS[priority];
     const value = limit.isUnresolved() ? Number.NaN : limit.toMilliseconds() / 1_000;

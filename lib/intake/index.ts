@@ -1,3 +1,10 @@
 export type { BacklogLimits } from './backlog-limits';
-export { Intake, type IntakeOptions, type IntakeProps, type IntakeWebhooks } from './intake';
+export {
+  type IIntake,
+  Intake,
+  type IntakeAttributes,
+  type IntakeOptions,
+  type IntakeProps,
+  type IntakeWebhooks,
+} from './intake';
 export * from './intake-auth';

@@ -3,28 +3,28 @@ import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import {
-  Alarm,
+  type Alarm,
   ComparisonOperator,
   type IAlarmAction,
   Metric,
   type MetricOptions,
   Stats,
-  TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Grant, type IGrantable, Policy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Alias, EventSourceMapping, type IVersion, type Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
-import { Construct } from 'constructs';
-import { acknowledgeWildcard, BundledFunction, describeValue, laneError } from '../common';
+import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
+import { Construct, type IConstruct } from 'constructs';
+import { acknowledgeWildcard, BundledFunction, createAlarm, createQueue, describeValue, laneError } from '../common';
 import { Dimension, Env, FEEDBACK_PATH, IntakeMetric, METRIC_NAMESPACE, ROUTER_ALIAS, TASKS_PATH } from '../contract';
-import { grantSend } from '../lanes/grant-send';
-import type { Lane } from '../lanes/lane';
-import { queueUrls } from '../lanes/queue-urls';
+import type { ILane } from '../lanes';
+import { grantSend } from '../lanes/lane-grants';
+import { queueUrls } from '../lanes/lane-queues';
 import type { Budgets } from '../limits';
-import type { AgentStore } from '../state';
-import { type BacklogLimits, backlogLimitsOf } from './backlog-limits';
+import type { IAgentStore } from '../state';
+import { grantIntake, grantReadBudgets, grantStatus } from '../state/store-grants';
+import { type BacklogLimits, backlogLimitSeconds } from './backlog-limits';
 import { IntakeAuth } from './intake-auth';
 import {
   INBOX_ACTIONS,
@@ -34,7 +34,33 @@ import {
   ROUTER_ALIAS_ACTIONS,
 } from './perms';
 
-/** What a user of the library may choose about the intake. */
+/** The intake of an agent, created in this stack or imported from another: where callers submit and read tasks. */
+export interface IIntake extends IConstruct {
+  /** URL of the HTTP API, without a path: tasks are submitted to `<endpoint>/tasks`. */
+  readonly endpoint: string;
+  /** Queue for direct producers. Messages have the body of `POST /tasks`. */
+  readonly inbox: IQueue;
+  /** Lets the grantee submit tasks: over HTTP (with IAM authorization) and through the inbox. */
+  grantSubmit(grantee: IGrantable): Grant;
+  /** Lets the grantee read status and results over HTTP (with IAM authorization). */
+  grantRead(grantee: IGrantable): Grant;
+  /** Lets the grantee cancel tasks over HTTP (with IAM authorization). */
+  grantCancel(grantee: IGrantable): Grant;
+  /** Lets the grantee send feedback on results over HTTP (with IAM authorization). */
+  grantFeedback(grantee: IGrantable): Grant;
+  /** Tasks accepted by the router. Count; sum by default. */
+  metricAccepted(props?: MetricOptions): Metric;
+  /** Requests refused by the router: invalid, in conflict, too large, or over a limit. Count; sum by default. */
+  metricRefused(props?: MetricOptions): Metric;
+  /** Requests refused with 429 because of the age of the backlog; part of the refused. Count; sum by default. */
+  metricShed(props?: MetricOptions): Metric;
+  /** Tasks cancelled while they were queued. Count; sum by default. */
+  metricCancelled(props?: MetricOptions): Metric;
+  /** Feedback from users. Count; sum by default. */
+  metricFeedback(props?: MetricOptions): Metric;
+}
+
+/** Settings of the intake that users of `AgentService` may choose. */
 export interface IntakeOptions {
   /**
    * Who may call the HTTP API.
@@ -44,30 +70,31 @@ export interface IntakeOptions {
   readonly auth?: IntakeAuth;
 
   /**
-   * Queue for direct producers: other queues, events. Messages have the body of `POST /tasks`. Give it a dead-letter
-   * queue: what is not a valid request ends there. Its visibility timeout must be at least 120 seconds.
+   * Queue for direct producers: other queues, events. Messages have the body of `POST /tasks`. An existing queue needs a
+   * dead-letter queue, which receives messages that are no valid requests, and a visibility timeout of at least 120 seconds.
    *
    * @default - a queue with a dead-letter queue and an alarm
    */
   readonly inbox?: IQueue;
 
   /**
-   * When to answer 429 with `Retry-After` instead of accepting more. Messages in the inbox are not refused: they wait there
-   * for some minutes, and then come in.
+   * Age of the backlog past which the HTTP API answers 429 with `Retry-After`. Messages in the inbox are not refused: they
+   * wait there for some minutes and are accepted then.
    *
    * @default - low priority past 5 minutes of waiting, normal past 15, high past 60
    */
   readonly backpressure?: BacklogLimits;
 
   /**
-   * Requests per second that the HTTP API takes on average.
+   * Average requests per second that the HTTP API accepts. The account's own limit is 10,000
+   * (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html).
    *
    * @default 100
    */
   readonly rateLimit?: number;
 
   /**
-   * Requests that may come at once.
+   * Requests that the HTTP API accepts at once. The account's own limit is 5,000.
    *
    * @default 200
    */
@@ -81,34 +108,40 @@ export interface IntakeOptions {
   readonly logRetention?: RetentionDays;
 }
 
-/** What the intake needs to know of webhooks. */
+/** Webhooks as the intake needs them. */
 export interface IntakeWebhooks {
+  /** Queue of the webhook function. */
   readonly queue: IQueue;
-  /** Host names to which webhooks may go although their addresses are private. */
+  /** Host names that webhooks may call at private addresses. */
   readonly privateHosts: string[];
 }
 
+/** Settings of an {@link Intake}. */
 export interface IntakeProps extends IntakeOptions {
+  /** Name of the agent: value of the metric dimension `Agent`. */
   readonly agentName: string;
   /** Release that the template names. */
   readonly releaseId: string;
   /** Published version of the worker: the router gets a new version whenever the worker does. */
   readonly workerVersion: string;
-  readonly store: AgentStore;
-  readonly stable: Lane;
-  readonly candidate: Lane;
-  /** How long a finished task is kept, in whole days. */
+  /** Where tasks are recorded. */
+  readonly store: IAgentStore;
+  /** Lane of the promoted release. */
+  readonly stable: ILane;
+  /** Lane of the release that is rolled out. */
+  readonly candidate: ILane;
+  /** How long a finished task is kept: an integer number of days, 1 or more. */
   readonly taskRetention: Duration;
   /**
-   * Told of the end of tasks with a webhook.
+   * Delivers webhooks when tasks finish.
    *
    * @default - tasks with a webhook are refused
    */
   readonly webhooks?: IntakeWebhooks;
   /**
-   * Budgets past which tasks are refused, if they are to be.
+   * Budgets past which tasks are refused.
    *
-   * @default - none
+   * @default - no budgets
    */
   readonly budgets?: Budgets;
   /**
@@ -118,30 +151,49 @@ export interface IntakeProps extends IntakeOptions {
    */
   readonly encryptionKey?: IKey;
   /**
-   * Told when a message reaches the inbox's dead-letter queue.
+   * Notified when a message reaches the inbox's dead-letter queue.
    *
-   * @default - nobody
+   * @default - no alarm action
    */
   readonly alarmAction?: IAlarmAction;
 }
 
-/** Below the 30 seconds after which an HTTP API gives up; leaves the caller time for an answer of ours. */
+/** The intake of an agent that another stack created. */
+export interface IntakeAttributes {
+  /** Name of the agent: value of the metric dimension `Agent`. */
+  readonly agentName: string;
+  /** Id of the HTTP API, in the account and region of the importing stack. */
+  readonly apiId: string;
+  /**
+   * URL of the HTTP API, without a path.
+   *
+   * @default - the default endpoint of the API in the stack's region
+   */
+  readonly endpoint?: string;
+  /** Queue for direct producers. */
+  readonly inbox: IQueue;
+}
+
+/** Below the 30 seconds after which an HTTP API times out: the router can still answer by itself. */
 const ROUTER_TIMEOUT = Duration.seconds(20);
 
-/** A body of 4 MiB is held several times over: as text, as value, as bytes for S3. */
+/** The router holds a body of 4 MiB several times: as text, as value, as bytes for S3. */
 const ROUTER_MEMORY = Size.mebibytes(1024);
 
-/** Reading a result of 4 MiB from S3, twice if need be. */
+/** Enough to read a result of 4 MiB from S3 twice. */
 const STATUS_TIMEOUT = Duration.seconds(20);
 
 /** AWS advises six times the function's timeout for a queue whose messages come in batches. */
 const INBOX_VISIBILITY = Duration.seconds(6 * ROUTER_TIMEOUT.toSeconds());
 
-/** Invocations that work on the inbox at once: a flood of events shall not take all the concurrency of the account. */
+/** Batches of the inbox that run at once: a burst of events must not use up the concurrency of the account. */
 const INBOX_CONCURRENCY = 10;
 
-/** Time that SQS keeps what nobody fetches, at most. */
-const INBOX_RETENTION = Duration.days(14);
+/** Receives after which SQS moves a message of the inbox to its dead-letter queue. */
+const INBOX_MAX_RECEIVES = 5;
+
+/** Stage of the HTTP API: the default one, so that paths have no prefix. */
+const STAGE_NAME = '$default';
 
 const ACCESS_LOG_FIELDS = {
   requestId: '$context.requestId',
@@ -157,40 +209,131 @@ const ACCESS_LOG_FIELDS = {
   integrationError: '$context.integrationErrorMessage',
 };
 
+abstract class IntakeBase extends Construct implements IIntake {
+  abstract readonly endpoint: string;
+  abstract readonly inbox: IQueue;
+  /** @internal */
+  protected abstract readonly _agentName: string;
+  /** @internal */
+  protected abstract readonly _apiId: string;
+
+  /** Lets the grantee submit tasks: over HTTP (with IAM authorization) and through the inbox. */
+  grantSubmit(grantee: IGrantable): Grant {
+    return this.grantInvoke(grantee, HttpMethod.POST, TASKS_PATH).combine(grantSend(this.inbox, grantee));
+  }
+
+  /** Lets the grantee read status and results over HTTP (with IAM authorization). */
+  grantRead(grantee: IGrantable): Grant {
+    return this.grantInvoke(grantee, HttpMethod.GET, `${TASKS_PATH}/*`);
+  }
+
+  /** Lets the grantee cancel tasks over HTTP (with IAM authorization). */
+  grantCancel(grantee: IGrantable): Grant {
+    return this.grantInvoke(grantee, HttpMethod.DELETE, `${TASKS_PATH}/*`);
+  }
+
+  /** Lets the grantee send feedback on results over HTTP (with IAM authorization). */
+  grantFeedback(grantee: IGrantable): Grant {
+    return this.grantInvoke(grantee, HttpMethod.POST, `${TASKS_PATH}/*${FEEDBACK_PATH}`);
+  }
+
+  /** Tasks accepted by the router. Count; sum by default. */
+  metricAccepted(props?: MetricOptions): Metric {
+    return this.metric(IntakeMetric.ACCEPTED, props);
+  }
+
+  /** Requests refused by the router: invalid, in conflict, too large, or over a limit. Count; sum by default. */
+  metricRefused(props?: MetricOptions): Metric {
+    return this.metric(IntakeMetric.REFUSED, props);
+  }
+
+  /** Requests refused with 429 because of the age of the backlog; part of the refused. Count; sum by default. */
+  metricShed(props?: MetricOptions): Metric {
+    return this.metric(IntakeMetric.SHED, props);
+  }
+
+  /** Tasks cancelled while they were queued. Count; sum by default. */
+  metricCancelled(props?: MetricOptions): Metric {
+    return this.metric(IntakeMetric.CANCELLED, props);
+  }
+
+  /** Feedback from users. Count; sum by default. */
+  metricFeedback(props?: MetricOptions): Metric {
+    return this.metric(IntakeMetric.FEEDBACK, props);
+  }
+
+  private metric(metricName: string, props?: MetricOptions): Metric {
+    return new Metric({
+      namespace: METRIC_NAMESPACE,
+      metricName,
+      dimensionsMap: { [Dimension.AGENT]: this._agentName },
+      statistic: Stats.SUM,
+      ...props,
+    });
+  }
+
+  private grantInvoke(grantee: IGrantable, method: HttpMethod, path: string): Grant {
+    const arn = Stack.of(this).formatArn({
+      service: 'execute-api',
+      resource: this._apiId,
+      resourceName: `${STAGE_NAME}/${method}${path}`,
+      arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
+    });
+    if (path.includes('*') && Construct.isConstruct(grantee.grantPrincipal)) {
+      acknowledgeWildcard(
+        grantee.grantPrincipal,
+        arn,
+        `The wildcard stands for task ids, which are not known at synth; the grant is limited to one method of one route (${method})`,
+      );
+    }
+    return Grant.addToPrincipal({ grantee, actions: INVOKE_API_ACTIONS, resourceArns: [arn] });
+  }
+}
+
 /**
- * Where tasks come in: HTTP API and inbox queue, both through the router; and where their callers look at them, cancel
- * them, and say what they think of the results.
+ * Receives tasks: an HTTP API and an inbox queue, both through the router. The HTTP API also reads and cancels tasks and
+ * takes feedback on their results.
  *
- * A request may be 4 MiB large, and so may a result: an HTTP API takes 10 MB, but the event and the answer of a function
- * 6 MB with everything around them (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html,
- * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). A message in the inbox may be 1 MiB large.
+ * A request may have 4 MiB, and so may a result: an HTTP API accepts 10 MB, but the event and the response of a function
+ * 6 MB including their envelopes (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html,
+ * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). A message in the inbox may have 1 MiB.
  */
-export class Intake extends Construct {
+export class Intake extends IntakeBase {
+  /** The intake of an agent in another stack, to submit, read and cancel its tasks and to watch its metrics. */
+  static fromIntakeAttributes(scope: Construct, id: string, attributes: IntakeAttributes): IIntake {
+    return new ImportedIntake(scope, id, attributes);
+  }
+
+  /** The HTTP API. */
   readonly api: HttpApi;
+  /** Its default stage: throttling and access logs. */
   readonly stage: HttpStage;
+  /** Queue for direct producers. */
   readonly inbox: IQueue;
-  /** In ALARM while the inbox's dead-letter queue holds a message; undefined for an inbox that was handed in. */
+  /** In ALARM while the inbox's dead-letter queue holds a message; undefined for an inbox that was passed as a prop. */
   readonly inboxDeadLetterAlarm?: Alarm;
+  /** Validates, deduplicates, records and enqueues tasks. */
   readonly router: LambdaFunction;
   /** Published version of the router that belongs to the release. */
   readonly routerVersion: IVersion;
-  /** Alias `live` of the router: what a rollout shifts. */
+  /** Alias `live` of the router: CodeDeploy shifts it during a rollout. */
   readonly live: Alias;
-  /** Lets the router read its own aliases. Not among the router's own dependencies: that would be a cycle. */
+  /** Lets the router read its own aliases. The router does not depend on it: that would be a cycle. */
   readonly aliasPolicy: Policy;
-  /** Tells of a task, cancels it, takes feedback. */
+  /** Reads tasks, cancels them, stores feedback. */
   readonly status: LambdaFunction;
-  private readonly agentName: string;
+  /** @internal */
+  protected readonly _agentName: string;
 
   constructor(scope: Construct, id: string, props: IntakeProps) {
     super(scope, id);
-    this.agentName = props.agentName;
+    this._agentName = props.agentName;
     const retentionDays = props.taskRetention.toDays({ integral: false });
     if (!Number.isInteger(retentionDays) || retentionDays < 1) {
       throw laneError(
         this,
         'InvalidTaskRetention',
-        `taskRetention must be whole days, at least 1, got ${describeValue(props.taskRetention)}; use Duration.days()`,
+        `taskRetention must be an integer number of days, 1 or more, got ${describeValue(props.taskRetention)}; use Duration.days()`,
       );
     }
     const logRetention = props.logRetention ?? RetentionDays.ONE_MONTH;
@@ -199,7 +342,7 @@ export class Intake extends Construct {
 
     this.router = new BundledFunction(this, 'Router', {
       bundle: 'router',
-      description: 'Accepts tasks, records them and puts them into the queue of the right lane',
+      description: 'Accepts tasks, records them and sends them to the queue of a lane',
       timeout: ROUTER_TIMEOUT,
       memorySize: ROUTER_MEMORY,
       logRetention,
@@ -211,29 +354,27 @@ export class Intake extends Construct {
         [Env.CONTROL_TABLE]: props.store.control.tableName,
         [Env.PAYLOAD_BUCKET]: props.store.payloads.bucketName,
         [Env.QUEUES]: queueUrls(this, lanes),
-        [Env.BACKLOG_LIMITS]: JSON.stringify(backlogLimitsOf(this, props.backpressure)),
+        [Env.BACKLOG_LIMITS]: JSON.stringify(backlogLimitSeconds(this, props.backpressure)),
         [Env.AUTH]: auth.mode,
         [Env.TASK_RETENTION_DAYS]: String(retentionDays),
         ...webhookEnvironment(props.webhooks),
         ...(props.budgets === undefined ? {} : { [Env.BUDGETS]: JSON.stringify(props.budgets._settings()) }),
       },
     });
-    props.store.grantIntake(this.router);
+    grantIntake(props.store, this.router);
     if (props.budgets !== undefined) {
-      props.store.grantReadBudgets(this.router);
+      grantReadBudgets(props.store, this.router);
     }
     for (const lane of lanes) {
       lane.grantSend(this.router);
     }
-    grantSeeBacklog(lanes, this.router);
-    // The CDK's classes and interfaces disagree about undefined under exactOptionalPropertyTypes; hence the casts.
+    grantReadBacklog(lanes, this.router);
     this.routerVersion = this.router.currentVersion;
     this.live = new Alias(this, 'Live', {
       aliasName: ROUTER_ALIAS,
       version: this.routerVersion,
       description: 'Shifted by CodeDeploy; its weights are the valve between the lanes',
     });
-    const live = this.live;
     this.aliasPolicy = new Policy(this, 'RouterAliasPolicy', {
       roles: this.router.role === undefined ? [] : [this.router.role],
       statements: [
@@ -246,7 +387,7 @@ export class Intake extends Construct {
 
     this.status = new BundledFunction(this, 'Status', {
       bundle: 'api',
-      description: 'Tells of a task, cancels it, takes what users think of its result',
+      description: 'Reads tasks, cancels them and stores feedback on their results',
       timeout: STATUS_TIMEOUT,
       logRetention,
       environment: {
@@ -260,8 +401,8 @@ export class Intake extends Construct {
         ...(props.webhooks === undefined ? {} : { [Env.WEBHOOK_QUEUE]: props.webhooks.queue.queueUrl }),
       },
     });
-    props.store.grantStatus(this.status);
-    grantSeeBacklog(lanes, this.status);
+    grantStatus(props.store, this.status);
+    grantReadBacklog(lanes, this.status);
     if (props.webhooks !== undefined) {
       grantSend(props.webhooks.queue, this.status);
     }
@@ -276,7 +417,7 @@ export class Intake extends Construct {
     });
     this.stage = new HttpStage(this, 'Stage', {
       httpApi: this.api,
-      stageName: '$default',
+      stageName: STAGE_NAME,
       autoDeploy: true,
       throttle: { rateLimit: props.rateLimit ?? 100, burstLimit: props.burstLimit ?? 200 },
       accessLogSettings: {
@@ -287,25 +428,25 @@ export class Intake extends Construct {
     this.api.addRoutes({
       path: TASKS_PATH,
       methods: [HttpMethod.POST],
-      integration: new HttpLambdaIntegration('Submit', live),
+      integration: new HttpLambdaIntegration('Submit', this.live),
       authorizer: auth.authorizer,
     });
-    const aboutTasks = new HttpLambdaIntegration('Read', this.status);
+    const statusIntegration = new HttpLambdaIntegration('Read', this.status);
     this.api.addRoutes({
       path: `${TASKS_PATH}/{id}`,
       methods: [HttpMethod.GET, HttpMethod.DELETE],
-      integration: aboutTasks,
+      integration: statusIntegration,
       authorizer: auth.authorizer,
     });
     this.api.addRoutes({
       path: `${TASKS_PATH}/{id}${FEEDBACK_PATH}`,
       methods: [HttpMethod.POST],
-      integration: aboutTasks,
+      integration: statusIntegration,
       authorizer: auth.authorizer,
     });
 
     if (props.inbox === undefined) {
-      const { inbox, alarm } = this.makeInbox(props);
+      const { inbox, alarm } = this.createInbox(props);
       this.inbox = inbox;
       this.inboxDeadLetterAlarm = alarm;
     } else {
@@ -313,7 +454,7 @@ export class Intake extends Construct {
       if (props.inbox instanceof Queue && props.inbox.deadLetterQueue === undefined) {
         Annotations.of(this).addWarningV2(
           'cdk-agent-lanes:inboxWithoutDeadLetters',
-          'the inbox that was handed in has no dead-letter queue: messages that are no valid request come back until they expire; give it one',
+          'the queue passed as inbox has no dead-letter queue: messages that are no valid requests are received again until they expire; give the queue a dead-letter queue',
         );
       }
     }
@@ -324,7 +465,7 @@ export class Intake extends Construct {
     });
     this.inbox.encryptionMasterKey?.grantDecrypt(this.router);
     const mapping = new EventSourceMapping(this, 'InboxMapping', {
-      target: live,
+      target: this.live,
       eventSourceArn: this.inbox.queueArn,
       batchSize: 10,
       reportBatchItemFailures: true,
@@ -333,116 +474,60 @@ export class Intake extends Construct {
     receive.applyBefore(mapping);
   }
 
-  /** URL of `POST /tasks` without the path. */
+  /** URL of the HTTP API, without a path: tasks are submitted to `<endpoint>/tasks`. */
   get endpoint(): string {
     return this.api.apiEndpoint;
   }
 
-  /** Lets somebody submit tasks: over HTTP (with IAM authorization) and through the inbox. */
-  grantSubmit(grantee: IGrantable): Grant {
-    return this.grantInvoke(grantee, HttpMethod.POST, TASKS_PATH).combine(grantSend(this.inbox, grantee));
+  /** @internal */
+  protected get _apiId(): string {
+    return this.api.apiId;
   }
 
-  /** Lets somebody read status and results over HTTP (with IAM authorization). */
-  grantRead(grantee: IGrantable): Grant {
-    return this.grantInvoke(grantee, HttpMethod.GET, `${TASKS_PATH}/*`);
-  }
-
-  /** Lets somebody cancel tasks over HTTP (with IAM authorization). */
-  grantCancel(grantee: IGrantable): Grant {
-    return this.grantInvoke(grantee, HttpMethod.DELETE, `${TASKS_PATH}/*`);
-  }
-
-  /** Lets somebody say over HTTP (with IAM authorization) what a user thinks of a result. */
-  grantFeedback(grantee: IGrantable): Grant {
-    return this.grantInvoke(grantee, HttpMethod.POST, `${TASKS_PATH}/*${FEEDBACK_PATH}`);
-  }
-
-  /** Tasks accepted by the router. Count; sum by default. */
-  metricAccepted(options: MetricOptions = {}): Metric {
-    return this.metric(IntakeMetric.ACCEPTED, options);
-  }
-
-  /** Requests refused by the router: invalid, in conflict, too large, too many. Count; sum by default. */
-  metricRefused(options: MetricOptions = {}): Metric {
-    return this.metric(IntakeMetric.REFUSED, options);
-  }
-
-  /** Of the refused: those answered 429 because too much waits. Count; sum by default. */
-  metricShed(options: MetricOptions = {}): Metric {
-    return this.metric(IntakeMetric.SHED, options);
-  }
-
-  /** Tasks cancelled while they were queued. Count; sum by default. */
-  metricCancelled(options: MetricOptions = {}): Metric {
-    return this.metric(IntakeMetric.CANCELLED, options);
-  }
-
-  /** Judgements by users. Count; sum by default. */
-  metricFeedback(options: MetricOptions = {}): Metric {
-    return this.metric(IntakeMetric.FEEDBACK, options);
-  }
-
-  private metric(metricName: string, options: MetricOptions): Metric {
-    return new Metric({
-      namespace: METRIC_NAMESPACE,
-      metricName,
-      dimensionsMap: { [Dimension.AGENT]: this.agentName },
-      statistic: Stats.SUM,
-      ...options,
-    });
-  }
-
-  private grantInvoke(grantee: IGrantable, method: HttpMethod, path: string): Grant {
-    const arn = Stack.of(this).formatArn({
-      service: 'execute-api',
-      resource: this.api.apiId,
-      resourceName: `${this.stage.stageName}/${method}${path}`,
-      arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
-    });
-    if (path.includes('*') && Construct.isConstruct(grantee.grantPrincipal)) {
-      acknowledgeWildcard(
-        grantee.grantPrincipal,
-        arn,
-        `The wildcard stands for the ids of tasks, which are not known at synth, behind one method of one route (${method})`,
-      );
-    }
-    return Grant.addToPrincipal({ grantee, actions: INVOKE_API_ACTIONS, resourceArns: [arn] });
-  }
-
-  private makeInbox(props: IntakeProps): { inbox: Queue; alarm: Alarm } {
-    const encryption =
-      props.encryptionKey === undefined
-        ? { encryption: QueueEncryption.SQS_MANAGED }
-        : { encryption: QueueEncryption.KMS, encryptionMasterKey: props.encryptionKey };
-    const common = { ...encryption, enforceSSL: true, retentionPeriod: INBOX_RETENTION };
-    const deadLetters = new Queue(this, 'InboxDeadLetters', common);
-    const alarm = new Alarm(this, 'InboxDeadLetterAlarm', {
+  private createInbox(props: IntakeProps): { inbox: Queue; alarm: Alarm } {
+    const { encryptionKey } = props;
+    const deadLetters = createQueue(this, 'InboxDeadLetters', { encryptionKey });
+    const alarm = createAlarm(this, 'InboxDeadLetterAlarm', {
       metric: deadLetters.metricApproximateNumberOfMessagesVisible({
         period: Duration.minutes(1),
         statistic: Stats.MAXIMUM,
       }),
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       threshold: 0,
-      evaluationPeriods: 1,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
-      alarmDescription:
-        `Agent '${props.agentName}': messages in the inbox could not be accepted as tasks and lie in its dead-letter ` +
-        "queue. What to do: the router's log says what is wrong with each; mend the producer, then redrive the queue.",
+      description:
+        `Agent '${props.agentName}': the inbox's dead-letter queue holds messages that could not be accepted as tasks. ` +
+        "What to do: the router's log says what is wrong with each; fix the producer, then redrive the queue.",
+      alarmAction: props.alarmAction,
     });
-    if (props.alarmAction !== undefined) {
-      alarm.addAlarmAction(props.alarmAction);
-    }
-    const inbox = new Queue(this, 'Inbox', {
-      ...common,
+    const inbox = createQueue(this, 'Inbox', {
+      encryptionKey,
       visibilityTimeout: INBOX_VISIBILITY,
-      deadLetterQueue: { queue: deadLetters, maxReceiveCount: 5 },
+      deadLetterQueue: { queue: deadLetters, maxReceiveCount: INBOX_MAX_RECEIVES },
     });
     return { inbox, alarm };
   }
 }
 
-/** What the router is told of webhooks: whether there are any, and which private hosts they may go to. */
+class ImportedIntake extends IntakeBase {
+  readonly endpoint: string;
+  readonly inbox: IQueue;
+  /** @internal */
+  protected readonly _agentName: string;
+  /** @internal */
+  protected readonly _apiId: string;
+
+  constructor(scope: Construct, id: string, attributes: IntakeAttributes) {
+    super(scope, id);
+    const { apiId, endpoint } = attributes;
+    const { region, urlSuffix } = Stack.of(this);
+    this.endpoint = endpoint ?? `https://${apiId}.execute-api.${region}.${urlSuffix}`;
+    this.inbox = attributes.inbox;
+    this._agentName = attributes.agentName;
+    this._apiId = apiId;
+  }
+}
+
+/** Environment variables of the router for webhooks: their queue, and the private hosts that they may call. */
 function webhookEnvironment(webhooks: IntakeWebhooks | undefined): { [name: string]: string } {
   return webhooks === undefined
     ? {}
@@ -454,8 +539,8 @@ function webhookEnvironment(webhooks: IntakeWebhooks | undefined): { [name: stri
       };
 }
 
-/** Lets a function see how much waits in the lanes, and for how long. */
-function grantSeeBacklog(lanes: readonly Lane[], { role }: LambdaFunction): void {
+/** Lets a function read the number and the age of the messages in the lanes' queues. */
+function grantReadBacklog(lanes: readonly ILane[], { role }: LambdaFunction): void {
   if (role === undefined) {
     return;
   }
@@ -468,6 +553,6 @@ function grantSeeBacklog(lanes: readonly Lane[], { role }: LambdaFunction): void
   acknowledgeWildcard(
     role,
     '*',
-    'CloudWatch knows no resource for cloudwatch:GetMetricData (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html)',
+    'cloudwatch:GetMetricData does not support resource-level permissions (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html)',
   );
 }

@@ -1,3 +1,2 @@
-export * from './lane';
-export * from './lane-name';
-export * from './lane-queues';
+export { type ILane, Lane, type LaneAttributes, type LaneProps } from './lane';
+export { AgentLane, type ILaneQueues } from './lane-queues';

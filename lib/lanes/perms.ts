@@ -1,16 +1,16 @@
 /** Every action that this folder grants. */
 
-/** Whoever puts tasks into a queue. */
+/** Producers: router, worker, redrive function, preflight. */
 export const SEND_ACTIONS = ['sqs:SendMessage'];
 
 /**
- * The same, on the key of an encrypted queue
+ * Producers, on the key of an encrypted queue
  * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html).
  */
 export const SEND_KEY_ACTIONS = ['kms:GenerateDataKey', 'kms:Decrypt'];
 
-/** Whoever polls a queue: take, hide for longer, take out. */
+/** Workers that poll a queue themselves: receive, extend the visibility timeout, delete. */
 export const RECEIVE_ACTIONS = ['sqs:ReceiveMessage', 'sqs:ChangeMessageVisibility', 'sqs:DeleteMessage'];
 
-/** The same, on the key of an encrypted queue. */
+/** Consumers, on the key of an encrypted queue. */
 export const RECEIVE_KEY_ACTIONS = ['kms:Decrypt'];

@@ -15,7 +15,7 @@ export class TaskMetrics {
   /**
    * Metrics of one lane, whichever release it ran.
    *
-   * @param laneName of `LaneName`, or the `laneName` of a lane
+   * @param laneName of `AgentLane`, or the `laneName` of a lane
    */
   static ofLane(agentName: string, laneName: string): TaskMetrics {
     return new TaskMetrics({ [Dimension.AGENT]: agentName, [Dimension.LANE]: laneName });

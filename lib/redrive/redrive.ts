@@ -4,16 +4,17 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { BundledFunction } from '../common';
 import { Env } from '../contract';
-import type { Lane } from '../lanes/lane';
-import { deadLetterUrls, queueUrls } from '../lanes/queue-urls';
-import type { AgentStore } from '../state';
+import type { ILane } from '../lanes';
+import { deadLetterUrls, queueUrls } from '../lanes/lane-queues';
+import type { IAgentStore } from '../state';
+import { grantRedrive } from '../state/store-grants';
 import { DEAD_LETTER_ACTIONS, INVOKE_REDRIVE_ACTIONS } from './perms';
 
 export interface RedriveProps {
   readonly agentName: string;
-  readonly store: AgentStore;
-  readonly stable: Lane;
-  readonly candidate: Lane;
+  readonly store: IAgentStore;
+  readonly stable: ILane;
+  readonly candidate: ILane;
   /** How long a finished task is kept, in whole days. */
   readonly taskRetention: Duration;
 }
@@ -45,7 +46,7 @@ export class Redrive extends Construct {
         [Env.TASK_RETENTION_DAYS]: String(taskRetention.toDays()),
       },
     });
-    store.grantRedrive(this.function);
+    grantRedrive(store, this.function);
     for (const lane of lanes) {
       lane.grantSend(this.function);
       Grant.addToPrincipal({

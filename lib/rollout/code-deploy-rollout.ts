@@ -6,8 +6,9 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct, type IConstruct, type IDependable } from 'constructs';
 import { acknowledgeWildcard, BundledFunction, laneError } from '../common';
 import { CustomResourceType, Env, type PlatformLimit, PlatformLimits } from '../contract';
-import { grantSend } from '../lanes/grant-send';
-import { queueUrls } from '../lanes/queue-urls';
+import { grantSend } from '../lanes/lane-grants';
+import { queueUrls } from '../lanes/lane-queues';
+import { grantPreflight, grantReadRouting, grantRecorder } from '../state/store-grants';
 import { EVIDENCE_OVERHEAD, Evidence, type EvidenceConfig } from './evidence';
 import { EVIDENCE_ACTIONS, ROLLOUT_CHECK_ACTIONS } from './perms';
 import { type CodeDeployRolloutOptions, InFlightTaskPolicy, type RolloutContext } from './rollout-options';
@@ -266,7 +267,7 @@ export class CodeDeployRollout extends Construct {
       timeout: Duration.minutes(2),
       environment: { [Env.AGENT]: agentName, [Env.CONTROL_TABLE]: store.control.tableName },
     });
-    store.grantRecorder(recorder);
+    grantRecorder(store, recorder);
     release.grantRead(recorder);
     return recorder;
   }
@@ -284,7 +285,7 @@ export class CodeDeployRollout extends Construct {
         [Env.PREFLIGHT_TIMEOUT_SECONDS]: String(timeout.toSeconds()),
       },
     });
-    props.store.grantPreflight(preflight);
+    grantPreflight(props.store, preflight);
     grantSend(props.candidate.high, preflight);
     return preflight;
   }
@@ -308,7 +309,7 @@ export class CodeDeployRollout extends Construct {
       '*',
       'CloudWatch does not support resource-level permissions for cloudwatch:GetMetricData (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html)',
     );
-    props.store.grantReadRouting(evidence);
+    grantReadRouting(props.store, evidence);
     return evidence;
   }
 

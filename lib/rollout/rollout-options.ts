@@ -3,9 +3,9 @@ import type { LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
 import type { IDependable } from 'constructs';
 import type { QualityGates } from '../gates';
 import type { Intake } from '../intake';
-import type { Lane } from '../lanes';
+import type { ILane } from '../lanes';
 import type { Release } from '../release';
-import type { AgentStore } from '../state';
+import type { IAgentStore } from '../state';
 import type { AgentWorker } from '../worker';
 import type { Evidence } from './evidence';
 
@@ -65,11 +65,11 @@ export interface RolloutContext {
   /** Worker that the rollout attaches to the lanes. */
   readonly worker: AgentWorker;
   /** Tables and bucket of the agent. */
-  readonly store: AgentStore;
+  readonly store: IAgentStore;
   /** Lane of the promoted release. */
-  readonly stable: Lane;
+  readonly stable: ILane;
   /** Lane of the release that is rolled out. */
-  readonly candidate: Lane;
+  readonly candidate: ILane;
   /** Intake whose router alias is shifted. */
   readonly intake: Intake;
   /** Gates that can stop the rollout. */

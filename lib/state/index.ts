@@ -1,1 +1,2 @@
-export * from './agent-store';
+export { AgentStore, type AgentStoreAttributes, type AgentStoreProps, type IAgentStore } from './agent-store';
+export { AgentStoreGrants } from './store-grants';

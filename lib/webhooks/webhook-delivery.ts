@@ -1,19 +1,13 @@
-import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
-import {
-  Alarm,
-  ComparisonOperator,
-  Metric,
-  type MetricOptions,
-  Stats,
-  TreatMissingData,
-} from 'aws-cdk-lib/aws-cloudwatch';
+import { Duration, Validations } from 'aws-cdk-lib';
+import { type Alarm, ComparisonOperator, Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { EventSourceMapping, type Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { BundledFunction } from '../common';
+import { BundledFunction, createAlarm, createQueue } from '../common';
 import { Dimension, Env, METRIC_NAMESPACE, WEBHOOK_MAX_RECEIVES, WebhookMetric } from '../contract';
-import { grantSend } from '../lanes/grant-send';
+import { grantSend } from '../lanes/lane-grants';
+import { grantWebhooks } from '../state/store-grants';
 import type { WebhookContext, WebhookSenderOptions } from './webhook-options';
 
 export interface WebhookDeliveryProps extends WebhookSenderOptions, WebhookContext {
@@ -32,9 +26,6 @@ const VISIBILITY = Duration.seconds(6 * TIMEOUT.toSeconds());
 /** Batches that are delivered at once: slow receivers shall not take all the concurrency of the account. */
 const CONCURRENCY = 10;
 const BATCH_SIZE = 10;
-
-/** As long as SQS keeps a message at most. */
-const RETENTION = Duration.days(14);
 
 /** Characters of the key that is made here; letters and digits, about 380 bits. */
 const KEY_LENGTH = 64;
@@ -61,19 +52,12 @@ export class WebhookDelivery extends Construct {
     this.privateHosts = privateHosts;
     this.secret = props.secret ?? this.makeSecret(props);
 
-    const common = {
-      ...(encryptionKey === undefined
-        ? { encryption: QueueEncryption.SQS_MANAGED }
-        : { encryption: QueueEncryption.KMS, encryptionMasterKey: encryptionKey }),
-      enforceSSL: true,
-      retentionPeriod: RETENTION,
-      removalPolicy: RemovalPolicy.DESTROY,
-    };
-    this.deadLetterQueue = new Queue(this, 'DeadLetters', common);
-    this.queue = new Queue(this, 'Queue', {
-      ...common,
+    const deadLetterQueue = createQueue(this, 'DeadLetters', { encryptionKey });
+    this.deadLetterQueue = deadLetterQueue;
+    this.queue = createQueue(this, 'Queue', {
+      encryptionKey,
       visibilityTimeout: VISIBILITY,
-      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: WEBHOOK_MAX_RECEIVES },
+      deadLetterQueue: { queue: deadLetterQueue, maxReceiveCount: WEBHOOK_MAX_RECEIVES },
     });
 
     this.function = new BundledFunction(this, 'Function', {
@@ -93,7 +77,7 @@ export class WebhookDelivery extends Construct {
       vpcSubnets: props.vpcSubnets,
       securityGroups: props.securityGroups,
     });
-    store.grantWebhooks(this.function);
+    grantWebhooks(store, this.function);
     this.secret.grantRead(this.function);
     grantSend(this.deadLetterQueue, this.function);
     const receive = this.queue.grantConsumeMessages(this.function);
@@ -148,25 +132,20 @@ export class WebhookDelivery extends Construct {
   }
 
   private makeAlarm({ alarmAction: action, agentName, retryFor }: WebhookDeliveryProps): Alarm {
-    const alarm = new Alarm(this, 'DeadLetterAlarm', {
+    return createAlarm(this, 'DeadLetterAlarm', {
       metric: this.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
         period: Duration.minutes(1),
         statistic: Stats.MAXIMUM,
       }),
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       threshold: 0,
-      evaluationPeriods: 1,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
-      alarmDescription:
-        `Agent '${agentName}': webhooks were given up, after ${retryFor.toHumanString()} or because the receiver is gone ` +
-        'or not allowed, and lie in their dead-letter queue. What to do: attribute Reason of each message says why, the ' +
-        "webhook function's log names host and status of each delivery, and the results are kept with the tasks. Once the " +
-        'receiver is well again, "aws sqs start-message-move-task" with this queue as source and the webhook queue as ' +
-        'destination has each tried once more.',
+      description:
+        `Agent '${agentName}': the dead-letter queue of the webhooks holds webhooks that were abandoned: the receiver ` +
+        `did not accept them for ${retryFor.toHumanString()}, is gone, or is not allowed. What to do: the attribute Reason ` +
+        "of each message names the cause, the webhook function's log names host and status of each delivery, and the " +
+        'results are kept with the tasks. Fix the receiver, then redrive: "aws sqs start-message-move-task" with this queue ' +
+        'as source and the webhook queue as destination delivers each again.',
+      alarmAction,
     });
-    if (action !== undefined) {
-      alarm.addAlarmAction(action);
-    }
-    return alarm;
   }
 }

@@ -3,7 +3,7 @@ import type { IAlarmAction } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import type { AgentStore } from '../state';
+import type { IAgentStore } from '../state';
 
 /** What webhooks are signed with, and where they are sent from. */
 export interface WebhookSenderOptions {
@@ -50,7 +50,7 @@ export interface SignedWebhooksOptions extends WebhookSenderOptions {
 /** What webhooks are built into. */
 export interface WebhookContext {
   readonly agentName: string;
-  readonly store: AgentStore;
+  readonly store: IAgentStore;
   /** @default keys that AWS manages */
   readonly encryptionKey?: IKey;
   /** Told when a webhook was given up. @default nobody */

@@ -3,7 +3,7 @@ import type { Construct } from 'constructs';
 import { checkedInteger, laneError } from '../common';
 import { DEFAULT_MAX_ATTEMPTS, Env, RECEIVE_COUNT_HEADROOM } from '../contract';
 import type { ILaneQueues } from '../lanes';
-import { deadLetterUrls, queueUrls } from '../lanes/queue-urls';
+import { deadLetterUrls, queueUrls } from '../lanes/lane-queues';
 
 /** More attempts would bring a task that fails for good back for days. */
 const MAX_ATTEMPTS = 100;

@@ -9,6 +9,7 @@ import { allowNetworkInterfaces, executionRole, laneError, pascalCase } from '..
 import { PlatformLimits, PRIORITIES, type Priority } from '../contract';
 import type { ILaneQueues } from '../lanes';
 import type { Behavior, ModelSpec, WorkerDescription } from '../release';
+import { claimStore } from '../state/agent-store';
 import { bundleAgent } from './agent-bundle';
 import { AgentWorker } from './agent-worker';
 import { AttachedLanes } from './attached-lanes';
@@ -78,7 +79,7 @@ export class LambdaWorker extends AgentWorker {
     this.lanes = new AttachedLanes(this, context.maxAttempts);
     this.visibilityTimeout = settings.timeout.plus(Duration.seconds(VISIBILITY_MARGIN_SECONDS));
     this.inVpc = worker.vpc !== undefined;
-    context.store._claimFor(this, context.agentName);
+    claimStore(context.store, this, context.agentName);
     this.function = this.createFunction(worker, settings, context);
     this.grantPrincipal = this.function.grantPrincipal;
     grantContract(this, this.function, context);

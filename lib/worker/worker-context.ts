@@ -5,7 +5,7 @@ import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import type { Flags } from '../flags';
 import type { Budgets, RateLimit } from '../limits';
 import type { Release } from '../release';
-import type { AgentStore } from '../state';
+import type { IAgentStore } from '../state';
 import type { Transcripts } from './transcripts';
 
 /** How many workers an environment wants, where workers are started and stopped. Lambda has nothing to keep. */
@@ -20,7 +20,7 @@ export interface WorkerAvailability {
 export interface WorkerContext {
   readonly agentName: string;
   readonly release: Release;
-  readonly store: AgentStore;
+  readonly store: IAgentStore;
   /** By the name under which the agent asks for them. Read at run time, by ARN. */
   readonly secrets: { [name: string]: secretsmanager.ISecret };
   /** How long a finished task is kept, in whole days. @default 30 days */

@@ -1,24 +1,25 @@
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type { ILaneQueues } from '../lanes';
-import { grantSend } from '../lanes/grant-send';
+import { grantSend } from '../lanes/lane-grants';
+import { grantLimits, grantSpend, grantWorker, grantWriteTranscripts } from '../state/store-grants';
 import type { WorkerContext } from './worker-context';
 
 /** Lets a worker, whatever it runs on, do what the service asks of it; its queues aside. */
 export function grantContract(worker: Construct, grantee: IGrantable, context: WorkerContext): void {
   const { release, store } = context;
-  store.grantWorker(grantee);
+  grantWorker(store, grantee);
   if (context.transcripts !== undefined) {
-    store.grantWriteTranscripts(grantee);
+    grantWriteTranscripts(store, grantee);
   }
   if (context.webhookQueue !== undefined) {
     grantSend(context.webhookQueue, grantee);
   }
   if (context.rateLimits !== undefined) {
-    store.grantLimits(grantee);
+    grantLimits(store, grantee);
   }
   if (context.budgets !== undefined) {
-    store.grantSpend(grantee);
+    grantSpend(store, grantee);
   }
   context.flags?.grantRead(grantee);
   release.grantRead(grantee);

@@ -14,10 +14,11 @@ import { type ILogGroup, LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { acknowledgeWildcard, laneError, pascalCase } from '../../common';
 import { DEFAULT_WORKER_PORT, digestOf, Env, type Json, LEASE_MS, PRIORITIES } from '../../contract';
-import { type ILaneQueues, LaneName } from '../../lanes';
-import { grantReceive } from '../../lanes/grant-receive';
+import { AgentLane, type ILaneQueues } from '../../lanes';
+import { grantReceive } from '../../lanes/lane-grants';
 import { TaskMetrics } from '../../metrics';
 import type { Behavior, WorkerDescription } from '../../release';
+import { claimStore } from '../../state/agent-store';
 import { bundleAgent } from '../agent-bundle';
 import { AgentWorker } from '../agent-worker';
 import { AttachedLanes } from '../attached-lanes';
@@ -122,7 +123,7 @@ export class FargateWorker extends AgentWorker {
     this.plan = checkScaling(this, worker.scaling ?? {}, context.availability, settings.concurrency);
     this.startTimeout = settings.startTimeout;
     this.lanes = new AttachedLanes(this, context.maxAttempts);
-    context.store._claimFor(this, context.agentName);
+    claimStore(context.store, this, context.agentName);
 
     // Under the same scope as when the release was described: they are the same images.
     this.image = workerImage(scope, worker, settings, context.release.models);
@@ -211,7 +212,7 @@ export class FargateWorker extends AgentWorker {
     const scaling = new LaneScaling(service, 'Scaling', {
       laneName,
       // The candidate lane is idle outside rollouts.
-      plan: laneName === LaneName.CANDIDATE ? { ...this.plan, min: 0 } : this.plan,
+      plan: laneName === AgentLane.CANDIDATE ? { ...this.plan, min: 0 } : this.plan,
       metrics,
       clusterName,
       serviceName,

@@ -2,7 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import { type IMetric, MathExpression, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { pascalCase } from '../../common';
 import { Dimension, IntakeMetric, METRIC_NAMESPACE, PRIORITIES, PreflightMetric } from '../../contract';
-import { type ILaneQueues, LaneName } from '../../lanes';
+import { AgentLane, type ILaneQueues } from '../../lanes';
 
 /** What the scaling of a lane looks at. Every period is a minute, the shortest of SQS and ECS. */
 const PERIOD = Duration.minutes(1);
@@ -60,7 +60,7 @@ export class LaneMetrics {
     const sources = {
       [this.id('accepted')]: own(IntakeMetric.ACCEPTED),
       // A preflight probes no other lane.
-      ...(this.props.lane.laneName === LaneName.CANDIDATE ? { [this.id('probes')]: own(PreflightMetric.PROBES) } : {}),
+      ...(this.props.lane.laneName === AgentLane.CANDIDATE ? { [this.id('probes')]: own(PreflightMetric.PROBES) } : {}),
     };
     const sum = Object.keys(sources).map((id) => `FILL(${id}, 0)`);
     return this.math(sum.join(' + '), sources, label);

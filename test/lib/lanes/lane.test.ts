@@ -4,13 +4,13 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
-import { Lane, LaneName, type LaneProps } from '../../../lib';
+import { AgentLane, Lane, type LaneProps } from '../../../lib';
 import { testStack } from '../../support/stack';
 import { named, resourcesOf } from '../../support/template';
 
 function lane(stack: Stack, props: Partial<LaneProps> = {}): Lane {
   return new Lane(stack, 'Lane', {
-    laneName: LaneName.CANDIDATE,
+    laneName: AgentLane.CANDIDATE,
     agentName: 'support',
     visibilityTimeout: Duration.minutes(6),
     ...props,

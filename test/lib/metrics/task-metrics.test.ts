@@ -1,12 +1,12 @@
 import { Duration } from 'aws-cdk-lib';
-import { LaneName, TaskMetrics } from '../../../lib';
+import { AgentLane, TaskMetrics } from '../../../lib';
 import { METRIC_NAMESPACE, TaskMetric, WorkerMetric } from '../../../lib/contract';
 
 describe('metric helpers', () => {
   test('of the agent, a lane and a release have the dimensions of the contract', () => {
     const dimensions = (metrics: TaskMetrics) => metrics.finished().dimensions;
     expect(dimensions(TaskMetrics.ofAgent('a'))).toEqual({ Agent: 'a' });
-    expect(dimensions(TaskMetrics.ofLane('a', LaneName.STABLE))).toEqual({ Agent: 'a', Lane: 'stable' });
+    expect(dimensions(TaskMetrics.ofLane('a', AgentLane.STABLE))).toEqual({ Agent: 'a', Lane: 'stable' });
     expect(dimensions(TaskMetrics.ofRelease('a', 'r-0'))).toEqual({ Agent: 'a', Release: 'r-0' });
   });
 

@@ -6,6 +6,17 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { ControlKey } from '../../../lib/contract';
 import { AgentStore, type AgentStoreProps } from '../../../lib/state';
+import {
+  grantIntake,
+  grantPreflight,
+  grantReadRouting,
+  grantRecorder,
+  grantRedrive,
+  grantStatus,
+  grantWebhooks,
+  grantWorker,
+  grantWriteTranscripts,
+} from '../../../lib/state/store-grants';
 import { testApp, testStack } from '../../support/stack';
 
 const TABLE = 'AWS::DynamoDB::GlobalTable';
@@ -107,7 +118,7 @@ describe('AgentStore', () => {
   test('refuses a key in a stack without region', () => {
     const stack = testStack();
     expect(() => store({ encryptionKey: new Key(stack, 'Key') }, stack)).toThrow(
-      /\[Test\/Store\] MissingRegion: .*give the stack env: \{ region: … \}/,
+      /\[Test\/Store\] MissingRegion: .*set env: \{ region: … \} on the stack/,
     );
   });
 
@@ -187,11 +198,11 @@ describe('bucket of payloads', () => {
         ],
       },
     });
-    expect(statements((s, g) => s.grantWriteTranscripts(g), true)).toEqual([
+    expect(statements((s, g) => grantWriteTranscripts(s, g), true)).toEqual([
       { on: 'Payloads/transcripts/*', actions: ['PutObject'] },
       { on: 'Key', actions: ['kms:GenerateDataKey'] },
     ]);
-    expect(statements((s, g) => s.grantReadTranscripts(g), true)).toContainEqual({
+    expect(statements((s, g) => s.grants.readTranscripts(g), true)).toContainEqual({
       on: 'Key',
       actions: ['kms:Decrypt'],
     });
@@ -209,7 +220,7 @@ describe('bucket of payloads', () => {
 
 describe('grants', () => {
   test('intake: tasks, and of the control table the routing only', () => {
-    expect(statements((s, g) => s.grantIntake(g))).toEqual([
+    expect(statements((s, g) => grantIntake(s, g))).toEqual([
       { on: 'Tasks', actions: ['DeleteItem', 'GetItem', 'PutItem'] },
       { on: 'Control', actions: ['PutItem', 'Query'], condition: only('ROUTING') },
       { on: 'Control', actions: ['GetItem', 'PutItem'], condition: only('BACKLOG') },
@@ -218,7 +229,7 @@ describe('grants', () => {
   });
 
   test('status function: tasks one at a time, the view of the backlog, and large results to read', () => {
-    expect(statements((s, g) => s.grantStatus(g))).toEqual([
+    expect(statements((s, g) => grantStatus(s, g))).toEqual([
       { on: 'Tasks', actions: ['GetItem', 'PutItem', 'UpdateItem'] },
       { on: 'Control', actions: ['GetItem', 'PutItem'], condition: only('BACKLOG') },
       { on: 'Payloads/tasks/*', actions: ['GetObject'] },
@@ -227,7 +238,7 @@ describe('grants', () => {
   });
 
   test('worker: tasks, their journals and payloads, sessions, and the routing to read', () => {
-    expect(statements((s, g) => s.grantWorker(g))).toEqual([
+    expect(statements((s, g) => grantWorker(s, g))).toEqual([
       { on: 'Tasks', actions: ['GetItem', 'PutItem', 'Query', 'UpdateItem'] },
       { on: 'Sessions', actions: ['GetItem', 'PutItem'] },
       { on: 'Control', actions: ['GetItem'], condition: only('ROUTING') },
@@ -237,21 +248,21 @@ describe('grants', () => {
   });
 
   test('transcripts: whoever writes them cannot read, whoever reads them sees nothing else', () => {
-    expect(statements((s, g) => s.grantWriteTranscripts(g))).toEqual([
+    expect(statements((s, g) => grantWriteTranscripts(s, g))).toEqual([
       { on: 'Payloads/transcripts/*', actions: ['PutObject'] },
     ]);
-    expect(statements((s, g) => s.grantReadTranscripts(g))).toEqual([
+    expect(statements((s, g) => s.grants.readTranscripts(g))).toEqual([
       { on: 'Payloads/transcripts/*', actions: ['GetObject'] },
       { on: 'Payloads', actions: ['ListBucket'], condition: { StringLike: { 's3:prefix': 'transcripts/*' } } },
     ]);
   });
 
   test('webhooks: a task to read and to mark', () => {
-    expect(statements((s, g) => s.grantWebhooks(g))).toEqual([{ on: 'Tasks', actions: ['GetItem', 'UpdateItem'] }]);
+    expect(statements((s, g) => grantWebhooks(s, g))).toEqual([{ on: 'Tasks', actions: ['GetItem', 'UpdateItem'] }]);
   });
 
   test('redrive: tasks to reopen with their steps, the routing to read, the audit trail to append to', () => {
-    expect(statements((s, g) => s.grantRedrive(g))).toEqual([
+    expect(statements((s, g) => grantRedrive(s, g))).toEqual([
       { on: 'Tasks', actions: ['GetItem', 'Query', 'UpdateItem'] },
       { on: 'Control', actions: ['Query'], condition: only('ROUTING') },
       { on: 'Control', actions: ['PutItem'], condition: only('AUDIT') },
@@ -260,11 +271,11 @@ describe('grants', () => {
 
   test('nobody may delete an object', () => {
     const grants = [
-      (s: AgentStore, g: IGrantable) => s.grantIntake(g),
-      (s: AgentStore, g: IGrantable) => s.grantStatus(g),
-      (s: AgentStore, g: IGrantable) => s.grantWorker(g),
-      (s: AgentStore, g: IGrantable) => s.grantWriteTranscripts(g),
-      (s: AgentStore, g: IGrantable) => s.grantReadTranscripts(g),
+      (s: AgentStore, g: IGrantable) => grantIntake(s, g),
+      (s: AgentStore, g: IGrantable) => grantStatus(s, g),
+      (s: AgentStore, g: IGrantable) => grantWorker(s, g),
+      (s: AgentStore, g: IGrantable) => grantWriteTranscripts(s, g),
+      (s: AgentStore, g: IGrantable) => s.grants.readTranscripts(g),
     ];
     for (const grant of grants) {
       expect(JSON.stringify(statements(grant))).not.toContain('DeleteObject');
@@ -272,21 +283,21 @@ describe('grants', () => {
   });
 
   test('read: one task at a time', () => {
-    expect(statements((s, g) => s.grantRead(g))).toEqual([{ on: 'Tasks', actions: ['GetItem'] }]);
+    expect(statements((s, g) => s.grants.read(g))).toEqual([{ on: 'Tasks', actions: ['GetItem'] }]);
   });
 
   test('preflight: a task of its own', () => {
-    expect(statements((s, g) => s.grantPreflight(g))).toEqual([{ on: 'Tasks', actions: ['GetItem', 'PutItem'] }]);
+    expect(statements((s, g) => grantPreflight(s, g))).toEqual([{ on: 'Tasks', actions: ['GetItem', 'PutItem'] }]);
   });
 
   test('checks: the routing, to read', () => {
-    expect(statements((s, g) => s.grantReadRouting(g))).toEqual([
+    expect(statements((s, g) => grantReadRouting(s, g))).toEqual([
       { on: 'Control', actions: ['GetItem'], condition: only('ROUTING') },
     ]);
   });
 
   test('recorder: every partition of the contract and no deletion', () => {
-    expect(statements((s, g) => s.grantRecorder(g))).toEqual([
+    expect(statements((s, g) => grantRecorder(s, g))).toEqual([
       {
         on: 'Control',
         actions: ['GetItem', 'PutItem'],
@@ -306,11 +317,11 @@ describe('grants', () => {
   });
 
   test('go along with the key when there is one: reading decrypts, writing encrypts as well', () => {
-    expect(statements((s, g) => s.grantRead(g), true)).toEqual([
+    expect(statements((s, g) => s.grants.read(g), true)).toEqual([
       { on: 'Tasks', actions: ['GetItem'] },
       { on: 'Key', actions: ['kms:Decrypt', 'kms:DescribeKey'] },
     ]);
-    expect(statements((s, g) => s.grantRecorder(g), true)[1]).toEqual({
+    expect(statements((s, g) => grantRecorder(s, g), true)[1]).toEqual({
       on: 'Key',
       actions: [
         'kms:Decrypt',

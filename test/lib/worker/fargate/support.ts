@@ -1,7 +1,7 @@
 import type { Duration, Stack } from 'aws-cdk-lib';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
-import { type ILaneQueues, LaneName } from '../../../../lib/lanes';
+import { AgentLane, type ILaneQueues } from '../../../../lib/lanes';
 import { type Behavior, Release } from '../../../../lib/release';
 import { AgentStore } from '../../../../lib/state';
 import {
@@ -24,7 +24,7 @@ export interface Options {
   readonly secrets?: (stack: Stack) => { [name: string]: ISecret };
   readonly context?: Partial<WorkerContext>;
   /** @default both */
-  readonly lanes?: readonly LaneName[];
+  readonly lanes?: readonly AgentLane[];
 }
 
 export interface Built {
@@ -53,7 +53,7 @@ export function build(props: FargateWorkerOptions = { image: IMAGE }, options: O
   if (!(worker instanceof FargateWorker)) {
     throw new Error('WorkerSpec.fargate made another worker');
   }
-  for (const name of options.lanes ?? [LaneName.STABLE, LaneName.CANDIDATE]) {
+  for (const name of options.lanes ?? [AgentLane.STABLE, AgentLane.CANDIDATE]) {
     worker.attachLane(lane(stack, name, worker.visibilityTimeout));
   }
   return { stack, worker, release };
