@@ -333,7 +333,7 @@ export class Intake extends IntakeBase {
       throw laneError(
         this,
         'InvalidTaskRetention',
-        `taskRetention must be an integer number of days, 1 or more, got ${describeValue(props.taskRetention)}; use Duration.days()`,
+        `taskRetention must be whole days, at least 1, got ${describeValue(props.taskRetention)}; use Duration.days()`,
       );
     }
     const logRetention = props.logRetention ?? RetentionDays.ONE_MONTH;

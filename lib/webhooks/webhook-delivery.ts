@@ -50,7 +50,7 @@ export class WebhookDelivery extends Construct {
     const { agentName, encryptionKey, privateHosts, retryFor, store } = props;
     this.agentName = agentName;
     this.privateHosts = privateHosts;
-    this.secret = props.secret ?? this.makeSecret(props);
+    this.secret = props.secret ?? this.createSecret(props);
 
     const deadLetterQueue = createQueue(this, 'DeadLetters', { encryptionKey });
     this.deadLetterQueue = deadLetterQueue;
@@ -89,7 +89,7 @@ export class WebhookDelivery extends Construct {
       maxConcurrency: CONCURRENCY,
     });
     receive.applyBefore(mapping);
-    this.deadLetterAlarm = this.makeAlarm(props);
+    this.deadLetterAlarm = this.createDeadLetterAlarm(props);
   }
 
   /** Webhooks that their receivers accepted. Count; sum by default. */
@@ -117,7 +117,7 @@ export class WebhookDelivery extends Construct {
     });
   }
 
-  private makeSecret({ agentName, encryptionKey }: WebhookDeliveryProps): ISecret {
+  private createSecret({ agentName, encryptionKey }: WebhookDeliveryProps): ISecret {
     const secret = new Secret(this, 'Secret', {
       description: `Signs the webhooks of agent ${agentName}`,
       generateSecretString: { passwordLength: KEY_LENGTH, excludePunctuation: true },
@@ -131,7 +131,7 @@ export class WebhookDelivery extends Construct {
     return secret;
   }
 
-  private makeAlarm({ alarmAction: action, agentName, retryFor }: WebhookDeliveryProps): Alarm {
+  private createDeadLetterAlarm({ alarmAction, agentName, retryFor }: WebhookDeliveryProps): Alarm {
     return createAlarm(this, 'DeadLetterAlarm', {
       metric: this.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
         period: Duration.minutes(1),

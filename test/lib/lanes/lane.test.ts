@@ -43,7 +43,7 @@ describe('a lane', () => {
     }
   });
 
-  test('alarms as long as the dead-letter queue holds a message, and tells somebody', () => {
+  test('is in ALARM while the dead-letter queue holds a message, and notifies the alarm action', () => {
     expect(properties('LaneDeadLetterAlarm')).toMatchObject({
       Namespace: 'AWS/SQS',
       MetricName: 'ApproximateNumberOfMessagesVisible',
@@ -53,7 +53,7 @@ describe('a lane', () => {
       TreatMissingData: 'notBreaching',
       AlarmActions: [{ Ref: named(resources, 'Topic') }],
       AlarmDescription: expect.stringMatching(
-        /candidate lane: tasks failed at their last attempt .*What to do: "npx cdk-agent-lanes redrive"/,
+        /candidate lane: the dead-letter queue holds tasks that failed .*What to do: "npx cdk-agent-lanes redrive"/,
       ),
     });
   });
@@ -81,7 +81,7 @@ describe('a lane', () => {
 });
 
 describe('grants and keys', () => {
-  test('sending is all that grantSend gives, on the three queues and not on the dead letters', () => {
+  test('grantSend allows sending to the three work queues only', () => {
     const stack = testStack();
     const role = new Role(stack, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     lane(stack).grantSend(role);
@@ -99,7 +99,7 @@ describe('grants and keys', () => {
     });
   });
 
-  test('a key of your own encrypts every queue, and whoever sends may use it', () => {
+  test('a key of your own encrypts every queue, and senders may use it', () => {
     const stack = testStack();
     const key = new Key(stack, 'Key');
     const role = new Role(stack, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
@@ -126,7 +126,7 @@ describe('limits', () => {
 
   test('refuses a visibility that SQS does not have', () => {
     expect(() => lane(testStack(), { visibilityTimeout: Duration.hours(13) })).toThrow(
-      /visibilityTimeout is 46800 s, expected at most 43200 seconds \(https:.*\); shorten/,
+      /visibilityTimeout must be at most 43200 seconds, got 46800; shorten the worker's timeout \(https:.*\)/,
     );
   });
 
