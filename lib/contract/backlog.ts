@@ -23,4 +23,4 @@ export type BacklogItem = z.infer<typeof backlogItemSchema>;
 
 /** `Env.BACKLOG_LIMITS`: age of the oldest message, in seconds, past which intake refuses tasks of a priority. */
 export const backlogLimitsSchema = z.record(z.enum(PRIORITIES), z.number().positive());
-export type BacklogLimits = z.infer<typeof backlogLimitsSchema>;
+export type BacklogLimitSeconds = z.infer<typeof backlogLimitsSchema>;

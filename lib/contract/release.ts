@@ -92,7 +92,7 @@ export const limitsSchema = z.strictObject({
   /** Milliseconds that a task may run, all its attempts together; time in queues does not count. */
   maxDurationMs: z.number().int().positive(),
 });
-export type TaskLimits = z.infer<typeof limitsSchema>;
+export type TaskLimitSettings = z.infer<typeof limitsSchema>;
 
 /** The content-addressed JSON asset that a worker loads at its first task, and that the recorder keeps for good. */
 export const behaviorDocumentSchema = z.strictObject({

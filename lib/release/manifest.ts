@@ -81,7 +81,7 @@ export function draftRelease(scope: IConstruct, behavior: Behavior, worker: Work
   return { id, manifest, document, text };
 }
 
-function resolveLimits(scope: IConstruct, limits: TaskLimits, worker: WorkerDescription): ContractLimits {
+function resolveLimits(scope: IConstruct, limits: TaskLimitSettings, worker: WorkerDescription): ContractLimits {
   const timeoutMs = worker.timeout.toMilliseconds();
   if (limits.maxDuration?.isUnresolved() || Object.values(limits).some((value) => Token.isUnresolved(value))) {
     throw laneError(

@@ -2,34 +2,44 @@ import type { Duration } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as iam from 'aws-cdk-lib/aws-iam';
-import { Construct } from 'constructs';
+import { Construct, type IConstruct } from 'constructs';
 import type { ILaneQueues } from '../lanes';
-import type { LaneAttachment } from './lane-attachment';
+
+/** A worker attached to a lane. */
+export interface LaneAttachment {
+  /**
+   * Resource that carries the release: an alias of a function, or a service of containers. The lane runs a new release once
+   * it is updated. Make it depend on everything that must come before.
+   */
+  readonly carrier: IConstruct;
+  /** Event source mappings or scaling. Depend on these to be sure that the lane takes tasks. */
+  readonly consumers: IConstruct[];
+}
 
 /**
- * A worker in a stack, whatever it runs on: grant to it, connect to it, attach lanes to it.
+ * A worker in a stack, on any compute: grant to it, connect to it, attach lanes to it.
  *
- * One role and one network place serve both lanes, so a permission that is taken away is gone for the release that
- * still serves the stable lane, too: drop it one deployment after the last release that needs it.
+ * Both lanes share one role and one network. A permission that is removed is gone for the release on the stable lane as
+ * well, so remove it one deployment after the last release that needs it.
  */
 export abstract class AgentWorker extends Construct implements iam.IGrantable, ec2.IConnectable {
   abstract readonly grantPrincipal: iam.IPrincipal;
-  /** @throws without a VPC */
+  /** @throws LaneError without a VPC */
   abstract readonly connections: ec2.Connections;
-  /** Identifies the worker that runs the release: any change of the worker changes it. Known at synth or at deployment. */
+  /** Identifies the worker that carries the release: any change of the worker changes it. Known at synth or at deployment. */
   abstract readonly version: string;
-  /** For the lanes' queues: how long a received message stays hidden. */
+  /** Visibility timeout for the lanes' queues: how long a received message stays invisible to other workers. */
   abstract readonly visibilityTimeout: Duration;
-  /** Longest until a lane that was idle works on a task: what a preflight has to wait beyond the task itself. */
+  /** Longest time from a message in an idle lane to the first running worker: a preflight waits that much longer. */
   abstract readonly startTimeout: Duration;
 
   /** Lets the worker take tasks from the lane's queues. Once per lane. */
   abstract attachLane(lane: ILaneQueues): LaneAttachment;
 
-  /** Executions that crashed or ran into the worker's timeout. A task that failed properly is not among them. */
+  /** Executions that crashed or exceeded the worker's timeout, without failed tasks. Count; sum by default. */
   abstract metricCrashes(props?: cloudwatch.MetricOptions): cloudwatch.Metric;
 
-  /** Rows of the agent's dashboard about what this kind of worker alone has. Attach the lanes first. */
+  /** Rows of the agent's dashboard for metrics that only this kind of worker has. Attach the lanes first. */
   dashboardRows(): cloudwatch.IWidget[][] {
     return [];
   }

@@ -8,23 +8,22 @@ import type { LambdaWorkerOptions } from './lambda-worker-options';
 import { shareConcurrency } from './priority-shares';
 import { checkUserEnvironment, describeUserEnvironment } from './user-environment';
 
-/** Least that a worker of an agent can do with: below, Node.js with the AWS SDK does not start. */
-const MIN_MEMORY_MIB = 128;
 /** https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+const MIN_MEMORY_MIB = 128;
 const MAX_MEMORY_MIB = 10_240;
 
-/** Props of a Lambda worker with their defaults. */
+/** Options of a Lambda worker with their defaults applied. */
 export interface LambdaSettings {
   readonly memory: Size;
   readonly timeout: Duration;
-  /** Of each queue of a lane. */
+  /** Maximum concurrency of each queue of a lane. */
   readonly concurrency: Readonly<Record<Priority, number>>;
   readonly runtime: lambda.Runtime;
   readonly architecture: lambda.Architecture;
   readonly environment: { [name: string]: string };
 }
 
-/** @throws LaneError for a value that Lambda would refuse, or that is not known at synth */
+/** @throws LaneError for a value that Lambda refuses, or that is a token */
 export function checkLambdaSettings(scope: IConstruct, props: LambdaWorkerOptions): LambdaSettings {
   const settings: LambdaSettings = {
     memory: props.memorySize ?? Size.mebibytes(1024),
@@ -87,8 +86,8 @@ function checkSource(scope: IConstruct, props: LambdaWorkerOptions, runtime: lam
   }
 }
 
-/** Settings as the release sees them. */
-export function describeSettings(settings: LambdaSettings, handler: string): { [name: string]: string } {
+/** Settings that are part of the release. */
+export function describeLambdaSettings(settings: LambdaSettings, handler: string): { [name: string]: string } {
   return {
     kind: 'lambda',
     runtime: settings.runtime.name,
@@ -101,10 +100,10 @@ export function describeSettings(settings: LambdaSettings, handler: string): { [
 }
 
 /**
- * Size of an environment as Lambda counts it: names and values. Of a value that holds a token the concrete parts count:
- * what comes out is the least that it can be.
+ * Minimum size of an environment as Lambda counts it: names and values. Of a value that holds a token, only the literal parts
+ * count.
  */
-export function leastEnvironmentBytes(stack: Stack, environment: { [name: string]: unknown }): number {
+export function minEnvironmentBytes(stack: Stack, environment: { [name: string]: unknown }): number {
   const concrete = (value: unknown): number => {
     if (typeof value === 'string') {
       return Buffer.byteLength(value);

@@ -11,13 +11,16 @@ import type { ILaneQueues } from '../lanes';
 import type { Behavior, ModelSpec, WorkerDescription } from '../release';
 import { claimStore } from '../state/agent-store';
 import { bundleAgent } from './agent-bundle';
-import { AgentWorker } from './agent-worker';
+import { AgentWorker, type LaneAttachment } from './agent-worker';
 import { AttachedLanes } from './attached-lanes';
-import { checkLambdaSettings, describeSettings, type LambdaSettings, leastEnvironmentBytes } from './lambda-settings';
+import {
+  checkLambdaSettings,
+  describeLambdaSettings,
+  type LambdaSettings,
+  minEnvironmentBytes,
+} from './lambda-settings';
 import type { LambdaWorkerOptions } from './lambda-worker-options';
-import type { LaneAttachment } from './lane-attachment';
-import { logRetentionOf } from './log-retention';
-import type { WorkerContext } from './worker-context';
+import { logRetentionOf, type WorkerContext } from './worker-context';
 import { stageWorker, workerCore } from './worker-core';
 import { workerEnvironment } from './worker-environment';
 import { grantContract, grantRequeue } from './worker-grants';
@@ -53,7 +56,7 @@ export function describeLambdaWorker(
     codeDigest: digest,
     // Code that was bundled elsewhere holds the library already.
     libraryDigest: props.entry === undefined ? undefined : workerCore('lambda', behavior._chain).digest,
-    settings: describeSettings(settings, props.handler ?? DEFAULT_HANDLER),
+    settings: describeLambdaSettings(settings, props.handler ?? DEFAULT_HANDLER),
     timeout: settings.timeout,
     sources,
   };
@@ -174,7 +177,7 @@ export class LambdaWorker extends AgentWorker {
   private checkEnvironmentSize(): string[] {
     const resource = this.function.node.defaultChild as lambda.CfnFunction;
     const environment: { variables?: { [name: string]: unknown } } = Stack.of(this).resolve(resource.environment) ?? {};
-    const bytes = leastEnvironmentBytes(Stack.of(this), environment.variables ?? {});
+    const bytes = minEnvironmentBytes(Stack.of(this), environment.variables ?? {});
     const most = PlatformLimits.LAMBDA_ENVIRONMENT;
     return bytes <= most.value
       ? []

@@ -1,48 +1,75 @@
 import type { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import type * as logs from 'aws-cdk-lib/aws-logs';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
+import type { IConstruct } from 'constructs';
+import { laneError } from '../common';
 import type { Flags } from '../flags';
 import type { Budgets, RateLimit } from '../limits';
 import type { Release } from '../release';
 import type { IAgentStore } from '../state';
 import type { Transcripts } from './transcripts';
 
-/** How many workers an environment wants, where workers are started and stopped. Lambda has nothing to keep. */
+/** Minimum numbers of workers that an environment requires, for workers that are scaled. Lambda ignores them. */
 export interface WorkerAvailability {
-  /** That the lane which carries traffic keeps when it is idle. */
+  /** Workers that the stable lane keeps while it is idle. */
   readonly standby: number;
-  /** That a lane with work has at least. */
+  /** Minimum number of workers of a lane that has work. */
   readonly floor: number;
 }
 
-/** What a worker is built into. */
+/** The service that a worker belongs to. */
 export interface WorkerContext {
+  /** Name of the agent: value of the metric dimension `Agent`. */
   readonly agentName: string;
+  /** Release that the worker runs. */
   readonly release: Release;
+  /** Where tasks, journals and sessions are. */
   readonly store: IAgentStore;
-  /** By the name under which the agent asks for them. Read at run time, by ARN. */
+  /** Secrets by the name under which the agent reads them. Read at run time, by ARN. */
   readonly secrets: { [name: string]: secretsmanager.ISecret };
-  /** How long a finished task is kept, in whole days. @default 30 days */
+  /** How long a finished task is kept: whole days. @default Duration.days(30) */
   readonly taskRetention?: Duration;
-  /** Attempts that a task gets, 1 to 100. The lanes' queues must allow 15 receives more. @default 5 */
+  /** Attempts that a task gets, 1 to 100. The lanes' queues must allow 15 more receives. @default 5 */
   readonly maxAttempts?: number;
-  /** Tasks of one user that run at once. @default not limited */
+  /** Tasks of one user that run at once, 1 to 1,000. @default - no limit */
   readonly maxInFlightPerUser?: number;
-  /** What the providers allow. @default not limited */
+  /** Rate limits by provider, shared by all workers of the agent. @default - no limits */
   readonly rateLimits?: { [provider: string]: RateLimit };
-  /** What agent and users may cost a day. @default no such budgets */
+  /** Daily budgets of the agent and of each user. @default - no budgets */
   readonly budgets?: Budgets;
-  /** Recording of model calls. @default none are recorded */
+  /** Recording of model calls. @default - model calls are not recorded */
   readonly transcripts?: Transcripts;
-  /** Told of the end of tasks with a webhook. @default tasks have no webhooks */
+  /** Queue of the webhook function. @default - tasks have no webhooks */
   readonly webhookQueue?: sqs.IQueue;
-  /** What the agent can read as `ctx.flags`. @default the agent has no flags */
+  /** Flags that the agent reads as `ctx.flags`. @default - no flags */
   readonly flags?: Flags;
-  /** How many workers there are to be at least. @default none when idle, two when there is work */
+  /** Minimum numbers of workers. @default - 0 while idle, 2 while there is work */
   readonly availability?: WorkerAvailability;
-  /** How long logs are kept. A worker that says otherwise is refused. @default the worker's */
-  readonly logRetention?: logs.RetentionDays;
-  /** What becomes of the log group when the stack is deleted. @default RemovalPolicy.DESTROY */
+  /** How long logs are kept. A worker with another value is refused. @default - the worker's own setting */
+  readonly logRetention?: RetentionDays;
+  /** What happens to the log group when the stack is deleted. @default RemovalPolicy.DESTROY */
   readonly removalPolicy?: RemovalPolicy;
+}
+
+/**
+ * How long a worker's logs are kept.
+ *
+ * @param factory the factory that took the worker's own setting, for the message
+ * @throws LaneError if the worker's own setting differs from the environment's
+ */
+export function logRetentionOf(
+  scope: IConstruct,
+  factory: string,
+  own: RetentionDays | undefined,
+  { logRetention: given }: WorkerContext,
+): RetentionDays {
+  if (own !== undefined && given !== undefined && own !== given) {
+    throw laneError(
+      scope,
+      'ConflictingEnvironment',
+      `logRetention is ${own} days in the options of ${factory} and ${given} days in the environment of the service: the two must agree; remove it from the worker, or change the environment`,
+    );
+  }
+  return own ?? given ?? RetentionDays.ONE_MONTH;
 }

@@ -1,4 +1,4 @@
-import type { ModelSettings, TaskLimits, Usage } from '../../../lib/contract';
+import type { ModelSettings, TaskLimitSettings, Usage } from '../../../lib/contract';
 import { LimitExceededError } from '../errors';
 import { NO_USAGE } from './usage';
 
@@ -15,7 +15,7 @@ export interface EarlierUsage {
  * call is refused with the same error, so that an agent that catches it cannot go on.
  */
 export class UsageMeter {
-  readonly #limits: TaskLimits;
+  readonly #limits: TaskLimitSettings;
   readonly #onExceeded: (error: LimitExceededError) => void;
   #usage: Usage;
   #steps: number;
@@ -23,7 +23,7 @@ export class UsageMeter {
 
   /** @param onExceeded called once, with the first limit that was exceeded */
   constructor(
-    limits: TaskLimits,
+    limits: TaskLimitSettings,
     onExceeded: (error: LimitExceededError) => void,
     { usage, steps }: EarlierUsage = { usage: NO_USAGE, steps: 0 },
   ) {

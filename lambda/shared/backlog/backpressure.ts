@@ -1,9 +1,9 @@
-import type { BacklogItem, BacklogLimits, LaneName, Priority } from '../../../lib/contract';
+import type { BacklogItem, BacklogLimitSeconds, LaneName, Priority } from '../../../lib/contract';
 import { type Overload, overloadOf } from './overload';
 
 export interface BackpressureProps {
   readonly backlog: { current(): Promise<BacklogItem | undefined> };
-  readonly limits: BacklogLimits;
+  readonly limits: BacklogLimitSeconds;
 }
 
 /** Refuses tasks of a queue whose oldest message is older than its limit. */

@@ -1,4 +1,10 @@
-import { type BacklogItem, type BacklogLimits, type LaneName, PRIORITIES, type Priority } from '../../../lib/contract';
+import {
+  type BacklogItem,
+  type BacklogLimitSeconds,
+  type LaneName,
+  PRIORITIES,
+  type Priority,
+} from '../../../lib/contract';
 
 /** Why a task of some priority has to stay outside for now. */
 export interface Overload {
@@ -20,7 +26,7 @@ export function overloadOf(
   { queues }: BacklogItem,
   lane: LaneName,
   priority: Priority,
-  limits: BacklogLimits,
+  limits: BacklogLimitSeconds,
 ): Overload | undefined {
   const limitSeconds = limits[priority];
   const [oldest] = PRIORITIES.slice(0, PRIORITIES.indexOf(priority) + 1)

@@ -20,25 +20,25 @@ import { FargateNetwork } from './network';
 import { minRunningTasks, type ScalingPlan } from './scaling-plan';
 import { checkTaskSize, type TaskSize } from './task-size';
 
-/** More tasks in one process than this is a mistake in the unit rather than a wish. */
+/** A higher number is most likely a mistake: the tasks share one process. */
 const MAX_CONCURRENCY = 100;
 
 /** Below the 5,000 tasks that a service may have (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html). */
 export const MAX_WORKERS = 1_000;
 
-/** A message is held for 12 hours from its receipt at most, and between receipt and claim there is some time. */
+/** SQS keeps a message invisible for 12 hours from its receipt at most; the claim comes some seconds after the receipt. */
 const TIMEOUT_MARGIN_SECONDS = 60;
 
-/** Less, and a container is killed before it can say to SQS that it hands its tasks back. */
+/** A container that is killed sooner cannot requeue its tasks before. */
 const MIN_STOP_SECONDS = 2;
 
 const MAX_SCALE_IN_MINUTES = 60;
 
-/** Props of a Fargate worker with their defaults. */
+/** Options of a Fargate worker with their defaults applied. */
 export interface FargateSettings {
   readonly size: TaskSize;
   readonly architecture: CpuArchitecture;
-  /** The same, for images that are built. */
+  /** Platform for images that are built; follows from the architecture. */
   readonly platform: Platform;
   readonly concurrency: number;
   readonly priorityShares: PriorityShares;
@@ -48,11 +48,11 @@ export interface FargateSettings {
   readonly capacity: FargateCapacity;
   readonly network: FargateNetwork;
   readonly environment: { readonly [name: string]: string };
-  /** Of the agent's container. */
+  /** Port of the agent's container. */
   readonly port: number;
 }
 
-/** @throws LaneError for a value that Fargate would refuse, or that is not known at synth */
+/** @throws LaneError for a value that Fargate refuses, or that is a token */
 export function checkFargateSettings(scope: IConstruct, props: FargateWorkerOptions): FargateSettings {
   checkSource(scope, props);
   const architecture = props.architecture ?? CpuArchitecture.X86_64;
@@ -76,7 +76,7 @@ export function checkFargateSettings(scope: IConstruct, props: FargateWorkerOpti
       'timeout',
       props.timeout ?? Duration.hours(1),
       [1, PlatformLimits.SQS_VISIBILITY.value - TIMEOUT_MARGIN_SECONDS],
-      `${PlatformLimits.SQS_VISIBILITY.source}); tasks that take longer are handed on between two of their steps`,
+      `${PlatformLimits.SQS_VISIBILITY.source}); longer tasks are requeued between two of their steps`,
     ),
     stopTimeout: seconds(
       scope,
@@ -84,7 +84,7 @@ export function checkFargateSettings(scope: IConstruct, props: FargateWorkerOpti
       'stopTimeout',
       props.stopTimeout ?? Duration.seconds(PlatformLimits.FARGATE_STOP_TIMEOUT.value),
       [MIN_STOP_SECONDS, PlatformLimits.FARGATE_STOP_TIMEOUT.value],
-      `${PlatformLimits.FARGATE_STOP_TIMEOUT.source}); what takes longer is handed on`,
+      `${PlatformLimits.FARGATE_STOP_TIMEOUT.source}); the worker requeues tasks that take longer`,
     ),
     startTimeout: seconds(
       scope,
@@ -92,7 +92,7 @@ export function checkFargateSettings(scope: IConstruct, props: FargateWorkerOpti
       'startTimeout',
       props.startTimeout ?? Duration.minutes(5),
       [1, PlatformLimits.LAMBDA_TIMEOUT.value],
-      `the preflight waits for it, in a function: ${PlatformLimits.LAMBDA_TIMEOUT.source}); keep workers with scaling.min, or make the image smaller`,
+      `the preflight function waits for it: ${PlatformLimits.LAMBDA_TIMEOUT.source}); keep workers with scaling.min, or make the image smaller`,
     ),
     capacity: props.capacity ?? FargateCapacity.onDemand(),
     network:
@@ -118,28 +118,28 @@ function checkSource(scope: IConstruct, props: FargateWorkerOptions): void {
     throw laneError(
       scope,
       'ConflictingImageOption',
-      `${misplaced} is set beside entry "${props.entry}": expected it with image alone, for a module has no container of its own; remove it, or give image`,
+      `${misplaced} is set together with entry "${props.entry}": it is accepted with image only, because a module runs in the worker's container; remove it, or set image`,
     );
   }
   if (props.workerImage !== undefined && props.baseImage !== undefined) {
     throw laneError(
       scope,
       'ConflictingBaseImage',
-      `baseImage is "${props.baseImage}" beside workerImage: expected one of them, for an image that is built already has its base; remove one`,
+      `baseImage is "${props.baseImage}" and workerImage is set: only one of them is accepted, because a built image has its base already; remove one`,
     );
   }
   if (props.baseImage !== undefined && !/^\S+@sha256:[0-9a-f]{64}$/.test(props.baseImage)) {
     throw laneError(
       scope,
       'MissingImageDigest',
-      `baseImage is "${props.baseImage}": expected registry/name@sha256:… with 64 hexadecimal digits, known at synth, for a tag can be moved to another image; "docker buildx imagetools inspect" prints the digest`,
+      `baseImage must be registry/name@sha256:… with 64 hexadecimal digits, got "${props.baseImage}": a tag can be moved to another image; "docker buildx imagetools inspect" prints the digest`,
     );
   }
   if (props.image !== undefined && props.environment?.[AGENT_PORT_VARIABLE] !== undefined) {
     throw laneError(
       scope,
       'ReservedEnvironmentVariable',
-      `environment variable ${AGENT_PORT_VARIABLE} is set: expected it to be left to the library, which tells the agent's container its port by it; set port instead`,
+      `environment variable ${AGENT_PORT_VARIABLE} is set: it is reserved, the library sets it to the port of the agent's container; set port instead`,
     );
   }
 }
@@ -155,38 +155,39 @@ function checkedPort(scope: IConstruct, { port = DEFAULT_AGENT_PORT }: FargateWo
   return port;
 }
 
-/** Whole seconds within the range. */
+/** @throws LaneError unless the duration is whole seconds in the range */
 function seconds(
   scope: IConstruct,
   code: string,
   name: string,
   duration: Duration,
-  [least, most]: readonly [number, number],
-  why: string,
+  [min, max]: readonly [number, number],
+  reason: string,
 ): Duration {
   const value = duration.isUnresolved() ? Number.NaN : duration.toSeconds({ integral: false });
-  if (!Number.isInteger(value) || value < least || value > most) {
+  if (!Number.isInteger(value) || value < min || value > max) {
     throw laneError(
       scope,
       code,
-      `${name} of the worker must be whole seconds between ${least} and ${most}, got ${describeValue(duration)} (${why}`,
+      `${name} of the worker must be whole seconds between ${min} and ${max}, got ${describeValue(duration)} (${reason}`,
     );
   }
   return duration;
 }
 
-/** For agents outside any environment: a lane costs nothing when idle, and with work does not hang on one worker. */
+/** Without an environment: an idle lane costs nothing, and a lane with work does not depend on one worker. */
 const DEFAULT_AVAILABILITY: WorkerAvailability = { standby: 0, floor: 2 };
 
 /** Scaling of one lane. */
 export interface LanePlan extends ScalingPlan {
+  /** How long the load must be low before the lane scales in. */
   readonly scaleInMinutes: number;
 }
 
 /**
- * Scaling of the stable lane; the candidate lane's has no minimum.
+ * Scaling of the stable lane; the candidate lane has no minimum.
  *
- * @throws LaneError for numbers out of range, and for fewer workers than the environment keeps
+ * @throws LaneError for numbers out of range, and for fewer workers than the environment requires
  */
 export function checkScaling(
   scope: IConstruct,
@@ -194,7 +195,7 @@ export function checkScaling(
   environment: WorkerAvailability | undefined,
   concurrency: number,
 ): LanePlan {
-  const { standby, floor: floorThere } = environment ?? DEFAULT_AVAILABILITY;
+  const { standby, floor: requiredFloor } = environment ?? DEFAULT_AVAILABILITY;
   const max = checkedInteger(scope, 'InvalidScalingMax', {
     name: 'scaling.max',
     value: scaling.max ?? 10,
@@ -208,7 +209,7 @@ export function checkScaling(
   });
   const floor = checkedInteger(scope, 'InvalidScalingFloor', {
     name: 'scaling.floor',
-    value: scaling.floor ?? floorThere,
+    value: scaling.floor ?? requiredFloor,
     max: MAX_WORKERS,
   });
   const after = scaling.scaleInAfter ?? Duration.minutes(5);
@@ -220,15 +221,15 @@ export function checkScaling(
       `scaling.scaleInAfter must be whole minutes between 1 and ${MAX_SCALE_IN_MINUTES}, got ${describeValue(after)}`,
     );
   }
-  for (const [name, own, there] of [
+  for (const [name, own, required] of [
     ['min', min, standby],
-    ['floor', floor, floorThere],
+    ['floor', floor, requiredFloor],
   ] as const) {
-    if (own < there && environment !== undefined) {
+    if (own < required && environment !== undefined) {
       throw laneError(
         scope,
         'ConflictingEnvironment',
-        `scaling.${name} of the worker is ${own}, and the environment keeps ${there} at least: expected no fewer, for a lane of one worker stops with it; leave it out, or set standbyWorkers of the environment`,
+        `scaling.${name} of the worker must be at least ${required}, the minimum of the environment, got ${own}; leave it out, or set standbyWorkers of the environment`,
       );
     }
   }
@@ -247,14 +248,17 @@ export function checkScaling(
     throw laneError(
       scope,
       'ConflictingScaling',
-      `max is ${max}, and a lane keeps ${minRunningTasks(plan)} workers while it has work (min ${min}, floor ${floor}): expected max to be no less; raise it`,
+      `scaling.max must be at least ${minRunningTasks(plan)}, the workers of a lane that has work (min ${min}, floor ${floor}), got ${max}; raise it`,
     );
   }
   return plan;
 }
 
-/** Settings as the release sees them. */
-export function describeSettings(settings: FargateSettings, props: FargateWorkerOptions): { [name: string]: string } {
+/** Settings that are part of the release. */
+export function describeFargateSettings(
+  settings: FargateSettings,
+  props: FargateWorkerOptions,
+): { [name: string]: string } {
   return {
     kind: 'fargate',
     architecture: settings.architecture === CpuArchitecture.ARM64 ? 'arm64' : 'x86_64',
@@ -262,7 +266,7 @@ export function describeSettings(settings: FargateSettings, props: FargateWorker
     memoryMiB: String(settings.size.memoryMiB),
     timeoutSeconds: String(settings.timeout.toSeconds()),
     stopTimeoutSeconds: String(settings.stopTimeout.toSeconds()),
-    // The tasks of one worker share its memory and its processor.
+    // Part of the release: the tasks of one worker share its memory and CPU.
     concurrency: String(settings.concurrency),
     ...(props.image === undefined ? {} : { port: String(settings.port) }),
     ...(props.command === undefined ? {} : { command: JSON.stringify(props.command) }),
@@ -271,7 +275,7 @@ export function describeSettings(settings: FargateSettings, props: FargateWorker
   };
 }
 
-/** How the worker is run, which is no part of the release: to be compared between environments. */
+/** Settings that are not part of the release, to compare environments. */
 export function describeOperation(
   settings: FargateSettings,
   { scaling = {} }: FargateWorkerOptions,

@@ -7,168 +7,175 @@ import type { AgentImage } from './agent-image';
 import type { FargateCapacity } from './capacity';
 import type { FargateNetwork } from './network';
 
-/** How many workers a lane has. No part of the release: nothing of it changes with one. */
+/** Number of workers of each lane. Not part of the release: a change of it starts no rollout. */
 export interface FargateScaling {
   /**
-   * Workers that the stable lane keeps when it is idle. In an environment of production at least 2, for a lane of one worker
-   * stops with it. The candidate lane always goes down to none.
+   * Workers that the stable lane keeps while it is idle, 0 to 1,000. An environment of production requires at least 2: a
+   * lane with one worker has none when it stops. The candidate lane always scales to 0.
    *
-   * @default 2 in environments of production and staging, else 0
+   * @default - 2 in environments of production and staging, else 0
    */
   readonly min?: number;
 
   /**
-   * Fewest workers of a lane that has work: with how many it starts from none, and the fewest that it keeps while anything
-   * waits or runs.
+   * Minimum number of workers of a lane that has work, 1 to 1,000: the lane starts with this many from 0, and keeps them
+   * until its queues are empty and no task runs.
    *
-   * @default 2, 1 in an environment of development
+   * @default - 2, or 1 in an environment of development
    */
   readonly floor?: number;
 
   /**
-   * Most workers of each lane, at most 1000. Lowering it stops no running worker: a lane that has more goes down as its load
-   * does. During a deployment old workers that still run tasks come on top.
+   * Maximum number of workers of each lane, 1 to 1,000. A lower value stops no running worker: a lane that has more scales
+   * in with its load. During a deployment, old workers that still run tasks are not counted.
    *
    * @default 10
    */
   readonly max?: number;
 
   /**
-   * Messages, waiting or in work, that one worker is there for. A lane with more than so many for each of its running
-   * workers gets as many workers as it needs; one with less than 60 % of it for a while gives some up.
+   * Messages, waiting or in flight, per running worker, 1 to 10,000. A lane with more scales out to as many workers as its
+   * load needs; a lane below 60 % of it for `scaleInAfter` scales in.
    *
-   * @default as many as one worker runs at once (`concurrency`)
+   * @default - `concurrency`: as many as one worker runs at once
    */
   readonly backlogPerWorker?: number;
 
-  /** How long the load must be low before workers are given up: whole minutes, 1 to 60. @default 5 minutes */
+  /** How long the load must be low before the lane scales in: whole minutes, 1 to 60. @default Duration.minutes(5) */
   readonly scaleInAfter?: Duration;
 }
 
 /**
- * A worker in containers on Fargate. Give either `image`, for an agent in a container of its own, in any language, or `entry`,
- * for a module that runs in the worker's own process.
+ * A worker in containers on Fargate. Give either `image`, for an agent in its own container, in any language, or `entry`,
+ * for a module that runs in the worker's process.
  */
 export interface FargateWorkerOptions {
   /**
-   * Image of the agent: answers the HTTP protocol of docs/agent-protocol.openapi.json on localhost. The library's worker
-   * runs in a container beside it: polls, holds leases, keeps the journal, limits, measures, drains.
+   * Image of the agent: serves the HTTP protocol of docs/agent-protocol.openapi.json on localhost. The library's worker runs
+   * in a container beside it: it polls the queues, holds leases, writes the journal, enforces limits, emits metrics and
+   * drains.
    *
-   * @default `entry` is given instead
+   * @default - `entry` is given instead
    */
   readonly image?: AgentImage;
 
-  /** At which the agent's container answers; told to it as `PORT`. For `image`. @default 8080 */
+  /**
+   * Port of the agent's container, 1 to 65535 except 9400, which is the worker's. The container reads it from the
+   * environment variable `PORT`. Only with `image`.
+   *
+   * @default 8080
+   */
   readonly port?: number;
 
-  /** In place of the command of the image. For `image`. @default the image's own */
+  /** Overrides the command of the image. Only with `image`. @default - the command of the image */
   readonly command?: string[];
 
   /**
-   * Module whose default export is the agent (`export default defineAgent({ … })`), relative to the directory that the
-   * app is run in. Bundled at synth, as for Lambda; `cdk deploy` builds an image of the bundle, the library's worker and a
+   * Module whose default export is the agent (`export default defineAgent({ … })`), relative to the directory that the app
+   * runs in. Bundled at synth, as for Lambda; `cdk deploy` builds an image from the bundle, the library's worker and a
    * Dockerfile.
    *
-   * @default `image` is given instead
+   * @default - `image` is given instead
    */
   readonly entry?: string;
 
   /**
    * CPU units of a worker, 1024 of which are a vCPU: 256, 512, 1024, 2048, 4096, 8192 or 16384. All containers of the
-   * worker share them.
+   * worker share them
+   * (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html).
    *
    * @default 512
    */
   readonly cpu?: number;
 
-  /** Of a worker; must be one that Fargate has with `cpu`. @default 1024 MiB */
+  /** Memory of a worker. Fargate offers a range for each value of `cpu`. @default Size.mebibytes(1024) */
   readonly memorySize?: Size;
 
-  /** @default x86_64 */
+  /** Processor architecture. @default CpuArchitecture.X86_64 */
   readonly architecture?: CpuArchitecture;
 
   /**
-   * Tasks that one worker runs at once, 1 to 100. They share CPU, memory and process: a task that keeps the processor busy
-   * holds up its neighbors, and one that ends the process ends them.
+   * Tasks that one worker runs at once, 1 to 100. They share CPU, memory and process: a task that uses all of the CPU slows
+   * the others down, and a task that crashes the process ends them.
    *
    * @default 10
    */
   readonly concurrency?: number;
 
   /**
-   * How a worker divides its polls between the queues of its lane, when all of them have messages.
+   * Shares of a worker's polls that ask each queue of the lane first, when all of them have messages.
    *
-   * @default half for high, 35 % for normal, 15 % for low
+   * @default - 50 % for high, 35 % for normal, 15 % for low
    */
   readonly priorityShares?: PriorityShares;
 
   /**
-   * Longest that a worker works on a task before it hands it on, with the steps that are done, to whoever is next: at most
-   * 11 h 59 min, for a message can be held for 12 hours. A single step must fit in here. It is also the longest that a
-   * deployment leaves an old worker running.
+   * Longest time that a worker works on a task before it requeues it with its finished steps: at most 11 h 59 min, because
+   * SQS keeps a message invisible for 12 hours at most. Each single step must be shorter. It is also the longest time that
+   * an old worker runs after a deployment.
    *
-   * @default 1 hour: four times what Lambda allows, and old workers are gone an hour after a deployment
+   * @default Duration.hours(1)
    */
   readonly timeout?: Duration;
 
   /**
-   * From the signal to stop until a container is killed: 2 to 120 seconds. What a worker has not finished by then it has
-   * handed back.
+   * Time from SIGTERM until a container is killed: 2 to 120 seconds, a limit of Fargate. The worker requeues tasks that it
+   * cannot finish in this time.
    *
-   * @default 2 minutes: as much as Fargate gives
+   * @default Duration.minutes(2)
    */
   readonly stopTimeout?: Duration;
 
   /**
-   * Longest until a lane without workers works on a task: to notice it, to find a place, to fetch the image, to start. The
-   * preflight waits so much longer.
+   * Longest time until a lane without workers runs a task: scale out, place the container, pull the image, start. The
+   * preflight waits that much longer. At most 15 minutes, the timeout of its function.
    *
-   * @default 5 minutes
+   * @default Duration.minutes(5)
    */
   readonly startTimeout?: Duration;
 
-  /** How many workers there are. @default see {@link FargateScaling} */
+  /** Number of workers. @default - see {@link FargateScaling} */
   readonly scaling?: FargateScaling;
 
-  /** @default on demand */
+  /** On-demand and Spot containers. @default FargateCapacity.onDemand() */
   readonly capacity?: FargateCapacity;
 
-  /** @default the VPC of `cluster`; without one, public subnets of a VPC of its own */
+  /** Network of the workers. @default - the VPC of `cluster`; without a cluster, public subnets of a new VPC */
   readonly network?: FargateNetwork;
 
   /**
    * Cluster for the services. Its capacity providers must include FARGATE, and FARGATE_SPOT for Spot.
    *
-   * @default a cluster of its own
+   * @default - a cluster is created
    */
   readonly cluster?: ICluster;
 
-  /** Of all workers. @default one of its own, that lets nobody in */
+  /** Security groups of all workers. @default - one is created, without inbound rules */
   readonly securityGroups?: ISecurityGroup[];
 
   /**
-   * Environment variables of the agent: of its container, or of the worker's process that it runs in; `AGENT_LANES_…` is the
-   * library's. A concrete value is part of the release. Of a value that is known only at deployment the name is part
-   * of the release. No secrets here: hand them to the service.
+   * Environment variables of the agent: of its container, or of the worker's process. Names that begin with `AGENT_LANES_`
+   * are reserved. A literal value is part of the release. Of a value that is known only at deployment, the name is part of
+   * the release. Do not put secrets here: pass them to the service.
    *
-   * @default none
+   * @default - no variables
    */
   readonly environment?: { readonly [name: string]: string };
 
-  /** @default one month */
+  /** How long logs are kept. @default RetentionDays.ONE_MONTH */
   readonly logRetention?: RetentionDays;
 
   /**
-   * Base of the worker's image, with its digest: `registry/name@sha256:…`. It must bring Node.js 22 or later.
+   * Base image of the worker's image, with its digest: `registry/name@sha256:…`. It must contain Node.js 22 or later.
    *
-   * @default Node.js 24 on public.ecr.aws; what its tag meant when the image was first published stays so
+   * @default - Node.js 24 from public.ecr.aws, as its tag resolves when the image is published first
    */
   readonly baseImage?: string;
 
   /**
-   * The worker's image, built elsewhere from the folder `assets/worker` of this package. For `image`.
+   * The worker's image, built elsewhere from the folder `assets/worker` of this package. Only with `image`.
    *
-   * @default built by `cdk deploy`
+   * @default - `cdk deploy` builds it
    */
   readonly workerImage?: AgentImage;
 }

@@ -20,11 +20,9 @@ import { TaskMetrics } from '../../metrics';
 import type { Behavior, WorkerDescription } from '../../release';
 import { claimStore } from '../../state/agent-store';
 import { bundleAgent } from '../agent-bundle';
-import { AgentWorker } from '../agent-worker';
+import { AgentWorker, type LaneAttachment } from '../agent-worker';
 import { AttachedLanes } from '../attached-lanes';
-import type { LaneAttachment } from '../lane-attachment';
-import { logRetentionOf } from '../log-retention';
-import type { WorkerContext } from '../worker-context';
+import { logRetentionOf, type WorkerContext } from '../worker-context';
 import { workerCore } from '../worker-core';
 import { workerEnvironment } from '../worker-environment';
 import { grantContract, grantRequeue } from '../worker-grants';
@@ -32,15 +30,15 @@ import type { AgentImage } from './agent-image';
 import {
   checkFargateSettings,
   checkScaling,
+  describeFargateSettings,
   describeOperation,
-  describeSettings,
   type FargateSettings,
   type LanePlan,
 } from './fargate-settings';
 import type { FargateWorkerOptions } from './fargate-worker-options';
 import { LaneMetrics } from './lane-metrics';
 import { LaneScaling } from './lane-scaling';
-import { type AgentContainer, LaneService } from './lane-service';
+import { type AgentContainerSpec, LaneService } from './lane-service';
 import { HTTPS, type NetworkConfig, zonesOf } from './network';
 import { PROTECTION_ACTIONS, TRACE_ACTIONS } from './perms';
 import { programOf, type WorkerImage, workerImage } from './worker-image';
@@ -74,7 +72,7 @@ export function describeFargateWorker(
     codeDigest: agent.digest,
     libraryDigest: worker === undefined ? workerCore(programOf(props), behavior._chain).digest : undefined,
     settings: {
-      ...describeSettings(settings, props),
+      ...describeFargateSettings(settings, props),
       ...(worker === undefined ? {} : { workerImage: worker.digest }),
     },
     operation: describeOperation(settings, props),
@@ -104,7 +102,7 @@ export class FargateWorker extends AgentWorker {
   private readonly plan: LanePlan;
   private readonly network: NetworkConfig;
   private readonly image: WorkerImage;
-  private readonly agent: AgentContainer | undefined;
+  private readonly agent: AgentContainerSpec | undefined;
   private readonly environment: { readonly [name: string]: string };
   private readonly executionRole: IRole;
   private readonly logGroup: ILogGroup;

@@ -18,7 +18,7 @@ import type { FargateSettings } from './fargate-settings';
 import type { NetworkConfig } from './network';
 
 /** The container of an agent that has one. */
-export interface AgentContainer {
+export interface AgentContainerSpec {
   readonly image: ContainerImage;
   /** In place of the image's own. */
   readonly command?: string[];
@@ -32,7 +32,7 @@ export interface LaneServiceProps {
   readonly securityGroups: readonly ISecurityGroup[];
   readonly workerImage: ContainerImage;
   /** Undefined: the agent runs in the worker's process. */
-  readonly agent: AgentContainer | undefined;
+  readonly agent: AgentContainerSpec | undefined;
   /** Of the worker's container. */
   readonly environment: { readonly [name: string]: string };
   readonly taskRole: IRole;

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { overloadOf } from '../../../../lambda/shared/backlog/overload';
-import { type BacklogItem, type BacklogLimits, LANES, PRIORITIES } from '../../../../lib/contract';
+import { type BacklogItem, type BacklogLimitSeconds, LANES, PRIORITIES } from '../../../../lib/contract';
 import { START } from '../support/fakes';
 
-const LIMITS: BacklogLimits = { high: 3_600, normal: 900, low: 300 };
+const LIMITS: BacklogLimitSeconds = { high: 3_600, normal: 900, low: 300 };
 
 type Ages = Partial<Record<'high' | 'normal' | 'low', number>>;
 

@@ -11,7 +11,7 @@ import { documentClient } from '../../../../lambda/shared/aws/clients/dynamodb';
 import { type Clock, systemClock } from '../../../../lambda/shared/clock';
 import type { TraceContext } from '../../../../lambda/shared/telemetry/tracing';
 import { type AttemptOutcome, runAttempt } from '../../../../lambda/worker/attempt/run-attempt';
-import type { JournalEntry, Mode, TaskLimits, Usage } from '../../../../lib/contract';
+import type { JournalEntry, Mode, TaskLimitSettings, Usage } from '../../../../lib/contract';
 import { startDynamoDb } from '../../../support/local-dynamodb';
 import { type HttpStub, type StubAnswer, type StubRequest, startStub } from './http-stub';
 import { MemoryPayloads } from './memory-payloads';
@@ -23,7 +23,7 @@ export interface AttemptSetup {
   /** @default a task of its own */
   readonly taskId?: string;
   readonly release?: string;
-  readonly limits?: Partial<TaskLimits>;
+  readonly limits?: Partial<TaskLimitSettings>;
   readonly recordUsage?: Usage;
   readonly remainingMs?: number;
   readonly ranMs?: number;
