@@ -3,12 +3,12 @@ import type { IConstruct } from 'constructs';
 import { laneError } from '../common';
 import {
   type BehaviorDocument,
-  type TaskLimits as ContractLimits,
   canonicalJson,
   digestOf,
   limitsSchema,
   type ReleaseManifest,
   releaseIdOf,
+  type TaskLimitSettings,
 } from '../contract';
 import type { Behavior } from './behavior';
 import type { TaskLimits } from './task-limits';
@@ -81,7 +81,7 @@ export function draftRelease(scope: IConstruct, behavior: Behavior, worker: Work
   return { id, manifest, document, text };
 }
 
-function resolveLimits(scope: IConstruct, limits: TaskLimitSettings, worker: WorkerDescription): ContractLimits {
+function resolveLimits(scope: IConstruct, limits: TaskLimits, worker: WorkerDescription): TaskLimitSettings {
   const timeoutMs = worker.timeout.toMilliseconds();
   if (limits.maxDuration?.isUnresolved() || Object.values(limits).some((value) => Token.isUnresolved(value))) {
     throw laneError(
