@@ -151,7 +151,7 @@ class Agent:
         except Checkpointed:
             return 200, {"checkpointed": True}
         except Over as over:
-            return 200, failure("over", str(over))
+            return 200, failure("ended", str(over))
         except Refused as refused:
             return 200, {"error": refused.error}
         finally:

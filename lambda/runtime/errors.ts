@@ -104,12 +104,12 @@ export class CancelledError extends AgentError {
 }
 
 /** Why another worker continues a task: the worker's timeout is near, the release was revoked, or the container must stop. */
-export type RequeueReason = 'worker_ends' | 'revoked' | 'worker_stops';
+export type RequeueReason = 'worker_ends' | 'revoked' | 'worker_stopping';
 
 const REQUEUE_MESSAGES: Readonly<Record<RequeueReason, string>> = {
   worker_ends: 'the timeout of the worker is near',
   revoked: 'the release was revoked while the task ran',
-  worker_stops: 'the container of the worker must stop',
+  worker_stopping: 'the container of the worker must stop',
 };
 
 /** The attempt ends, and another worker continues from the journal at once. */

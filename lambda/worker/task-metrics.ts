@@ -83,7 +83,7 @@ export class TaskMetrics {
       this.count(task, ModelMetric.FALLBACK, fallbacks);
     }
     if (breakersOpened > 0) {
-      this.count(task, ModelMetric.BREAKER_OPENED, breakersOpened);
+      this.count(task, ModelMetric.CIRCUIT_OPENED, breakersOpened);
     }
   }
 

@@ -80,7 +80,7 @@ const BODIES = {
   },
   CheckpointRequest: {
     schema: checkpointRequestSchema,
-    example: { protocol: AGENT_PROTOCOL_VERSION, task: EXAMPLE_ATTEMPT, reason: 'worker_stops', secondsLeft: 105 },
+    example: { protocol: AGENT_PROTOCOL_VERSION, task: EXAMPLE_ATTEMPT, reason: 'worker_stopping', secondsLeft: 105 },
   },
   Done: { schema: doneSchema, example: {} },
   Attempt: { schema: attemptResponseSchema, example: { task: EXAMPLE_ATTEMPT, usage: EXAMPLE_USAGE } },
@@ -134,27 +134,27 @@ const BODIES = {
 
 type BodyName = keyof typeof BODIES;
 
-/** The OpenAPI 3.1 document of the protocol between an agent in a container and its worker, made from its schemas. */
+/** The OpenAPI 3.1 document of the protocol between an agent's container and its worker, generated from its schemas. */
 export function agentOpenApiDocument(version: string): JsonObject {
   return {
     openapi: '3.1.0',
     info: {
-      title: 'Agents in containers',
+      title: 'Protocol of agents in containers',
       version,
       description:
-        `Version ${AGENT_PROTOCOL_VERSION} of the protocol. Operations tagged \`agent\` are what an agent's container answers, those tagged \`worker\` what the worker beside it answers. ` +
-        'Pass over members that you do not know in what the worker sends; what you send is checked to the letter. ' +
-        `A value may have ${MAX_PAYLOAD_BYTES} bytes of JSON, a request or an answer ${ENVELOPE_BYTES} more.`,
+        `Version ${AGENT_PROTOCOL_VERSION} of the protocol. The agent's container serves the operations tagged \`agent\`, the worker beside it those tagged \`worker\`. ` +
+        'Ignore unknown members in messages from the worker; the worker rejects unknown members in messages from the agent. ' +
+        `A value may have ${MAX_PAYLOAD_BYTES} bytes of JSON, a request or a response ${ENVELOPE_BYTES} bytes more.`,
     },
     tags: [
       {
         name: 'agent',
-        description: `Answered by the agent, at the port that its environment variable ${AGENT_PORT_VARIABLE} names.`,
+        description: `Served by the agent, on the port in its environment variable ${AGENT_PORT_VARIABLE}.`,
       },
       {
         name: 'worker',
         description:
-          'Answered by the worker, at the URL and with the token that come with a task. 410: the attempt has ended, stop working on it.',
+          'Served by the worker, at the URL and with the token that `POST /run` contains. 410: the attempt has ended; stop working on the task.',
       },
     ],
     paths: {
@@ -177,22 +177,22 @@ export function agentOpenApiDocument(version: string): JsonObject {
         attempt: {
           type: 'http',
           scheme: 'bearer',
-          description: '`worker.token` of `POST /run`: good for that attempt.',
+          description: '`worker.token` of `POST /run`: valid for that attempt.',
         },
       },
     },
   };
 }
 
-/** The worker's health is at the same path as the agent's, on another port: told apart by what they say. */
+/** The health checks of worker and agent have the same path, on different ports and with different bodies. */
 function agentPaths(): Record<string, JsonObject> {
   return {
     [AgentPath.HEALTH]: {
       get: {
         operationId: 'getHealth',
         tags: ['agent', 'worker'],
-        summary: 'Say whether tasks can be taken',
-        description: `Of the agent: any 2xx is healthy, and the body may be left out. An agent gets tasks only while it is healthy; after a minute without, its ECS task is replaced. The worker answers \`GET ${WORKER_HEALTH_PATH}\` at its own port with \`WorkerHealth\`.`,
+        summary: 'Check health',
+        description: `Agent: any 2xx is healthy, and the body is optional. An agent receives tasks only while it is healthy; after a minute of failed checks its ECS task is replaced. The worker serves \`GET ${WORKER_HEALTH_PATH}\` on its own port with \`WorkerHealth\`.`,
         responses: {
           '200': response('Healthy.', { anyOf: [ref('AgentHealth'), ref('WorkerHealth')] }),
           '503': response('Not healthy.', { anyOf: [ref('Json'), ref('WorkerHealth')] }),
@@ -203,18 +203,18 @@ function agentPaths(): Record<string, JsonObject> {
       post: {
         operationId: 'run',
         tags: ['agent'],
-        summary: 'Do a task',
+        summary: 'Run a task',
         description:
-          'Answer when it is done, however long that takes. As many requests come at once as the worker has slots. The connection is closed when the attempt ends before the answer.',
+          'Respond when the task is finished; there is no response timeout. The worker sends up to as many concurrent requests as it has slots, and closes the connection when the attempt ends before the response.',
         requestBody: requestBody('RunRequest'),
         responses: {
-          '200': response('Done, or not to be done, or at a checkpoint.', ref('RunResponse')),
+          '200': response('The task succeeded, failed, or reached a checkpoint.', ref('RunResponse')),
           '4XX': response(
-            'Not to be done. Without a body of the protocol the task fails with `agent_error`; 404, 405, 429: it is tried again.',
+            'The task failed. Without a body of the protocol, it fails with `agent_error`; 404, 405 and 429: it is retried.',
             ref('Error'),
           ),
           '5XX': response(
-            'As 4XX. Without a body of the protocol 502, 503 and 504 have the task tried again.',
+            'As 4XX. Without a body of the protocol, 502, 503 and 504: the task is retried.',
             ref('Error'),
           ),
         },
@@ -225,87 +225,88 @@ function agentPaths(): Record<string, JsonObject> {
         operationId: 'cancel',
         tags: ['agent'],
         summary: 'Stop working on a task',
-        description: 'The attempt has ended; what it answers is not listened to. What this answers does not matter.',
+        description: 'The attempt has ended; its response is ignored. The response of this request is ignored as well.',
         requestBody: requestBody('CancelRequest'),
-        responses: { '2XX': response('Heard.', ref('Json')), '404': response('Not offered.', ref('Json')) },
+        responses: { '2XX': response('Received.', ref('Json')), '404': response('Not implemented.', ref('Json')) },
       },
     },
     [AgentPath.CHECKPOINT]: {
       post: {
         operationId: 'checkpoint',
         tags: ['agent'],
-        summary: 'Finish soon, or get to a checkpoint',
+        summary: 'Finish soon, or reach a checkpoint',
         description:
-          'The worker must stop. End the task in the time that is left; or finish the step at hand and answer `POST /run` with `checkpointed`. An attempt that does neither is ended then, with the steps it has finished.',
+          'The worker is stopping. Finish the task within `secondsLeft`, or finish the current step and respond to `POST /run` with `checkpointed`. Otherwise the worker ends the attempt then and requeues the task with its finished steps.',
         requestBody: requestBody('CheckpointRequest'),
-        responses: { '2XX': response('Heard.', ref('Json')), '404': response('Not offered.', ref('Json')) },
+        responses: { '2XX': response('Received.', ref('Json')), '404': response('Not implemented.', ref('Json')) },
       },
     },
   };
 }
 
-/** Below the URL of a task. */
+/** Paths below the URL of a task. */
 function workerPaths(): Record<string, JsonObject> {
   const { STEPS, TOOLS, FINISH, FAIL, MODEL, USAGE, PROMPTS, SESSION, FLAGS, SECRETS, SCORE } = TaskPath;
   return {
     '': {
-      get: operation('getAttempt', 'Ask whether the attempt goes on', 'Attempt', {
+      get: operation('getAttempt', 'Check whether the attempt is still running', 'Attempt', {
         description:
-          'For agents that rather ask than be told: 410 once it has ended; `checkpoint` is there when the worker must stop.',
+          'For agents that poll: 410 when the attempt has ended; `checkpoint` is present when the worker is stopping.',
       }),
     },
     [STEPS]: {
-      post: operation('beginStep', 'Begin something that is done once per task', 'BegunResponse', {
+      post: operation('beginStep', 'Begin a step, which runs once per task', 'BegunResponse', {
         body: 'BeginStepRequest',
-        description: 'Any number may be under way at once, one within another too.',
+        description: 'Steps may run concurrently and may be nested.',
       }),
     },
     [TOOLS]: {
       post: operation('beginTool', 'Begin a tool call', 'BegunResponse', {
         body: 'BeginToolRequest',
         description:
-          "As a step, but known by name and input, checked against the release's schema, counted and limited.",
+          "Like a step, but identified by name and input, validated against the release's schema, counted and limited.",
       }),
     },
     [`${STEPS}/{step}${FINISH}`]: {
-      post: operation('finishStep', 'Say what a step or a tool gave', 'FinishStepResponse', {
+      post: operation('finishStep', 'Record the value of a step or tool call', 'FinishStepResponse', {
         body: 'FinishStepRequest',
       }),
     },
     [`${STEPS}/{step}${FAIL}`]: {
-      post: operation('failStep', 'Say that a step or a tool failed', 'Done', { body: 'FailStepRequest' }),
+      post: operation('failStep', 'Report that a step or tool call failed', 'Done', { body: 'FailStepRequest' }),
     },
     [MODEL]: {
-      post: operation('generate', "Ask the release's model", 'ModelResponse', {
+      post: operation('generate', "Call the release's model", 'ModelResponse', {
         body: 'ModelRequest',
-        description: 'Or its fallbacks. Kept as a step is: a later attempt that asks the same does not pay again.',
+        description:
+          'Or its fallbacks. The response is journaled like a step: a later attempt that sends the same request does not pay again.',
       }),
     },
     [USAGE]: {
       post: operation('reportUsage', 'Report a model call that the agent made itself', 'UsageResponse', {
         body: 'UsageRequest',
-        description: 'Counted and priced as one through the worker. Past a limit the attempt ends.',
+        description: 'Counted and priced like a call through the worker. The attempt ends when a limit is exceeded.',
       }),
     },
     [`${PROMPTS}/{name}`]: {
-      post: operation('renderPrompt', 'Fill in a prompt of the release', 'PromptResponse', { body: 'PromptRequest' }),
+      post: operation('renderPrompt', 'Render a prompt of the release', 'PromptResponse', { body: 'PromptRequest' }),
     },
     [SESSION]: {
       get: operation('getSession', "Read the session's state", 'SessionResponse'),
       put: operation('putSession', "Write the session's state", 'Done', {
         body: 'SessionRequest',
-        description: 'After reading it: 409 `session_conflict` when another task wrote since.',
+        description: 'Only after reading it. 409 `session_conflict`: another task has written since.',
       }),
     },
     [`${FLAGS}/{name}`]: {
       get: operation('getFlag', 'Read a flag', 'FlagResponse', {
-        description: 'A task keeps what a flag said to it first, over all its attempts.',
+        description: 'The first value that a task reads is kept for all its attempts.',
         parameters: [
           {
             name: 'type',
             in: 'query',
             required: true,
-            description: 'What the flag is declared as.',
+            description: 'Type of the flag.',
             schema: { type: 'string', enum: FLAG_TYPES },
           },
         ],
@@ -314,16 +315,16 @@ function workerPaths(): Record<string, JsonObject> {
     [`${SECRETS}/{name}`]: {
       get: operation('getSecret', 'Read a secret of the service', 'SecretResponse', {
         description:
-          'At most five minutes old: ask anew where it may have been rotated. The worker takes its value out of what it logs and keeps; what the agent logs is its own affair.',
+          'At most five minutes old: read it again when it may have been rotated. The worker redacts the value in its own logs and records; the agent must redact it in its logs.',
       }),
-      post: operation('replaceSecret', 'Get another value for one that was not accepted', 'SecretResponse', {
+      post: operation('replaceSecret', 'Get another value for a rejected one', 'SecretResponse', {
         body: 'SecretRequest',
         description:
-          'For when the other side answers 401: the secret is read again, and if it has still that value, the one before it is given, for during a rotation the other side may not know the new one yet. The same value again: there is no other.',
+          'For a 401 of the service that the secret is for: the secret is read again, and if its value is unchanged, the previous value is returned, because during a rotation the service may not know the new one yet. The same value again: there is no other.',
       }),
     },
     [SCORE]: {
-      put: operation('score', "Judge the task's own result", 'Done', { body: 'ScoreRequest' }),
+      put: operation('score', "Score the task's result", 'Done', { body: 'ScoreRequest' }),
     },
   };
 }
@@ -349,22 +350,22 @@ function operation(
     parameters,
     ...(body === undefined ? {} : { requestBody: requestBody(body) }),
     responses: {
-      '200': response('Done.', ref(answer)),
-      '400': refusal('Not a request of the protocol.'),
-      '409': refusal('Something else is there: the session was changed, or the step is not under way.'),
+      '200': response('Success.', ref(answer)),
+      '400': refusal('Invalid request.'),
+      '409': refusal('Conflict: the session was changed, or the step is not running.'),
       '410': refusal(
-        'The attempt has ended, or the token is not its: stop working on the task. `error.code` says why.',
+        'The attempt has ended, or the token belongs to another attempt: stop working on the task. `error.code` has the reason.',
       ),
       '413': refusal('The request is too large.'),
-      '422': refusal('Refused; asking again would end the same way.'),
-      '429': refusal('A limit is used up: let the task wait.', RETRY_AFTER),
-      '503': refusal('Something is away: let the task be tried again.', RETRY_AFTER),
+      '422': refusal('Refused; a retry would be refused as well.'),
+      '429': refusal('A rate limit is used up: let the task wait.', RETRY_AFTER),
+      '503': refusal('A service is unavailable: let the task be retried.', RETRY_AFTER),
     },
   };
 }
 
 const RETRY_AFTER: JsonObject = {
-  'Retry-After': { description: 'Seconds, where they are known.', schema: { type: 'integer', minimum: 0 } },
+  'Retry-After': { description: 'Seconds, if known.', schema: { type: 'integer', minimum: 0 } },
 };
 
 function refusal(description: string, headers?: JsonObject): JsonObject {

@@ -2,15 +2,16 @@ import * as z from 'zod';
 import { LANES, MODES, PRIORITIES } from './lanes';
 import { RELEASE_ID_PATTERN } from './release';
 import { TASK_ID_PATTERN, usageSchema } from './task';
+import { DAY_SECONDS } from './time';
 
 /**
- * How an agent in a container of its own and the worker beside it speak with each other: JSON over HTTP on localhost, in
- * both directions. What the worker sends may grow members within a version; what the agent sends is checked to the
- * letter, so that a typing error is told and not passed over.
+ * Protocol between an agent in its own container and the worker beside it: JSON over HTTP on localhost, in both directions.
+ * Messages from the worker may gain members within a version. Messages from the agent are validated strictly, so that a
+ * misspelled member is reported and not ignored.
  */
 export const AGENT_PROTOCOL_VERSION = 1;
 
-/** What an agent answers at its own port. */
+/** Paths that an agent serves on its own port. */
 export const AgentPath = {
   HEALTH: '/health',
   RUN: '/run',
@@ -18,16 +19,16 @@ export const AgentPath = {
   CHECKPOINT: '/checkpoint',
 } as const;
 
-/** What the worker answers at its port to everybody in the task. Health of the worker. */
+/** Health check of the worker, without a token. */
 export const WORKER_HEALTH_PATH = '/health';
 
-/** What the worker answers at its port to an agent, below `/tasks/{id}`. */
+/** Paths that the worker serves to an agent, below `/tasks/{id}`. */
 export const TaskPath = {
   STEPS: '/steps',
   TOOLS: '/tools',
-  /** Below a step: `/steps/{step}/finish`. */
+  /** `/steps/{step}/finish`. */
   FINISH: '/finish',
-  /** Below a step: `/steps/{step}/fail`. */
+  /** `/steps/{step}/fail`. */
   FAIL: '/fail',
   MODEL: '/model',
   USAGE: '/usage',
@@ -38,10 +39,10 @@ export const TaskPath = {
   SCORE: '/score',
 } as const;
 
-/** Longest name of a step, in bytes. */
+/** Maximum length of the name of a step, in bytes: it is part of a sort key of DynamoDB, which has at most 1024. */
 export const MAX_STEP_NAME_BYTES = 512;
 
-/** Bytes that a message may have beyond the value in it, which has {@link MAX_PAYLOAD_BYTES} at most. */
+/** Bytes of a message in addition to its value, which has at most {@link MAX_PAYLOAD_BYTES}. */
 export const ENVELOPE_BYTES = 64 * 1024;
 
 const protocol = z.literal(AGENT_PROTOCOL_VERSION).describe('Version of this protocol.');
@@ -56,17 +57,17 @@ function isPattern(text: string): boolean {
 
 const taskRef = z.object({
   id: z.string().regex(TASK_ID_PATTERN),
-  attempt: z.number().int().positive().describe('Which attempt is meant.'),
+  attempt: z.number().int().positive().describe('Number of the attempt.'),
 });
 
-/** `200` of `GET /health` of the agent. The body may be left out, and so may each of its members. */
+/** `200` of `GET /health` of the agent. The body and each of its members are optional. */
 export const agentHealthSchema = z.looseObject({
   protocol: protocol.optional(),
   probe: z
     .strictObject({ input: z.json() })
     .optional()
     .describe(
-      'Input with which a release is tried before it gets traffic. Without it the preflight asks the model alone.',
+      'Input for a probe of the release before it gets traffic. Without it, the preflight calls only the model.',
     ),
   redact: z
     .array(
@@ -74,14 +75,14 @@ export const agentHealthSchema = z.looseObject({
         pattern: z
           .string()
           .min(1)
-          .refine(isPattern, 'must be a regular expression of JavaScript, as it is with the flag u')
-          .describe('Regular expression of JavaScript, with the flags g and u.'),
+          .refine(isPattern, 'must be a JavaScript regular expression that is valid with the flag u')
+          .describe('JavaScript regular expression, used with the flags g and u.'),
         replacement: z.string().optional().describe('Default: ***'),
       }),
     )
     .max(50)
     .optional()
-    .describe('What is taken out of the transcripts of model calls. Values of secrets are taken out anyway.'),
+    .describe('Patterns to redact in the transcripts of model calls. Values of secrets are always redacted.'),
 });
 export type AgentHealth = z.infer<typeof agentHealthSchema>;
 
@@ -93,64 +94,64 @@ export const runRequestSchema = z.object({
     release: z.string().regex(RELEASE_ID_PATTERN),
     lane: z.enum(LANES),
     priority: z.enum(PRIORITIES),
-    mode: z
-      .enum(MODES)
-      .describe('`shadow`: withhold side effects. `probe`: a health check, the answer reaches nobody.'),
-    user: z.string().describe('Whose task it is.'),
+    mode: z.enum(MODES).describe('`shadow`: suppress side effects. `probe`: a health check; the result is discarded.'),
+    user: z.string().describe('User of the task.'),
     session: z.string().optional().describe('Conversation that the task belongs to.'),
     createdAt: z.iso.datetime(),
   }),
   input: z.json(),
   worker: z
     .object({
-      url: z.url().describe('Where the worker answers for this task, without a slash at the end: `…/tasks/{id}`.'),
-      token: z.string().min(1).describe('Goes with every request to it, as bearer token. Good for this attempt.'),
+      url: z.url().describe('URL of the worker for this task, without a trailing slash: `…/tasks/{id}`.'),
+      token: z.string().min(1).describe('Bearer token of every request to the worker. Valid for this attempt.'),
     })
-    .describe('How to reach the worker while the task runs.'),
+    .describe('Connection to the worker while the task runs.'),
 });
 export type RunRequest = z.infer<typeof runRequestSchema>;
 
 /**
- * `over`: the attempt has ended, whatever the agent still does. The worker alone says it; an agent that passes the error
- * on as its own answer is not asked any more.
+ * `ended`: the attempt has ended, and the worker ignores what the agent still does. Only the worker sends it; an agent may
+ * return the error as its own response.
  */
-export const ERROR_KINDS = ['fatal', 'retryable', 'throttled', 'over'] as const;
+export const ERROR_KINDS = ['fatal', 'retryable', 'throttled', 'ended'] as const;
 export type ErrorKind = (typeof ERROR_KINDS)[number];
 
-/** Longest time that an error asks for before its task is tried again: a day's budget ends with the day. */
-export const MAX_RETRY_AFTER_SECONDS = 24 * 60 * 60;
+/** Maximum of `retryAfterSeconds`: the longest wait is for a daily budget. */
+export const MAX_RETRY_AFTER_SECONDS = DAY_SECONDS;
 
-/** Characters of a message that are kept. */
+/** Length at which messages are truncated, in characters. */
 export const MAX_MESSAGE_LENGTH = 4_000;
 
 const protocolErrorSchema = z.strictObject({
-  code: z.string().min(1).max(64).describe('Stable, for programs: becomes the code of the task.'),
-  message: z.string().describe(`For people: no secrets in it. ${MAX_MESSAGE_LENGTH} characters are kept.`),
+  code: z.string().min(1).max(64).describe('Stable code for programs: becomes the error code of the task.'),
+  message: z.string().describe(`Message for people, without secrets. Truncated at ${MAX_MESSAGE_LENGTH} characters.`),
   kind: z
     .enum(ERROR_KINDS)
     .optional()
     .describe(
-      '`fatal` (default): the task fails. `retryable`: it is tried again, and the attempt counts. `throttled`: it waits, and the attempt does not count. `over` (from the worker alone): the attempt has ended, stop working on it.',
+      '`fatal` (default): the task fails. `retryable`: the task is retried, and the attempt counts. `throttled`: the task waits, and the attempt does not count. `ended` (only from the worker): the attempt has ended; stop working on the task.',
     ),
   retryAfterSeconds: z.number().min(0).max(MAX_RETRY_AFTER_SECONDS).optional(),
 });
 export type ProtocolError = z.infer<typeof protocolErrorSchema>;
 
-/** Any 4xx or 5xx of the worker; and what an agent answers that could not do its task, with any status. */
+/** Any 4xx or 5xx of the worker; and the response of an agent whose task failed, with any status. */
 export const protocolErrorBodySchema = z.strictObject({ error: protocolErrorSchema });
 export type ProtocolErrorBody = z.infer<typeof protocolErrorBodySchema>;
 
-/** What an agent answers to `POST /run`. */
+/** Response of an agent to `POST /run`. */
 export const runResponseSchema = z.union([
-  z.strictObject({ result: z.json() }).describe('The task is done.'),
-  protocolErrorBodySchema.describe('It could not be done.'),
+  z.strictObject({ result: z.json() }).describe('The task succeeded.'),
+  protocolErrorBodySchema.describe('The task failed.'),
   z
     .strictObject({ checkpointed: z.literal(true) })
-    .describe('Only after `POST /checkpoint`: what is finished is in steps, another worker goes on at once.'),
+    .describe(
+      'Only after `POST /checkpoint`: the finished steps are in the journal, and another worker continues the task at once.',
+    ),
 ]);
 export type RunResponse = z.infer<typeof runResponseSchema>;
 
-/** Body of `POST /cancel`: the attempt has ended for the worker; nothing that the agent still does counts. */
+/** Body of `POST /cancel`: the attempt has ended; the worker ignores what the agent still does. */
 export const cancelRequestSchema = z.object({
   protocol,
   task: taskRef,
@@ -159,28 +160,26 @@ export const cancelRequestSchema = z.object({
 });
 export type CancelRequest = z.infer<typeof cancelRequestSchema>;
 
-/** Body of `POST /checkpoint`: the worker has been told to stop. */
+/** Body of `POST /checkpoint`: the worker is stopping. */
 export const checkpointRequestSchema = z.object({
   protocol,
   task: taskRef,
-  reason: z.enum(['worker_stops']),
+  reason: z.enum(['worker_stopping']),
   secondsLeft: z
     .number()
     .nonnegative()
-    .describe('Then the attempt ends, and another worker goes on from the steps that are finished.'),
+    .describe('Seconds until the attempt ends and another worker continues from the finished steps.'),
 });
 export type CheckpointRequest = z.infer<typeof checkpointRequestSchema>;
 
-/** Nothing to say. */
+/** Empty response. */
 export const doneSchema = z.strictObject({});
 
-const within = z
+const parent = z
   .string()
   .min(1)
   .optional()
-  .describe(
-    'Step (by its id) of which this is a part. A step that is given from the journal brings its parts with it.',
-  );
+  .describe('Id of the enclosing step. A step whose value comes from the journal includes its nested steps.');
 
 const stepName = z
   .string()
@@ -189,26 +188,24 @@ const stepName = z
 
 /** Body of `POST …/steps`. */
 export const beginStepRequestSchema = z.strictObject({
-  name: stepName.describe(`Unique within the task, and kept over releases. At most ${MAX_STEP_NAME_BYTES} bytes.`),
+  name: stepName.describe(`Unique in the task, and stable over releases. At most ${MAX_STEP_NAME_BYTES} bytes.`),
   input: z
     .json()
     .optional()
-    .describe(
-      'What the value depends on. An attempt that gives another input than the one that finished the step fails.',
-    ),
-  within,
+    .describe('Input that the value depends on. An attempt that sends another input than the finished step fails.'),
+  parent,
 });
 export type BeginStepRequest = z.infer<typeof beginStepRequestSchema>;
 
 /** Body of `POST …/tools`. */
 export const beginToolRequestSchema = z.strictObject({
-  name: z.string().min(1).describe('The release holds a JSON schema of that name: the input is checked against it.'),
+  name: z.string().min(1).describe('Name of a tool of the release: the input is validated against its JSON schema.'),
   input: z.json(),
   sandbox: z
     .boolean()
     .optional()
-    .describe('The agent has something harmless to run in place of the tool where the environment wants that.'),
-  within,
+    .describe('The agent can run a sandbox instead of the tool, where the environment requires it.'),
+  parent,
 });
 export type BeginToolRequest = z.infer<typeof beginToolRequestSchema>;
 
@@ -216,17 +213,17 @@ export type BeginToolRequest = z.infer<typeof beginToolRequestSchema>;
 export const begunResponseSchema = z.union([
   z
     .strictObject({ state: z.literal('finished'), value: z.json() })
-    .describe('An earlier attempt did it: go on with the value.'),
+    .describe('An earlier attempt finished the step: use its value.'),
   z
     .strictObject({
       state: z.literal('begun'),
-      step: z.string().describe('Id, for what follows.'),
+      step: z.string().describe('Id of the step, for `finish`, `fail` and `parent`.'),
       idempotencyKey: z
         .string()
-        .describe('The same in every attempt. Hand it to whatever must not happen twice: a payment, an order.'),
-      sandboxed: z.boolean().describe('Tools: run what stands in its place, not the tool.'),
+        .describe('The same in every attempt. Pass it to services that must not act twice, like payments and orders.'),
+      sandboxed: z.boolean().describe('Tools: run the sandbox instead of the tool.'),
     })
-    .describe('Do it now; then say how it went.'),
+    .describe('Run the step now, then report how it ended.'),
 ]);
 export type BegunResponse = z.infer<typeof begunResponseSchema>;
 
@@ -234,32 +231,32 @@ export type BegunResponse = z.infer<typeof begunResponseSchema>;
 export const finishStepRequestSchema = z.strictObject({ value: z.json() });
 export type FinishStepRequest = z.infer<typeof finishStepRequestSchema>;
 
-/** `200` of it: the value as every later attempt gets it. */
+/** `200` of it: the value as later attempts read it. */
 export const finishStepResponseSchema = z.strictObject({ value: z.json() });
 export type FinishStepResponse = z.infer<typeof finishStepResponseSchema>;
 
-/** Body of `POST …/steps/{step}/fail`. Nothing is kept: the step may be begun again. */
-export const failStepRequestSchema = z.strictObject({ message: z.string().describe('For the log.') });
+/** Body of `POST …/steps/{step}/fail`. Nothing is recorded: the step may begin again. */
+export const failStepRequestSchema = z.strictObject({ message: z.string().describe('Message for the log.') });
 export type FailStepRequest = z.infer<typeof failStepRequestSchema>;
 
-/** Body of `POST …/model`: a call of the release's chain of models. */
+/** Body of `POST …/model`: a call of the release's model chain. */
 export const modelRequestSchema = z.strictObject({
   prompt: z.string(),
   system: z.string().optional(),
-  maxTokens: z.number().int().positive().optional().describe("Default and most: the release's."),
+  maxTokens: z.number().int().positive().optional().describe("Default and maximum: the release's value."),
   model: z
     .string()
     .min(1)
     .optional()
-    .describe("Id of the model of the release's chain that is asked first. Default: the primary."),
-  within,
+    .describe("Id of the model in the release's chain that is called first. Default: the primary model."),
+  parent,
 });
 export type ModelRequestBody = z.infer<typeof modelRequestSchema>;
 
 /** `200` of it. */
 export const modelResponseSchema = z.strictObject({
   text: z.string(),
-  stopReason: z.string().describe("Why the model stopped, in the provider's words."),
+  stopReason: z.string().describe('Stop reason, as the provider returns it.'),
   model: z.string().describe('Id of the model that answered.'),
   usage: z.strictObject({
     inputTokens: z.number().int().nonnegative(),
@@ -269,19 +266,19 @@ export const modelResponseSchema = z.strictObject({
 });
 export type ModelResponseBody = z.infer<typeof modelResponseSchema>;
 
-/** Body of `POST …/usage`: a call of a model that the agent made itself. One report for each call. */
+/** Body of `POST …/usage`: a model call that the agent made itself. One report per call. */
 export const usageRequestSchema = z.strictObject({
-  model: z.string().min(1).describe("Id of a model of the release's chain: the call is priced by its prices."),
+  model: z.string().min(1).describe("Id of a model in the release's chain, whose prices apply."),
   inputTokens: z.number().int().nonnegative(),
   outputTokens: z.number().int().nonnegative(),
-  within,
+  parent,
 });
 export type UsageRequest = z.infer<typeof usageRequestSchema>;
 
 /** `200` of it. */
 export const usageResponseSchema = z.strictObject({
-  cost: z.number().nonnegative().describe('Of this call, in US dollars.'),
-  usage: usageSchema.describe('Of the task, over all its attempts.'),
+  cost: z.number().nonnegative().describe('Cost of this call in US dollars.'),
+  usage: usageSchema.describe('Usage of the task over all attempts.'),
 });
 export type UsageResponse = z.infer<typeof usageResponseSchema>;
 
@@ -315,7 +312,7 @@ export type FlagResponse = z.infer<typeof flagResponseSchema>;
 
 /** Body of `POST …/secrets/{name}`. */
 export const secretRequestSchema = z.strictObject({
-  rejected: z.string().min(1).describe('The value that was not accepted.'),
+  rejected: z.string().min(1).describe('The value that the service rejected.'),
 });
 export type SecretRequest = z.infer<typeof secretRequestSchema>;
 
@@ -325,29 +322,29 @@ export type SecretResponse = z.infer<typeof secretResponseSchema>;
 
 /** Body of `PUT …/score`. */
 export const scoreRequestSchema = z.strictObject({
-  value: z.number().min(0).max(1).describe("The agent's own judgement of its answer. The last one counts."),
+  value: z.number().min(0).max(1).describe("The agent's score of its own result. The last score counts."),
 });
 export type ScoreRequest = z.infer<typeof scoreRequestSchema>;
 
-/** `200` of `GET /tasks/{id}`: the attempt goes on. */
+/** `200` of `GET /tasks/{id}`: the attempt is running. */
 export const attemptResponseSchema = z.strictObject({
   task: z.strictObject({ id: z.string().regex(TASK_ID_PATTERN), attempt: z.number().int().positive() }),
   usage: usageSchema,
   checkpoint: z
-    .strictObject({ reason: z.enum(['worker_stops']), secondsLeft: z.number().nonnegative() })
+    .strictObject({ reason: z.enum(['worker_stopping']), secondsLeft: z.number().nonnegative() })
     .optional()
-    .describe('There when `POST /checkpoint` was sent: for agents that rather ask.'),
+    .describe('Present when `POST /checkpoint` was sent, for agents that poll.'),
 });
 export type AttemptResponse = z.infer<typeof attemptResponseSchema>;
 
-/** `GET /health` of the worker: 200 while it is fit to take tasks, else 503. */
+/** `GET /health` of the worker: 200 while it can run tasks, else 503. */
 export const workerHealthSchema = z.strictObject({
-  state: z.enum(['starting', 'polling', 'refusing', 'draining']),
-  /** Tasks that run. */
+  state: z.enum(['starting', 'polling', 'unhealthy', 'draining']),
+  /** Number of running tasks. */
   tasks: z.number().int().nonnegative(),
-  /** Of the agent's container; absent when the agent runs in the worker's process. */
+  /** Health of the agent's container; absent when the agent runs in the worker's process. */
   agent: z.strictObject({ healthy: z.boolean(), message: z.string().optional() }).optional(),
-  /** When SQS last answered. Absent: not yet. */
+  /** Time of the last response of SQS. Absent: none yet. */
   lastPollAt: z.iso.datetime().optional(),
   message: z.string().optional(),
 });

@@ -5,11 +5,11 @@ export const auditEntrySchema = z.object({
   at: z.string(),
   agent: z.string(),
   action: z.enum(['release_recorded', 'rollout_started', 'rollout_rolled_back', 'release_promoted', 'task_redriven']),
-  /** Absent for what concerns tasks of any release. */
+  /** Absent for actions that concern tasks of several releases. */
   release: z.string().optional(),
-  /** Who: the author of the revision if known, and the stack operation that carried it. */
+  /** The author of the revision, if known, and the stack operation that deployed it. */
   actor: z.string(),
-  /** Why, and with what: free text and values. */
+  /** Free text. */
   reason: z.string(),
   details: z.record(z.string(), z.json()).optional(),
 });

@@ -1,26 +1,26 @@
 import * as z from 'zod';
 import { LANES, PRIORITIES } from './lanes';
 
-/** One queue at one moment. */
+/** Snapshot of one queue. */
 export const queueBacklogSchema = z.strictObject({
-  /** Messages that wait. Approximate. */
+  /** Visible messages. Approximate. */
   waiting: z.number().int().nonnegative(),
-  /** Messages in the hands of workers, or delayed. Approximate. */
+  /** Messages that a worker received and did not delete yet, and delayed ones. Approximate. */
   inFlight: z.number().int().nonnegative(),
-  /** Age of the oldest message that waits, in seconds, as CloudWatch last knew it. Absent: not known. */
+  /** Age of the oldest visible message in seconds: the latest value in CloudWatch. Absent: no value. */
   oldestSeconds: z.number().nonnegative().optional(),
 });
 export type QueueBacklog = z.infer<typeof queueBacklogSchema>;
 
-/** Item `ControlKey.backlog`: taken by whichever function first finds it old, shared by all. */
+/** Item `ControlKey.backlog`: written by the first function that finds it too old, read by all. */
 export const backlogItemSchema = z.object({
   takenAt: z.number(),
-  /** Counts writes; each is conditional on the one before. */
+  /** Number of writes; each write is conditional on the previous number. */
   sequence: z.number().int().nonnegative(),
   queues: z.record(z.enum(LANES), z.record(z.enum(PRIORITIES), queueBacklogSchema)),
 });
 export type BacklogItem = z.infer<typeof backlogItemSchema>;
 
-/** `Env.BACKLOG_LIMITS`: age of the oldest message, in seconds, past which intake refuses tasks of a priority. */
+/** `Env.BACKLOG_LIMITS`: age of the oldest message, in seconds, past which the router refuses tasks of a priority. */
 export const backlogLimitsSchema = z.record(z.enum(PRIORITIES), z.number().positive());
 export type BacklogLimitSeconds = z.infer<typeof backlogLimitsSchema>;

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
 
 /**
- * JSON with sorted keys and no white space: equal values give equal text. `undefined` members are left out.
+ * JSON with sorted keys and without white space: equal values give equal text. `undefined` members are omitted.
  *
  * @throws TypeError for a number that JSON cannot hold (NaN, Infinity)
  */

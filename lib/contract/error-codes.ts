@@ -149,7 +149,7 @@ export const AgentProtocolErrorCode = {
   /** The attempt has no open step of this id. */
   STEP_UNKNOWN: 'step_unknown',
   /** The attempt has ended, or the token is not that of the attempt. */
-  TASK_OVER: 'task_over',
+  ATTEMPT_ENDED: 'attempt_ended',
   /** The attempt has ended. */
   ENDED: 'ended',
   /** Another worker has the task's lease, or may have it. */

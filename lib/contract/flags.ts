@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { USER_BUCKETS, userBucketOf } from './user-buckets';
 
-/** What a flag can say. Text becomes a metric dimension, so it is short and plain. */
+/** Value of a flag. Text becomes a metric dimension, so it is limited in length and characters. */
 export const flagValueSchema = z.union([
   z.boolean(),
   z.number(),
@@ -12,18 +12,18 @@ export type FlagValue = z.infer<typeof flagValueSchema>;
 export const FLAG_NAME_PATTERN = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 const flagName = z.string().regex(FLAG_NAME_PATTERN);
 
-/** Users whom one flag may name. */
+/** Maximum number of users that one flag may list. */
 export const MAX_FLAG_USERS = 1_000;
 
 /** One flag, in the configuration document of AppConfig. */
 export const flagSchema = z.strictObject({
-  /** For everybody whom no rule gives another, and when AppConfig cannot be read at a worker's start. */
+  /** Value for users without the variant, and for all users while AppConfig cannot be read at a worker's start. */
   default: flagValueSchema,
-  /** The other value, and who gets it. */
+  /** Value for the users that `percent` or `users` select. */
   variant: flagValueSchema,
-  /** Share of the users, 0 to 100, by a consistent hash of flag and user: a growing share keeps whoever is in. */
+  /** Share of the users, 0 to 100, by a consistent hash of flag and user: a share that grows keeps its users. */
   percent: z.number().min(0).max(100),
-  /** Users who get the variant whatever the share. */
+  /** Users who get the variant independent of the share. */
   users: z.array(z.string().min(1)).max(MAX_FLAG_USERS).optional(),
 });
 export type Flag = z.infer<typeof flagSchema>;
@@ -33,8 +33,8 @@ export const flagsDocumentSchema = z.record(flagName, flagSchema);
 export type FlagsDocument = z.infer<typeof flagsDocumentSchema>;
 
 /**
- * `Env.FLAGS`: where a worker finds the document, and which flags it knows. The defaults travel with the worker, so that
- * it has them when AppConfig is away; shares and users do not, so that changing them is no change of the worker.
+ * `Env.FLAGS`: location of the document, and the flags with their defaults. The worker has the defaults in its environment
+ * for when AppConfig is unavailable; shares and users are not there, so that a change of them does not change the worker.
  */
 export const flagSettingsSchema = z.strictObject({
   application: z.string().min(1),

@@ -3,17 +3,18 @@ import { HttpErrorCode } from './error-codes';
 import { PRIORITIES } from './lanes';
 import { MAX_PAYLOAD_BYTES } from './payloads';
 import { TASK_ID_PATTERN, TASK_STATUSES, taskErrorSchema, usageSchema } from './task';
+import { DAY_SECONDS } from './time';
 
 /** Largest request body that intake accepts, in bytes. Input past {@link MAX_INLINE_BYTES} goes to the payload bucket. */
 export const MAX_REQUEST_BYTES = MAX_PAYLOAD_BYTES;
 
-/** Longest time from acceptance that a caller may give a task, in seconds: queues keep messages for 14 days. */
-export const MAX_TIMEOUT_SECONDS = 7 * 24 * 60 * 60;
+/** Maximum of `timeoutSeconds`: half of the 14 days for which queues keep messages. */
+export const MAX_TIMEOUT_SECONDS = 7 * DAY_SECONDS;
 
-/** Longest comment on a result, in characters. */
+/** Maximum length of a comment on a result, in characters. */
 export const MAX_COMMENT_LENGTH = 4_000;
 
-/** Sent as header by HTTP callers; as field `idempotencyKey` by producers on the inbox queue. */
+/** Request header with the idempotency key. Producers on the inbox queue send the field `idempotencyKey`. */
 export const IDEMPOTENCY_HEADER = 'idempotency-key';
 
 const key = z
@@ -24,41 +25,41 @@ const key = z
 
 /** Body of `POST /tasks`, and of a message in the inbox queue. */
 export const submitRequestSchema = z.strictObject({
-  input: z.json().describe("What the agent gets. Checked against the agent's own schema by the worker."),
+  input: z.json().describe("Input of the agent. The worker validates it against the agent's schema."),
   user: z
     .string()
     .min(1)
     .max(256)
     .optional()
     .describe(
-      'Whose task it is: rollouts are sticky per user. With a token, its `sub` is the user and this field may be left out; if given it must be the same. With signed requests it is required.',
+      'User of the task: rollouts are sticky per user. With a token, its `sub` is the user, and this field is optional; if given, it must be the same. With signed requests it is required.',
     ),
   session: z
     .string()
     .min(1)
     .max(256)
     .optional()
-    .describe("Conversation that the task belongs to: the agent's session state is kept under it."),
-  priority: z.enum(PRIORITIES).optional().describe('How urgent it is. Default: normal.'),
+    .describe('Conversation that the task belongs to: the key of the session state.'),
+  priority: z.enum(PRIORITIES).optional().describe('Priority of the task. Default: normal.'),
   timeoutSeconds: z
     .number()
     .int()
     .min(1)
     .max(MAX_TIMEOUT_SECONDS)
     .optional()
-    .describe('Seconds from acceptance after which the task ends as timed_out, wherever it is by then.'),
+    .describe('Seconds from acceptance after which the task ends as timed_out, queued or running.'),
   webhook: z
     .strictObject({
       url: z
         .url({ protocol: /^https?$/ })
         .max(2048)
-        .describe('https, at a public address, without user name and password.'),
+        .describe('https URL with a public address, without user name and password.'),
     })
     .optional()
-    .describe('Told, signed, when the task has ended. Only for agents that were deployed with webhooks.'),
+    .describe('Receives a signed request when the task has ended. Only for agents that are deployed with webhooks.'),
   idempotencyKey: key
     .optional()
-    .describe('Same key of the same user, same task. The header `Idempotency-Key` says the same.'),
+    .describe('Requests of one user with the same key create one task. Alternative to the header `Idempotency-Key`.'),
 });
 export type SubmitRequest = z.infer<typeof submitRequestSchema>;
 
@@ -80,13 +81,13 @@ export const taskResponseSchema = z.strictObject({
   id: z.string().regex(TASK_ID_PATTERN),
   status: z.enum(TASK_STATUSES),
   priority: z.enum(PRIORITIES),
-  release: z.string().optional().describe('Release of the agent that ran it, or runs it now.'),
+  release: z.string().optional().describe('Release of the agent that ran the task, or runs it now.'),
   createdAt: time,
   startedAt: time.optional(),
   finishedAt: time.optional(),
-  deadline: time.optional().describe('Moment by which the task must have ended.'),
-  attempts: z.number().int().nonnegative().describe('Attempts so far.'),
-  cancelRequested: z.literal(true).optional().describe('Cancellation of the running task was asked for.'),
+  deadline: time.optional().describe('Time by which the task must have ended.'),
+  attempts: z.number().int().nonnegative().describe('Number of attempts so far.'),
+  cancelRequested: z.literal(true).optional().describe('Cancellation of the running task was requested.'),
   queue: z
     .strictObject({
       backlog: z.number().int().nonnegative().describe("Tasks that wait in the task's queue, this one included."),
@@ -94,14 +95,14 @@ export const taskResponseSchema = z.strictObject({
       asOf: time,
     })
     .optional()
-    .describe('Place in line of a queued task. Approximate; absent when it is not known.'),
-  result: z.json().optional().describe('What the agent answered; there once the task has succeeded.'),
-  error: taskErrorSchema.optional().describe('Why the task did not succeed: a stable code, and a sentence to read.'),
-  usage: usageSchema.optional().describe('What all attempts together used up. Cost in US dollars.'),
+    .describe('Backlog in front of a queued task. Approximate; absent when it is not known.'),
+  result: z.json().optional().describe('Result of the agent; present when the task has succeeded.'),
+  error: taskErrorSchema.optional().describe('Why the task did not succeed: a stable code, and a message for people.'),
+  usage: usageSchema.optional().describe('Usage of all attempts together. Cost in US dollars.'),
   models: z
     .record(z.string(), z.number().int().positive())
     .optional()
-    .describe('Models that answered, by their ids, with how often. Absent when none was asked.'),
+    .describe('Number of answers by model id. Absent when no model answered.'),
   links,
 });
 export type TaskResponse = z.infer<typeof taskResponseSchema>;
@@ -114,12 +115,12 @@ export const errorResponseSchema = z.strictObject({
     details: z
       .array(z.strictObject({ path: z.string(), message: z.string() }))
       .optional()
-      .describe('The wrong fields, each by its JSON path.'),
+      .describe('The invalid fields, each by its JSON path.'),
   }),
 });
 export type ErrorResponse = z.infer<typeof errorResponseSchema>;
 
-/** `200 OK` (cancelled) or `202 Accepted` (the worker is told at its next heartbeat) of `DELETE /tasks/{id}`. */
+/** `200 OK` (cancelled) or `202 Accepted` (the worker sees it at its next heartbeat) of `DELETE /tasks/{id}`. */
 export const cancelResponseSchema = z.strictObject({
   id: z.string().regex(TASK_ID_PATTERN),
   status: z.enum(TASK_STATUSES),
@@ -131,14 +132,14 @@ export type CancelResponse = z.infer<typeof cancelResponseSchema>;
 export const feedbackRequestSchema = z
   .strictObject({
     thumb: z.enum(['up', 'down']).optional().describe('Up counts as score 1, down as 0.'),
-    score: z.number().min(0).max(1).optional().describe('How good the result is. Counts more than the thumb.'),
+    score: z.number().min(0).max(1).optional().describe('Quality of the result. Takes precedence over the thumb.'),
     comment: z.string().max(MAX_COMMENT_LENGTH).optional(),
     user: z
       .string()
       .min(1)
       .max(256)
       .optional()
-      .describe("Who judges. Default: the task's user. With a token, its `sub` judges."),
+      .describe("User who gives the feedback. Default: the task's user. With a token, its `sub`."),
   })
   .refine(({ thumb, score }) => thumb !== undefined || score !== undefined, 'must have thumb or score');
 export type FeedbackRequest = z.infer<typeof feedbackRequestSchema>;
@@ -146,7 +147,7 @@ export type FeedbackRequest = z.infer<typeof feedbackRequestSchema>;
 /** `200 OK` of `POST /tasks/{id}/feedback`. */
 export const feedbackResponseSchema = z.strictObject({
   id: z.string().regex(TASK_ID_PATTERN),
-  score: z.number().min(0).max(1).describe("As it counts: the score if given, else the thumb's."),
+  score: z.number().min(0).max(1).describe('Score as stored: the score if given, else that of the thumb.'),
   links,
 });
 export type FeedbackResponse = z.infer<typeof feedbackResponseSchema>;
@@ -161,7 +162,8 @@ export const feedbackItemSchema = z.object({
 });
 export type FeedbackItem = z.infer<typeof feedbackItemSchema>;
 
+/** Path of the tasks. */
 export const TASKS_PATH = '/tasks';
 
-/** Below a task's path. */
+/** Path below a task's path. */
 export const FEEDBACK_PATH = '/feedback';

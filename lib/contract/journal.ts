@@ -31,29 +31,29 @@ export const journalEntrySchema = z.object({
   kind: z.enum(JOURNAL_KINDS),
   name: z.string(),
   state: z.enum(['started', 'finished']),
-  /** Attempt that started or finished it. */
+  /** Attempt that started or finished the step. */
   attempt: z.number().int().positive(),
   /** Lease token of that attempt. */
   token: z.string(),
-  /** Release that did it. */
+  /** Release of that attempt. */
   release: z.string().regex(RELEASE_ID_PATTERN),
-  /** Order in which the attempt began it, from 0. */
+  /** Position among the steps of the attempt, from 0. */
   order: z.number().int().nonnegative(),
-  /** When it was started or finished. Milliseconds since 1970. */
+  /** Time of start or finish. Milliseconds since 1970. */
   at: z.number(),
   /** Digest of the input, if the step has one. */
   inputDigest: z.string().optional(),
-  /** Key of the step within which it was done. */
+  /** Key of the enclosing step. */
   parent: z.string().optional(),
   /**
-   * The value's JSON, as text: members of an object in an item come back in any order, and a prompt made from them would
-   * be another one. Absent for a value in the bucket, and for a step that gave nothing (undefined).
+   * The value's JSON, as text: DynamoDB returns the members of an object in any order, and a prompt made from them would
+   * differ. Absent for a value in the bucket, and for a step without a value (undefined).
    */
   json: z.string().optional(),
   ref: payloadRefSchema.optional(),
   /** Model calls: id of the model that answered. */
   model: z.string().optional(),
-  /** What it used up. */
+  /** Model calls: their usage. */
   usage: usageSchema.optional(),
   /** Time to live: seconds since 1970. */
   expiresAt: z.number().int(),

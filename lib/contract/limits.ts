@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { MODEL_PROVIDERS } from './release';
 
-/** `Env.RATE_LIMITS`: what a provider allows, shared by all workers of all lanes of the agent. */
+/** `Env.RATE_LIMITS`: limits of one provider, shared by all workers of all lanes of the agent. */
 export const rateLimitSchema = z.strictObject({
   requestsPerMinute: z.number().positive().optional(),
   tokensPerMinute: z.number().positive().optional(),
@@ -9,14 +9,14 @@ export const rateLimitSchema = z.strictObject({
 export const rateLimitsSchema = z.partialRecord(z.enum(MODEL_PROVIDERS), rateLimitSchema);
 export type RateLimits = z.infer<typeof rateLimitsSchema>;
 
-/** Percent of a budget at which people are told. */
+/** Percent of a budget at which its alarm fires. */
 export const BUDGET_WARN_PERCENT = 80;
 
-/** `Env.BUDGETS`: US dollars for a day (UTC). */
+/** `Env.BUDGETS`: US dollars per day (UTC). */
 export const budgetsSchema = z.strictObject({
   agentPerDay: z.number().positive().optional(),
   userPerDay: z.number().positive().optional(),
-  /** Of new tasks past a budget: `refuse` answers 429, `queue` accepts them and lets them wait for the next day. */
+  /** New tasks past a budget: `refuse` answers 429, `queue` accepts them to run the next day. */
   onExceeded: z.enum(['refuse', 'queue']),
 });
 export type BudgetSettings = z.infer<typeof budgetsSchema>;

@@ -1,6 +1,6 @@
 /**
- * Metric names, dimensions and units. The runtime emits with these constants and the alarms watch with them,
- * so that an alarm on a metric that nobody emits cannot be written.
+ * Metric names, dimensions and units. The runtime emits with these constants and the alarms watch with them, so an alarm
+ * cannot watch a metric that is never emitted.
  */
 
 export const METRIC_NAMESPACE = 'AgentLanes';
@@ -9,15 +9,15 @@ export const Dimension = {
   AGENT: 'Agent',
   LANE: 'Lane',
   RELEASE: 'Release',
-  /** `<flag>=<variant>`: task metrics of tasks that met the flag so. */
+  /** `<flag>=<value>`: task metrics of tasks that read this value of the flag. */
   FLAG: 'Flag',
-  /** Name of a secret, as the agent knows it. */
+  /** Name under which the agent reads the secret. */
   SECRET: 'Secret',
 } as const;
 
 /**
- * Every task metric is emitted in these three sets, and of tasks that met flags in {@link FLAG_DIMENSIONS}. Probe tasks
- * emit no task metric.
+ * Every task metric is emitted in these three sets, and for tasks that read flags also in {@link FLAG_DIMENSIONS}. Probe
+ * tasks emit no task metrics.
  * Candidate gates read {Agent, Release}; comparisons read {Agent, Lane=stable}.
  */
 export const DIMENSION_SETS = [
@@ -26,7 +26,7 @@ export const DIMENSION_SETS = [
   [Dimension.AGENT, Dimension.RELEASE],
 ] as const;
 
-/** Task metrics of a task that met flags are emitted in this set too, once for each of them. */
+/** Dimensions of the task metrics of a task that read flags: emitted once for each flag. */
 export const FLAG_DIMENSIONS = [Dimension.AGENT, Dimension.FLAG] as const;
 
 /** Task metrics: emitted once per finished task by the worker, in all of {@link DIMENSION_SETS}. */
@@ -37,7 +37,7 @@ export const TaskMetric = {
   SUCCEEDED: 'TasksSucceeded',
   /** 1 if the final status is failed or timed_out, else 0. Count. */
   FAILED: 'TasksFailed',
-  /** 1 if the task was cut off: timed out, or a limit of its release exceeded; else 0. Count. */
+  /** 1 if the task timed out or exceeded a limit of its release, else 0. Count. */
   ABORTED: 'TasksAborted',
   /** From claim to final status. Milliseconds. */
   DURATION: 'TaskDuration',
@@ -53,75 +53,74 @@ export const TaskMetric = {
   OUTPUT_TOKENS: 'TaskOutputTokens',
   /**
    * 0 to 1, as scored by the agent itself (`ctx.score`) or by a user's feedback. Emitted only for tasks that were scored,
-   * once per judgement. No unit.
+   * once per score. No unit.
    */
   QUALITY: 'TaskQualityScore',
 } as const;
-export type TaskMetricName = (typeof TaskMetric)[keyof typeof TaskMetric];
 
 /**
- * Worker metrics: emitted when it happens, in all of {@link DIMENSION_SETS}. Count, but for the steps each 1 per event.
+ * Worker metrics: emitted per event, in all of {@link DIMENSION_SETS}. Count: 1 per event, except for the steps.
  */
 export const WorkerMetric = {
-  /** An attempt failed and the task went back to its queue. */
+  /** An attempt failed and the task was requeued. */
   RETRIED: 'TaskRetries',
-  /** A result came after its lease was lost, and was not written. */
+  /** An attempt had a result after its lease was lost; the result was discarded. */
   LATE: 'TaskLateResults',
-  /** A task was handed back: its worker had to end or to stop, or its release was revoked. */
+  /** A task was requeued because its worker stopped or reached its timeout, or because its release was revoked. */
   REQUEUED: 'TasksRequeued',
-  /** A task went to the dead-letter queue after its last attempt. */
+  /** A task failed at its last attempt and moved to the dead-letter queue. */
   EXHAUSTED: 'TasksExhausted',
-  /** A worker claimed a task whose last attempt nobody had ended: its lease had run out. */
+  /** A worker claimed a task whose previous attempt had not ended: its lease had expired. */
   ABANDONED: 'TaskAttemptsAbandoned',
-  /** Journal entries that were used instead of running the step again; one event per attempt that replayed any. */
+  /** Steps that were read from the journal instead of run again; one event per attempt that replayed any. */
   REPLAYED_STEPS: 'TaskStepsReplayed',
 } as const;
 
-/** Model metrics: emitted by the worker when it happens, in all of {@link DIMENSION_SETS}. Count. */
+/** Model metrics: emitted by the worker per event, in all of {@link DIMENSION_SETS}. Count. */
 export const ModelMetric = {
   /** A model of the chain other than the primary answered. */
   FALLBACK: 'ModelFallbacks',
-  /** A circuit breaker opened: the model is left out for a while. */
-  BREAKER_OPENED: 'ModelBreakersOpened',
-  /** A task went back to its queue because the shared limit of the provider was used up. */
-  RATE_WAIT: 'ModelRateWaits',
+  /** The circuit breaker of a model opened: the model is skipped for a while. */
+  CIRCUIT_OPENED: 'ModelCircuitsOpened',
+  /** A task was requeued because the shared rate limit of the provider was used up. */
+  RATE_LIMIT_WAIT: 'ModelRateLimitWaits',
 } as const;
 
-/** Budget metrics, dimension {Agent}: emitted by the worker when it has added a task's cost. Percent of the day's budget. */
+/** Budget metrics, dimension {Agent}: emitted by the worker after it added a task's cost. Percent of the daily budget. */
 export const BudgetMetric = {
   AGENT_USED: 'AgentBudgetUsed',
-  /** Of the user whose task it was: the highest of a minute tells whether anybody is near. */
+  /** Budget of the task's user: the maximum of a minute shows the user who is closest to the budget. */
   USER_USED: 'UserBudgetUsed',
-  /** A request that was refused, or a task that was kept waiting, for a budget that is used up. Count. */
+  /** A request was refused, or a task had to wait, because a budget is used up. Count. */
   EXCEEDED: 'BudgetExceeded',
 } as const;
 
 /** Rotation metrics, dimensions {Agent, Secret}: emitted by the rotation function. */
 export const RotationMetric = {
-  /** One rotation that came to its end. Count. */
+  /** A rotation completed. Count. */
   ROTATED: 'SecretRotations',
-  /** 1 for a step that failed, 0 for a rotation that came to its end. Count. */
+  /** 1 for a failed step, 0 for a completed rotation. Count. */
   FAILED: 'SecretRotationFailures',
-  /** Keys of a pool that were not used yet. Count. */
-  POOL_LEFT: 'SecretPoolKeysLeft',
-  /** Days since the current value became current: emitted every hour, and 0 at the end of a rotation. No unit. */
+  /** Unused keys of a pool. Count. */
+  POOL_REMAINING: 'SecretPoolKeysRemaining',
+  /** Days since the current value became current: emitted every hour, and 0 after a rotation. No unit. */
   AGE: 'SecretAgeDays',
 } as const;
 
 /** Webhook metrics: emitted by the webhook function, dimension {Agent}. Count. */
 export const WebhookMetric = {
   DELIVERED: 'WebhooksDelivered',
-  /** One delivery that did not succeed. */
+  /** A delivery failed. */
   FAILED: 'WebhookFailures',
-  /** A webhook that was given up. */
+  /** A webhook was abandoned. */
   ABANDONED: 'WebhooksAbandoned',
 } as const;
 
 /** Preflight metrics, dimensions {Agent, Lane}: emitted by the preflight. Count. */
 export const PreflightMetric = {
   /**
-   * A probe that was put into the lane's queue. Probes do not pass the router, and SQS may be a quarter of an hour late with
-   * the metrics of a queue that slept: a lane without workers starts them by this.
+   * A probe was sent to the lane's queue. Probes do not pass the router, and SQS metrics of an inactive queue may be 15
+   * minutes late: a lane without workers scales out by this metric.
    */
   PROBES: 'ProbesSent',
 } as const;
@@ -133,10 +132,10 @@ export const INTAKE_DIMENSION_SETS = [[Dimension.AGENT], [Dimension.AGENT, Dimen
 export const IntakeMetric = {
   ACCEPTED: 'TasksAccepted',
   REFUSED: 'TasksRefused',
-  /** Of the refused: those answered 429 for the age of the backlog. {Agent} and {Agent, Lane}. */
+  /** Refused with 429 because of the age of the backlog; part of the refused. {Agent} and {Agent, Lane}. */
   SHED: 'TasksShed',
   /** Tasks cancelled while they were queued, by the status API. {Agent} and {Agent, Lane}. */
   CANCELLED: 'TasksCancelledInQueue',
-  /** Judgements by users. {Agent}. */
+  /** Feedback from users. {Agent}. */
   FEEDBACK: 'TaskFeedback',
 } as const;

@@ -3,7 +3,7 @@ import type { Json } from './digest';
 
 export type JsonObject = { readonly [key: string]: Json | undefined };
 
-/** A schema with an example, under the name that a document gives it. */
+/** A schema with an example. */
 export interface NamedSchema {
   readonly schema: z.ZodType;
   readonly example: JsonObject;
@@ -14,7 +14,7 @@ export function ref(name: string): JsonObject {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-/** @param beyond what of the schema zod cannot express as JSON schema */
+/** @param beyond JSON schema keywords for refinements that zod cannot express */
 export function jsonSchemaOf({ schema, example }: NamedSchema, beyond: JsonObject = {}): JsonObject {
   const { $schema, $defs, ...rest } = z.toJSONSchema(schema, { io: 'input' });
   return { ...(simplified(rest as Json) as JsonObject), ...beyond, examples: [example] };
@@ -34,8 +34,8 @@ export function requestBody(name: string): JsonObject {
 }
 
 /**
- * What zod defines on the side is "any JSON", once for each field: one definition is enough. A pattern that says what the
- * format says already, and the largest whole number, are of no use to a reader.
+ * zod defines "any JSON" again for each field: one shared definition replaces them. Patterns that repeat the format, and the
+ * largest safe integer as maximum, are removed.
  */
 function simplified(value: Json): Json {
   if (Array.isArray(value)) {

@@ -14,7 +14,7 @@ import {
 import { type JsonObject, jsonSchemaOf, type NamedSchema, ref, requestBody, response } from './openapi-parts';
 import { TASK_ID_PATTERN } from './task';
 
-/** What API Gateway says by itself, before a function was asked or when it did not answer. */
+/** Error of API Gateway itself: before it invoked a function, or after a function failed. */
 const gatewayErrorSchema = z.looseObject({ message: z.string().nullable() });
 
 const EXAMPLE_ID = 't-3f2a9c0d5e7b41868c1d2e3f4a5b6c7d';
@@ -80,7 +80,7 @@ const BODIES = {
 
 type BodyName = keyof typeof BODIES;
 
-/** The OpenAPI 3.1 document of the HTTP API, made from the schemas that the functions check by. */
+/** The OpenAPI 3.1 document of the HTTP API, generated from the schemas that the functions validate with. */
 export function openApiDocument(version: string): JsonObject {
   return {
     openapi: '3.1.0',
@@ -88,9 +88,9 @@ export function openApiDocument(version: string): JsonObject {
       title: 'Tasks of an agent',
       version,
       description:
-        'A task is accepted at once, runs when its turn comes, and ends in exactly one status: succeeded, failed, ' +
-        'timed_out or cancelled. Ask for it by GET, or have its end told to a webhook. Lengths of texts are counted in ' +
-        'UTF-16 code units.',
+        'A task is accepted at once, runs when a worker is free, and ends in exactly one status: succeeded, failed, ' +
+        'timed_out or cancelled. Poll it with GET, or receive a webhook when it has ended. String lengths are in UTF-16 code ' +
+        'units.',
     },
     servers: [
       {
@@ -108,8 +108,8 @@ export function openApiDocument(version: string): JsonObject {
       schemas: {
         Json: {
           description:
-            'Any JSON value whose numbers survive JavaScript and DynamoDB: whole numbers up to 2^53 − 1, none closer to 0 ' +
-            'than 1e-130; nested up to 31 levels; no member without a name.',
+            'Any JSON value that JavaScript and DynamoDB can store: integers up to 2^53 − 1, no number closer to 0 than ' +
+            '1e-130, at most 31 levels of nesting, no empty member names.',
         },
         ...Object.fromEntries(
           Object.entries(BODIES).map(([name, { schema, example }]) => [
@@ -130,7 +130,8 @@ export function openApiDocument(version: string): JsonObject {
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: 'For agents deployed with a JWT authorizer. `sub` is the user, who meets only his own tasks.',
+          description:
+            'For agents deployed with a JWT authorizer. `sub` is the user, who can access only their own tasks.',
         },
       },
     },
@@ -141,13 +142,13 @@ const TASK_ID: JsonObject = {
   name: 'id',
   in: 'path',
   required: true,
-  description: 'As `POST /tasks` answered it.',
+  description: 'Task id from the response of `POST /tasks`.',
   schema: { type: 'string', pattern: TASK_ID_PATTERN.source },
 };
 
 const RETRY_AFTER: JsonObject = {
   'Retry-After': {
-    description: 'Seconds after which to try again.',
+    description: 'Seconds after which to retry.',
     schema: { type: 'integer', minimum: 1 },
   },
 };
@@ -155,33 +156,33 @@ const RETRY_AFTER: JsonObject = {
 function submitOperation(): JsonObject {
   return {
     operationId: 'submitTask',
-    summary: 'Hand in a task',
+    summary: 'Submit a task',
     description:
-      `The body may have ${MAX_REQUEST_BYTES} bytes; one that consists mostly of quotation marks may be turned away ` +
-      'before, for it grows on its way.',
+      `The body may have ${MAX_REQUEST_BYTES} bytes. API Gateway escapes it as a JSON string, so a body with very many ` +
+      'quotation marks may be refused below that.',
     parameters: [
       {
         name: 'Idempotency-Key',
         in: 'header',
         description:
-          'Makes it safe to send the request again: same key of the same user, same task. For another request it is a conflict.',
+          'Makes retries safe: requests of one user with the same key create one task. The same key with another request is a conflict.',
         schema: { type: 'string', minLength: 1, maxLength: 256, pattern: '^[\\x21-\\x7e]+$' },
       },
     ],
     requestBody: requestBody('SubmitRequest'),
     responses: {
-      '202': answer('Accepted, now or by an earlier request with the same key.', 'SubmitResponse', {
+      '202': answer('Accepted, by this or by an earlier request with the same key.', 'SubmitResponse', {
         Location: { description: 'Path of the task.', schema: { type: 'string' } },
       }),
-      '400': refusal('Not a valid request; `details` names the fields.'),
+      '400': refusal('Invalid request; `details` names the fields.'),
       '409': refusal('The idempotency key was used for another request.'),
       '413': refusalOrGateway('The body is too large.'),
       ...common(),
       '429': refusalOrGateway(
-        'Too much waits for a task of this priority (code `overloaded`: Retry-After says the seconds by which the oldest ' +
-          'task has waited too long, 30 to 300), or more requests come than the API lets through (from API Gateway, ' +
-          'without the header), or the budget of the agent or of the user for today is used up (code `budget_exceeded`: ' +
-          'Retry-After says the seconds until midnight UTC).',
+        'The backlog of this priority is too old (code `overloaded`: Retry-After is the number of seconds by which the ' +
+          'oldest task exceeds the limit, 30 to 300), or the request rate exceeds the limit of the API (from API Gateway, ' +
+          'without the header), or the daily budget of the agent or of the user is used up (code `budget_exceeded`: ' +
+          'Retry-After is the number of seconds until midnight UTC).',
         RETRY_AFTER,
       ),
     },
@@ -191,8 +192,8 @@ function submitOperation(): JsonObject {
 function readOperation(): JsonObject {
   return {
     operationId: 'getTask',
-    summary: 'Ask for a task',
-    responses: { '200': answer('The task as it is now.', 'Task'), ...common(), ...throttled(), ...unknown() },
+    summary: 'Read a task',
+    responses: { '200': answer('The current state of the task.', 'Task'), ...common(), ...throttled(), ...unknown() },
   };
 }
 
@@ -200,14 +201,14 @@ function cancelOperation(): JsonObject {
   return {
     operationId: 'cancelTask',
     summary: 'Cancel a task',
-    description: 'Safe to send again.',
+    description: 'Safe to retry.',
     responses: {
-      '200': answer('Cancelled, now or before.', 'CancelResponse'),
+      '200': answer('Cancelled, by this or by an earlier request.', 'CancelResponse'),
       '202': answer(
-        'The task runs: its worker is told at its next heartbeat, and it ends as cancelled unless it ends otherwise first.',
+        'The task is running: its worker sees the request at its next heartbeat, and the task ends as cancelled unless it ends first.',
         'CancelResponse',
       ),
-      '409': refusal('The task has ended already, otherwise than cancelled.'),
+      '409': refusal('The task has already ended with another status.'),
       ...common(),
       ...throttled(),
       ...unknown(),
@@ -217,14 +218,14 @@ function cancelOperation(): JsonObject {
 
 function feedbackOperation(): JsonObject {
   return {
-    operationId: 'judgeTask',
-    summary: 'Say how good the result is',
-    description: "Each user has one judgement about a task; a new one takes the old one's place. Safe to send again.",
+    operationId: 'giveFeedback',
+    summary: 'Give feedback on a result',
+    description: 'One feedback per user and task; a new one replaces the old one. Safe to retry.',
     requestBody: requestBody('FeedbackRequest'),
     responses: {
-      '200': answer('Taken down.', 'FeedbackResponse'),
-      '400': refusal('Not a valid request; `details` names the fields.'),
-      '409': refusal('The task has not ended yet, or ended before it ran.'),
+      '200': answer('Stored.', 'FeedbackResponse'),
+      '400': refusal('Invalid request; `details` names the fields.'),
+      '409': refusal('The task has not ended yet, or ended without running.'),
       '413': refusalOrGateway('The body is too large.'),
       ...common(),
       ...throttled(),
@@ -233,25 +234,25 @@ function feedbackOperation(): JsonObject {
   };
 }
 
-/** What every operation may answer. */
+/** Responses that every operation may have. */
 function common(): JsonObject {
   return {
-    '401': answer('No valid token.', 'GatewayError'),
-    '403': refusalOrGateway("Not allowed, or a field names a user who is not the token's."),
+    '401': answer('Missing or invalid token.', 'GatewayError'),
+    '403': refusalOrGateway('Not authorized, or a field names another user than the token.'),
     '500': refusalOrGateway(
-      'A failure that a repetition does not fix. Code `task_unreadable`: the stored record of the task is damaged; report ' +
+      'Unexpected error that a retry does not fix. Code `task_unreadable`: the stored record of the task is damaged; report ' +
         'the task id to the operator of the agent.',
     ),
-    '503': refusalOrGateway('Something is away for the moment; send the request again.', RETRY_AFTER),
+    '503': refusalOrGateway('A service that the API needs is unavailable; retry the request.', RETRY_AFTER),
   };
 }
 
 function throttled(): JsonObject {
-  return { '429': answer('More requests come than the API lets through.', 'GatewayError') };
+  return { '429': answer('The request rate exceeds the limit of the API.', 'GatewayError') };
 }
 
 function unknown(): JsonObject {
-  return { '404': refusalOrGateway("No such task: it never was, has expired, or is another user's.") };
+  return { '404': refusalOrGateway("No such task: it never existed, has expired, or is another user's.") };
 }
 
 function answer(description: string, name: BodyName, headers?: JsonObject): JsonObject {
@@ -266,7 +267,7 @@ function refusalOrGateway(description: string, headers?: JsonObject): JsonObject
   return response(description, { anyOf: [ref('Error'), ref('GatewayError')] }, headers);
 }
 
-/** JSON schemas of refinements that zod cannot express as such. */
+/** JSON schemas of refinements that zod cannot express. */
 const BEYOND_ZOD: Partial<Record<BodyName, JsonObject>> = {
   FeedbackRequest: { anyOf: [{ required: ['thumb'] }, { required: ['score'] }] },
 };

@@ -1,6 +1,6 @@
 import { MAX_STOP_TIMEOUT_SECONDS } from './containers';
 
-/** Limits of AWS that the constructs check at synth, each with its source. */
+/** A limit of AWS that the constructs check at synth, with its source. */
 export interface PlatformLimit {
   readonly value: number;
   readonly unit: string;
@@ -8,7 +8,7 @@ export interface PlatformLimit {
 }
 
 export const PlatformLimits = {
-  /** The resource handler of an alias has 120 minutes, CodeDeploy's wait included; 20 are left for hooks and the way back. */
+  /** CloudFormation waits 120 minutes for an alias, including CodeDeploy's waits; 20 minutes remain for hooks and rollback. */
   ATTACHED_ROLLOUT: {
     value: 100,
     unit: 'minutes',

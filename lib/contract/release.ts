@@ -4,7 +4,7 @@ import { digestOf } from './digest';
 /** `r-` and the first 12 hexadecimal digits of the digest over all component digests. */
 export const RELEASE_ID_PATTERN = /^r-[0-9a-f]{12}$/;
 
-/** What a release is made of. Each component has a digest of its own, so that a diff can say which one changed. */
+/** Components of a release. Each has its own digest, so that a diff names the changed ones. */
 export const RELEASE_COMPONENTS = [
   'prompts',
   'tools',
@@ -15,11 +15,10 @@ export const RELEASE_COMPONENTS = [
   'worker',
   'library',
 ] as const;
-export type ReleaseComponent = (typeof RELEASE_COMPONENTS)[number];
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** The manifest: one digest per component. The release id is derived from it and from nothing else. */
+/** The manifest: one digest per component. The release id is derived from it alone. */
 export const releaseManifestSchema = z.strictObject({
   schema: z.literal(1),
   components: z.strictObject({
@@ -36,7 +35,7 @@ export const releaseManifestSchema = z.strictObject({
 });
 export type ReleaseManifest = z.infer<typeof releaseManifestSchema>;
 
-/** Who serves a model. `openai_compatible` is any endpoint that speaks OpenAI's Chat Completions. */
+/** Providers of models. `openai_compatible` is any endpoint with OpenAI's Chat Completions API. */
 export const MODEL_PROVIDERS = ['anthropic', 'openai', 'bedrock', 'openai_compatible'] as const;
 export type ModelProviderName = (typeof MODEL_PROVIDERS)[number];
 
@@ -44,31 +43,31 @@ export const modelSchema = z.strictObject({
   provider: z.enum(MODEL_PROVIDERS),
   /** Pinned model id. */
   id: z.string().min(1),
-  /** Secret (by its name in the worker) that holds the provider's key. Absent: the worker's role is enough (Bedrock). */
+  /** Name of the secret with the provider's API key. Absent: the worker's role authorizes the calls (Bedrock). */
   secret: z.string().min(1).optional(),
   /** `openai_compatible` only. */
   baseUrl: z.url({ protocol: /^https?$/ }).optional(),
-  /** `bedrock` only. @default the worker's region */
+  /** `bedrock` only. Absent: the worker's region. */
   region: z.string().min(1).optional(),
   maxTokens: z.number().int().positive(),
   temperature: z.number().min(0).max(1).optional(),
-  /** Milliseconds for one call to the provider. */
+  /** Timeout of one call to the provider in milliseconds. */
   timeoutMs: z.number().int().positive(),
-  /** US dollars for a million tokens. */
+  /** US dollars per million tokens. */
   price: z.strictObject({ inputPerMillion: z.number().nonnegative(), outputPerMillion: z.number().nonnegative() }),
 });
 export type ModelSettings = z.infer<typeof modelSchema>;
 
-/** What the worker does before it turns to the next model of the chain. Milliseconds of real time for waits in the call. */
+/** Retries and circuit breaker per model, before the worker calls the next model of the chain. Waits are in real time. */
 export const modelPolicySchema = z.strictObject({
-  /** Calls to one model for one request, the first included. */
+  /** Calls to one model per request, including the first. */
   attempts: z.number().int().min(1).max(5),
-  /** Pause before the nth repetition: full jitter up to first × 2^(n−1), at most longest. */
+  /** Backoff before retry n in milliseconds: full jitter up to first × 2^(n−1), at most longest. */
   backoffFirstMs: z.number().int().nonnegative(),
   backoffLongestMs: z.number().int().nonnegative(),
-  /** Failures in a row after which a model is left out for a while. */
+  /** Consecutive failures that open the circuit breaker of a model. */
   breakerFailures: z.number().int().min(1),
-  /** Milliseconds (cloud time) for which it is left out; then one call tries it. */
+  /** Milliseconds (cloud time) that the breaker stays open; then one call is let through. */
   breakerOpenMs: z.number().int().positive(),
 });
 export type ModelPolicySettings = z.infer<typeof modelPolicySchema>;
@@ -87,27 +86,27 @@ export const limitsSchema = z.strictObject({
   /** Journal entries of one task: steps, tool calls and model calls together. */
   maxSteps: z.number().int().positive(),
   maxTokens: z.number().int().positive(),
-  /** US dollars for one task. */
+  /** US dollars per task. */
   maxCost: z.number().positive(),
-  /** Milliseconds that a task may run, all its attempts together; time in queues does not count. */
+  /** Milliseconds that all attempts of a task may run together, without time in queues. */
   maxDurationMs: z.number().int().positive(),
 });
 export type TaskLimitSettings = z.infer<typeof limitsSchema>;
 
-/** The content-addressed JSON asset that a worker loads at its first task, and that the recorder keeps for good. */
+/** The content-addressed JSON asset that a worker loads at its first task and the recorder archives. */
 export const behaviorDocumentSchema = z.strictObject({
   schema: z.literal(1),
   release: z.string().regex(RELEASE_ID_PATTERN),
   manifest: releaseManifestSchema,
-  /** Prompt name → text. Placeholders are written `{{name}}`. */
+  /** Prompt name → text with placeholders `{{name}}`. */
   prompts: z.record(z.string(), z.string()),
   /** Tool name → JSON schema of its input. */
   tools: z.record(z.string(), z.record(z.string(), z.json())),
-  /** Tools in whose place the agent's own sandbox runs. Absent: none. */
+  /** Tools that are replaced by the agent's sandbox. Absent: none. */
   sandboxedTools: z.array(z.string()).min(1).optional(),
   /** The primary model. */
   model: modelSchema,
-  /** Asked in this order when the primary does not answer. Each has its own prices. */
+  /** Called in this order when the primary model fails. Each has its own prices. */
   fallbacks: z.array(modelSchema).max(4),
   modelPolicy: modelPolicySchema,
   limits: limitsSchema,
@@ -121,8 +120,8 @@ export function releaseIdOf(manifest: ReleaseManifest): string {
 }
 
 /**
- * What a rollout moves: a release on a published worker version, reached through a published router version. Two
- * deployments with the same three values are the same deployment.
+ * Target of a rollout: a release on a published worker version, behind a published router version. Deployments with the same
+ * three values are the same deployment.
  */
 export const rolloutTargetSchema = z.strictObject({
   release: z.string().regex(RELEASE_ID_PATTERN),
@@ -141,7 +140,7 @@ export function sameTarget(a: RolloutTarget | undefined, b: RolloutTarget | unde
   );
 }
 
-/** Custom resource types and their properties, as CloudFormation hands them over (every value a string). */
+/** Custom resource types. CloudFormation passes every property as a string. */
 export const CustomResourceType = {
   RELEASE_RECORD: 'Custom::AgentLanesReleaseRecord',
   ROLLOUT_CHECK: 'Custom::AgentLanesRolloutCheck',
@@ -157,9 +156,9 @@ export const releaseRecordPropertiesSchema = z.object({
   RouterVersion: z.string().min(1),
   BehaviorBucket: z.string().min(1),
   BehaviorKey: z.string().min(1),
-  /** Provenance, if known: revision of the last commit that touched the behavior or the code, its author and time. */
-  /** What becomes of tasks that run when the rollout is put back: `finish` (default), or `requeue` to the stable lane. */
+  /** Running tasks at a rollback: `finish` (default), or `requeue` to the stable lane. */
   OnRollback: z.enum(['finish', 'requeue']).optional(),
+  /** Provenance, if known: revision of the last commit that changed the behavior or the code, its author and time. */
   GitRevision: z.string().optional(),
   GitAuthor: z.string().optional(),
   GitTime: z.string().optional(),
@@ -171,7 +170,7 @@ export const rolloutCheckPropertiesSchema = z.object({
   Release: z.string().regex(RELEASE_ID_PATTERN),
   RouterFunction: z.string().min(1),
   RouterVersion: z.string().min(1),
-  /** Seconds that the check may wait. */
+  /** Longest time that the check waits, in seconds. */
   WaitSeconds: cfnInteger,
 });
 export type RolloutCheckProperties = z.infer<typeof rolloutCheckPropertiesSchema>;
@@ -182,4 +181,3 @@ export const promotedRecordPropertiesSchema = z.object({
   WorkerVersion: z.string().min(1),
   RouterVersion: z.string().min(1),
 });
-export type PromotedRecordProperties = z.infer<typeof promotedRecordPropertiesSchema>;

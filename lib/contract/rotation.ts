@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** How a new key is tried before it is used: a request that lists models costs nothing. */
+/** How a new key is checked before it is used: by listing models, which costs nothing. */
 export const apiKeyCheckSchema = z.discriminatedUnion('provider', [
   z.strictObject({ provider: z.literal('anthropic'), baseUrl: z.url().optional() }),
   z.strictObject({ provider: z.literal('openai'), baseUrl: z.url().optional() }),
@@ -8,7 +8,7 @@ export const apiKeyCheckSchema = z.discriminatedUnion('provider', [
 ]);
 export type ApiKeyCheckSettings = z.infer<typeof apiKeyCheckSchema>;
 
-/** `Env.ROTATION`: where the keys of a secret come from. */
+/** `Env.ROTATION`: source of the keys of a secret. */
 export const rotationSchema = z.discriminatedUnion('strategy', [
   z.strictObject({
     strategy: z.literal('openai_service_account'),
@@ -16,18 +16,18 @@ export const rotationSchema = z.discriminatedUnion('strategy', [
     adminSecret: z.string().min(1),
     project: z.string().min(1),
     baseUrl: z.url().optional(),
-    /** Seconds after which the provider lets a key expire by itself. Absent: never. */
+    /** Seconds after which the provider expires a key. Absent: keys do not expire. */
     keyExpirySeconds: z.number().int().positive().optional(),
-    /** Seconds for which the key before the current one stays valid. */
+    /** Seconds for which the previous key stays valid. */
     graceSeconds: z.number().int().nonnegative(),
   }),
   z.strictObject({
     strategy: z.literal('key_pool'),
-    /** ARN of the secret that holds the keys, a JSON array of texts. */
+    /** ARN of the secret with the keys, a JSON array of strings. */
     poolSecret: z.string().min(1),
     test: apiKeyCheckSchema,
   }),
-  /** Rotated by a function of the user's: this one only watches. */
+  /** A function of the user rotates the secret; this one only measures its age. */
   z.strictObject({ strategy: z.literal('custom') }),
 ]);
 export type RotationSettings = z.infer<typeof rotationSchema>;
@@ -36,5 +36,5 @@ export type RotationSettings = z.infer<typeof rotationSchema>;
 export const ROTATION_STEPS = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const;
 export type RotationStep = (typeof ROTATION_STEPS)[number];
 
-/** What the hourly schedule sends: emit the age, and take back keys whose grace period is over. */
+/** Event of the hourly schedule: emit the age, and delete keys whose grace period is over. */
 export const ROTATION_WATCH = { watch: true } as const;

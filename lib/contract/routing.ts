@@ -26,16 +26,16 @@ export type PromotedItem = z.infer<typeof promotedItemSchema>;
 export const rolloutItemSchema = z.object({
   id: z.string().min(1),
   target: rolloutTargetSchema,
-  /** `rolled_back` is written when CloudFormation puts the release record back to what is promoted. */
+  /** `rolled_back` is written when CloudFormation rolls the release record back to the promoted release. */
   status: z.enum(['in_progress', 'promoted', 'rolled_back']),
   startedAt: z.number(),
   endedAt: z.number().optional(),
-  /** Put back, and its running tasks are to be handed back: workers see it at their next heartbeat. */
+  /** The rollout was rolled back and its running tasks must be requeued: workers see it at their next heartbeat. */
   revoked: z.boolean().optional(),
 });
 export type RolloutItem = z.infer<typeof rolloutItemSchema>;
 
-/** What the router's alias said: its version, and the version that it shifts to with its share (0 to 1). */
+/** State of the router's alias: its version, and the version that it shifts to with its weight (0 to 1). */
 export const aliasSnapshotSchema = z.strictObject({
   version: z.string().min(1),
   shift: z.strictObject({ version: z.string().min(1), weight: z.number().min(0).max(1) }).optional(),
@@ -43,17 +43,17 @@ export const aliasSnapshotSchema = z.strictObject({
 export type AliasSnapshot = z.infer<typeof aliasSnapshotSchema>;
 
 /**
- * Item {@link ControlKey.valve}. Before `effectiveAt` every router goes by `previous`, from then on by `current`: an
- * opening valve opens at one moment for all of them, although each learns of it at a moment of its own.
+ * Item {@link ControlKey.valve}. Before `effectiveAt` every router uses `previous`, from then on `current`: the valve opens at
+ * one time for all of them, although each reads the item at another time.
  */
 export const valveItemSchema = z.object({
-  /** Rollout that the snapshot belongs to; one of another rollout is not used. */
+  /** Rollout that the snapshot belongs to; routers ignore a snapshot of another rollout. */
   rolloutId: z.string(),
   current: aliasSnapshotSchema,
   previous: aliasSnapshotSchema,
   effectiveAt: z.number(),
   checkedAt: z.number(),
-  /** Counts writes; each is conditional on the one before. */
+  /** Number of writes; each write is conditional on the previous number. */
   sequence: z.number().int().nonnegative(),
 });
 export type ValveItem = z.infer<typeof valveItemSchema>;

@@ -5,7 +5,7 @@
 export const PARTITION_KEY = 'pk';
 export const SORT_KEY = 'sk';
 export const TTL_ATTRIBUTE = 'expiresAt';
-/** Tells a conditional write from all others, so that one whose answer was lost is known for what it is. */
+/** Random token of a conditional write: a retry after a lost response recognizes its own write. */
 export const WRITE_TOKEN_ATTRIBUTE = 'writeToken';
 
 export interface TableKey {
@@ -21,9 +21,9 @@ export const TaskKey = {
   task: (taskId: string): TableKey => ({ pk: taskId, sk: TASK_SORT_KEY }),
   /** Entry of the step journal; see journal.ts. */
   step: (taskId: string, key: string): TableKey => ({ pk: taskId, sk: `${STEP_SORT_KEY_PREFIX}${key}` }),
-  /** What one user thinks of the task's result. @param user digest */
+  /** Feedback of one user on the task's result. @param user digest */
   feedback: (taskId: string, user: string): TableKey => ({ pk: taskId, sk: `FEEDBACK#${user}` }),
-  /** Tasks of one user that run at this moment: kept only where their number is limited. @param user digest */
+  /** Running tasks of one user: written only where their number is limited. @param user digest */
   inFlight: (user: string): TableKey => ({ pk: `USER#${user}`, sk: 'IN_FLIGHT' }),
 } as const;
 
@@ -35,7 +35,7 @@ export const SessionKey = {
 /** Partition of the control table that the router reads (and, for the valve alone, writes). */
 export const ROUTING_PARTITION = 'ROUTING';
 
-/** Partition of the control table that holds what intake knows of the queues. Router and status API read and write it. */
+/** Partition of the control table with the backlog snapshot. Router and status API read and write it. */
 export const BACKLOG_PARTITION = 'BACKLOG';
 
 export const RELEASE_PARTITION_PREFIX = 'RELEASE#';
@@ -44,19 +44,21 @@ export const BUDGET_PARTITION_PREFIX = 'BUDGET#';
 
 /** Control table. */
 export const ControlKey = {
-  /** What is promoted: written by the promoted record. */
+  /** The promoted release: written by the promoted record. */
   promoted: { pk: ROUTING_PARTITION, sk: 'PROMOTED' },
-  /** The rollout under way or the last one: written by the release record and the promoted record. */
+  /** The current or the last rollout: written by the release record and the promoted record. */
   rollout: { pk: ROUTING_PARTITION, sk: 'ROLLOUT' },
-  /** What the routers agreed the alias to say: written by whichever router looked last. */
+  /** State of the router's alias on which all routers agree: written by the router that read the alias last. */
   valve: { pk: ROUTING_PARTITION, sk: 'VALVE' },
-  /** How long the queues are; see backlog.ts. */
+  /** Snapshot of the queues; see backlog.ts. */
   backlog: { pk: BACKLOG_PARTITION, sk: 'SNAPSHOT' },
   /** Shared limit of a provider: see limits.ts. @param meter `requests` or `tokens` */
   rateLimit: (provider: string, meter: string): TableKey => ({ pk: `${LIMIT_PARTITION_PREFIX}${provider}`, sk: meter }),
-  /** Money spent on a day (`2026-01-31`, UTC) by all tasks, and by those of one user (digest). */
+  /** Cost of all tasks of a day (`2026-01-31`, UTC). */
   agentBudget: (day: string): TableKey => ({ pk: `${BUDGET_PARTITION_PREFIX}${day}`, sk: 'AGENT' }),
+  /** Cost of one user's tasks of a day. @param user digest */
   userBudget: (day: string, user: string): TableKey => ({ pk: `${BUDGET_PARTITION_PREFIX}${day}`, sk: `USER#${user}` }),
+  /** Record of a release. */
   release: (release: string): TableKey => ({ pk: `${RELEASE_PARTITION_PREFIX}${release}`, sk: 'RECORD' }),
   /** Compressed behavior document of the release, in chunks that fit an item. */
   releaseContent: (release: string, chunk: number): TableKey => ({

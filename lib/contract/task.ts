@@ -23,7 +23,7 @@ export const usageSchema = z.strictObject({
 
 export const usageFields = Object.keys(usageSchema.shape) as readonly (keyof Usage)[];
 
-/** Why a task did not succeed: a stable code, and a sentence that the caller may read. */
+/** Why a task did not succeed: a stable code, and a message for the caller. */
 export const taskErrorSchema = z.strictObject({ code: z.string().min(1), message: z.string() });
 export type TaskError = z.infer<typeof taskErrorSchema>;
 
@@ -34,8 +34,8 @@ export const taskRecordSchema = z.object({
   status: z.enum(TASK_STATUSES),
   mode: z.enum(MODES),
   /**
-   * Stamped by the router when the task is accepted. Changed only when a worker hands the task back because its release
-   * was revoked, and when an operator sends a dead task back.
+   * Written by the router when the task is accepted. Changed only when a worker requeues the task because its release was
+   * revoked, and when an operator redrives a task.
    */
   lane: z.enum(LANES),
   priority: z.enum(PRIORITIES),
@@ -43,49 +43,49 @@ export const taskRecordSchema = z.object({
   session: z.string().optional(),
   /** Digest of the request: the same idempotency key with another digest is a conflict. */
   requestDigest: z.string(),
-  /** Absent when it is too large for the item: then `inputRef` says where it is. */
+  /** Absent when it is too large for the item: then `inputRef` has its location. */
   input: z.json().optional(),
   inputRef: payloadRefSchema.optional(),
   createdAt: z.number(),
-  /** Moment by which the task must have ended; past it, it ends as timed_out. Milliseconds since 1970. */
+  /** Time by which the task must have ended; after it, the task ends as timed_out. */
   deadlineAt: z.number().optional(),
-  /** Where the caller wants to hear of the task's end. */
+  /** Receives a request when the task has ended. */
   webhook: z.strictObject({ url: z.string() }).optional(),
-  /** The webhook was delivered then, or given up. */
+  /** When the webhook was delivered or abandoned. */
   webhookDeliveredAt: z.number().optional(),
   webhookAbandonedAt: z.number().optional(),
-  /** Somebody asked for the running task to be cancelled; its worker sees it at its next heartbeat. */
+  /** Cancellation of the running task was requested; its worker sees it at its next heartbeat. */
   cancelRequestedAt: z.number().optional(),
   /** Written by the worker that claims the task. */
   release: z.string().regex(RELEASE_ID_PATTERN).optional(),
-  /** Claims so far. Grows by one with each and never shrinks: it is the fence of the step journal. */
+  /** Claims so far. Never decreases: it is the fencing token of the step journal. */
   attempts: z.number().int().nonnegative(),
-  /** Attempts that do not count against the most that a task gets: handed back, or kept waiting by a provider's limit. */
+  /** Attempts that do not count against the maximum: the task was requeued, or waited for a provider's rate limit. */
   uncounted: z.number().int().nonnegative().optional(),
-  /** Of the uncounted: those in which a provider's limit made the task wait. Goes when an operator sends the task back. */
+  /** Uncounted attempts that waited for a provider's rate limit. Removed by a redrive. */
   waits: z.number().int().nonnegative().optional(),
-  /** Milliseconds that ended attempts ran. */
+  /** Total running time of ended attempts in milliseconds. */
   ranMs: z.number().nonnegative().optional(),
-  /** Of the worker that has the task. A queued task keeps the lease under which it was given back, run out. */
+  /** Lease of the worker that runs the task. A requeued task keeps its last lease, expired. */
   lease: z.strictObject({ token: z.string(), expiresAt: z.number() }).optional(),
-  /** Status in which the last claim found the task. `running`: the worker of the attempt before it is taken for gone. */
+  /** Status before the last claim. `running`: the worker of the previous attempt is considered lost. */
   claimedFrom: z.enum(['queued', 'running']).optional(),
   startedAt: z.number().optional(),
   finishedAt: z.number().optional(),
-  /** Token of the lease under which the end was written, or `api` for a task cancelled in its queue. */
+  /** Token of the lease that finished the task, or `api` for a task that was cancelled while queued. */
   endedBy: z.string().optional(),
-  /** Failed after its last attempt, so its message belongs into the dead-letter queue. */
+  /** The task failed at its last attempt: its message belongs to the dead-letter queue. */
   exhausted: z.boolean().optional(),
-  /** Times that an operator sent the task back from the dead-letter queue. */
+  /** Number of redrives from the dead-letter queue. */
   redrives: z.number().int().nonnegative().optional(),
   result: z.json().optional(),
   resultRef: payloadRefSchema.optional(),
   error: taskErrorSchema.optional(),
   usage: usageSchema.optional(),
-  /** Models that answered, with how often. */
+  /** Number of answers by model id. */
   models: z.record(z.string(), z.number().int().positive()).optional(),
   score: z.number().min(0).max(1).optional(),
-  /** Flags that the task met, with what they said to it. */
+  /** Flags that the task read, with their values. */
   flags: z.record(z.string(), flagValueSchema).optional(),
   /** X-Ray trace header under which the task ran. */
   trace: z.string().optional(),
@@ -94,10 +94,10 @@ export const taskRecordSchema = z.object({
 });
 export type TaskRecord = z.infer<typeof taskRecordSchema>;
 
-/** Version of {@link envelopeSchema}. A worker refuses a version it does not know and leaves the message in the queue. */
+/** Version of {@link envelopeSchema}. A worker leaves messages of unknown versions in the queue. */
 export const ENVELOPE_VERSION = 1;
 
-/** Body of a message in a lane's queue. The input stays in the task's item: a message is small whatever the task is. */
+/** Body of a message in a lane's queue. The input is not in it, so messages are always small. */
 export const envelopeSchema = z.strictObject({
   version: z.literal(ENVELOPE_VERSION),
   agent: z.string(),

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { TASK_ID_PATTERN } from './task';
 
-/** Body of a message in the webhook queue. What is told is read from the task's record when it is told. */
+/** Body of a message in the webhook queue. The content is read from the task's record at delivery. */
 export const webhookMessageSchema = z.strictObject({
   version: z.literal(1),
   agent: z.string(),
@@ -11,7 +11,7 @@ export type WebhookMessage = z.infer<typeof webhookMessageSchema>;
 
 /**
  * Headers of a webhook, as https://www.standardwebhooks.com has them: the signature is `v1,` and the base64 of
- * HMAC-SHA256 over `<id>.<timestamp>.<body>`, once for each key that is valid, separated by spaces.
+ * HMAC-SHA256 over `<id>.<timestamp>.<body>`, once for each valid key, separated by spaces.
  */
 export const WebhookHeader = {
   ID: 'webhook-id',
@@ -20,11 +20,32 @@ export const WebhookHeader = {
   SIGNATURE: 'webhook-signature',
 } as const;
 
-/** Backoff between deliveries: first × 2^(n−1), at most longest. Milliseconds. */
+/** Backoff between deliveries: `first` × 2^(n−1), at most `longest`. Milliseconds. */
 export const WEBHOOK_BACKOFF_MS = { first: 10_000, longest: 60 * 60_000 } as const;
 
 /**
- * Receives that the webhook queue allows: SQS's most, for the function itself moves a webhook that is given up to the
- * dead-letter queue. What is left to SQS is a function that never gets to say anything.
+ * Receives that the webhook queue allows: the maximum of SQS, because the function itself moves an abandoned webhook to the
+ * dead-letter queue. SQS moves only messages whose function crashes each time.
  */
 export const WEBHOOK_MAX_RECEIVES = 1_000;
+
+/** Attributes of a message that the webhook function moves to its dead-letter queue. */
+export const WebhookDeadLetterAttribute = {
+  /** Value of {@link WebhookDeadLetterReason}. */
+  REASON: 'Reason',
+  /** Deliveries that were tried. */
+  ATTEMPTS: 'Attempts',
+} as const;
+
+/** Why a webhook was abandoned. */
+export const WebhookDeadLetterReason = {
+  /** The message does not fit {@link webhookMessageSchema}. */
+  INVALID_MESSAGE: 'invalid_message',
+  /** The URL is not https, or contains a user name and password. */
+  DESTINATION_NOT_ALLOWED: 'destination_not_allowed',
+  /** The receiver answered 410. */
+  RECEIVER_GONE: 'receiver_gone',
+  /** No delivery succeeded within `retryFor` from the end of the task. */
+  RETRIES_EXPIRED: 'retries_expired',
+} as const;
+export type WebhookDeadLetterReason = (typeof WebhookDeadLetterReason)[keyof typeof WebhookDeadLetterReason];

@@ -1,34 +1,33 @@
 /**
- * Times and counts by which workers, queues and constructs agree on who works on a task. Milliseconds of the cloud's
- * time.
+ * Leases, heartbeats and retry limits on which workers, queues and constructs agree. Milliseconds of the cloud's time.
  */
 
-/** A lease lasts so long from the claim and from each heartbeat. */
+/** Length of a lease, from the claim and from each heartbeat. */
 export const LEASE_MS = 90_000;
 
-/** A worker renews its lease so often. Tasks that are done before cost no renewal. */
+/** Interval at which a worker renews its lease. Shorter tasks need no renewal. */
 export const HEARTBEAT_MS = 30_000;
 
 /**
- * A worker takes its lease for lost so long before it ends, unless it was renewed: clocks differ, and nothing may be
- * begun that another worker might already do.
+ * Time before the end of an unrenewed lease at which its worker considers it lost: clocks differ, and two workers must not
+ * run the same step.
  */
 export const LEASE_SAFETY_MS = 15_000;
 
-/** The message stays hidden so much longer than the lease, so that whoever gets it next finds the lease run out. */
+/** The message stays invisible this much longer than the lease, so that the next worker finds the lease expired. */
 export const VISIBILITY_BEYOND_LEASE_MS = 5_000;
 
-/** Attempts that a task gets, unless told otherwise. */
+/** Default number of attempts of a task. */
 export const DEFAULT_MAX_ATTEMPTS = 5;
 
 /**
  * Receives that a queue allows beyond the attempts of a task: throttled pollers, duplicates and outages of the store use
- * receives and no attempts. Before they are used up a worker replaces the message by a fresh copy.
+ * receives and no attempts. A worker replaces the message with a copy before they are used up.
  */
 export const RECEIVE_COUNT_HEADROOM = 15;
 
-/** Times that a task may wait for a provider's limit before it fails. At the longest backoff: about a day. */
+/** Times that a task may wait for a provider's rate limit before it fails. With the longest backoff: about a day. */
 export const MAX_WAITS = 100;
 
-/** Backoff between attempts: full jitter up to first × 2^(n−1), at most longest. */
+/** Backoff between attempts: full jitter up to `first` × 2^(n−1), at most `longest`. */
 export const RETRY_BACKOFF_MS = { first: 5_000, longest: 15 * 60_000 } as const;

@@ -128,13 +128,13 @@ export class TaskMetrics {
   }
 
   /** Times that a worker left a model out for a while, for it had failed once too often. Count; sum by default. */
-  modelBreakersOpened(options?: MetricOptions): Metric {
-    return this.metric(ModelMetric.BREAKER_OPENED, Stats.SUM, options);
+  modelCircuitsOpened(options?: MetricOptions): Metric {
+    return this.metric(ModelMetric.CIRCUIT_OPENED, Stats.SUM, options);
   }
 
   /** Times that a task went back to its queue because the shared limit of a provider was used up. Count; sum by default. */
-  modelRateWaits(options?: MetricOptions): Metric {
-    return this.metric(ModelMetric.RATE_WAIT, Stats.SUM, options);
+  modelRateLimitWaits(options?: MetricOptions): Metric {
+    return this.metric(ModelMetric.RATE_LIMIT_WAIT, Stats.SUM, options);
   }
 
   private metric(metricName: string, statistic: string, options: MetricOptions = {}): Metric {

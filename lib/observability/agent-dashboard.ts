@@ -108,10 +108,10 @@ export class AgentDashboard extends Construct {
         [
           compared('Answers of fallback models', (metrics, options) => metrics.modelFallbacks({ ...options, period })),
           compared('Models left out for a while', (metrics, options) =>
-            metrics.modelBreakersOpened({ ...options, period }),
+            metrics.modelCircuitsOpened({ ...options, period }),
           ),
           compared("Waits for a provider's limit", (metrics, options) =>
-            metrics.modelRateWaits({ ...options, period }),
+            metrics.modelRateLimitWaits({ ...options, period }),
           ),
         ],
         [

@@ -185,8 +185,8 @@ export class RotatingSecret extends Construct {
   }
 
   /** Keys of the pool that were not used yet. Count; minimum by default. Only with `ApiKeyRotation.keyPool`. */
-  metricPoolLeft(options: MetricOptions = {}): Metric {
-    return this.metric(RotationMetric.POOL_LEFT, { statistic: Stats.MINIMUM, ...options });
+  metricPoolRemaining(options: MetricOptions = {}): Metric {
+    return this.metric(RotationMetric.POOL_REMAINING, { statistic: Stats.MINIMUM, ...options });
   }
 
   private metric(metricName: string, options: MetricOptions): Metric {
@@ -273,7 +273,7 @@ export class RotatingSecret extends Construct {
 
   private makePoolAlarm(): Alarm {
     return this.alarm('PoolAlarm', {
-      metric: this.metricPoolLeft({ period: AGE_PERIOD }),
+      metric: this.metricPoolRemaining({ period: AGE_PERIOD }),
       comparisonOperator: ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD,
       threshold: FEW_KEYS,
       missing: TreatMissingData.IGNORE,

@@ -68,10 +68,10 @@ export class AgentBridge {
     this.#stopsAt = clock.now() + milliseconds;
     await Promise.all(
       sessions.all().map((door) => {
-        door.announceCheckpoint('worker_stops', () => this.#secondsLeft());
+        door.announceCheckpoint('worker_stopping', () => this.#secondsLeft());
         const { task } = door.state();
         const secondsLeft = this.#secondsLeft();
-        return client.checkpoint({ protocol: AGENT_PROTOCOL_VERSION, task, reason: 'worker_stops', secondsLeft });
+        return client.checkpoint({ protocol: AGENT_PROTOCOL_VERSION, task, reason: 'worker_stopping', secondsLeft });
       }),
     );
   }
@@ -80,7 +80,7 @@ export class AgentBridge {
     const { client, sessions, workerPort, onUnreachable } = this.#deps;
     const { signal } = context;
     if (this.#stopsAt !== undefined) {
-      throw new TaskRequeuedError('worker_stops');
+      throw new TaskRequeuedError('worker_stopping');
     }
     const door = new AttemptSession(context);
     const cancel = () => void this.#cancel(door, signal.reason);
@@ -98,7 +98,7 @@ export class AgentBridge {
         ? new RetryableError('the agent answered that it is at a checkpoint, and had not been asked for one', {
             code: AgentProtocolErrorCode.AGENT_PROTOCOL,
           })
-        : new TaskRequeuedError('worker_stops');
+        : new TaskRequeuedError('worker_stopping');
     } catch (error) {
       if (!isAgentError(error)) {
         context.logger.error('the agent could not be asked', {

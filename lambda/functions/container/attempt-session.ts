@@ -92,14 +92,14 @@ export class AttemptSession {
     };
   }
 
-  beginStep({ name, input, within }: BeginStepRequest): Promise<BegunResponse> {
-    return this.#begin(within, (run) =>
+  beginStep({ name, input, parent }: BeginStepRequest): Promise<BegunResponse> {
+    return this.#begin(parent, (run) =>
       this.#context.step(name, (call) => run(call, false), input === undefined ? {} : { input }),
     );
   }
 
-  beginTool({ name, input, sandbox, within }: BeginToolRequest): Promise<BegunResponse> {
-    return this.#begin(within, (run) =>
+  beginTool({ name, input, sandbox, parent }: BeginToolRequest): Promise<BegunResponse> {
+    return this.#begin(parent, (run) =>
       this.#context.tool(
         name,
         input,
@@ -122,8 +122,8 @@ export class AttemptSession {
     await outcome.catch(() => undefined);
   }
 
-  async generate({ prompt, system, maxTokens, model, within }: ModelRequestBody): Promise<ModelResponseBody> {
-    const { text, stopReason, usage, ...answer } = await this.#within(within, () =>
+  async generate({ prompt, system, maxTokens, model, parent }: ModelRequestBody): Promise<ModelResponseBody> {
+    const { text, stopReason, usage, ...answer } = await this.#within(parent, () =>
       this.#context.model.generate({
         prompt,
         system,
@@ -135,8 +135,8 @@ export class AttemptSession {
     return { text, stopReason, model: answer.model, usage: { inputTokens, outputTokens, cost } };
   }
 
-  async reportUsage({ within, ...call }: UsageRequest): Promise<UsageResponse> {
-    const cost = await this.#within(within, () => this.#context.reportUsage(call));
+  async reportUsage({ parent, ...call }: UsageRequest): Promise<UsageResponse> {
+    const cost = await this.#within(parent, () => this.#context.reportUsage(call));
     return { cost, usage: this.#context.usage() };
   }
 
@@ -182,11 +182,11 @@ export class AttemptSession {
    * @returns once the step's function is called, or the journal has its value
    */
   #begin(
-    within: string | undefined,
+    parent: string | undefined,
     start: (run: (call: StepCall, sandboxed: boolean) => Promise<JsonValue>) => Promise<unknown>,
   ): Promise<BegunResponse> {
     return new Promise((resolve, reject) => {
-      const outcome = this.#within(within, () =>
+      const outcome = this.#within(parent, () =>
         start(
           ({ idempotencyKey }, sandboxed) =>
             new Promise<JsonValue>((finish, fail) => {
@@ -242,14 +242,14 @@ export class AttemptSessions {
   }
 
   /**
-   * @throws FatalError (`task_over`) for a task whose attempt has ended, or is another one by now: the agent is told so
+   * @throws FatalError (`attempt_ended`) for a task whose attempt has ended, or is another one by now: the agent is told so
    * whatever it wants
    */
   authenticate(taskId: string, token: string): AttemptSession {
     const door = this.#open.get(taskId);
     if (door === undefined || !door.isValidToken(token)) {
       throw new FatalError('the attempt has ended, or the token is not its', {
-        code: AgentProtocolErrorCode.TASK_OVER,
+        code: AgentProtocolErrorCode.ATTEMPT_ENDED,
       });
     }
     return door;

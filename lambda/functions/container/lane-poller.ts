@@ -133,7 +133,7 @@ export class LanePoller {
    *
    * @param reason what becomes of them. @default they are handed back, and the attempt does not count
    */
-  requeue(reason: AgentError = new TaskRequeuedError('worker_stops')): void {
+  requeue(reason: AgentError = new TaskRequeuedError('worker_stopping')): void {
     this.#requeue.abort(reason);
   }
 

@@ -30,7 +30,7 @@ export function fromProtocolError({
     case 'throttled':
       return new ThrottledError(message, options);
     case 'fatal':
-    case 'over':
+    case 'ended':
       return new FatalError(message, { code });
   }
 }
@@ -50,7 +50,7 @@ export function toProtocolError(error: unknown): ProtocolError {
 
 /** The attempt has ended, for this reason. */
 export function toAttemptEndedError(reason: unknown): ProtocolError {
-  return { ...toProtocolError(reason), kind: 'over' };
+  return { ...toProtocolError(reason), kind: 'ended' };
 }
 
 function kindOf(error: unknown): ErrorKind {
@@ -62,6 +62,6 @@ function kindOf(error: unknown): ErrorKind {
     case 'fail':
       return 'fatal';
     default:
-      return 'over';
+      return 'ended';
   }
 }

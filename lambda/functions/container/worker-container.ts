@@ -205,7 +205,7 @@ export class WorkerContainer {
       },
     });
     const polling = poller.run();
-    this.#state = 'refusing';
+    this.#state = 'unhealthy';
     const scaledTimeout = scaleTimeout(REFUSING_MS.limit, REFUSING_MS.leastReal, environment);
     await Promise.race([polling, clock.sleep(scaledTimeout, this.#stop.signal).catch(() => undefined)]);
     await this.#drain(poller, polling);

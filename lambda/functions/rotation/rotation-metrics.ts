@@ -29,7 +29,7 @@ export class RotationMetrics {
   }
 
   poolLeft(keys: number): void {
-    this.#emit({ name: RotationMetric.POOL_LEFT, value: keys, unit: 'Count' });
+    this.#emit({ name: RotationMetric.POOL_REMAINING, value: keys, unit: 'Count' });
   }
 
   age(milliseconds: number): void {

@@ -1,4 +1,10 @@
-import { FINAL_STATUSES, type TaskRecord, WebhookHeader, WebhookMetric } from '../../../lib/contract';
+import {
+  FINAL_STATUSES,
+  type TaskRecord,
+  WebhookDeadLetterReason,
+  WebhookHeader,
+  WebhookMetric,
+} from '../../../lib/contract';
 import type { SqsBatchResponse, SqsRecord } from '../../shared/aws/sqs-event';
 import { type Clock, startRealTimer, stopwatch } from '../../shared/clock';
 import { describeError } from '../../shared/errors';
@@ -13,7 +19,7 @@ import type { Answer, Post } from './post';
 import { retryDelayMs } from './retry-delay';
 import { SigningKeyError, signatureOf } from './signature';
 import { parseWebhookMessage } from './webhook-message';
-import { type DeadLetterReason, isRedriven, type WebhookQueue } from './webhook-queue';
+import { isRedriven, type WebhookQueue } from './webhook-queue';
 
 /** Real milliseconds that a receiver has to answer, redirects and name resolution included. */
 const ANSWER_LIMIT_MS = 10_000;
@@ -44,7 +50,7 @@ type EndedTask = TaskRecord & {
 type Outcome =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'failed'; readonly retryAfter?: string }
-  | { readonly kind: 'hopeless'; readonly reason: DeadLetterReason };
+  | { readonly kind: 'hopeless'; readonly reason: WebhookDeadLetterReason };
 
 /**
  * Delivers the webhooks of a batch, each at least once: the record is marked after the receiver has answered, and the
@@ -77,7 +83,7 @@ async function deliver(record: SqsRecord, props: DeliverProps): Promise<boolean>
   const parsed = parseWebhookMessage(record.body, agent);
   if (!parsed.ok) {
     logger.error('message given up', { message: record.messageId, reason: parsed.reason });
-    await queue.moveToDeadLetterQueue(record, 'unreadable', receivesOf(record));
+    await queue.moveToDeadLetterQueue(record, WebhookDeadLetterReason.INVALID_MESSAGE, receivesOf(record));
     metrics.count(WebhookMetric.ABANDONED);
     return true;
   }
@@ -105,7 +111,7 @@ async function deliver(record: SqsRecord, props: DeliverProps): Promise<boolean>
   }
   const until = task.finishedAt + retryMs;
   if (outcome.kind === 'hopeless' || clock.now() >= until) {
-    const reason = outcome.kind === 'hopeless' ? outcome.reason : 'out_of_time';
+    const reason = outcome.kind === 'hopeless' ? outcome.reason : WebhookDeadLetterReason.RETRIES_EXPIRED;
     await queue.moveToDeadLetterQueue(record, reason, receivesOf(record));
     await tasks.markWebhookAbandoned(task, clock.now());
     metrics.count(WebhookMetric.ABANDONED);
@@ -149,7 +155,7 @@ async function attempt(task: EndedTask, record: SqsRecord, props: DeliverProps):
     logger.warn('webhook not taken', answered);
     metrics.count(WebhookMetric.FAILED);
     if (status === GONE) {
-      return { kind: 'hopeless', reason: 'gone' };
+      return { kind: 'hopeless', reason: WebhookDeadLetterReason.RECEIVER_GONE };
     }
     return { kind: 'failed', retryAfter };
   } catch (error) {
@@ -161,7 +167,7 @@ async function attempt(task: EndedTask, record: SqsRecord, props: DeliverProps):
     }
     metrics.count(WebhookMetric.FAILED);
     return error instanceof RefusedDestination && error.lasting
-      ? { kind: 'hopeless', reason: 'refused' }
+      ? { kind: 'hopeless', reason: WebhookDeadLetterReason.DESTINATION_NOT_ALLOWED }
       : { kind: 'failed' };
   }
 }

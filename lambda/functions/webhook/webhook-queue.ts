@@ -1,11 +1,6 @@
 import { ChangeMessageVisibilityCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { WebhookDeadLetterAttribute, type WebhookDeadLetterReason } from '../../../lib/contract';
 import type { SqsRecord } from '../../shared/aws/sqs-event';
-
-/** Why a webhook was given up; stands on its message in the dead-letter queue as attribute {@link REASON}. */
-export type DeadLetterReason = 'unreadable' | 'refused' | 'gone' | 'out_of_time';
-
-const REASON = 'Reason';
-const ATTEMPTS = 'Attempts';
 
 /** The webhook queue and its dead-letter queue, as the webhook function uses them. */
 export class WebhookQueue {
@@ -27,21 +22,21 @@ export class WebhookQueue {
   }
 
   /** Puts a copy of the message into the dead-letter queue. */
-  async moveToDeadLetterQueue({ body }: SqsRecord, reason: DeadLetterReason, attempts: number): Promise<void> {
+  async moveToDeadLetterQueue({ body }: SqsRecord, reason: WebhookDeadLetterReason, attempts: number): Promise<void> {
     await this.client.send(
       new SendMessageCommand({
         QueueUrl: this.deadLetterUrl,
         MessageBody: body,
         MessageAttributes: {
-          [REASON]: { DataType: 'String', StringValue: reason },
-          [ATTEMPTS]: { DataType: 'Number', StringValue: String(attempts) },
+          [WebhookDeadLetterAttribute.REASON]: { DataType: 'String', StringValue: reason },
+          [WebhookDeadLetterAttribute.ATTEMPTS]: { DataType: 'Number', StringValue: String(attempts) },
         },
       }),
     );
   }
 }
 
-/** Whether somebody took the message out of the dead-letter queue to have it tried again. */
+/** Whether the message was redriven from the dead-letter queue. */
 export function isRedriven({ messageAttributes }: SqsRecord): boolean {
-  return messageAttributes !== undefined && REASON in messageAttributes;
+  return messageAttributes !== undefined && WebhookDeadLetterAttribute.REASON in messageAttributes;
 }

@@ -99,7 +99,7 @@ export class TaskRequeuer {
   #countWait(task: TaskRecord, code: string): void {
     const { metrics, spending } = this.#deps;
     if (code === RuntimeErrorCode.RATE_LIMITED) {
-      metrics.count(task, ModelMetric.RATE_WAIT);
+      metrics.count(task, ModelMetric.RATE_LIMIT_WAIT);
     } else if (code === RuntimeErrorCode.BUDGET_EXCEEDED) {
       spending?.refused();
     }

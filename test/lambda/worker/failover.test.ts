@@ -66,7 +66,7 @@ test('an answer of a fallback stands in the record, at its own price, and is mea
     models: { [FALLBACK]: 1 },
     usage: { modelCalls: 1, inputTokens: 3, cost: 0.3 },
   });
-  for (const name of [ModelMetric.FALLBACK, ModelMetric.BREAKER_OPENED]) {
+  for (const name of [ModelMetric.FALLBACK, ModelMetric.CIRCUIT_OPENED]) {
     expect(emitted(name)).toEqual([
       expect.objectContaining({
         [name]: 1,

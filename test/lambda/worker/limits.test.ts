@@ -135,7 +135,7 @@ describe('shared limits', () => {
     expect(deleted).toBe(false);
     expect(record).toMatchObject({ status: 'queued', uncounted: 1, waits: MAX_WAITS });
     expect(bench.cloud.stubs.model.requests).toEqual([]);
-    expect(bench.metric(ModelMetric.RATE_WAIT)).toEqual([1]);
+    expect(bench.metric(ModelMetric.RATE_LIMIT_WAIT)).toEqual([1]);
     expect(bench.cloud.hidden()[0]).toBeGreaterThanOrEqual(50);
     expect(bench.cloud.hidden()[0]).toBeLessThanOrEqual(90);
   });

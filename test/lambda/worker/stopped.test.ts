@@ -30,7 +30,7 @@ describe('a worker that is told to stop', () => {
       async (ctx) => {
         await ctx.step('done', () => 1);
         await ctx.step('long', async (call) => {
-          stop.abort(new TaskRequeuedError('worker_stops'));
+          stop.abort(new TaskRequeuedError('worker_stopping'));
           await wait(call);
         });
       },
@@ -40,7 +40,7 @@ describe('a worker that is told to stop', () => {
     // A message of its own for the next worker, so the one at hand is done with.
     expect(verdict).toBe('delete');
     expect(bench.cloud.sentTo('stable-normal')).toMatchObject([{ taskId: task.id, lane: 'stable' }]);
-    expect(bench.output.log('requeued')).toMatchObject({ code: 'worker_stops' });
+    expect(bench.output.log('requeued')).toMatchObject({ code: 'worker_stopping' });
     expect(bench.metric(WorkerMetric.REQUEUED)).toEqual([1]);
 
     const steps: string[] = [];
@@ -60,7 +60,7 @@ describe('a worker that is told to stop', () => {
     const { record } = await work(
       task,
       async (ctx) => {
-        stop.abort(new TaskRequeuedError('worker_stops'));
+        stop.abort(new TaskRequeuedError('worker_stopping'));
         await until(ctx.signal, 20_000);
       },
       stop.signal,
@@ -70,7 +70,7 @@ describe('a worker that is told to stop', () => {
 
   test('before the agent ran does not run it', async () => {
     const run = jest.fn();
-    const stop = AbortSignal.abort(new TaskRequeuedError('worker_stops'));
+    const stop = AbortSignal.abort(new TaskRequeuedError('worker_stopping'));
     const { record } = await work(await bench.cloud.putTask(), run, stop);
     expect(run).not.toHaveBeenCalled();
     expect(record).toMatchObject({ status: 'queued', uncounted: 1 });
@@ -79,7 +79,7 @@ describe('a worker that is told to stop', () => {
   test('after the task has ended changes nothing', async () => {
     const stop = new AbortController();
     const { record } = await work(await bench.cloud.putTask(), () => 'done', stop.signal);
-    stop.abort(new TaskRequeuedError('worker_stops'));
+    stop.abort(new TaskRequeuedError('worker_stopping'));
     expect(record.status).toBe('succeeded');
   });
 
@@ -98,7 +98,7 @@ describe('a worker that is told to stop', () => {
     const { record, verdict } = await work(
       task,
       async (ctx) => {
-        stop.abort(new TaskRequeuedError('worker_stops'));
+        stop.abort(new TaskRequeuedError('worker_stopping'));
         await until(ctx.signal, 20_000);
       },
       stop.signal,

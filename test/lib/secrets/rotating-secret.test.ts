@@ -170,7 +170,7 @@ test('a pool has an alarm that calls for people while there is a key left', () =
   const { stack, rotating } = build(pool);
   expect(rotating.poolAlarm).toBeInstanceOf(Alarm);
   Template.fromStack(stack).hasResourceProperties('AWS::CloudWatch::Alarm', {
-    MetricName: 'SecretPoolKeysLeft',
+    MetricName: 'SecretPoolKeysRemaining',
     ComparisonOperator: 'LessThanOrEqualToThreshold',
     Threshold: 1,
   });

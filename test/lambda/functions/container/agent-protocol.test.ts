@@ -171,7 +171,7 @@ describe('the end of an attempt that the agent did not choose', () => {
       return { result: 'went on regardless' };
     });
     expect(record).toMatchObject({ status: 'failed', error: { code: 'limit_exceeded' } });
-    expect(seen).toEqual([200, undefined, undefined, 410, 'limit_exceeded', 'over']);
+    expect(seen).toEqual([200, undefined, undefined, 410, 'limit_exceeded', 'ended']);
     expect(bench.cancelled).toMatchObject([{ reason: 'limit_exceeded' }]);
   });
 
@@ -188,7 +188,7 @@ describe('the end of an attempt that the agent did not choose', () => {
       return { result: null };
     });
     expect(record.status).toBe('succeeded');
-    expect(seen).toEqual([[410, 'task_over'], [410, 'task_over'], [410, 'task_over'], 410]);
+    expect(seen).toEqual([[410, 'attempt_ended'], [410, 'attempt_ended'], [410, 'attempt_ended'], 410]);
   });
 
   test('a cancelled task is cancelled in its container', async () => {
@@ -268,13 +268,13 @@ describe('steps', () => {
       if (body.state === 'finished') {
         return body.value;
       }
-      const inner = await call('POST', '/tools', { name: 'search', input: { q: 'x' }, within: body.step });
+      const inner = await call('POST', '/tools', { name: 'search', input: { q: 'x' }, parent: body.step });
       await call('POST', `/steps/${inner.body.step}/finish`, { value: 'notes' });
       await call('POST', '/usage', {
         model: 'claude-haiku-4-5-20251001',
         inputTokens: 10,
         outputTokens: 1,
-        within: body.step,
+        parent: body.step,
       });
       return (await call('POST', `/steps/${body.step}/finish`, { value: 'outer' })).body.value;
     };
@@ -317,7 +317,7 @@ describe('steps', () => {
       for (const [path, sent] of [
         [`/steps/${body.step}/finish`, { value: 2 }],
         ['/steps/s99/fail', { message: '' }],
-        ['/steps', { name: 'part', within: body.step }],
+        ['/steps', { name: 'part', parent: body.step }],
         ['/steps', { name: '' }],
         ['/steps', { name: 'ä'.repeat(300) }],
         ['/steps', { name: 'x', iput: 1 }],
@@ -645,15 +645,15 @@ describe('a worker that must stop', () => {
           await pause(20);
         }
         const { body: state } = await call('GET', '');
-        expect(state.checkpoint).toEqual({ reason: 'worker_stops', secondsLeft: expect.any(Number) });
+        expect(state.checkpoint).toEqual({ reason: 'worker_stopping', secondsLeft: expect.any(Number) });
         return { checkpointed: true };
       },
       { onStarted: (container) => setTimeout(() => void container.checkpoint(60_000), 300) },
     );
-    expect(bench.checkpointed).toMatchObject([{ reason: 'worker_stops', task: { attempt: 1 } }]);
+    expect(bench.checkpointed).toMatchObject([{ reason: 'worker_stopping', task: { attempt: 1 } }]);
     expect(bench.checkpointed[0]?.secondsLeft).toBeGreaterThan(50);
     expect(record).toMatchObject({ status: 'queued', attempts: 1, uncounted: 1 });
-    expect(bench.output.log('requeued')).toMatchObject({ code: 'worker_stops' });
+    expect(bench.output.log('requeued')).toMatchObject({ code: 'worker_stopping' });
   });
 
   test('hands back what an agent does not end, and the next one goes on from its steps', async () => {
@@ -664,7 +664,7 @@ describe('a worker that must stop', () => {
       async ({ call, closed }) => {
         const { body } = await call('POST', '/steps', { name: 'first' });
         await call('POST', `/steps/${body.step}/finish`, { value: 1 });
-        stop.abort(new TaskRequeuedError('worker_stops'));
+        stop.abort(new TaskRequeuedError('worker_stopping'));
         await closed;
       },
       { stop: stop.signal },

@@ -9,7 +9,7 @@ test('the page for authors names every path, every kind of error that an agent m
   for (const path of [...Object.values(AgentPath), ...Object.values(TaskPath)]) {
     expect(page).toContain(path);
   }
-  for (const kind of ERROR_KINDS.filter((each) => each !== 'over')) {
+  for (const kind of ERROR_KINDS.filter((each) => each !== 'ended')) {
     expect(page).toContain(`\`${kind}\``);
   }
   const codes = [...page.matchAll(/^\| (\d+) +\| /gm)].map(([, code]) => Number(code));

@@ -216,7 +216,7 @@ describe('settings that are missing or wrong', () => {
     const live = await cloud.submit({ lane: 'candidate', priority: 'high', input: { steps: 1, stepMs: 1 } });
     const worker = await start({ lane: 'candidate', settings: { GREETING: undefined } });
     await until(
-      async () => (await health(worker.port).catch(() => undefined))?.body.state === 'refusing',
+      async () => (await health(worker.port).catch(() => undefined))?.body.state === 'unhealthy',
       () => worker.text,
     );
     expect((await health(worker.port)).status).toBe(503);

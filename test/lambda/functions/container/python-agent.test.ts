@@ -99,7 +99,7 @@ const hasPython = spawnSync('python3', ['--version']).status === 0;
     first.worker.signal('SIGTERM');
     expect(await first.worker.exit).toBe(0);
     expect(await cloud.tasks.task(id)).toMatchObject({ status: 'queued', attempts: 1, uncounted: 1 });
-    expect(first.worker.logs('the task was requeued')).toMatchObject([{ code: 'worker_stops' }]);
+    expect(first.worker.logs('the task was requeued')).toMatchObject([{ code: 'worker_stopping' }]);
     // It ended its step, and took the checkpoint before the time was up.
     expect(first.worker.logs('tasks did not end in time')).toEqual([]);
     first.agent.signal('SIGTERM');

@@ -212,7 +212,7 @@ describe('a pool', () => {
     for (const [index, key] of POOL_KEYS.entries()) {
       await cloud.rotate();
       expect(await cloud.value()).toBe(key);
-      expect(cloud.metric(RotationMetric.POOL_LEFT).at(-1)).toBe(POOL_KEYS.length - 1 - index);
+      expect(cloud.metric(RotationMetric.POOL_REMAINING).at(-1)).toBe(POOL_KEYS.length - 1 - index);
     }
     expect(cloud.log.find('runs dry').fields).toMatchObject({ left: 1 });
   });
@@ -224,7 +224,7 @@ describe('a pool', () => {
       /holds no key that was not used yet, so nothing was changed.*add new keys/,
     );
     expect(await cloud.value()).toBe(POOL_KEYS.at(-1));
-    expect(cloud.metric(RotationMetric.POOL_LEFT)).toContain(0);
+    expect(cloud.metric(RotationMetric.POOL_REMAINING)).toContain(0);
     cloud.provider.disturb = () => undefined;
     // The used ones may be taken away at the same time.
     await cloud.put(cloud.pool, JSON.stringify([POOL_KEYS[2], POOL_KEYS[0]]));
@@ -248,7 +248,7 @@ describe('a pool', () => {
   test('tells of its unused keys every hour', async () => {
     cloud = await RotationCloud.start('pool');
     await cloud.watch();
-    expect(cloud.metric(RotationMetric.POOL_LEFT)).toEqual([3]);
+    expect(cloud.metric(RotationMetric.POOL_REMAINING)).toEqual([3]);
   });
 });
 

@@ -213,7 +213,7 @@ test('is given up when its time is over, and can be moved back to be tried once 
   await expect(run()).resolves.toEqual([]);
   expect(receiver.received).toHaveLength(before + 1);
   const [dead] = await cloud.receive('webhooks-dead', 0);
-  expect(dead?.MessageAttributes).toMatchObject({ Reason: { StringValue: 'out_of_time' } });
+  expect(dead?.MessageAttributes).toMatchObject({ Reason: { StringValue: 'retries_expired' } });
   receiver.answer = answering(200);
   await cloud.move('webhooks-dead', 'webhooks');
   await expect(run()).resolves.toEqual([]);
@@ -223,9 +223,9 @@ test('is given up when its time is over, and can be moved back to be tried once 
 });
 
 test.each([
-  ['gone', 410],
-  ['refused', 'http://8.8.8.8/'],
-  ['refused', 'https://user:pass@8.8.8.8/'],
+  ['receiver_gone', 410],
+  ['destination_not_allowed', 'http://8.8.8.8/'],
+  ['destination_not_allowed', 'https://user:pass@8.8.8.8/'],
 ])('is given up at once when it is %s: %s', async (reason, cause) => {
   receiver.answer = answering(typeof cause === 'number' ? cause : 200);
   const task = await ended(typeof cause === 'number' ? {} : { webhook: { url: cause } });
@@ -284,7 +284,7 @@ test.each([
   await expect(run()).resolves.toEqual([]);
   expect(receiver.received).toHaveLength(1);
   const [dead] = await cloud.receive('webhooks-dead');
-  expect(dead).toMatchObject({ Body: body, MessageAttributes: { Reason: { StringValue: 'unreadable' } } });
+  expect(dead).toMatchObject({ Body: body, MessageAttributes: { Reason: { StringValue: 'invalid_message' } } });
   expect(String(log.find('message given up').fields.reason)).toContain(reason);
 });
 
