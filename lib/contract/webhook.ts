@@ -41,6 +41,8 @@ export const WebhookDeadLetterAttribute = {
 export const WebhookDeadLetterReason = {
   /** The message does not fit {@link webhookMessageSchema}. */
   INVALID_MESSAGE: 'invalid_message',
+  /** The stored record of the task does not fit its schema. */
+  UNREADABLE_TASK: 'unreadable_task',
   /** The URL is not https, or contains a user name and password. */
   DESTINATION_NOT_ALLOWED: 'destination_not_allowed',
   /** The receiver answered 410. */

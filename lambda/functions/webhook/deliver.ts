@@ -96,7 +96,7 @@ async function deliver(record: SqsRecord, props: DeliverProps): Promise<boolean>
   });
   if (task instanceof TaskUnreadableError) {
     logger.error('webhook abandoned: the record of its task is unreadable', { task: taskId, reason: task.reason });
-    await queue.moveToDeadLetterQueue(record, 'unreadable', receivesOf(record));
+    await queue.moveToDeadLetterQueue(record, WebhookDeadLetterReason.UNREADABLE_TASK, receivesOf(record));
     metrics.count(WebhookMetric.ABANDONED);
     return true;
   }

@@ -293,7 +293,7 @@ test('the message of a task whose record is unreadable goes to the dead-letter q
   await expect(run()).resolves.toEqual([]);
   expect(receiver.received).toEqual([]);
   const [dead] = await cloud.receive('webhooks-dead');
-  expect(dead).toMatchObject({ MessageAttributes: { Reason: { StringValue: 'unreadable' } } });
+  expect(dead).toMatchObject({ MessageAttributes: { Reason: { StringValue: 'unreadable_task' } } });
   expect(metrics).toEqual(['WebhooksAbandoned']);
   expect(log.find('the record of its task is unreadable').fields).toMatchObject({ task: task.id });
 });
