@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { type FaultsPort, NO_FAULTS, ResponseLost } from '../core/faults';
+import { disconnectSignal } from '../core/http';
 import type { IamPort } from '../core/ports';
 import type { Principal } from '../core/principal';
 import { type Call, type RehearsalService, ServiceError, type WireProtocol } from '../core/service';
@@ -331,15 +332,6 @@ function send(request: IncomingMessage, response: ServerResponse, answer: WireRe
   const headers = { 'content-length': String(Buffer.byteLength(answer.body)), ...answer.headers };
   response.writeHead(answer.status, headers);
   response.end(request.method === 'HEAD' ? undefined : answer.body);
-}
-
-/** Aborts when the caller closes the connection before it has its answer. */
-function disconnectSignal(response: ServerResponse): AbortSignal {
-  const controller = new AbortController();
-  response.once('close', () => {
-    if (!response.writableFinished) controller.abort(new Error('the caller disconnected'));
-  });
-  return controller.signal;
 }
 
 function guessProtocol(request: IncomingMessage): WireProtocol {

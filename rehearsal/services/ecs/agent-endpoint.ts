@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RehearsalClock } from '../../core/clock';
 import { type FaultsPort, NO_FAULTS, ResponseLost } from '../../core/faults';
+import { disconnectSignal } from '../../core/http';
 import type { IamPort } from '../../core/ports';
 import type { Credentials, Principal } from '../../core/principal';
 import { type Call, ServiceError } from '../../core/service';
@@ -91,7 +92,7 @@ export class AgentEndpoint {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
     if (kind === 'api' && rest === '/task-protection/v1/state') {
-      await this.#protection(registration, request, gone(response), answer);
+      await this.#protection(registration, request, disconnectSignal(response), answer);
     } else if (registration === undefined) {
       answer(404, { error: 'no task at this address' });
     } else if (kind === 'v4' && rest === '') {
@@ -254,17 +255,6 @@ function protectionBody(task: Task, answer: ProtectionResult): unknown {
       TaskArn: task.arn,
     },
   };
-}
-
-/** Aborts when the caller closes the connection before it has its answer. */
-function gone(response: ServerResponse): AbortSignal {
-  const controller = new AbortController();
-  response.once('close', () => {
-    if (!response.writableFinished) {
-      controller.abort(new Error('the caller went away'));
-    }
-  });
-  return controller.signal;
 }
 
 async function readText(request: IncomingMessage): Promise<string> {

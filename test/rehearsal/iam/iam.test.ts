@@ -173,7 +173,7 @@ describe('sessions', () => {
   });
 
   test('refuses a role that does not exist', () => {
-    expect(() => iam.sessionFor(roleArn('nobody'), 'x')).toThrow(`role ${roleArn('nobody')}: there is none`);
+    expect(() => iam.sessionFor(roleArn('nobody'), 'x')).toThrow(`role ${roleArn('nobody')} does not exist`);
   });
 });
 
