@@ -1,7 +1,7 @@
 import type { Scenario, ScenarioRelease, Traffic } from '../drill/scenario/scenario';
 import { chaos } from './chaos';
-import { defaultDrill } from './default';
 import { FAST, type NamedDrill } from './drill-app';
+import { defaultDrill } from './rollouts';
 
 const SUPPORT_APP = 'node --import tsx examples/fargate-agent/app.ts';
 const DRILL_APP = 'node --import tsx examples/drill-agent/app.ts';

@@ -1,13 +1,12 @@
 import { budget } from './budget';
 import { chaos } from './chaos';
 import { drain, fargate, fargateChaos, pythonAgent, scaling } from './containers';
-import { defaultDrill } from './default';
 import type { NamedDrill } from './drill-app';
 import { failover } from './failover';
 import { flag } from './flag';
 import { GATE_DRILLS } from './gates';
 import { rateLimit } from './rate-limit';
-import { noChange, preflightRefuses, quietRelease, twoInARow, updateFailsAfterShift } from './rollouts';
+import { defaultDrill, noChange, preflightRefuses, quietRelease, twoInARow, updateFailsAfterShift } from './rollouts';
 import { rotation } from './rotation';
 
 export type { NamedDrill } from './drill-app';

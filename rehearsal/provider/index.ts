@@ -1,4 +1,4 @@
-export { type Disturbance, ScriptedOpenAiAdmin, serveOpenAiAdmin } from './openai-admin';
+export { type AdminCallFault, ScriptedOpenAiAdmin } from './openai-admin';
 export { type ProviderRule, providerRuleSchema } from './rules';
 export type { RuleCount } from './script';
 export { type ProviderKeys, type ProviderOptions, ScriptedProvider } from './server';

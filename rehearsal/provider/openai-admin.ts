@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 
 const ACCOUNTS = /^\/v1\/organization\/projects\/([^/]+)\/service_accounts(?:\/([^/]+))?$/;
@@ -25,12 +24,12 @@ export interface OpenAiAdminOptions {
   readonly project: string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Keys that were there before anything was rotated. @default none */
+  /** Valid keys that belong to no service account. @default - none */
   readonly otherKeys?: readonly string[];
 }
 
-/** What may happen to one call: it is not served, or served and not answered. */
-export type Disturbance = 'failed' | 'lost' | undefined;
+/** A fault of one call: `failed` before its execution, `lost` after it, without a response. */
+export type AdminCallFault = 'failed' | 'lost' | undefined;
 
 /**
  * Service accounts of one OpenAI project, and which keys are valid.
@@ -40,8 +39,8 @@ export type Disturbance = 'failed' | 'lost' | undefined;
 export class ScriptedOpenAiAdmin {
   readonly #accounts = new Map<string, Account>();
   readonly #others: Set<string>;
-  /** Asked before each call. */
-  disturb: (call: string) => Disturbance = () => undefined;
+  /** Called before each request, to inject a fault. */
+  faultFor: (call: string) => AdminCallFault = () => undefined;
 
   readonly #options: OpenAiAdminOptions;
 
@@ -50,7 +49,7 @@ export class ScriptedOpenAiAdmin {
     this.#others = new Set(options.otherKeys);
   }
 
-  /** Whether the provider takes the key now. */
+  /** Whether the key is valid now. */
   readonly accepts = (key: string): boolean => {
     if (this.#others.has(key)) {
       return true;
@@ -59,17 +58,17 @@ export class ScriptedOpenAiAdmin {
     return account !== undefined && (account.expiresAt === undefined || this.#options.now() < account.expiresAt);
   };
 
-  /** Accounts that are there now, oldest first. */
+  /** Current accounts, oldest first. */
   list(): readonly Pick<Account, 'id' | 'name' | 'createdAt'>[] {
     return [...this.#accounts.values()].map(({ id, name, createdAt }) => ({ id, name, createdAt }));
   }
 
-  /** Revokes a key that was there before anything was rotated, as a person would. */
+  /** Revokes a key that belongs to no service account. */
   revoke(key: string): void {
     this.#others.delete(key);
   }
 
-  /** Answers what belongs to keys: service accounts, and the list of models. @returns false for any other request */
+  /** Serves the requests of the key management: service accounts, and the list of models. @returns false for any other request */
   readonly handle = async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1');
     const [, project, id] = ACCOUNTS.exec(url.pathname) ?? [];
@@ -78,15 +77,15 @@ export class ScriptedOpenAiAdmin {
       return false;
     }
     const body = await bodyOf(request);
-    const disturbance = this.disturb(`${request.method} ${models ? 'models' : 'service_accounts'}`);
-    if (disturbance === 'failed') {
+    const fault = this.faultFor(`${request.method} ${models ? 'models' : 'service_accounts'}`);
+    if (fault === 'failed') {
       request.socket.destroy();
       return true;
     }
     const { status, answer } = models
       ? this.#models(request)
       : this.#serve(request, { project, id, after: url.searchParams, body });
-    if (disturbance === 'lost') {
+    if (fault === 'lost') {
       request.socket.destroy();
       return true;
     }
@@ -100,8 +99,8 @@ export class ScriptedOpenAiAdmin {
     const key = keyOf(request);
     return this.accepts(key)
       ? { status: 200, answer: { object: 'list', data: [], has_more: false } }
-      : // The real one repeats parts of the key as well: nobody may log this.
-        refused(401, 'invalid_api_key', `Incorrect API key provided: ${key}`);
+      : // The real provider repeats parts of the key too, so clients must not log this message.
+        rejection(401, 'invalid_api_key', `Incorrect API key provided: ${key}`);
   }
 
   #serve(
@@ -115,10 +114,10 @@ export class ScriptedOpenAiAdmin {
   ): Served {
     const { adminKey, now, project: ours } = this.#options;
     if (keyOf(request) !== adminKey) {
-      return refused(401, 'invalid_api_key', `Incorrect API key provided: ${keyOf(request)}`);
+      return rejection(401, 'invalid_api_key', `Incorrect API key provided: ${keyOf(request)}`);
     }
     if (project !== ours) {
-      return refused(404, 'not_found', `no project ${project}`);
+      return rejection(404, 'not_found', `no project ${project}`);
     }
     if (request.method === 'GET' && id === undefined) {
       return { status: 200, answer: this.#page(after) };
@@ -126,11 +125,11 @@ export class ScriptedOpenAiAdmin {
     if (request.method === 'DELETE' && id !== undefined) {
       return this.#accounts.delete(id)
         ? { status: 200, answer: { object: 'organization.project.service_account.deleted', id, deleted: true } }
-        : refused(404, 'not_found', `no service account ${id}`);
+        : rejection(404, 'not_found', `no service account ${id}`);
     }
     const parsed = createSchema.safeParse(JSON.parse(body || '{}'));
     if (request.method !== 'POST' || id !== undefined || !parsed.success) {
-      return refused(400, 'invalid_request_error', 'not scripted');
+      return rejection(400, 'invalid_request_error', 'not supported');
     }
     const { name, expires_in_seconds } = parsed.data;
     const account: Account = {
@@ -167,41 +166,16 @@ interface Served {
   readonly answer: unknown;
 }
 
-/** Serves the administration alone, for tests. @returns base URL with `/v1`, and what ends it */
-export async function serveOpenAiAdmin(
-  admin: ScriptedOpenAiAdmin,
-): Promise<{ readonly baseUrl: string; stop(): Promise<void> }> {
-  const server: Server = createServer((request, response) => {
-    admin.handle(request, response).then(
-      (known) => {
-        if (!known) {
-          response.writeHead(404).end();
-        }
-      },
-      () => request.socket.destroy(),
-    );
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-    stop: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
-    },
-  };
-}
-
 function view({ id, name, createdAt }: Account) {
   const created_at = Math.floor(createdAt / 1_000);
   return { object: 'organization.project.service_account', id, name, role: 'member', created_at };
 }
 
-function refused(status: number, code: string, message: string): Served {
+function rejection(status: number, code: string, message: string): Served {
   return { status, answer: { error: { code, type: 'invalid_request_error', message } } };
 }
 
-/** Of OpenAI's clients and of Anthropic's. */
+/** Key of a request by a client of OpenAI or Anthropic. */
 function keyOf({ headers }: IncomingMessage): string {
   const key = headers['x-api-key'];
   return typeof key === 'string' ? key : (/^bearer (.*)$/i.exec(headers.authorization ?? '')?.[1] ?? '');

@@ -2,7 +2,7 @@ import type { TaskRecord } from '../../../lib/contract';
 import type { FaultReport } from '../../chaos';
 import type { ConfigurationDeploymentView } from '../../cloud';
 import type { DeniedCall } from '../../core/ports';
-import type { Scenario, Verdict } from '../scenario/scenario';
+import type { ReleaseVerdict, Scenario } from '../scenario/scenario';
 
 /**
  * Everything that a drill recorded. The invariants and the report are pure functions of it. Times are cloud milliseconds
@@ -121,10 +121,10 @@ export interface ReleaseHistory {
   readonly name: string;
   /** Release id; undefined when the app did not synthesize. */
   readonly id: string | undefined;
-  readonly expected: Verdict;
+  readonly expected: ReleaseVerdict;
   readonly cause?: { readonly gate?: string | undefined; readonly reason?: string | undefined } | undefined;
   readonly expectNoChanges: boolean;
-  readonly verdict: Verdict;
+  readonly verdict: ReleaseVerdict;
   readonly reason: string;
   /** Promoted release at the end of this deployment. */
   readonly promotedAfter: string | undefined;

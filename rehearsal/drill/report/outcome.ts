@@ -1,4 +1,4 @@
-import type { Verdict } from '../scenario/scenario';
+import type { ReleaseVerdict } from '../scenario/scenario';
 import type { ValvePeriod } from './history';
 
 /** What CloudFormation and CodeDeploy said of one deployment. Times are cloud milliseconds since 1970. */
@@ -24,8 +24,8 @@ export interface DeploymentFacts {
   readonly promotedAt: number | undefined;
 }
 
-export interface Outcome {
-  readonly verdict: Verdict;
+export interface DeploymentOutcome {
+  readonly verdict: ReleaseVerdict;
   readonly reason: string;
 }
 
@@ -36,8 +36,8 @@ export function isSettled(status: string): boolean {
   return COMPLETED.has(status) || status === 'ROLLBACK_COMPLETE' || status === 'UPDATE_ROLLBACK_COMPLETE';
 }
 
-/** Verdict of the release: `rolled_back` if a user may have reached it, otherwise `refused`. */
-export function outcomeOf(facts: DeploymentFacts): Outcome {
+/** ReleaseVerdict of the release: `rolled_back` if a user may have reached it, otherwise `refused`. */
+export function outcomeOf(facts: DeploymentFacts): DeploymentOutcome {
   if (COMPLETED.has(facts.status)) {
     return { verdict: 'promoted', reason: promotionReason(facts) };
   }

@@ -3,7 +3,7 @@ import { alarmsWithoutData } from '../invariants/cloud';
 import { isDuring, routingViolations, usersOf } from '../invariants/routing';
 import { acceptedIds, duplicateResults, lostIds } from '../invariants/tasks';
 import { secondsToFirstWorker } from '../invariants/workers';
-import type { Verdict } from '../scenario/scenario';
+import type { ReleaseVerdict } from '../scenario/scenario';
 import type { DrillHistory, GateReading, ReleaseHistory, WorkersHistory } from './history';
 
 /** What `--json` writes. */
@@ -48,7 +48,7 @@ export interface WorkersReport {
   readonly started: number;
   /** Why ECS stopped them → how many. */
   readonly stopped: Readonly<Record<string, number>>;
-  /** Tasks handed back before their end. */
+  /** Number of requeued tasks. */
   readonly requeued: number;
   /** Attempts whose lease ran out. */
   readonly abandoned: number;
@@ -70,8 +70,8 @@ export interface ReleaseReport {
   readonly name: string;
   /** Release id; null when the deployment did not get far enough to have one. */
   readonly id: string | null;
-  readonly expected: Verdict;
-  readonly verdict: Verdict;
+  readonly expected: ReleaseVerdict;
+  readonly verdict: ReleaseVerdict;
   readonly reason: string;
   /** Real seconds from the first traffic shift to the end of the last; 0 without a shift. */
   readonly shiftSeconds: number;

@@ -5,7 +5,7 @@ import { providerRuleSchema } from '../../provider';
 
 /** How the deployment of a release may end. */
 export const VERDICTS = ['promoted', 'rolled_back', 'refused'] as const;
-export type Verdict = (typeof VERDICTS)[number];
+export type ReleaseVerdict = (typeof VERDICTS)[number];
 
 const command = z.string().min(1);
 const share = z.number().min(0).max(1);

@@ -60,7 +60,7 @@ export function release(overrides: Partial<ReleaseHistory> = {}): ReleaseHistory
   };
 }
 
-/** Shifts 10 % from minute 110 to 140 and is then taken back. */
+/** Shifts 10 % from minute 110 to 140 and is then rolled back. */
 export function rolledBack(overrides: Partial<ReleaseHistory> = {}): ReleaseHistory {
   return release({
     name: 'second',

@@ -1,4 +1,5 @@
-import { ScriptedOpenAiAdmin, ScriptedProvider, serveOpenAiAdmin } from '../../../rehearsal/provider';
+import { ScriptedOpenAiAdmin, ScriptedProvider } from '../../../rehearsal/provider';
+import { serveOpenAiAdmin } from '../../support/openai-admin-server';
 
 const ADMIN_KEY = 'sk-admin';
 
@@ -71,10 +72,10 @@ test('rejects another admin key, another project, and unsupported requests', asy
 });
 
 test('a call may fail before or after its execution', async () => {
-  admin.disturb = () => 'failed';
+  admin.faultFor = () => 'failed';
   await expect(call('POST', ACCOUNTS, { body: { name: 'a' } })).rejects.toThrow();
   expect(admin.list()).toHaveLength(0);
-  admin.disturb = () => 'lost';
+  admin.faultFor = () => 'lost';
   await expect(call('POST', ACCOUNTS, { body: { name: 'a' } })).rejects.toThrow();
   expect(admin.list()).toHaveLength(1);
 });

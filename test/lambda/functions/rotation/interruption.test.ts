@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { ORPHAN_MIN_AGE_MS } from '../../../../lambda/functions/rotation/service-accounts';
-import type { Disturbance } from '../../../../rehearsal/provider';
+import type { AdminCallFault } from '../../../../rehearsal/provider';
 import { GRACE_MS, HOUR_MS, nth, RotationCloud, type Strategy } from './support/rotation-cloud';
 
 const STRATEGIES: readonly Strategy[] = ['service accounts', 'pool'];
-const KINDS: readonly Exclude<Disturbance, undefined>[] = ['failed', 'lost'];
+const KINDS: readonly Exclude<AdminCallFault, undefined>[] = ['failed', 'lost'];
 
 /** What must be true once a rotation has come to its end, whatever happened on the way. */
 async function expectRotated(cloud: RotationCloud, before: string | undefined, version: string): Promise<void> {

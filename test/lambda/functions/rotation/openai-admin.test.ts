@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { OpenAiAdmin } from '../../../../lambda/functions/rotation/openai-admin';
-import { ScriptedOpenAiAdmin, serveOpenAiAdmin } from '../../../../rehearsal/provider';
+import { ScriptedOpenAiAdmin } from '../../../../rehearsal/provider';
+import { serveOpenAiAdmin } from '../../../support/openai-admin-server';
 
 let stop: () => Promise<void>;
 afterEach(() => stop());

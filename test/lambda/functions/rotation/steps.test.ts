@@ -225,7 +225,7 @@ describe('a pool', () => {
     );
     expect(await cloud.value()).toBe(POOL_KEYS.at(-1));
     expect(cloud.metric(RotationMetric.POOL_REMAINING)).toContain(0);
-    cloud.provider.disturb = () => undefined;
+    cloud.provider.faultFor = () => undefined;
     // The used ones may be taken away at the same time.
     await cloud.put(cloud.pool, JSON.stringify([POOL_KEYS[2], POOL_KEYS[0]]));
     await cloud.rotate(version);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SynthesisError, Synthesizer } from '../../../../rehearsal/drill/scenario/synthesizer';
 
-/** Writes what it was given into the assembly, so that tests can read it; node stands in for a CDK app. */
+/** A CDK app for tests: writes its context and environment into the assembly. */
 const ECHO = `
 const fs = require('fs');
 fs.writeFileSync(process.env.CDK_OUTDIR + '/manifest.json', JSON.stringify({

@@ -15,10 +15,11 @@ import { SecretVersions } from '../../../../../lambda/functions/rotation/secret-
 import { ServiceAccounts } from '../../../../../lambda/functions/rotation/service-accounts';
 import type { Clock } from '../../../../../lambda/shared/clock';
 import type { RotationStep } from '../../../../../lib/contract';
-import { type Disturbance, ScriptedOpenAiAdmin, serveOpenAiAdmin } from '../../../../../rehearsal/provider';
+import { type AdminCallFault, ScriptedOpenAiAdmin } from '../../../../../rehearsal/provider';
 import { createSecretsManager, type SecretsManager } from '../../../../../rehearsal/services/secretsmanager';
 import { type Rig, startRig } from '../../../../rehearsal/api-server/support';
 import { ManualClock } from '../../../../support/manual-clock';
+import { serveOpenAiAdmin } from '../../../../support/openai-admin-server';
 import { CapturedLog } from '../../../shared/support/fakes';
 
 export const ADMIN_KEY = 'sk-admin-planted-0123456789';
@@ -31,7 +32,7 @@ export const FUNCTION = 'arn:aws:lambda:us-east-1:123456789012:function:rotation
 export type Strategy = 'service accounts' | 'pool';
 
 /** What a call to Secrets Manager or to the provider meets. */
-export type Disturb = (call: string) => Disturbance;
+export type Disturb = (call: string) => AdminCallFault;
 
 /** A rotated secret in the local Secrets Manager, a provider, and the function in between, called as AWS calls it. */
 export class RotationCloud {
@@ -121,7 +122,7 @@ export class RotationCloud {
     };
     const metrics = new RotationMetrics('support', 'openai', time, (line) => this.metricLines.push(line));
     this.versions = new SecretVersions(this.#disturbedClient());
-    provider.disturb = (call) => this.#meet(call);
+    provider.faultFor = (call) => this.#meet(call);
     const common = { versions: this.versions, clock: time, log: this.log };
     const adminKey = async () => (await this.versions.text(this.admin, 'AWSCURRENT')) ?? '';
     const source: KeySource =
@@ -209,7 +210,7 @@ export class RotationCloud {
     await this.#rig.stop();
   }
 
-  #meet(call: string): Disturbance {
+  #meet(call: string): AdminCallFault {
     this.calls.push(call);
     return this.disturb(call);
   }
@@ -236,7 +237,7 @@ export class RotationCloud {
 }
 
 /** The nth call of the function, and no other, meets this. */
-export function nth(n: number, disturbance: Disturbance): Disturb {
+export function nth(n: number, disturbance: AdminCallFault): Disturb {
   let count = 0;
   return () => {
     count += 1;
