@@ -40,10 +40,14 @@ function main(): number {
         types: 'lib/index.d.ts',
         stability: 'experimental',
         jsii: { outdir: 'dist', targets: {}, excludeTypescript: ['node_modules'] },
-        dependencies: Object.fromEntries(BUNDLED.map((name) => [name, own.dependencies[name]])),
+        dependencies: Object.fromEntries(
+          BUNDLED.map((name) => [name, own.dependencies[name] ?? own.devDependencies[name]]),
+        ),
         bundleDependencies: BUNDLED,
         devDependencies: own.devDependencies,
-        peerDependencies: own.peerDependencies,
+        peerDependencies: Object.fromEntries(
+          Object.entries(own.peerDependencies).filter(([name]) => !BUNDLED.includes(name)),
+        ),
       }),
     );
     const jsii = join(root, 'node_modules', '.bin', 'jsii');

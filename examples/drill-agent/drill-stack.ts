@@ -9,7 +9,7 @@ import {
   ModelSpec,
   QualityGate,
   Rollout,
-  TaskMetrics,
+  TaskMetricSet,
   TrafficShift,
   WorkerSpec,
 } from 'cdk-agent-lanes';
@@ -56,7 +56,7 @@ export class DrillStack extends Stack {
         toolCalls: QualityGate.toolCalls({ maxIncrease: 0.5, ...window }),
         quality: QualityGate.qualityScore({ min: 0.7, ...window }),
         answerLength: QualityGate.custom({
-          metric: TaskMetrics.ofAgent(AGENT).outputTokens({ period: window.period, statistic: Stats.p(99) }),
+          metric: TaskMetricSet.ofAgent(AGENT).metricOutputTokens({ period: window.period, statistic: Stats.p(99) }),
           comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
           threshold: 100,
           description: 'p99 of the length of an answer (tokens); a model that rambles',

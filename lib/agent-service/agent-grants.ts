@@ -1,43 +1,71 @@
-import type { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
+import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import type { IConstruct } from 'constructs';
+import { laneError } from '../common';
 import type { IIntake } from '../intake';
-import type { Redrive } from '../redrive';
-import type { IAgentStore } from '../state';
+import { INVOKE_REDRIVE_ACTIONS } from '../redrive/perms';
+import { grantReadTranscripts } from '../state/store-grants';
 
-/** Permissions on an agent, for callers and for those who operate it. */
+/** What the permissions are for. An imported agent may lack what its attributes do not name. */
+interface GrantedResources {
+  readonly intake: IIntake;
+  readonly redriveFunction: IFunction | undefined;
+  readonly payloads: IBucket | undefined;
+}
+
+/** Permissions on an agent, for callers and operators. */
 export class AgentGrants {
-  constructor(
-    private readonly intake: IIntake,
-    private readonly redriving: Redrive,
-    private readonly store: IAgentStore,
+  /** @internal */
+  static _on(agent: IConstruct, resources: GrantedResources): AgentGrants {
+    return new AgentGrants(agent, resources);
+  }
+
+  private constructor(
+    private readonly agent: IConstruct,
+    private readonly resources: GrantedResources,
   ) {}
 
-  /** May submit tasks, over HTTP and through the inbox; may not read them. */
+  /** Submit tasks, over HTTP (with IAM authorization) and through the inbox; not read them. */
   submit(grantee: IGrantable): Grant {
-    return this.intake.grantSubmit(grantee);
+    return this.resources.intake.grantSubmit(grantee);
   }
 
-  /** May read status and results over HTTP. */
+  /** Read status and results over HTTP (with IAM authorization). */
   read(grantee: IGrantable): Grant {
-    return this.intake.grantRead(grantee);
+    return this.resources.intake.grantRead(grantee);
   }
 
-  /** May cancel tasks over HTTP. */
+  /** Cancel tasks over HTTP (with IAM authorization). */
   cancel(grantee: IGrantable): Grant {
-    return this.intake.grantCancel(grantee);
+    return this.resources.intake.grantCancel(grantee);
   }
 
-  /** May say over HTTP what a user thinks of a result. */
+  /** Send feedback of users on results over HTTP (with IAM authorization). */
   feedback(grantee: IGrantable): Grant {
-    return this.intake.grantFeedback(grantee);
+    return this.resources.intake.grantFeedback(grantee);
   }
 
-  /** May list the tasks in the dead-letter queues and send them back: `npx cdk-agent-lanes redrive`. */
+  /** List the tasks in the dead-letter queues and redrive them: `npx cdk-agent-lanes redrive`. */
   redrive(grantee: IGrantable): Grant {
-    return this.redriving.grantInvoke(grantee);
+    const { functionArn } = this.required('redriveFunction');
+    return Grant.addToPrincipal({ grantee, actions: INVOKE_REDRIVE_ACTIONS, resourceArns: [functionArn] });
   }
 
-  /** May read recorded model calls, and with them whatever users told the agent. */
+  /** Read recorded model calls. They hold what users told the agent. */
   readTranscripts(grantee: IGrantable): Grant {
-    return this.store.grants.readTranscripts(grantee);
+    return grantReadTranscripts(this.required('payloads'), grantee);
+  }
+
+  private required<K extends 'redriveFunction' | 'payloads'>(name: K): NonNullable<GrantedResources[K]> {
+    const resource = this.resources[name];
+    if (resource === undefined) {
+      throw laneError(
+        this.agent,
+        'MissingAgentAttribute',
+        `the agent was imported without ${name}, which this grant needs: add it to the attributes`,
+      );
+    }
+    return resource;
   }
 }

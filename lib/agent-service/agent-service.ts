@@ -1,11 +1,12 @@
 import { Annotations, ArnFormat, CfnOutput, Duration, Names, type RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
-import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Alarm, Dashboard } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
-import { Construct } from 'constructs';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
 import { laneError } from '../common';
 import { DEFAULT_MAX_ATTEMPTS, RECEIVE_COUNT_HEADROOM } from '../contract';
 import type { AgentEnvironment } from '../environments';
@@ -17,18 +18,20 @@ import { Intake, type IntakeOptions } from '../intake';
 import { AgentLane, Lane } from '../lanes';
 import type { Budgets, RateLimit } from '../limits';
 import { BudgetAlarm, BudgetOwner } from '../limits/budget-alarm';
-import { TaskMetrics } from '../metrics';
 import { AgentDashboard } from '../observability/agent-dashboard';
 import { Redrive } from '../redrive';
-import { type Behavior, Release } from '../release';
+import { type Behavior, type IRelease, Release } from '../release';
 import type { RolloutConfig } from '../rollout';
 import { Rollout, TrafficShift } from '../rollout';
 import { AgentStore } from '../state';
 import type { WebhookDelivery, Webhooks } from '../webhooks';
-import type { AgentWorker, Transcripts, WorkerSpec } from '../worker';
+import type { IAgentWorker, Transcripts, WorkerSpec } from '../worker';
 import { AgentGrants } from './agent-grants';
+import { AgentServiceBase, type IAgentService } from './agent-service-base';
+import { type AgentServiceAttributes, ImportedAgentService } from './imported-agent-service';
 import { ALARM_KEY_ACTIONS, ALARM_TOPIC_ACTIONS } from './perms';
 
+/** Construct props of {@link AgentService}. */
 export interface AgentServiceProps {
   /** Prompts, tools, model, limits. */
   readonly behavior: Behavior;
@@ -36,10 +39,10 @@ export interface AgentServiceProps {
   readonly worker: WorkerSpec;
 
   /**
-   * Where the agent runs: says what is logged, what is kept, and for how long, and what the behavior may use
-   * (`environment.behavior(directory)` makes one that fits). Whatever else of the props says otherwise is refused.
+   * Where the agent runs: what is logged, what is kept and for how long, and what the behavior may use
+   * (`environment.behavior(directory)` creates a suitable one). Props that contradict the environment are an error.
    *
-   * @default - none: each prop has its own default
+   * @default - no environment: each prop has its own default
    */
   readonly environment?: AgentEnvironment;
 
@@ -51,22 +54,23 @@ export interface AgentServiceProps {
   readonly rollout?: Rollout;
 
   /**
-   * What may stop a rollout, by name.
+   * Gates that can stop a rollout, by name: 1 to 64 letters and digits, a letter first. At most 10 critical ones
+   * (https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html).
    *
-   * @default - none: the preflight and the evidence check alone guard the users
+   * @default - no gates: only the preflight and the evidence check protect the users
    */
   readonly gates?: { readonly [name: string]: QualityGate };
 
   /**
-   * Secrets by the name under which the agent asks for them. Read at run time, by ARN: never in the template, never in
-   * the environment. The model's own (`ModelSpec.anthropic(…, { secretName })`) must be among them.
+   * Secrets by the name under which the agent reads them, at run time and by ARN: their values are neither in the template
+   * nor in environment variables. The secret of the model (`ModelSpec.anthropic(…, { secretName })`) must be among them.
    *
-   * @default - none
+   * @default - no secrets
    */
   readonly secrets?: { readonly [name: string]: ISecret };
 
   /**
-   * Tables and bucket of this agent alone.
+   * Tables and bucket; each agent needs its own.
    *
    * @default - created, with `removalPolicy` and `encryptionKey`
    */
@@ -75,51 +79,53 @@ export interface AgentServiceProps {
   /**
    * HTTP API and inbox.
    *
-   * @default - IAM authorization and an inbox of its own
+   * @default - IAM authorization and a new inbox
    */
   readonly intake?: IntakeOptions;
 
   /**
-   * Told about gates that fire and messages in dead-letter queues. Its policy must let `cloudwatch.amazonaws.com`
-   * publish (a topic with `enforceSSL` has a policy), and if it is encrypted with a key, the key's policy must let
-   * CloudWatch use it.
+   * Notified about gates that breach, budgets, and messages in dead-letter queues. The policy of an existing topic must let
+   * `cloudwatch.amazonaws.com` publish (a topic with `enforceSSL` has a policy), and the policy of its key must let
+   * CloudWatch use the key
+   * (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html).
    *
    * @default - a topic is created; subscribe to `agent.topic`
    */
   readonly topic?: ITopic;
 
   /**
-   * Key that encrypts the tables, the bucket, the queues and the topic that are created here. The stack then needs a region
-   * (`env: { region }`): a table names the key of each of its regions.
+   * Key that encrypts the tables, the bucket, the queues and the topic that the agent creates. The stack then needs a
+   * concrete region (`env: { region }`): a table names the key of each of its regions.
    *
    * @default - keys that AWS owns or manages
    */
   readonly encryptionKey?: IKey;
 
   /**
-   * Name of the agent: value of the metric dimension, subject of the audit trail. 1 to 64 letters, digits, `-`, `_`, `.`
+   * Name of the agent: value of the metric dimension `Agent`, and subject of the audit trail. 1 to 64 letters, digits, `-`,
+   * `_`, `.`, a letter or digit first.
    *
    * @default - derived from the construct's path
    */
   readonly agentName?: string;
 
   /**
-   * How long a finished task and its result are kept: whole days.
+   * How long a finished task and its result are kept: whole days, at least 1.
    *
    * @default Duration.days(30)
    */
   readonly taskRetention?: Duration;
 
   /**
-   * Attempts that a task gets, 1 to 100, before it fails for good and goes to the dead-letter queue. Not counted are
-   * attempts that a worker handed back, and those in which the provider's limit made the task wait.
+   * Attempts of a task before it fails finally and moves to the dead-letter queue: an integer between 1 and 100. Attempts
+   * that a worker requeued, and those that waited for a rate limit of the provider, do not count.
    *
    * @default 5
    */
   readonly maxAttempts?: number;
 
   /**
-   * Tasks of one user that run at once, 1 to 1000; further ones wait in their queue.
+   * Tasks of one user that run at once: an integer between 1 and 1,000. Further tasks wait in their queue.
    *
    * @default - not limited
    */
@@ -127,51 +133,51 @@ export interface AgentServiceProps {
 
   /**
    * What each provider (`anthropic`, `openai`, `bedrock`, `openai_compatible`) allows, shared by all workers of all lanes. A
-   * task that has to wait waits in its queue; the live lanes' tasks come before probes, and these before shadow tasks.
+   * task that must wait does so in its queue. Tasks of users have priority over probes, and probes over shadow tasks.
    *
-   * @default - not limited: a task that the provider turns away waits
+   * @default - not limited: a task that the provider throttles waits
    */
   readonly rateLimits?: { readonly [provider: string]: RateLimit };
 
   /**
-   * What the agent, and each of its users, may cost a day, beside the budget of a task (`Limits.maxCost`). At 80 % of the
-   * agent's, or of any one user's, the topic is told.
+   * What the agent, and each of its users, may cost a day, beside the budget of a task (`TaskLimits.maxCost`). The topic is
+   * notified at 80 % of the agent's budget, and of that of a user.
    *
-   * @default - no such budgets
+   * @default - no daily budgets
    */
   readonly budgets?: Budgets;
 
   /**
-   * Telling callers that their tasks have ended.
+   * Notifies callers when their tasks have finished.
    *
-   * @default - tasks with a webhook are refused; callers ask for the status
+   * @default - tasks with a webhook are refused; callers poll the status
    */
   readonly webhooks?: Webhooks;
 
   /**
-   * What is on for some users and not for others, by the name under which the agent reads it (`ctx.flags`). No part of the
-   * release: a change is a deployment of AppConfig, taken back by the gates of the flags.
+   * Capabilities that are on for some users, by the name under which the agent reads them (`ctx.flags`). Not part of the
+   * release: a change is an AppConfig deployment, and the gates of the flags roll it back.
    *
-   * @default - none
+   * @default - no flags
    */
   readonly flags?: { readonly [name: string]: CapabilityFlag };
 
   /**
    * How a change of the flags reaches the workers.
    *
-   * @default - a fifth of the execution environments every two minutes, then ten minutes of watching
+   * @default - 20 % of the execution environments every two minutes, and a bake time of ten minutes
    */
   readonly flagDeployment?: FlagDeploymentStrategy;
 
   /**
-   * Recording of all that is said to the model and by it.
+   * Records the requests to the model and its answers.
    *
-   * @default - nothing is recorded
+   * @default - no recording
    */
   readonly transcripts?: Transcripts;
 
   /**
-   * What becomes of the tables and of the payload bucket when the stack is deleted. CloudFormation deletes the bucket only
+   * What happens to the tables and the payload bucket when the stack is deleted. CloudFormation deletes the bucket only
    * when it is empty; see `AgentStoreProps.removalPolicy`.
    *
    * @default RemovalPolicy.RETAIN
@@ -180,35 +186,51 @@ export interface AgentServiceProps {
 }
 
 /** One agent in production: intake, lanes, worker, state, rollout, gates, dashboard. */
-export class AgentService extends Construct {
+export class AgentService extends AgentServiceBase {
+  /**
+   * An agent that another stack created, in the account and region of this one: to submit and read tasks, and to watch it.
+   * The outputs of the other stack hold the values of the attributes.
+   */
+  static fromAgentServiceAttributes(scope: Construct, id: string, attributes: AgentServiceAttributes): IAgentService {
+    return new ImportedAgentService(scope, id, attributes);
+  }
+
+  /** Name of the agent: value of the metric dimension `Agent`. */
   readonly agentName: string;
-  readonly release: Release;
+  /** Release in the template. */
+  readonly release: IRelease;
   /** Grant to it what the agent's tools need: `bucket.grantRead(agent.worker)`. */
-  readonly worker: AgentWorker;
+  readonly worker: IAgentWorker;
+  /** Tables and bucket. */
   readonly store: AgentStore;
+  /** Lane of the promoted release. */
   readonly stable: Lane;
+  /** Lane of the release that is rolled out. */
   readonly candidate: Lane;
+  /** HTTP API and inbox. */
   readonly intake: Intake;
   /** Undefined for an agent without webhooks. */
   readonly webhooks: WebhookDelivery | undefined;
-  /** Fires at 80 % of the agent's budget for a day. Undefined without such a budget. */
+  /** In ALARM at 80 % of the agent's daily budget. Undefined without such a budget. */
   readonly budgetAlarm: Alarm | undefined;
-  /** Fires at 80 % of any one user's budget for a day. Undefined without such a budget. */
+  /** In ALARM at 80 % of the daily budget of a user. Undefined without such a budget. */
   readonly userBudgetAlarm: Alarm | undefined;
   /** Undefined for an agent without flags. */
   readonly flags: Flags | undefined;
-  /** Lists dead tasks and sends them back. */
+  /** Lists and redrives the tasks in the dead-letter queues. */
   readonly redrive: Redrive;
+  /** Gates that can stop a rollout. */
   readonly gates: QualityGates;
+  /** How releases are rolled out. */
   readonly rollout: RolloutConfig;
+  /** Notified about gates that breach, budgets, and messages in dead-letter queues. */
   readonly topic: ITopic;
-  readonly dashboard: AgentDashboard;
-  /** Who may submit, read, cancel, judge, redrive. */
+  /** The agent's dashboard. */
+  readonly dashboard: Dashboard;
+  /** Permissions for callers and operators. */
   readonly grants: AgentGrants;
-  /** Metrics of the agent over all lanes and releases. */
-  readonly metrics: TaskMetrics;
-  /** Metrics of the release that the template names. */
-  readonly releaseMetrics: TaskMetrics;
+  private readonly declaredGates: { [name: string]: QualityGate };
+  private readonly declaredFlags: { [name: string]: CapabilityFlag };
 
   constructor(scope: Construct, id: string, props: AgentServiceProps) {
     super(scope, id);
@@ -225,6 +247,8 @@ export class AgentService extends Construct {
     }
     this.agentName = this.checkedName(props.agentName ?? Names.uniqueResourceName(this, { maxLength: 64 }));
     const secrets = { ...props.secrets };
+    this.declaredGates = { ...props.gates };
+    this.declaredFlags = { ...props.flags };
     const keyed = encryptionKey === undefined ? {} : { encryptionKey };
     const removalPolicy = environment?.removalPolicy ?? props.removalPolicy;
     const kept = {
@@ -236,29 +260,30 @@ export class AgentService extends Construct {
     const maxAttempts = props.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
     const taskRetention = environment?.taskRetention ?? props.taskRetention ?? Duration.days(30);
 
-    this.topic = props.topic ?? this.makeTopic(encryptionKey);
-    const action = new SnsAction(this.topic);
+    this.topic = props.topic ?? this.createTopic(encryptionKey);
+    const alarmAction = new SnsAction(this.topic);
     this.store = props.store ?? new AgentStore(this, 'Store', { ...keyed, ...kept });
-    this.webhooks = props.webhooks?.bind(this, 'Webhooks', {
+    this.webhooks = props.webhooks?._bind(this, 'Webhooks', {
       agentName: this.agentName,
       store: this.store,
-      alarmAction: action,
+      alarmAction,
       ...keyed,
     });
-    const described = props.worker.describe(this, props.behavior);
-    this.release = new Release(this, 'Release', { behavior: props.behavior, worker: described });
+    const described = props.worker._describe(this, props.behavior);
+    const release = new Release(this, 'Release', { behavior: props.behavior, worker: described });
+    this.release = release;
     this.flags =
       props.flags === undefined
         ? undefined
         : new Flags(this, 'Flags', {
             agentName: this.agentName,
             flags: props.flags,
-            alarmAction: action,
+            alarmAction,
             deploymentStrategy: props.flagDeployment,
           });
-    this.worker = props.worker.bind(this, 'Worker', {
+    const worker = props.worker._bind(this, 'Worker', {
       agentName: this.agentName,
-      release: this.release,
+      release,
       store: this.store,
       secrets,
       taskRetention,
@@ -276,14 +301,15 @@ export class AgentService extends Construct {
       ...(this.webhooks === undefined ? {} : { webhookQueue: this.webhooks.queue }),
       flags: this.flags,
     });
+    this.worker = worker;
     this.store._expirePayloads(taskRetention, props.transcripts?.retention);
 
     const lane = (laneId: string, laneName: AgentLane): Lane =>
       new Lane(this, laneId, {
         laneName,
         agentName: this.agentName,
-        visibilityTimeout: this.worker.visibilityTimeout,
-        alarmAction: action,
+        visibilityTimeout: worker.visibilityTimeout,
+        alarmAction,
         maxReceiveCount: maxAttempts + RECEIVE_COUNT_HEADROOM,
         ...keyed,
       });
@@ -295,12 +321,12 @@ export class AgentService extends Construct {
       ...keyed,
       agentName: this.agentName,
       releaseId: this.release.releaseId,
-      workerVersion: this.worker.version,
+      workerVersion: worker.version,
       store: this.store,
       stable: this.stable,
       candidate: this.candidate,
       taskRetention,
-      alarmAction: action,
+      alarmAction,
       ...(this.webhooks === undefined ? {} : { webhooks: this.webhooks }),
       ...(budgets === undefined ? {} : { budgets }),
     });
@@ -309,7 +335,7 @@ export class AgentService extends Construct {
       this.budgetAlarm = new BudgetAlarm(this, 'BudgetAlarm', {
         agentName: this.agentName,
         owner,
-        alarmAction: action,
+        alarmAction,
       }).alarm;
     }
     if (budgets?.daily.user !== undefined) {
@@ -317,7 +343,7 @@ export class AgentService extends Construct {
       this.userBudgetAlarm = new BudgetAlarm(this, 'UserBudgetAlarm', {
         agentName: this.agentName,
         owner,
-        alarmAction: action,
+        alarmAction,
       }).alarm;
     }
     this.redrive = new Redrive(this, 'Redrive', {
@@ -331,14 +357,14 @@ export class AgentService extends Construct {
       agentName: this.agentName,
       releaseId: this.release.releaseId,
       gates: props.gates ?? {},
-      alarmAction: action,
+      alarmAction,
     });
     const rollout =
       props.rollout ?? Rollout.codeDeploy(TrafficShift.canary({ percentage: 10, bakeTime: Duration.minutes(30) }));
-    this.rollout = rollout.bind(this, 'Rollout', {
+    this.rollout = rollout._bind(this, 'Rollout', {
       agentName: this.agentName,
-      release: this.release,
-      worker: this.worker,
+      release,
+      worker,
       store: this.store,
       stable: this.stable,
       candidate: this.candidate,
@@ -348,29 +374,69 @@ export class AgentService extends Construct {
 
     this.flags?._deployAfter(this.rollout.promoted);
 
-    this.metrics = TaskMetrics.ofAgent(this.agentName);
-    this.releaseMetrics = TaskMetrics.ofRelease(this.agentName, this.release.releaseId);
     this.dashboard = new AgentDashboard(this, 'Dashboard', {
       agentName: this.agentName,
       releaseId: this.release.releaseId,
-      worker: this.worker,
+      worker,
       stable: this.stable,
       candidate: this.candidate,
       intake: this.intake,
       gates: this.gates,
       webhooks: this.webhooks,
+    }).dashboard;
+    this.grants = AgentGrants._on(this, {
+      intake: this.intake,
+      redriveFunction: this.redrive.function,
+      payloads: this.store.payloads,
     });
-    this.grants = new AgentGrants(this.intake, this.redrive, this.store);
     this.outputs();
     if (environment !== undefined) {
       joinEnvironment(this, environment, {
         agentName: this.agentName,
-        props,
-        release: this.release,
+        props: { ...props, gates: this.declaredGates, flags: this.declaredFlags },
+        release,
         worker: { ...described.operation, ...described.settings },
         secretNames: Object.keys(secrets),
       });
     }
+  }
+
+  /** URL of the HTTP API, without a path: tasks are submitted to `<endpoint>/tasks`. */
+  get endpoint(): string {
+    return this.intake.endpoint;
+  }
+
+  /** Queue for direct producers. Messages have the body of `POST /tasks`. */
+  get inbox(): IQueue {
+    return this.intake.inbox;
+  }
+
+  /**
+   * Adds a gate that can stop a rollout.
+   *
+   * @param name becomes part of the alarm's logical id: 1 to 64 letters and digits, a letter first
+   */
+  addGate(name: string, gate: QualityGate): Alarm {
+    const alarm = this.gates.addGate(name, gate);
+    this.declaredGates[name] = gate;
+    return alarm;
+  }
+
+  /**
+   * Adds a flag. The agent must have at least one in `flags`: its workers are set up to read them when they are created.
+   *
+   * @param name under which the agent reads the flag: 1 to 64 letters, digits, `-` or `_`, a letter first
+   */
+  addFlag(name: string, flag: CapabilityFlag): void {
+    if (this.flags === undefined) {
+      throw laneError(
+        this,
+        'MissingFlags',
+        `flag "${name}" cannot be added to an agent without flags, for its workers were created without access to them: declare at least one flag in flags of AgentService`,
+      );
+    }
+    this.flags.addFlag(name, flag);
+    this.declaredFlags[name] = flag;
   }
 
   private checkedName(name: string): string {
@@ -378,19 +444,19 @@ export class AgentService extends Construct {
       throw laneError(
         this,
         'InvalidAgentName',
-        `agentName is '${name}', expected 1 to 64 letters, digits, '-', '_' or '.', a letter or digit first, known at synth; it becomes a metric dimension`,
+        `agentName is '${Token.isUnresolved(name) ? 'a token' : name}', expected 1 to 64 letters, digits, '-', '_' or '.', a letter or digit first; it becomes a metric dimension`,
       );
     }
     return name;
   }
 
-  private makeTopic(encryptionKey: IKey | undefined): Topic {
+  private createTopic(encryptionKey: IKey | undefined): Topic {
     const topic = new Topic(this, 'Alerts', {
       enforceSSL: true,
       displayName: `Alerts of agent ${this.agentName}`,
       masterKey: encryptionKey,
     });
-    // A topic with a policy of its own no longer lets the account's alarms publish by itself.
+    // A topic with its own policy no longer lets the account's alarms publish by default.
     const alarms = {
       principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
       conditions: {
@@ -419,21 +485,23 @@ export class AgentService extends Construct {
     return topic;
   }
 
-  /** What a caller, an operator or the rehearsal needs to know of the deployed stack. */
+  /** Values that callers, operators, importing stacks and the rehearsal need. */
   private outputs(): void {
     const output = (id: string, value: string, description: string) =>
       new CfnOutput(this, id, { value, description: `${description} of agent ${this.agentName}` });
     output('Endpoint', this.intake.endpoint, 'URL of the HTTP API');
+    output('ApiId', this.intake.api.apiId, 'Id of the HTTP API');
     output('InboxUrl', this.intake.inbox.queueUrl, 'Queue for direct producers');
+    output('InboxArn', this.intake.inbox.queueArn, 'ARN of the queue for direct producers');
     output('ReleaseId', this.release.releaseId, 'Release in the template');
     output('AgentName', this.agentName, 'Name');
     output('TasksTable', this.store.tasks.tableName, 'Table of tasks');
     output('SessionsTable', this.store.sessions.tableName, 'Table of sessions');
     output('ControlTable', this.store.control.tableName, 'Table of releases, routing and audit');
-    output('RedriveFunction', this.redrive.function.functionName, 'Function that sends dead tasks back,');
+    output('RedriveFunction', this.redrive.function.functionName, 'Function that redrives tasks');
     if (this.webhooks !== undefined) {
       output('WebhookSecret', this.webhooks.secret.secretArn, 'Secret that signs the webhooks');
     }
-    output('PayloadBucket', this.store.payloads.bucketName, 'Bucket of large inputs and results, and of transcripts,');
+    output('PayloadBucket', this.store.payloads.bucketName, 'Bucket of large inputs, results and transcripts');
   }
 }

@@ -2,7 +2,7 @@ import { laneError } from '../common';
 import type { Difference } from './profile';
 
 /** Reasons by the names of the settings that may differ. A name covers all settings below it. */
-export type Accepted = Readonly<Record<string, string>>;
+export type AcceptedDifferences = Readonly<Record<string, string>>;
 
 /** Characters; a shorter text gives no reason. */
 const MIN_REASON = 20;
@@ -11,7 +11,7 @@ const MIN_REASON = 20;
 export const SERVICE = 'service';
 
 /** @throws LaneError for a reason that is too short */
-export function checkReasons(accepted: Accepted): void {
+export function checkReasons(accepted: AcceptedDifferences): void {
   for (const [name, reason] of Object.entries(accepted)) {
     if (reason.trim().length < MIN_REASON) {
       throw laneError(
@@ -24,12 +24,12 @@ export function checkReasons(accepted: Accepted): void {
 }
 
 /** Differences without an acceptance. */
-export function unaccepted(differences: readonly Difference[], accepted: Accepted): Difference[] {
+export function unaccepted(differences: readonly Difference[], accepted: AcceptedDifferences): Difference[] {
   return differences.filter(({ name }) => !Object.keys(accepted).some((key) => covers(key, name)));
 }
 
-/** Accepted names of settings that do not differ. */
-export function stale(differences: readonly Difference[], accepted: Accepted): string[] {
+/** AcceptedDifferences names of settings that do not differ. */
+export function stale(differences: readonly Difference[], accepted: AcceptedDifferences): string[] {
   return Object.keys(accepted).filter((key) => !differences.some(({ name }) => covers(key, name)));
 }
 

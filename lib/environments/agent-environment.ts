@@ -4,7 +4,7 @@ import { describeValue, laneError } from '../common';
 import type { Budgets, RateLimit } from '../limits';
 import { Behavior, type ModelPolicy, type ModelSpec, type TaskLimits } from '../release';
 import {
-  type Accepted,
+  type AcceptedDifferences,
   checkReasons,
   isOfService,
   stagingDiffers,
@@ -191,7 +191,7 @@ export class AgentEnvironment {
   private constructor(
     name: string,
     settings: ResolvedEnvironment,
-    accepted: Accepted = {},
+    accepted: AcceptedDifferences = {},
     production?: AgentEnvironment,
   ) {
     this.name = name;

@@ -23,7 +23,7 @@ import { laneError } from '../common';
 import type { FlagSettings } from '../contract';
 import { GateSeverity } from '../gates';
 import { createGateAlarm } from '../gates/gate-alarms';
-import { TaskMetrics } from '../metrics';
+import { TaskMetricSet } from '../metrics';
 import type { CapabilityFlag, FlagDescription } from './capability-flag';
 import { FlagDeploymentStrategy } from './flag-deployment-strategy';
 import { MONITOR_ACTIONS, READ_FLAGS_ACTIONS } from './perms';
@@ -134,8 +134,8 @@ export class Flags extends Construct {
     }
     const described = flag._describe(this, name);
     this.descriptions.set(name, described);
-    const candidate = TaskMetrics.ofFlag(this.agentName, name, String(described.variant));
-    const stable = TaskMetrics.ofFlag(this.agentName, name, String(described.default));
+    const candidate = TaskMetricSet.ofFlag(this.agentName, name, String(described.variant));
+    const stable = TaskMetricSet.ofFlag(this.agentName, name, String(described.default));
     const scope = new Construct(this, name);
     for (const [gateName, gate] of Object.entries(flag._gates)) {
       const { alarm, critical } = createGateAlarm(scope, gateName, gate, {

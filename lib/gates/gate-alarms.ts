@@ -40,7 +40,7 @@ export function createGateAlarm(
       `gate '${name}': expected a name of 1 to 64 letters and digits that starts with a letter, like 'errorRate'`,
     );
   }
-  const config = gate.bind(scope, options.context);
+  const config = gate._bind(scope, options.context);
   const description = `${options.describe(config)}: ${config.description}`;
   if (description.length > MAX_ALARM_DESCRIPTION) {
     throw laneError(

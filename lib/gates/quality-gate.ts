@@ -9,7 +9,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import { laneError } from '../common';
-import type { TaskMetrics } from '../metrics';
+import type { TaskMetricSet } from '../metrics';
 import {
   type AlarmEvaluation,
   type AlarmGateOptions,
@@ -23,9 +23,9 @@ export interface GateContext {
   /** Name of the agent, and value of the metric dimension `Agent`. */
   readonly agentName: string;
   /** Metrics of the release that the template names: the candidate's during a rollout. */
-  readonly candidate: TaskMetrics;
+  readonly candidate: TaskMetricSet;
   /** Metrics of the stable lane. */
-  readonly stable: TaskMetrics;
+  readonly stable: TaskMetricSet;
 }
 
 /** A gate as an alarm. */
@@ -131,7 +131,7 @@ export abstract class QualityGate {
     return new IncreaseGate(options, {
       what: 'mean cost of a task',
       maxIncrease: options.maxIncrease ?? 0.2,
-      pick: (metrics, metricOptions) => metrics.cost(metricOptions),
+      pick: (metrics, metricOptions) => metrics.metricCost(metricOptions),
       hint: 'compare tokens and tool calls per task of the two releases; a prompt that grew or a loop are the usual causes',
     });
   }
@@ -146,7 +146,7 @@ export abstract class QualityGate {
     return new IncreaseGate(options, {
       what: "p99 of a task's duration",
       maxIncrease: options.maxIncrease ?? 0.5,
-      pick: (metrics, metricOptions) => metrics.duration(metricOptions),
+      pick: (metrics, metricOptions) => metrics.metricDuration(metricOptions),
       hint: LATENCY_HINT,
     });
   }
@@ -161,7 +161,7 @@ export abstract class QualityGate {
     return new IncreaseGate(options, {
       what: 'mean tool calls of a task',
       maxIncrease: options.maxIncrease ?? 0.5,
-      pick: (metrics, metricOptions) => metrics.toolCalls(metricOptions),
+      pick: (metrics, metricOptions) => metrics.metricToolCalls(metricOptions),
       hint: 'read the log of a few tasks: a tool that answers with an error, or a prompt that no longer says when to stop',
     });
   }
@@ -180,8 +180,10 @@ export abstract class QualityGate {
    * Turns the gate into the settings of an alarm.
    *
    * @throws LaneError if a value is out of range
+   *
+   * @internal
    */
-  abstract bind(scope: Construct, context: GateContext): GateConfig;
+  abstract _bind(scope: Construct, context: GateContext): GateConfig;
 }
 
 const LATENCY_HINT = 'look at the traces of the slowest tasks: model, tools or retries';
@@ -190,7 +192,7 @@ const LATENCY_HINT = 'look at the traces of the slowest tasks: model, tools or r
 interface ComparedStatistic {
   readonly what: string;
   readonly maxIncrease: number;
-  readonly pick: (metrics: TaskMetrics, options: MetricOptions) => Metric;
+  readonly pick: (metrics: TaskMetricSet, options: MetricOptions) => Metric;
   readonly hint: string;
 }
 
@@ -202,7 +204,8 @@ class IncreaseGate extends QualityGate {
     super();
   }
 
-  bind(scope: Construct, { candidate, stable }: GateContext): GateConfig {
+  /** @internal */
+  _bind(scope: Construct, { candidate, stable }: GateContext): GateConfig {
     const evaluation = alarmEvaluationOf(scope, this.options);
     const { period } = evaluation;
     const { what, maxIncrease, pick, hint } = this.statistic;
@@ -221,9 +224,10 @@ class LatencyGate extends QualityGate {
     super();
   }
 
-  bind(scope: Construct, { candidate }: GateContext): GateConfig {
+  /** @internal */
+  _bind(scope: Construct, { candidate }: GateContext): GateConfig {
     const evaluation = alarmEvaluationOf(scope, this.options);
-    const duration = candidate.duration({ period: evaluation.period });
+    const duration = candidate.metricDuration({ period: evaluation.period });
     const limit = this.options.p99.toMilliseconds();
     if (limit <= 0) {
       throw laneError(
@@ -252,7 +256,8 @@ class ErrorRateGate extends QualityGate {
     super();
   }
 
-  bind(scope: Construct, context: GateContext): GateConfig {
+  /** @internal */
+  _bind(scope: Construct, context: GateContext): GateConfig {
     const evaluation = alarmEvaluationOf(scope, this.options);
     const { period } = evaluation;
     const max = shareOf(scope, 'error rate gate: max', this.options.max ?? 0.05);
@@ -264,7 +269,10 @@ class ErrorRateGate extends QualityGate {
       ),
       metric: new MathExpression({
         expression: `IF(n >= ${evaluation.minSamples}, failed / n, 0)`,
-        usingMetrics: { n: context.candidate.finished({ period }), failed: context.candidate.failed({ period }) },
+        usingMetrics: {
+          n: context.candidate.metricTasksFinished({ period }),
+          failed: context.candidate.metricTasksFailed({ period }),
+        },
         period,
         label: 'error rate',
       }),
@@ -279,7 +287,8 @@ class QualityScoreGate extends QualityGate {
     super();
   }
 
-  bind(scope: Construct, context: GateContext): GateConfig {
+  /** @internal */
+  _bind(scope: Construct, context: GateContext): GateConfig {
     const evaluation = alarmEvaluationOf(scope, this.options);
     const { period } = evaluation;
     const min = shareOf(scope, 'quality score gate: min', this.options.min);
@@ -292,8 +301,8 @@ class QualityScoreGate extends QualityGate {
       metric: enoughSamples(evaluation, {
         value: 'v',
         neutral: 1,
-        metrics: { v: context.candidate.qualityScore({ period }) },
-        samples: context.candidate.qualityScore({ period }),
+        metrics: { v: context.candidate.metricQualityScore({ period }) },
+        samples: context.candidate.metricQualityScore({ period }),
         label: 'mean quality score',
       }),
       comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
@@ -307,7 +316,8 @@ class CustomGate extends QualityGate {
     super();
   }
 
-  bind(scope: Construct): GateConfig {
+  /** @internal */
+  _bind(scope: Construct): GateConfig {
     const { minSamples: _, ...judged } = common(
       alarmEvaluationOf(scope, this.options),
       this.options.description,

@@ -1,7 +1,7 @@
 import type { Alarm, AlarmBase, IAlarmAction } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import { AgentLane } from '../lanes/lane-queues';
-import { TaskMetrics } from '../metrics';
+import { TaskMetricSet } from '../metrics';
 import { createGateAlarm } from './gate-alarms';
 import { GateSeverity } from './gate-options';
 import type { GateContext, QualityGate } from './quality-gate';
@@ -40,8 +40,8 @@ export class QualityGates extends Construct {
     this.alarmAction = props.alarmAction;
     this.context = {
       agentName: props.agentName,
-      candidate: TaskMetrics.ofRelease(props.agentName, props.releaseId),
-      stable: TaskMetrics.ofLane(props.agentName, AgentLane.STABLE),
+      candidate: TaskMetricSet.ofRelease(props.agentName, props.releaseId),
+      stable: TaskMetricSet.ofLane(props.agentName, AgentLane.STABLE),
     };
     for (const [name, gate] of Object.entries(props.gates)) {
       this.addGate(name, gate);

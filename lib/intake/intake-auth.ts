@@ -31,12 +31,13 @@ export abstract class IntakeAuth {
     return new JwtAuth(issuer, audience);
   }
 
-  /** @throws if the settings cannot work */
-  abstract bind(scope: Construct): IntakeAuthConfig;
+  /** @throws if the settings cannot work @internal */
+  abstract _bind(scope: Construct): IntakeAuthConfig;
 }
 
 class IamAuth extends IntakeAuth {
-  bind(): IntakeAuthConfig {
+  /** @internal */
+  _bind(): IntakeAuthConfig {
     return { mode: 'iam', authorizer: new HttpIamAuthorizer() };
   }
 }
@@ -49,7 +50,8 @@ class JwtAuth extends IntakeAuth {
     super();
   }
 
-  bind(scope: Construct): IntakeAuthConfig {
+  /** @internal */
+  _bind(scope: Construct): IntakeAuthConfig {
     if (!Token.isUnresolved(this.issuer) && !/^https:\/\/[^\s?#]+$/.test(this.issuer)) {
       throw laneError(
         scope,

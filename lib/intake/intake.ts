@@ -337,7 +337,7 @@ export class Intake extends IntakeBase {
       );
     }
     const logRetention = props.logRetention ?? RetentionDays.ONE_MONTH;
-    const auth = (props.auth ?? IntakeAuth.iam()).bind(this);
+    const auth = (props.auth ?? IntakeAuth.iam())._bind(this);
     const lanes = [props.stable, props.candidate];
 
     this.router = new BundledFunction(this, 'Router', {

@@ -13,7 +13,7 @@ import type { IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct, type IConstruct } from 'constructs';
 import { checkedInteger, createAlarm, createQueue, laneError } from '../common';
 import { DEFAULT_MAX_RECEIVES, PlatformLimits } from '../contract';
-import { TaskMetrics } from '../metrics';
+import { TaskMetricSet } from '../metrics';
 import { grantSend } from './lane-grants';
 import type { AgentLane, ILaneQueues } from './lane-queues';
 
@@ -22,7 +22,7 @@ export interface ILane extends IConstruct, ILaneQueues {
   /** The work queues, most urgent first. */
   readonly queues: IQueue[];
   /** Task metrics of this lane, over all releases that it ran. */
-  readonly tasks: TaskMetrics;
+  readonly tasks: TaskMetricSet;
   /** Lets the grantee send messages to the lane's work queues. */
   grantSend(grantee: IGrantable): Grant;
   /** Messages in the dead-letter queue. Count; maximum by default. */
@@ -101,7 +101,7 @@ abstract class LaneBase extends Construct implements ILane {
   abstract readonly low: IQueue;
   abstract readonly deadLetterQueue: IQueue;
   abstract readonly maxReceiveCount: number;
-  abstract readonly tasks: TaskMetrics;
+  abstract readonly tasks: TaskMetricSet;
 
   /** The work queues, most urgent first. */
   get queues(): IQueue[] {
@@ -154,12 +154,12 @@ export class Lane extends LaneBase {
   /** Receives after which SQS moves a message to the dead-letter queue. */
   readonly maxReceiveCount: number;
   /** Task metrics of this lane, over all releases that it ran. */
-  readonly tasks: TaskMetrics;
+  readonly tasks: TaskMetricSet;
 
   constructor(scope: Construct, id: string, props: LaneProps) {
     super(scope, id);
     this.laneName = props.laneName;
-    this.tasks = TaskMetrics.ofLane(props.agentName, props.laneName);
+    this.tasks = TaskMetricSet.ofLane(props.agentName, props.laneName);
     this.maxReceiveCount = props.maxReceiveCount ?? DEFAULT_MAX_RECEIVES;
     this.checkSettings(props);
 
@@ -214,7 +214,7 @@ class ImportedLane extends LaneBase {
   readonly low: IQueue;
   readonly deadLetterQueue: IQueue;
   readonly maxReceiveCount: number;
-  readonly tasks: TaskMetrics;
+  readonly tasks: TaskMetricSet;
 
   constructor(scope: Construct, id: string, attributes: LaneAttributes) {
     super(scope, id);
@@ -224,6 +224,6 @@ class ImportedLane extends LaneBase {
     this.low = attributes.low;
     this.deadLetterQueue = attributes.deadLetterQueue;
     this.maxReceiveCount = attributes.maxReceiveCount ?? DEFAULT_MAX_RECEIVES;
-    this.tasks = TaskMetrics.ofLane(attributes.agentName, attributes.laneName);
+    this.tasks = TaskMetricSet.ofLane(attributes.agentName, attributes.laneName);
   }
 }

@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import {
-  Alarm,
+  type Alarm,
   ComparisonOperator,
   type IAlarmAction,
   Metric,
@@ -8,54 +8,57 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
+import { createAlarm } from '../common';
 import { BUDGET_WARN_PERCENT, BudgetMetric, Dimension, METRIC_NAMESPACE } from '../contract';
 
-/** Whose budget for a day an alarm watches. */
+/** Owner of the daily budget that an alarm watches. */
 export enum BudgetOwner {
+  /** The agent as a whole. */
   AGENT = 'agent',
-  /** Any one user. */
+  /** Each user. */
   USER = 'user',
 }
 
+/** Construct props of {@link BudgetAlarm}. */
 export interface BudgetAlarmProps {
   readonly agentName: string;
   readonly owner: BudgetOwner;
-  /** Told once, when the budget is nearly used up. */
+  /** Notified once, when 80 % of the budget are spent. */
   readonly alarmAction: IAlarmAction;
 }
 
-interface Watching {
+interface WatchedBudget {
   readonly metricName: string;
   readonly period: Duration;
-  readonly missing: TreatMissingData;
-  readonly says: string;
+  readonly treatMissingData: TreatMissingData;
+  readonly description: string;
 }
 
-const WATCHING: Readonly<Record<BudgetOwner, Watching>> = {
+const WATCHED_BUDGETS: Readonly<Record<BudgetOwner, WatchedBudget>> = {
   [BudgetOwner.AGENT]: {
     metricName: BudgetMetric.AGENT_USED,
     period: Duration.minutes(1),
-    // Measured when a task ends. While none does, nothing is spent either: the alarm stays as it is, also over night.
-    missing: TreatMissingData.IGNORE,
-    says: `${BUDGET_WARN_PERCENT} % of its budget for today are spent. When all is, its tasks wait for the next day`,
+    // Measured when a task ends. While no task ends, nothing is spent: the alarm keeps its state, also overnight.
+    treatMissingData: TreatMissingData.IGNORE,
+    description: `${BUDGET_WARN_PERCENT} % of its budget for today are spent. When all of it is spent, its tasks wait until the next day`,
   },
   [BudgetOwner.USER]: {
     metricName: BudgetMetric.USER_USED,
-    // Users take turns in the metric. An hour makes one message of a user who spends on and on, and not one a minute.
+    // All users share the metric. A period of an hour gives one message about a user over the limit, not one a minute.
     period: Duration.hours(1),
-    missing: TreatMissingData.NOT_BREACHING,
-    says: `a user has spent ${BUDGET_WARN_PERCENT} % of what one may spend a day. When all is, the tasks of that user wait for the next day. The worker's log names the task (component "budget")`,
+    treatMissingData: TreatMissingData.NOT_BREACHING,
+    description: `a user has spent ${BUDGET_WARN_PERCENT} % of the daily budget of a user. When all of it is spent, the tasks of that user wait until the next day. The worker's log names the task (component "budget")`,
   },
 };
 
-/** Fires when four fifths of what an agent, or any one of its users, may cost on a day are spent. */
+/** In ALARM when an agent, or one of its users, has spent 80 % of the daily budget. */
 export class BudgetAlarm extends Construct {
   readonly alarm: Alarm;
 
-  constructor(scope: Construct, id: string, { agentName, owner, alarmAction: action }: BudgetAlarmProps) {
+  constructor(scope: Construct, id: string, { agentName, owner, alarmAction }: BudgetAlarmProps) {
     super(scope, id);
-    const { metricName, period, missing, says } = WATCHING[owner];
-    this.alarm = new Alarm(this, 'Resource', {
+    const { metricName, period, treatMissingData, description } = WATCHED_BUDGETS[owner];
+    this.alarm = createAlarm(this, 'Resource', {
       metric: new Metric({
         namespace: METRIC_NAMESPACE,
         metricName,
@@ -65,10 +68,9 @@ export class BudgetAlarm extends Construct {
       }),
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       threshold: BUDGET_WARN_PERCENT,
-      evaluationPeriods: 1,
-      treatMissingData: missing,
-      alarmDescription: `Agent '${agentName}': ${says}. See docs/limits.md.`,
+      treatMissingData,
+      description: `Agent '${agentName}': ${description}. See docs/limits.md.`,
+      alarmAction,
     });
-    this.alarm.addAlarmAction(action);
   }
 }

@@ -3,44 +3,45 @@ import { describeValue } from '../common';
 import { laneError } from '../common/errors';
 import type { BudgetSettings } from '../contract';
 
-/** What becomes of new tasks once a budget is used up. */
+/** What happens to new tasks when a budget is used up. */
 export enum BudgetAction {
-  /** They are answered 429 `budget_exceeded`, with `Retry-After`. */
+  /** They are refused with 429 `budget_exceeded` and `Retry-After`. */
   REFUSE = 'refuse',
-  /** They are accepted, and wait in their queue for the next day. */
+  /** They are accepted, and wait in their queue until the next day. */
   QUEUE = 'queue',
 }
 
+/** Options of {@link Budgets.perDay}: at least one budget. */
 export interface DailyBudgetOptions {
   /**
-   * US dollars that all tasks of the agent may cost a day.
+   * US dollars that all tasks of the agent together may cost a day: more than 0.
    *
    * @default - no such budget
    */
   readonly agent?: number;
 
   /**
-   * US dollars that the tasks of any one user may cost a day.
+   * US dollars that the tasks of each user may cost a day: more than 0.
    *
    * @default - no such budget
    */
   readonly user?: number;
 
   /**
-   * What becomes of new tasks past a budget. Tasks that run already wait at their next model call in either case, and go on
-   * the next day.
+   * What happens to new tasks when a budget is used up. Running tasks wait at their next model call in either case, and
+   * continue the next day.
    *
    * @default BudgetAction.REFUSE
    */
   readonly onExceeded?: BudgetAction;
 }
 
-/** Budgets beyond that of a single task (`Limits.maxCost`). */
+/** Budgets of an agent and its users, beside that of a single task (`TaskLimits.maxCost`). */
 export class Budgets {
-  /** For each day anew, from midnight to midnight UTC. */
-  static perDay(budgets: DailyBudgetOptions): Budgets {
+  /** For each day, from midnight to midnight UTC. */
+  static perDay(options: DailyBudgetOptions): Budgets {
     for (const name of ['agent', 'user'] as const) {
-      const value = budgets[name];
+      const value = options[name];
       if (value !== undefined && (Token.isUnresolved(value) || !(value > 0 && Number.isFinite(value)))) {
         throw laneError(
           undefined,
@@ -49,14 +50,14 @@ export class Budgets {
         );
       }
     }
-    if (budgets.agent === undefined && budgets.user === undefined) {
+    if (options.agent === undefined && options.user === undefined) {
       throw laneError(undefined, 'MissingBudget', 'Budgets.perDay has neither agent nor user, expected at least one');
     }
-    return new Budgets(budgets);
+    return new Budgets(options);
   }
 
   private constructor(
-    /** As they were given. */
+    /** The options. */
     readonly daily: DailyBudgetOptions,
   ) {}
 

@@ -4,13 +4,17 @@ import { describeValue } from '../common';
 import { laneError } from '../common/errors';
 import { MODEL_PROVIDERS, type RateLimits } from '../contract';
 
-/** What a provider allows, to be shared by all workers of all lanes of the agent. */
+/** What a provider allows, shared by all workers of all lanes of the agent. At least one limit. */
 export interface RateLimit {
-  /** @default - not limited */
+  /**
+   * Requests per minute: more than 0.
+   *
+   * @default - not limited
+   */
   readonly requestsPerMinute?: number;
 
   /**
-   * Input and output tokens together.
+   * Input and output tokens per minute, together: more than 0.
    *
    * @default - not limited
    */

@@ -1,1 +1,1 @@
-export * from './task-metrics';
+export * from './task-metric-set';

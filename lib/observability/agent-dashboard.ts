@@ -13,7 +13,7 @@ import { Construct } from 'constructs';
 import type { QualityGates } from '../gates/quality-gates';
 import type { Intake } from '../intake/intake';
 import type { Lane } from '../lanes/lane';
-import { TaskMetrics } from '../metrics';
+import { TaskMetricSet } from '../metrics';
 import type { WebhookDelivery } from '../webhooks';
 import type { AgentWorker } from '../worker';
 
@@ -30,7 +30,7 @@ export interface AgentDashboardProps {
 }
 
 /** A metric of a set, by which the two lanes and the release are shown side by side. */
-type Pick = (metrics: TaskMetrics, options: MetricOptions) => IMetric;
+type Pick = (metrics: TaskMetricSet, options: MetricOptions) => IMetric;
 
 /** What an operator looks at during a rollout and after: the release beside the stable lane, the queues, the gates. */
 export class AgentDashboard extends Construct {
@@ -39,7 +39,7 @@ export class AgentDashboard extends Construct {
   constructor(scope: Construct, id: string, props: AgentDashboardProps) {
     super(scope, id);
     const { agentName, releaseId, stable, candidate, intake, gates, webhooks, worker } = props;
-    const release = TaskMetrics.ofRelease(agentName, releaseId);
+    const release = TaskMetricSet.ofRelease(agentName, releaseId);
     const compared = (title: string, pick: Pick): IWidget =>
       new GraphWidget({
         title,
@@ -79,39 +79,43 @@ export class AgentDashboard extends Construct {
           }),
         ],
         [
-          compared('Tasks finished', (metrics, options) => metrics.finished({ ...options, period })),
-          compared('Tasks failed', (metrics, options) => metrics.failed({ ...options, period })),
-          compared('Mean quality score', (metrics, options) => metrics.qualityScore({ ...options, period })),
+          compared('Tasks finished', (metrics, options) => metrics.metricTasksFinished({ ...options, period })),
+          compared('Tasks failed', (metrics, options) => metrics.metricTasksFailed({ ...options, period })),
+          compared('Mean quality score', (metrics, options) => metrics.metricQualityScore({ ...options, period })),
         ],
         [
-          compared('Mean cost of a task (US$)', (metrics, options) => metrics.cost({ ...options, period })),
-          compared('Duration, p99 (ms)', (metrics, options) => metrics.duration({ ...options, period })),
-          compared('Mean tool calls', (metrics, options) => metrics.toolCalls({ ...options, period })),
+          compared('Mean cost of a task (US$)', (metrics, options) => metrics.metricCost({ ...options, period })),
+          compared('Duration, p99 (ms)', (metrics, options) => metrics.metricDuration({ ...options, period })),
+          compared('Mean tool calls', (metrics, options) => metrics.metricToolCalls({ ...options, period })),
         ],
         [
-          compared('Wait in the queue, p99 (ms)', (metrics, options) => metrics.queueWait({ ...options, period })),
-          compared('Input tokens', (metrics, options) => metrics.inputTokens({ ...options, period })),
-          compared('Output tokens', (metrics, options) => metrics.outputTokens({ ...options, period })),
+          compared('Wait in the queue, p99 (ms)', (metrics, options) =>
+            metrics.metricQueueWait({ ...options, period }),
+          ),
+          compared('Input tokens', (metrics, options) => metrics.metricInputTokens({ ...options, period })),
+          compared('Output tokens', (metrics, options) => metrics.metricOutputTokens({ ...options, period })),
         ],
         [
-          compared('Tasks cut off', (metrics, options) => metrics.aborted({ ...options, period })),
-          compared('Attempts tried again', (metrics, options) => metrics.retries({ ...options, period })),
+          compared('Tasks aborted', (metrics, options) => metrics.metricTasksAborted({ ...options, period })),
+          compared('Attempts retried', (metrics, options) => metrics.metricRetries({ ...options, period })),
           compared('Tasks failed after their last attempt', (metrics, options) =>
-            metrics.exhausted({ ...options, period }),
+            metrics.metricTasksExhausted({ ...options, period }),
           ),
         ],
         [
-          compared('Tasks handed back', (metrics, options) => metrics.requeued({ ...options, period })),
-          compared('Steps replayed', (metrics, options) => metrics.replayedSteps({ ...options, period })),
-          compared('Late results, not written', (metrics, options) => metrics.lateResults({ ...options, period })),
+          compared('Tasks requeued', (metrics, options) => metrics.metricTasksRequeued({ ...options, period })),
+          compared('Steps replayed', (metrics, options) => metrics.metricStepsReplayed({ ...options, period })),
+          compared('Late results, discarded', (metrics, options) => metrics.metricLateResults({ ...options, period })),
         ],
         [
-          compared('Answers of fallback models', (metrics, options) => metrics.modelFallbacks({ ...options, period })),
-          compared('Models left out for a while', (metrics, options) =>
-            metrics.modelCircuitsOpened({ ...options, period }),
+          compared('Answers of fallback models', (metrics, options) =>
+            metrics.metricModelFallbacks({ ...options, period }),
+          ),
+          compared('Models skipped after failures', (metrics, options) =>
+            metrics.metricModelCircuitsOpened({ ...options, period }),
           ),
           compared("Waits for a provider's limit", (metrics, options) =>
-            metrics.modelRateLimitWaits({ ...options, period }),
+            metrics.metricModelRateLimitWaits({ ...options, period }),
           ),
         ],
         [
@@ -133,7 +137,7 @@ export class AgentDashboard extends Construct {
             left: [
               intake.metricAccepted({ period, label: 'accepted' }),
               intake.metricRefused({ period, label: 'refused' }),
-              intake.metricShed({ period, label: 'refused: too much waits' }),
+              intake.metricShed({ period, label: 'refused: backlog too old' }),
               intake.metricCancelled({ period, label: 'cancelled in the queue' }),
               intake.metricFeedback({ period, label: 'feedback' }),
             ],
@@ -148,7 +152,7 @@ export class AgentDashboard extends Construct {
             ],
           }),
           compared('Attempts abandoned by their worker', (metrics, options) =>
-            metrics.abandoned({ ...options, period }),
+            metrics.metricAttemptsAbandoned({ ...options, period }),
           ),
         ],
         ...worker.dashboardRows(),

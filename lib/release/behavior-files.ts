@@ -18,8 +18,8 @@ function byBytes(a: string, b: string): number {
 }
 
 /**
- * Line ends and the byte order mark depend on the machine that checked the files out (git's `core.autocrlf`), not on
- * what their author changed: they are taken off, so that the release is the same from every checkout.
+ * Line ends and the byte order mark depend on the machine of the checkout (git's `core.autocrlf`), not on what the author
+ * changed: they are normalized, so that the release is the same from every checkout.
  */
 function normalize(text: string): string {
   return text.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n');
@@ -29,7 +29,7 @@ function unreadable(path: string, error: unknown): Error {
   return laneError(
     undefined,
     'UnreadableFile',
-    `cannot read ${path} (${error instanceof Error ? error.message : String(error)}): expected what the one who synthesizes may read; correct its permissions or remove it`,
+    `cannot read ${path} (${error instanceof Error ? error.message : String(error)}): expected a file that the user who synthesizes may read; correct its permissions or remove it`,
   );
 }
 
@@ -54,7 +54,7 @@ function readText(path: string): string {
     throw laneError(
       undefined,
       'InvalidEncoding',
-      `${path} is not valid UTF-8: expected text that every reader decodes alike; save the file as UTF-8`,
+      `${path} is not valid UTF-8: expected UTF-8, which every reader decodes to the same text; save the file as UTF-8`,
     );
   }
 }
@@ -62,9 +62,9 @@ function readText(path: string): string {
 /**
  * Reads all files of one kind below a folder, in the order of their names.
  *
- * Hidden files and folders (names that begin with a dot) are the editor's or the system's and are passed over. What is
- * neither hidden nor of the kind is refused: a file that looks like a part of the behavior must be one. So are symbolic
- * links: what they point to may differ from checkout to checkout, and git's history of the folder does not show it.
+ * Hidden files and folders (names that begin with a dot) belong to editors and systems and are ignored. Other files are
+ * refused: a file that looks like a part of the behavior must be one. Symbolic links are refused, too: their targets may
+ * differ between checkouts, and git's history of the folder does not show them.
  *
  * @param folder for example `agent/prompts`
  * @param extensions with the dot
@@ -86,7 +86,7 @@ export function readBehaviorFiles(folder: string, extensions: readonly string[])
         throw laneError(
           undefined,
           'UnsupportedFileType',
-          `${path} is ${entry.isSymbolicLink() ? 'a symbolic link' : 'not a regular file'}: expected regular files and folders only, for the content must be the same in every checkout; put a copy of the file there`,
+          `${path} is ${entry.isSymbolicLink() ? 'a symbolic link' : 'not a regular file'}: expected regular files and folders only, for the content must be the same in every checkout; replace it by a copy of the file`,
         );
       }
       const extension = extensions.find((candidate) => entry.name.endsWith(candidate));

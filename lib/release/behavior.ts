@@ -8,26 +8,30 @@ import { type ModelPolicy, resolveModelPolicy } from './model-policy';
 import type { ModelSpec } from './model-spec';
 import type { TaskLimits } from './task-limits';
 
+/** Options of {@link Behavior.fromDirectory}. */
 export interface BehaviorOptions {
   /** Pinned model. */
   readonly model: ModelSpec;
-  /** Asked in this order when the model does not answer; at most 4. @default the task waits for its model */
+  /** Models that are called in this order when the primary model gives no answer: at most 4. @default - the task waits for its model */
   readonly fallbacks?: ModelSpec[];
-  /** When to try again, when to turn to the next model, and when to leave one out. @default see {@link ModelPolicy} */
+  /** When to retry, when to call the next model, and when to skip one for a while. @default - see {@link ModelPolicy} */
   readonly modelPolicy?: ModelPolicy;
-  /** Budget of one task. @default see {@link TaskLimits} */
+  /** Limits of one task. @default - see {@link TaskLimits} */
   readonly limits?: TaskLimits;
   /**
-   * Names of the tools that may be used. Others are left out of the release, and refused when the agent calls them. Names
-   * without a file are passed over: one list may serve several agents. @default all
+   * Names of the tools that may be used. Other tools are not part of the release, and are refused when the agent calls
+   * them. Names without a file are ignored: one list may serve several agents.
+   *
+   * @default - all tools
    */
   readonly allowedTools?: string[];
   /**
-   * Names of the tools that run for real. In place of each other one runs what the agent gives as its `sandbox`, and a
-   * tool without is refused. @default all
+   * Names of the tools that run for real. For each other tool its `sandbox` runs, and a tool without one is refused.
+   *
+   * @default - all tools
    */
   readonly liveTools?: string[];
-  /** Version of the shape of session states, from 1. @default 1 */
+  /** Version of the shape of session states: an integer of 1 or more. @default 1 */
   readonly stateSchema?: number;
 }
 
@@ -39,20 +43,20 @@ export class Behavior {
    *   placeholders are written `{{name}}`
    * - `tools/**` with files `*.json`: the JSON schema of each tool's input; may be missing
    *
-   * Line ends, byte order marks, hidden files, and white space in JSON do not count. Symbolic links, other files, empty
-   * prompts, and text that is not UTF-8 are refused.
+   * Line ends, byte order marks, hidden files, and white space in JSON do not change the release. Symbolic links, other
+   * files, empty prompts, and text that is not UTF-8 are refused.
    *
-   * @param directory relative to the directory that the app is run in
+   * @param directory relative to the working directory of the app
    */
-  static fromDirectory(directory: string, props: BehaviorOptions): Behavior {
+  static fromDirectory(directory: string, options: BehaviorOptions): Behavior {
     if (Token.isUnresolved(directory)) {
       throw laneError(
         undefined,
         'UnresolvedBehavior',
-        `behavior directory is a token (${directory}): expected a path that exists at synth; write the path into the app`,
+        `behavior directory is a token (${directory}): expected a path that exists at synth; use a literal`,
       );
     }
-    const stateSchema = props.stateSchema ?? 1;
+    const stateSchema = options.stateSchema ?? 1;
     if (Token.isUnresolved(stateSchema) || !Number.isSafeInteger(stateSchema) || stateSchema < 1) {
       throw laneError(
         undefined,
@@ -60,28 +64,31 @@ export class Behavior {
         `stateSchema must be an integer of 1 or more, got ${describeValue(stateSchema)}; increase it by one whenever the shape of the session state changes`,
       );
     }
-    checkFallbacks(props.model, props.fallbacks ?? []);
+    checkFallbacks(options.model, options.fallbacks ?? []);
     return new Behavior(
-      { ...props, stateSchema },
+      { ...options, stateSchema },
       directory,
       readPrompts(directory),
-      readTools(directory, props.allowedTools),
-      resolveModelPolicy(props.modelPolicy),
+      readTools(directory, options.allowedTools),
+      resolveModelPolicy(options.modelPolicy),
     );
   }
 
   /** Folder that the behavior was read from. */
   readonly directory: string;
+  /** Pinned model. */
   readonly model: ModelSpec;
-  /** Asked in this order when the model does not answer. */
+  /** Called in this order when the model gives no answer. */
   readonly fallbacks: ModelSpec[];
+  /** Limits of one task. */
   readonly limits: TaskLimits;
+  /** Version of the shape of session states. */
   readonly stateSchema: number;
   /** Names of the prompts, in order. */
   readonly promptNames: string[];
   /** Names of the tools, in order, without those that are not allowed. */
   readonly toolNames: string[];
-  /** Of these, the names of those in whose place their sandbox runs. */
+  /** Of these, the tools that are replaced by their sandbox. */
   readonly sandboxedTools: string[];
   /** @internal */
   readonly _prompts: BehaviorDocument['prompts'];

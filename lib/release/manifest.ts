@@ -14,15 +14,15 @@ import type { Behavior } from './behavior';
 import type { TaskLimits } from './task-limits';
 import type { WorkerDescription } from './worker-description';
 
-/** Seconds of the worker's timeout that are left, if the user says nothing, for writing down that a task ran out of time. */
+/** Seconds of the worker's timeout that the default of maxDuration leaves for recording that a task timed out. */
 const DEFAULT_MARGIN_SECONDS = 10;
-/** A task may outlast one invocation of its worker, for it is handed to the next. Somewhere it must end. */
+/** A task may outlast one invocation of its worker, for the next one continues it. This is the upper bound. */
 const MAX_DURATION_HOURS = 12;
 
-/** Largest document: the recorder reads and compresses it, a worker loads it at its first task. */
+/** Largest document, in bytes: the recorder reads and compresses it, a worker loads it at its first task. */
 export const MAX_DOCUMENT_BYTES = 1024 * 1024;
 
-/** A release before it has a place in a stack: its id follows from content alone. */
+/** A release that is not yet in a stack: its id depends on content alone. */
 export interface ReleaseDraft {
   readonly id: string;
   readonly manifest: ReleaseManifest;
@@ -32,7 +32,7 @@ export interface ReleaseDraft {
 }
 
 /**
- * Puts a behavior and a worker together.
+ * Combines a behavior and a worker.
  *
  * @param scope for messages
  */
@@ -87,7 +87,7 @@ function resolveLimits(scope: IConstruct, limits: TaskLimits, worker: WorkerDesc
     throw laneError(
       scope,
       'UnresolvedLimits',
-      'limits of the behavior hold a token: expected concrete values, known at synth, for they are part of the release; write the values into the app',
+      'limits of the behavior hold a token: expected concrete values, for they are part of the release; use literals',
     );
   }
   const maxDurationMs = limits.maxDuration?.toMilliseconds() ?? timeoutMs - DEFAULT_MARGIN_SECONDS * 1000;
@@ -95,7 +95,7 @@ function resolveLimits(scope: IConstruct, limits: TaskLimits, worker: WorkerDesc
     throw laneError(
       scope,
       'InvalidMaxDuration',
-      `limits.maxDuration is ${limits.maxDuration?.toHumanString()}: expected at most ${MAX_DURATION_HOURS} hours of work on one task, for it is to be cut off when it runs away; split the work into several tasks`,
+      `limits.maxDuration is ${limits.maxDuration?.toHumanString()}: expected at most ${MAX_DURATION_HOURS} hours of work on one task, for a task that loops must be aborted; split the work into several tasks`,
     );
   }
   const parsed = limitsSchema.safeParse({

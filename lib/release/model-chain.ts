@@ -1,16 +1,16 @@
 import { laneError } from '../common';
 import type { ModelSpec } from './model-spec';
 
-/** A request must not wander for longer than its caller waits. */
+/** Each model adds to the time that the caller of a request waits. */
 const MAX_FALLBACKS = 4;
 
-/** Refuses fallbacks that cannot help. */
+/** @throws LaneError for too many fallbacks, and for a model that is in the chain twice */
 export function checkFallbacks(primary: ModelSpec, fallbacks: readonly ModelSpec[]): void {
   if (fallbacks.length > MAX_FALLBACKS) {
     throw laneError(
       undefined,
       'TooManyFallbacks',
-      `fallbacks are ${fallbacks.length} models: expected at most ${MAX_FALLBACKS}; keep those that you would want an answer from`,
+      `fallbacks must have at most ${MAX_FALLBACKS} models, got ${fallbacks.length}; remove some`,
     );
   }
   const seen = new Set([placeOf(primary)]);
@@ -20,14 +20,14 @@ export function checkFallbacks(primary: ModelSpec, fallbacks: readonly ModelSpec
       throw laneError(
         undefined,
         'DuplicateModel',
-        `fallbacks name ${place} although it comes earlier in the chain: expected each model once, for it is away when it is away; leave it out, or name another`,
+        `fallbacks name ${place}, which is earlier in the chain: expected each model once, for a second call to an unavailable model fails as well; remove it, or use another`,
       );
     }
     seen.add(place);
   }
 }
 
-/** A model in one place: the same model in another region or behind another endpoint may well answer. */
+/** A model at one endpoint: the same model in another region or behind another endpoint may answer. */
 function placeOf({ _settings: { provider, id, region, baseUrl } }: ModelSpec): string {
   return [provider, id, region, baseUrl].filter((part) => part !== undefined).join(' ');
 }

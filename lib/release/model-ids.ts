@@ -1,13 +1,13 @@
 import { Token } from 'aws-cdk-lib';
 import { laneError } from '../common';
 
-/** Where Anthropic says which of its ids are pinned. */
+/** Anthropic's page on pinned ids. */
 const ANTHROPIC_IDS = 'https://platform.claude.com/docs/en/about-claude/models/model-ids-and-versions';
 
-/** Where OpenAI says which of its ids are snapshots. */
+/** OpenAI's page on snapshots. */
 const OPENAI_IDS = 'https://developers.openai.com/api/docs/models';
 
-/** Where AWS lists the ids of models and of inference profiles. */
+/** AWS's list of the ids of models and of inference profiles. */
 const BEDROCK_IDS = 'https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html';
 
 /** First generation whose Anthropic ids are pinned without a date. */
@@ -43,7 +43,7 @@ function refuse(id: string, expected: string): never {
   throw laneError(
     undefined,
     'UnpinnedModel',
-    `model id "${id}" is not pinned: expected ${expected}; anything else may be another model tomorrow; use the id of the snapshot that you tested`,
+    `model id "${id}" is not pinned: expected ${expected}; any other id may mean another model later; use the id of the snapshot that you tested`,
   );
 }
 
@@ -52,7 +52,7 @@ function checkResolved(id: string): void {
     throw laneError(
       undefined,
       'UnresolvedModel',
-      `model id is a token (${id}): expected a concrete id, known at synth, for the release id is derived from it; write the id into the app or read it from a file`,
+      `model id is a token (${id}): expected a concrete id, for the release id is derived from it; use a literal or read it from a file`,
     );
   }
 }
@@ -93,7 +93,7 @@ export function profiledModel(id: string): string | undefined {
   return PROFILE_ID.exec(id)?.[1];
 }
 
-/** Only its endpoint knows what such an id stands for: what is refused is what says of itself that it moves. */
+/** Only the endpoint knows which model an id means: refused are ids that say that they change. */
 export function checkCompatibleId(id: string): void {
   checkResolved(id);
   if (id.trim() === '' || /(?:^|[^a-z])latest(?:$|[^a-z])/i.test(id)) {

@@ -1,43 +1,47 @@
 import type { Duration } from 'aws-cdk-lib';
 
-/** What the provider charges, in US dollars. Part of the release, so that costs of different releases compare. */
+/** Price of a model, in US dollars. Part of the release, so that the costs of different releases are comparable. */
 export interface ModelPrice {
-  /** For a million tokens sent. */
+  /** US dollars for a million input tokens: 0 or more. */
   readonly inputPerMillion: number;
-  /** For a million tokens received. */
+  /** US dollars for a million output tokens: 0 or more. */
   readonly outputPerMillion: number;
 }
 
-/** What every model is told. */
+/** Options of every model. */
 export interface ModelOptions {
+  /** Price of the model. */
   readonly price: ModelPrice;
   /** Longest answer, in tokens. @default 4096 */
   readonly maxTokens?: number;
-  /** 0 to 1. @default the provider's */
+  /** Sampling temperature, 0 to 1. @default - the provider's default */
   readonly temperature?: number;
-  /** For one call. @default 60 seconds */
+  /** Timeout of one call. @default Duration.seconds(60) */
   readonly timeout?: Duration;
 }
 
+/** Options of {@link ModelSpec.anthropic}. */
 export interface AnthropicModelOptions extends ModelOptions {
-  /** Name, as handed to the service, of the secret that holds the API key. @default anthropic */
+  /** Name, in `secrets` of the service, of the secret with the API key. @default 'anthropic' */
   readonly secretName?: string;
 }
 
+/** Options of {@link ModelSpec.openAi}. */
 export interface OpenAiModelOptions extends ModelOptions {
-  /** Name, as handed to the service, of the secret that holds the API key. @default openai */
+  /** Name, in `secrets` of the service, of the secret with the API key. @default 'openai' */
   readonly secretName?: string;
 }
 
-/** There is no secret: the worker's role may call the model. */
+/** Options of {@link ModelSpec.bedrock}. It needs no secret: the worker's role may call the model. */
 export interface BedrockModelOptions extends ModelOptions {
-  /** Region whose endpoint is asked. @default the stack's */
+  /** Region whose endpoint is called. @default - the region of the stack */
   readonly region?: string;
 }
 
+/** Options of {@link ModelSpec.openAiCompatible}. */
 export interface OpenAiCompatibleModelOptions extends ModelOptions {
-  /** Where the API begins, for example `https://models.example.com/v1`. Plain http is for endpoints that take no key. */
+  /** URL of the API, for example `https://models.example.com/v1`. Plain http only for endpoints without a key. */
   readonly baseUrl: string;
-  /** Name, as handed to the service, of the secret that holds the key. @default no key is sent */
+  /** Name, in `secrets` of the service, of the secret with the API key. @default - no key is sent */
   readonly secretName?: string;
 }

@@ -2,17 +2,17 @@ import { type Duration, Token } from 'aws-cdk-lib';
 import { laneError } from '../common';
 import { DEFAULT_MODEL_POLICY, type ModelPolicySettings, modelPolicySchema } from '../contract';
 
-/** What a worker does about a model that does not answer, before it turns to the next one. */
+/** How a worker handles a model that gives no answer, before it calls the next model. */
 export interface ModelPolicy {
-  /** Calls to one model for one request, the first included; 1 to 5. @default 2 */
+  /** Calls to one model for one request, including the first: an integer between 1 and 5. @default 2 */
   readonly attempts?: number;
-  /** Longest pause before the second call. The pause is drawn from 0 to this, and the bound doubles with each call. @default 500 ms */
+  /** Longest pause before the second call. The pause is random between 0 and this bound, which doubles with each call. @default Duration.millis(500) */
   readonly backoffFirst?: Duration;
-  /** No pause is longer. A provider that wants to be left alone for longer is not called again for the request. @default 4 seconds */
+  /** Upper bound of all pauses. A provider that requests a longer pause is not called again for the request. @default Duration.seconds(4) */
   readonly backoffLongest?: Duration;
-  /** Calls in a row that a model must fail to be left out for a while. @default 5 */
+  /** Consecutive failed calls that open the breaker of a model: it is skipped for a while. @default 5 */
   readonly breakerFailures?: number;
-  /** How long it is left out; then one call tries it. @default 30 seconds */
+  /** How long the breaker stays open; then one call probes the model. @default Duration.seconds(30) */
   readonly breakerOpen?: Duration;
 }
 
@@ -26,7 +26,7 @@ export function resolveModelPolicy(policy: ModelPolicy = {}): ModelPolicySetting
     throw laneError(
       undefined,
       'UnresolvedModelPolicy',
-      'modelPolicy of the behavior holds a token: expected concrete values, known at synth, for they are part of the release; write the values into the app',
+      'modelPolicy of the behavior holds a token: expected concrete values, for they are part of the release; use literals',
     );
   }
   const parsed = modelPolicySchema.safeParse({

@@ -13,7 +13,7 @@ import type {
 } from './model-options';
 import { INVOKE_MODEL_ACTIONS } from './perms';
 
-/** What is a provider's own, and the name of the factory for messages. */
+/** Settings that only some providers have, and the name of the factory for messages. */
 interface Kind extends Pick<ModelSettings, 'provider' | 'secret' | 'baseUrl' | 'region'> {
   readonly factory: string;
 }
@@ -21,19 +21,19 @@ interface Kind extends Pick<ModelSettings, 'provider' | 'secret' | 'baseUrl' | '
 /** A model pinned to one snapshot: the same id means the same model for as long as the release exists. */
 export class ModelSpec {
   /**
-   * A model of Amazon Bedrock. It needs no secret: the worker's role is allowed to call it.
+   * A model of Amazon Bedrock. It needs no secret: the worker's role may call it.
    *
    * @param pinnedId of a model (`amazon.nova-pro-v1:0`) or of a cross-region inference profile
    * (`eu.anthropic.claude-sonnet-4-5-20250929-v1:0`), with its version. ARNs are refused: they name an account, and the
-   * release must be the same in each.
+   * release must be the same in every account.
    */
-  static bedrock(pinnedId: string, props: BedrockModelOptions): ModelSpec {
+  static bedrock(pinnedId: string, options: BedrockModelOptions): ModelSpec {
     checkBedrockId(pinnedId);
-    refuseTokens(pinnedId, { region: props.region });
-    return new ModelSpec(pinnedId, props, {
+    refuseTokens(pinnedId, { region: options.region });
+    return new ModelSpec(pinnedId, options, {
       factory: 'ModelSpec.bedrock',
       provider: 'bedrock',
-      region: props.region,
+      region: options.region,
     });
   }
 
@@ -41,86 +41,86 @@ export class ModelSpec {
    * A model of the Anthropic Messages API.
    *
    * @param pinnedId an id with a date (`…-YYYYMMDD`), or one without from the 4.6 generation on, which Anthropic
-   * documents as pinned. Aliases that move (`…-latest`, and dateless ids of earlier generations) are refused.
+   * documents as pinned. Aliases that change (`…-latest`, and dateless ids of earlier generations) are refused.
    */
-  static anthropic(pinnedId: string, props: AnthropicModelOptions): ModelSpec {
+  static anthropic(pinnedId: string, options: AnthropicModelOptions): ModelSpec {
     checkAnthropicId(pinnedId);
-    refuseTokens(pinnedId, { secretName: props.secretName });
-    return new ModelSpec(pinnedId, props, {
+    refuseTokens(pinnedId, { secretName: options.secretName });
+    return new ModelSpec(pinnedId, options, {
       factory: 'ModelSpec.anthropic',
       provider: 'anthropic',
-      secret: props.secretName ?? 'anthropic',
+      secret: options.secretName ?? 'anthropic',
     });
   }
 
   /**
    * A model of OpenAI's Chat Completions API.
    *
-   * @param pinnedId an id with a date (`…-YYYY-MM-DD`), or a model tuned on one (`ft:…`). Aliases that move are refused.
+   * @param pinnedId an id with a date (`…-YYYY-MM-DD`), or a model fine-tuned on one (`ft:…`). Aliases that change are refused.
    */
-  static openAi(pinnedId: string, props: OpenAiModelOptions): ModelSpec {
+  static openAi(pinnedId: string, options: OpenAiModelOptions): ModelSpec {
     checkOpenAiId(pinnedId);
-    refuseTokens(pinnedId, { secretName: props.secretName });
-    return new ModelSpec(pinnedId, props, {
+    refuseTokens(pinnedId, { secretName: options.secretName });
+    return new ModelSpec(pinnedId, options, {
       factory: 'ModelSpec.openAi',
       provider: 'openai',
-      secret: props.secretName ?? 'openai',
+      secret: options.secretName ?? 'openai',
     });
   }
 
   /**
-   * A model behind any endpoint that speaks OpenAI's Chat Completions.
+   * A model behind any endpoint with OpenAI's Chat Completions API.
    *
-   * @param pinnedId as the endpoint knows it. Whether it always means the same model is up to whoever runs the endpoint.
+   * @param pinnedId id of the model at the endpoint. The operator of the endpoint must keep the same model behind it.
    */
-  static openAiCompatible(pinnedId: string, props: OpenAiCompatibleModelOptions): ModelSpec {
+  static openAiCompatible(pinnedId: string, options: OpenAiCompatibleModelOptions): ModelSpec {
     checkCompatibleId(pinnedId);
-    refuseTokens(pinnedId, { baseUrl: props.baseUrl, secretName: props.secretName });
-    if (props.secretName !== undefined && !/^https:/i.test(props.baseUrl)) {
+    refuseTokens(pinnedId, { baseUrl: options.baseUrl, secretName: options.secretName });
+    if (options.secretName !== undefined && !/^https:/i.test(options.baseUrl)) {
       throw laneError(
         undefined,
         'InsecureModelEndpoint',
-        `baseUrl of model "${pinnedId}" is ${props.baseUrl}, and its key is in the secret "${props.secretName}": expected https, for the key would travel in the clear; use https, or leave secretName out if the endpoint takes no key`,
+        `baseUrl of model "${pinnedId}" is ${options.baseUrl}, and its key is in the secret "${options.secretName}": expected https, for the key would be sent unencrypted; use https, or leave secretName out if the endpoint needs no key`,
       );
     }
-    return new ModelSpec(pinnedId, props, {
+    return new ModelSpec(pinnedId, options, {
       factory: 'ModelSpec.openAiCompatible',
       provider: 'openai_compatible',
-      baseUrl: props.baseUrl,
-      secret: props.secretName,
+      baseUrl: options.baseUrl,
+      secret: options.secretName,
     });
   }
 
   /** Pinned id. */
   readonly modelId: string;
-  /** Name of the secret that holds the API key. Undefined: the model needs none. */
+  /** Name of the secret with the API key; undefined for a model without a key. */
   readonly secretName?: string;
   /** @internal */
   readonly _settings: ModelSettings;
 
-  private constructor(id: string, props: ModelOptions, { factory, ...kind }: Kind) {
-    const timeout = props.timeout ?? Duration.seconds(60);
+  private constructor(id: string, options: ModelOptions, { factory, ...kind }: Kind) {
+    const timeout = options.timeout ?? Duration.seconds(60);
     refuseTokens(id, {
-      'price.inputPerMillion': props.price.inputPerMillion,
-      'price.outputPerMillion': props.price.outputPerMillion,
-      maxTokens: props.maxTokens,
-      temperature: props.temperature,
+      'price.inputPerMillion': options.price.inputPerMillion,
+      'price.outputPerMillion': options.price.outputPerMillion,
+      maxTokens: options.maxTokens,
+      temperature: options.temperature,
       timeout: timeout.isUnresolved() ? timeout.toString() : undefined,
     });
     const settings = modelSchema.safeParse({
       ...kind,
       id,
-      maxTokens: props.maxTokens ?? 4096,
-      ...(props.temperature === undefined ? {} : { temperature: props.temperature }),
+      maxTokens: options.maxTokens ?? 4096,
+      ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
       timeoutMs: timeout.toMilliseconds(),
-      price: { inputPerMillion: props.price.inputPerMillion, outputPerMillion: props.price.outputPerMillion },
+      price: { inputPerMillion: options.price.inputPerMillion, outputPerMillion: options.price.outputPerMillion },
     });
     if (!settings.success) {
       const issues = settings.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
       throw laneError(
         undefined,
         'InvalidModel',
-        `settings of model "${id}" are not valid: ${issues}; correct the props of ${factory}`,
+        `settings of model "${id}" are not valid: ${issues}; correct the options of ${factory}`,
       );
     }
     this._settings = settings.data;
@@ -131,9 +131,9 @@ export class ModelSpec {
   }
 
   /**
-   * Lets a role call the model, if it is one of Bedrock; for all others nothing is to be granted. The service calls this
-   * for the models of its release. Call it yourself for the model that a release is about to leave: the versions of a
-   * worker share one role, and the stable one still calls the former model while the new release is being rolled out.
+   * Lets a role call the model if it is one of Bedrock; other models need no grant. The service calls this for the models
+   * of its release. Call it yourself for the model that the new release no longer uses: the versions of a worker share one
+   * role, and the stable version still calls the former model during the rollout.
    */
   grantInvoke(scope: Construct, grantee: iam.IGrantable): void {
     const { provider, id, region } = this._settings;
@@ -191,7 +191,7 @@ function refuseTokens(id: string, values: { [name: string]: unknown }): void {
       throw laneError(
         undefined,
         'UnresolvedModel',
-        `${name} of model "${id}" is a token (${String(value)}): expected a concrete value, known at synth, for it is part of the release; write the value into the app`,
+        `${name} of model "${id}" is a token (${String(value)}): expected a concrete value, known at synth, for it is part of the release; use a literal`,
       );
     }
   }

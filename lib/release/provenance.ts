@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 
-/** Where a release came from, as far as git knows. */
+/** The commit of a release, as far as git knows it. */
 export interface Provenance {
-  /** Last commit that touched the behavior or the code. */
+  /** Last commit that changed the behavior or the code. */
   readonly revision?: string;
   /** Its author's name. */
   readonly author?: string;
@@ -12,24 +12,24 @@ export interface Provenance {
 
 function git(...args: string[]): string | undefined {
   try {
-    // Without optional locks: looking must not get into the way of another git command.
+    // Without optional locks: reading must not block another git command.
     return execFileSync('git', ['--no-optional-locks', ...args], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
       timeout: 5_000,
     }).trimEnd();
   } catch {
-    // No git, no repository, a path outside of it: nothing is known.
+    // No git, no repository, or a path outside of it.
     return undefined;
   }
 }
 
 /**
- * Asks git for the last commit that touched any of the paths. Not HEAD: a commit elsewhere in the repository must not
- * change the template.
+ * The last commit that changed any of the paths. Not HEAD: a commit elsewhere in the repository must not change the
+ * template.
  *
- * @returns nothing when it is not known: outside a repository; with uncommitted changes in the paths; in a shallow
- * clone whose history ends before the answer
+ * @returns empty outside a repository, with uncommitted changes in the paths, and in a shallow clone whose history ends
+ * before that commit
  */
 export function provenanceOf(paths: readonly string[]): Provenance {
   if (paths.length === 0 || git('status', '--porcelain', '--', ...paths) !== '') {
@@ -40,7 +40,7 @@ export function provenanceOf(paths: readonly string[]): Provenance {
   if (revision === undefined || parents === undefined || author === undefined || time === undefined) {
     return {};
   }
-  // Where a shallow history is cut off, git shows the commit as having touched everything.
+  // At the end of a shallow history git shows the commit as if it had changed everything.
   if (parents === '' && git('rev-parse', '--is-shallow-repository') !== 'false') {
     return {};
   }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as s3assets from 'aws-cdk-lib/aws-s3-assets';
-import { Construct } from 'constructs';
+import { Construct, type IConstruct } from 'constructs';
 import { acknowledgeWildcard, stageFile } from '../common';
 import { RELEASE_COMPONENTS, sha256 } from '../contract';
 import type { Behavior } from './behavior';
@@ -14,8 +14,19 @@ import type { WorkerDescription } from './worker-description';
 /** Extension, and so end of the object key, of behavior documents. */
 const DOCUMENT_EXTENSION = '.behavior';
 
+/** The release in the template, as users of an agent see it. */
+export interface IRelease extends IConstruct {
+  /** `r-` and 12 hexadecimal digits. */
+  readonly releaseId: string;
+  /** Digest of each component: prompts, tools, model, limits, state, code, worker. */
+  readonly componentDigests: { [component: string]: string };
+}
+
+/** Construct props of {@link Release}. */
 export interface ReleaseProps {
+  /** Prompts, tools, model, limits. */
   readonly behavior: Behavior;
+  /** What runs the behavior. */
   readonly worker: WorkerDescription;
 }
 
@@ -25,7 +36,7 @@ export interface ReleaseProps {
  * package that the agent imports is other code, and so another release; so is a new version of this library, whose digest
  * is a component by itself.
  */
-export class Release extends Construct {
+export class Release extends Construct implements IRelease {
   /** `r-` and 12 hexadecimal digits. */
   readonly releaseId: string;
   /** Digest of each component: prompts, tools, model, limits, state, code, worker, library. */
@@ -63,10 +74,9 @@ export class Release extends Construct {
   }
 
   /**
-   * Lets a function read behavior documents: not this one alone, but those of other releases, too. All versions of a
-   * worker share one role; in the middle of a rollout the stable version still loads the document of the release
-   * before, and which one that is the template cannot know. Documents are told from everything else in the asset
-   * bucket (templates, code) by the end of their keys.
+   * Lets a function read behavior documents, of this release and of others. All versions of a worker share one role;
+   * during a rollout the stable version still loads the document of the previous release, which the template cannot name.
+   * The end of their keys distinguishes documents from all other assets (templates, code).
    */
   grantRead(grantee: iam.IGrantable): iam.Grant {
     const documents = this.asset.bucket.arnForObjects(`*${DOCUMENT_EXTENSION}`);
@@ -75,14 +85,14 @@ export class Release extends Construct {
       acknowledgeWildcard(
         grantee.grantPrincipal,
         documents,
-        'Versions of a function share one role, and during a rollout the version before still reads the document of its own release, which the template cannot name; behavior documents are told from all other assets by their extension',
+        'Versions of a function share one role, and during a rollout the previous version still reads the document of its own release, which the template cannot name; the extension distinguishes behavior documents from all other assets',
       );
     }
     return grant;
   }
 
-  /** Last commit that touched the behavior or the worker's code; empty when unknown or not committed. */
-  provenance(): Provenance {
+  /** Last commit that changed the behavior or the worker's code; empty when unknown or not committed. @internal */
+  _provenance(): Provenance {
     return provenanceOf(this.sources);
   }
 }

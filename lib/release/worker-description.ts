@@ -1,6 +1,6 @@
 import type { Duration } from 'aws-cdk-lib';
 
-/** What of a worker goes into a release. */
+/** The part of a worker that belongs to a release. */
 export interface WorkerDescription {
   /** SHA-256 (64 hexadecimal digits) of the code that runs the agent. */
   readonly codeDigest: string;
@@ -14,21 +14,21 @@ export interface WorkerDescription {
 
   /**
    * Settings under which the code runs, concrete values only: kind, runtime, architecture, memory, timeout,
-   * environment. A value that is known only at deployment takes part by its name.
+   * environment. Of a value that is known only at deployment the name alone is included.
    */
   readonly settings: { [name: string]: string };
 
   /**
-   * How the worker is run, which is no part of the release: number of workers, kind of capacity, network. Staging and
-   * production are compared by it.
+   * How the worker is run, which is not part of the release: number of workers, capacity, network. Staging and production
+   * are compared by it.
    *
-   * @default nothing to compare
+   * @default - nothing to compare
    */
   readonly operation?: { [name: string]: string };
 
-  /** Longest that the worker may run one task. */
+  /** Longest time that the worker may work on one task without interruption. */
   readonly timeout: Duration;
 
-  /** Files that the code was made of, for the provenance of the release. */
+  /** Source files of the code, for the provenance of the release. */
   readonly sources: string[];
 }

@@ -61,8 +61,8 @@ export class CodeDeployRollout extends Construct {
   constructor(scope: Construct, id: string, props: CodeDeployRolloutProps) {
     super(scope, id);
     const { release, worker, intake } = props;
-    const shift = props.shift.bind(this);
-    const evidence = (props.evidence ?? Evidence.atLeast(20)).bind(this);
+    const shift = props.shift._bind(this);
+    const evidence = (props.evidence ?? Evidence.atLeast(20))._bind(this);
     const preflightTimeout = this.preflightTimeout(props.preflightTimeout, worker.startTimeout);
     this.duration = this.withinLimits(shift.duration, evidence.wait, preflightTimeout);
     const ignoreGates = this.ignoreGates(props);
@@ -75,7 +75,7 @@ export class CodeDeployRollout extends Construct {
       RouterVersion: intake.routerVersion.version,
     };
     const recorder = this.recorder(props);
-    const { revision, author, time } = release.provenance();
+    const { revision, author, time } = release._provenance();
     const releaseRecord = new CustomResource(this, 'ReleaseRecord', {
       resourceType: CustomResourceType.RELEASE_RECORD,
       serviceToken: recorder.functionArn,

@@ -47,8 +47,10 @@ export abstract class Evidence {
    * Checks the values.
    *
    * @throws LaneError if a value is out of range
+   *
+   * @internal
    */
-  abstract bind(scope: Construct): EvidenceConfig;
+  abstract _bind(scope: Construct): EvidenceConfig;
 }
 
 /** The check is a Lambda function that waits; beyond that it needs time to count and to report. */
@@ -62,7 +64,8 @@ class CountedEvidence extends Evidence {
     super();
   }
 
-  bind(scope: Construct): EvidenceConfig {
+  /** @internal */
+  _bind(scope: Construct): EvidenceConfig {
     if (!Number.isInteger(this.tasks) || this.tasks < 1) {
       throw laneError(
         scope,
@@ -91,7 +94,8 @@ class NoEvidence extends Evidence {
     super();
   }
 
-  bind(scope: Construct): EvidenceConfig {
+  /** @internal */
+  _bind(scope: Construct): EvidenceConfig {
     if (this.reason.trim() === '') {
       throw laneError(
         scope,

@@ -19,8 +19,10 @@ export abstract class Rollout {
    * Attaches the lanes to the worker and creates the resources of the rollout, in the order that the rollout needs.
    *
    * @throws LaneError if the rollout exceeds a limit of AWS
+   *
+   * @internal
    */
-  abstract bind(scope: Construct, id: string, context: RolloutContext): RolloutConfig;
+  abstract _bind(scope: Construct, id: string, context: RolloutContext): RolloutConfig;
 }
 
 class BoundCodeDeployRollout extends Rollout {
@@ -31,7 +33,8 @@ class BoundCodeDeployRollout extends Rollout {
     super();
   }
 
-  bind(scope: Construct, id: string, context: RolloutContext): RolloutConfig {
+  /** @internal */
+  _bind(scope: Construct, id: string, context: RolloutContext): RolloutConfig {
     const { deploymentGroup, duration, promoted } = new CodeDeployRollout(scope, id, {
       ...this.options,
       ...context,

@@ -56,8 +56,10 @@ export abstract class TrafficShift {
    * 50 of those, so there is one per agent and never one per release.
    *
    * @throws LaneError if CodeDeploy would refuse the shift
+   *
+   * @internal
    */
-  abstract bind(scope: Construct): TrafficShiftConfig;
+  abstract _bind(scope: Construct): TrafficShiftConfig;
 }
 
 /** `percent/minutes` → predefined configuration. */
@@ -80,7 +82,8 @@ class CanaryShift extends TrafficShift {
     super();
   }
 
-  bind(scope: Construct): TrafficShiftConfig {
+  /** @internal */
+  _bind(scope: Construct): TrafficShiftConfig {
     const percentage = percentageOf(scope, 'canary', this.options.percentage);
     const interval = minutesOf(scope, 'canary: bakeTime', this.options.bakeTime);
     return {
@@ -99,7 +102,8 @@ class LinearShift extends TrafficShift {
     super();
   }
 
-  bind(scope: Construct): TrafficShiftConfig {
+  /** @internal */
+  _bind(scope: Construct): TrafficShiftConfig {
     const percentage = percentageOf(scope, 'linear', this.options.percentage);
     const interval = minutesOf(scope, 'linear: interval', this.options.interval);
     const steps = Math.ceil(100 / percentage);
@@ -115,7 +119,8 @@ class LinearShift extends TrafficShift {
 }
 
 class AllAtOnceShift extends TrafficShift {
-  bind(): TrafficShiftConfig {
+  /** @internal */
+  _bind(): TrafficShiftConfig {
     return { deploymentConfig: LambdaDeploymentConfig.ALL_AT_ONCE, duration: Duration.minutes(0) };
   }
 }

@@ -84,8 +84,8 @@ export abstract class ApiKeyRotation {
     return new CustomRotation(handler);
   }
 
-  /** Checks the options. */
-  abstract bind(scope: Construct, context: ApiKeyRotationContext): ApiKeyRotationConfig;
+  /** Checks the options. @internal */
+  abstract _bind(scope: Construct, context: ApiKeyRotationContext): ApiKeyRotationConfig;
 }
 
 const MAX_EXPIRY = Duration.days(365);
@@ -95,7 +95,8 @@ class OpenAiServiceAccount extends ApiKeyRotation {
     super();
   }
 
-  bind(scope: Construct, { interval, gracePeriod }: ApiKeyRotationContext): ApiKeyRotationConfig {
+  /** @internal */
+  _bind(scope: Construct, { interval, gracePeriod }: ApiKeyRotationContext): ApiKeyRotationConfig {
     const { adminSecret, baseUrl, keyExpiry, project } = this.options;
     if (project.trim() === '') {
       throw laneError(
@@ -132,7 +133,8 @@ class KeyPool extends ApiKeyRotation {
     super();
   }
 
-  bind(): ApiKeyRotationConfig {
+  /** @internal */
+  _bind(): ApiKeyRotationConfig {
     const { poolSecret, test } = this.options;
     const settings: RotationSettings = {
       strategy: 'key_pool',
@@ -148,7 +150,8 @@ class CustomRotation extends ApiKeyRotation {
     super();
   }
 
-  bind(): ApiKeyRotationConfig {
+  /** @internal */
+  _bind(): ApiKeyRotationConfig {
     const settings: RotationSettings = { strategy: 'custom' };
     return { settings: JSON.stringify(settings), reads: [], runsDry: false, handler: this.handler };
   }

@@ -126,7 +126,7 @@ export class RotatingSecret extends Construct {
       }
     }
     const { interval, gracePeriod } = this.checkTimes();
-    const config = props.rotation.bind(this, { interval, gracePeriod });
+    const config = props.rotation._bind(this, { interval, gracePeriod });
     if (props.secret !== undefined && encryptionKey !== undefined) {
       throw laneError(
         this,

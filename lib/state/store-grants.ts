@@ -72,15 +72,20 @@ export class AgentStoreGrants {
 
   /** Read recorded model calls: those of a task are below `transcripts/<task id>/`. They hold what users said. */
   readTranscripts(grantee: IGrantable): Grant {
-    return grantOnObjects(this.payloads, TRANSCRIPT_PREFIX, grantee, READ_PAYLOAD_ACTIONS).combine(
-      Grant.addToPrincipal({
-        grantee,
-        actions: LIST_PAYLOAD_ACTIONS,
-        resourceArns: [this.payloads.bucketArn],
-        conditions: { StringLike: { 's3:prefix': `${TRANSCRIPT_PREFIX}*` } },
-      }),
-    );
+    return grantReadTranscripts(this.payloads, grantee);
   }
+}
+
+/** Reads recorded model calls. */
+export function grantReadTranscripts(payloads: IBucket, grantee: IGrantable): Grant {
+  return grantOnObjects(payloads, TRANSCRIPT_PREFIX, grantee, READ_PAYLOAD_ACTIONS).combine(
+    Grant.addToPrincipal({
+      grantee,
+      actions: LIST_PAYLOAD_ACTIONS,
+      resourceArns: [payloads.bucketArn],
+      conditions: { StringLike: { 's3:prefix': `${TRANSCRIPT_PREFIX}*` } },
+    }),
+  );
 }
 
 /** For the router: creates tasks with their inputs, reads the routing, writes the valve and the backlog snapshot. */

@@ -11,8 +11,8 @@ export abstract class Webhooks {
     return new SignedWebhooks(options);
   }
 
-  /** Creates what delivers. */
-  abstract bind(scope: Construct, id: string, context: WebhookContext): WebhookDelivery;
+  /** Creates what delivers. @internal */
+  abstract _bind(scope: Construct, id: string, context: WebhookContext): WebhookDelivery;
 }
 
 /** A day less than queues keep messages, so that every webhook is given up before it is forgotten. */
@@ -24,7 +24,8 @@ class SignedWebhooks extends Webhooks {
     super();
   }
 
-  bind(scope: Construct, id: string, context: WebhookContext): WebhookDelivery {
+  /** @internal */
+  _bind(scope: Construct, id: string, context: WebhookContext): WebhookDelivery {
     const { privateHosts = [], retryFor = Duration.hours(24), ...others } = this.options;
     const seconds = retryFor.isUnresolved() ? Number.NaN : retryFor.toMilliseconds() / 1_000;
     if (!(Number.isInteger(seconds) && seconds >= MIN_RETRY.toSeconds() && seconds <= MAX_RETRY.toSeconds())) {

@@ -16,13 +16,23 @@ export interface LaneAttachment {
   readonly consumers: IConstruct[];
 }
 
+/** A worker of an agent, on any compute: grant to it what the agent's tools need, connect it, watch it. */
+export interface IAgentWorker extends IConstruct, iam.IGrantable, ec2.IConnectable {
+  /** Identifies the worker that carries the release: any change of the worker changes it. Known at synth or at deployment. */
+  readonly version: string;
+  /** Longest time from a message in an idle lane to the first running worker: a preflight waits that much longer. */
+  readonly startTimeout: Duration;
+  /** Executions that crashed or exceeded the worker's timeout, without failed tasks. Count; sum by default. */
+  metricCrashes(props?: cloudwatch.MetricOptions): cloudwatch.Metric;
+}
+
 /**
  * A worker in a stack, on any compute: grant to it, connect to it, attach lanes to it.
  *
  * Both lanes share one role and one network. A permission that is removed is gone for the release on the stable lane as
  * well, so remove it one deployment after the last release that needs it.
  */
-export abstract class AgentWorker extends Construct implements iam.IGrantable, ec2.IConnectable {
+export abstract class AgentWorker extends Construct implements IAgentWorker {
   abstract readonly grantPrincipal: iam.IPrincipal;
   /** @throws LaneError without a VPC */
   abstract readonly connections: ec2.Connections;

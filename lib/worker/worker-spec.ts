@@ -26,11 +26,13 @@ export abstract class WorkerSpec {
    * What of the worker goes into the release. Same answer whenever it is asked with the same content.
    *
    * @param behavior that the worker runs: it carries the clients of these models' providers
+   *
+   * @internal
    */
-  abstract describe(scope: Construct, behavior: Behavior): WorkerDescription;
+  abstract _describe(scope: Construct, behavior: Behavior): WorkerDescription;
 
-  /** Creates the worker. */
-  abstract bind(scope: Construct, id: string, context: WorkerContext): AgentWorker;
+  /** Creates the worker. @internal */
+  abstract _bind(scope: Construct, id: string, context: WorkerContext): AgentWorker;
 }
 
 class LambdaKind extends WorkerSpec {
@@ -38,11 +40,13 @@ class LambdaKind extends WorkerSpec {
     super();
   }
 
-  describe(scope: Construct, behavior: Behavior): WorkerDescription {
+  /** @internal */
+  _describe(scope: Construct, behavior: Behavior): WorkerDescription {
     return describeLambdaWorker(scope, this.props, behavior);
   }
 
-  bind(scope: Construct, id: string, context: WorkerContext): AgentWorker {
+  /** @internal */
+  _bind(scope: Construct, id: string, context: WorkerContext): AgentWorker {
     return new LambdaWorker(scope, id, { worker: this.props, context });
   }
 }
@@ -52,11 +56,13 @@ class FargateKind extends WorkerSpec {
     super();
   }
 
-  describe(scope: Construct, behavior: Behavior): WorkerDescription {
+  /** @internal */
+  _describe(scope: Construct, behavior: Behavior): WorkerDescription {
     return describeFargateWorker(scope, this.props, behavior);
   }
 
-  bind(scope: Construct, id: string, context: WorkerContext): AgentWorker {
+  /** @internal */
+  _bind(scope: Construct, id: string, context: WorkerContext): AgentWorker {
     return new FargateWorker(scope, id, { worker: this.props, context });
   }
 }

@@ -5,7 +5,6 @@ import { documentClient } from '../../shared/aws/clients/dynamodb';
 import { sqsClient } from '../../shared/aws/clients/sqs';
 import { type Clock, scaleTimeout, stopwatch, systemClock } from '../../shared/clock';
 import { LaneOwnershipMonitor } from '../../shared/routing/lane-ownership';
-import { RoutingRepository } from '../../shared/routing/routing-repository';
 import { createLogger, type Log } from '../../shared/telemetry/logger';
 import { Tracer } from '../../shared/telemetry/tracing';
 import type { CreatedTaskProcessor } from '../../worker/create-task-processor';
@@ -87,7 +86,8 @@ export class WorkerContainer {
     });
     this.#protection = new TaskProtection({ agentUri: environment.ECS_AGENT_URI, clock, logger: this.#logger });
     this.#succession = new LaneOwnershipMonitor({
-      routing: new RoutingRepository(documentClient(), settings.controlTable),
+      client: documentClient(),
+      table: settings.controlTable,
       release,
       lane,
       clock,

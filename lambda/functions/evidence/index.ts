@@ -8,7 +8,7 @@ import type { InvocationContext } from '../../shared/aws/invocation-deadline';
 import { runHook } from '../../shared/aws/lifecycle-hook';
 import { systemClock } from '../../shared/clock';
 import { lazy } from '../../shared/lazy';
-import { RoutingRepository } from '../../shared/routing/routing-repository';
+import { readRollout } from '../../shared/routing/rollout-record';
 import { readSettings, setting } from '../../shared/settings';
 import { createLogger } from '../../shared/telemetry/logger';
 import { type EvidenceProps, gatherEvidence } from './evidence';
@@ -30,12 +30,12 @@ const evidence = lazy((): EvidenceProps => {
   const agent = settings[Env.AGENT];
   const release = settings[Env.RELEASE];
   const cloudWatch = cloudWatchClient();
-  const routing = new RoutingRepository(documentClient(), settings[Env.CONTROL_TABLE]);
+  const dynamodb = documentClient();
   return {
     release,
     minTasks: settings[Env.EVIDENCE_MIN_TASKS],
     waitSeconds: settings[Env.EVIDENCE_WAIT_SECONDS],
-    rollout: () => routing.readRollout(),
+    rollout: () => readRollout(dynamodb, settings[Env.CONTROL_TABLE]),
     countFinished: (from, to) => countFinishedTasks(cloudWatch, agent, release, from, to),
     clock: systemClock(),
   };

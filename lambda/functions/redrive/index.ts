@@ -10,7 +10,7 @@ import { scaleTimeout, systemClock } from '../../shared/clock';
 import { lazy } from '../../shared/lazy';
 import { AuditTrail } from '../../shared/routing/audit-trail';
 import { ControlTable } from '../../shared/routing/control-table';
-import { RoutingRepository } from '../../shared/routing/routing-repository';
+import { ControlTableRouting } from '../../shared/routing/routing-store';
 import { readSettings } from '../../shared/settings';
 import { TaskQueues } from '../../shared/tasks/task-queues';
 import { TaskRepository } from '../../shared/tasks/task-repository';
@@ -38,7 +38,7 @@ const dependencies = lazy((): Omit<RedriveProps, 'isOver' | 'requestId'> => {
     tasks: new TaskRepository(dynamodb, settings[Env.TASKS_TABLE]),
     retentionDays: settings[Env.TASK_RETENTION_DAYS],
     queues: new TaskQueues(sqs, settings[Env.QUEUES]),
-    routing: new RoutingRepository(dynamodb, control),
+    routing: new ControlTableRouting(dynamodb, control),
     audit: new AuditTrail(new ControlTable(dynamodb, control), agent),
     clock,
     logger: createLogger({ component: 'redrive', agent }, clock),

@@ -1,13 +1,14 @@
 import type { AliasSnapshot } from '../../../lib/contract';
 import type { Clock } from '../clock';
-import type { RoutingRepository, RoutingState } from './routing-repository';
+import type { RoutingState } from './decision';
+import type { RoutingStore } from './routing-store';
 import { nextValve, ROUTING_CACHE_MS, type ShiftingState } from './valve-update';
 
 /** Milliseconds (cloud time) after which somebody has to look at the alias again: at least and at most. */
 const LOOK_AFTER_MS = [15_000, 30_000] as const;
 
 export interface RoutingViewProps {
-  readonly store: Pick<RoutingRepository, 'readRouting' | 'writeValve'>;
+  readonly store: RoutingStore;
   /** Asks Lambda what the router's alias says. */
   readonly alias: () => Promise<AliasSnapshot>;
   readonly clock: Clock;
@@ -62,7 +63,7 @@ export class RoutingView {
     const { clock, store, onProblem } = this.props;
     try {
       const at = clock.now();
-      this.last = { at, state: await store.readRouting() };
+      this.last = { at, state: await store.read() };
     } catch (error) {
       onProblem('routing items could not be read: going by the last ones', error);
       this.retryAt = clock.now() + ROUTING_CACHE_MS;
@@ -84,7 +85,7 @@ export class RoutingView {
       return state;
     }
     try {
-      this.last = { at: now, state: await store.readRouting() };
+      this.last = { at: now, state: await store.read() };
     } catch (error) {
       onProblem('routing items could not be read again: going by the last ones', error);
       return state;
@@ -106,7 +107,7 @@ export class RoutingView {
       return;
     }
     const again = clock.now();
-    this.last = { at: again, state: await store.readRouting() };
+    this.last = { at: again, state: await store.read() };
   }
 
   private isOverdue({ rollout, valve }: ShiftingState, now: number): boolean {

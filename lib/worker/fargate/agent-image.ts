@@ -135,10 +135,12 @@ class RegistryImage extends AgentImage {
     super();
   }
 
+  /** @internal */
   _describe(): AgentImageDescription {
     return { digest: hexOf(this.digest), sources: [] };
   }
 
+  /** @internal */
   _bind(): ContainerImage {
     const { credentials } = this;
     return ContainerImage.fromRegistry(`${this.name}@${this.digest}`, credentials === undefined ? {} : { credentials });
@@ -155,10 +157,12 @@ class RepositoryImage extends AgentImage {
     super();
   }
 
+  /** @internal */
   _describe(): AgentImageDescription {
     return { digest: hexOf(this.digest), sources: [] };
   }
 
+  /** @internal */
   _bind(): ContainerImage {
     return ContainerImage.fromEcrRepository(this.repository, this.digest);
   }
@@ -174,11 +178,13 @@ class BuiltImage extends AgentImage {
     super();
   }
 
+  /** @internal */
   _describe(scope: Construct, platform: Platform): AgentImageDescription {
     const { assetHash } = this.asset(scope, platform);
     return { digest: assetHash, sources: [relative(process.cwd(), resolve(this.directory))] };
   }
 
+  /** @internal */
   _bind(scope: Construct, platform: Platform): ContainerImage {
     return ContainerImage.fromDockerImageAsset(this.asset(scope, platform));
   }

@@ -16,7 +16,7 @@ import { acknowledgeWildcard, laneError, pascalCase } from '../../common';
 import { DEFAULT_WORKER_PORT, digestOf, Env, type Json, LEASE_MS, PRIORITIES } from '../../contract';
 import { AgentLane, type ILaneQueues } from '../../lanes';
 import { grantReceive } from '../../lanes/lane-grants';
-import { TaskMetrics } from '../../metrics';
+import { TaskMetricSet } from '../../metrics';
 import type { Behavior, WorkerDescription } from '../../release';
 import { claimStore } from '../../state/agent-store';
 import { bundleAgent } from '../agent-bundle';
@@ -221,7 +221,7 @@ export class FargateWorker extends AgentWorker {
 
   /** Attempts that nobody ended, found by the next one: their container was killed, or its process died. */
   override metricCrashes(props?: MetricOptions): Metric {
-    return TaskMetrics.ofAgent(this.props.context.agentName).abandoned(props);
+    return TaskMetricSet.ofAgent(this.props.context.agentName).metricAttemptsAbandoned(props);
   }
 
   override dashboardRows(): IWidget[][] {

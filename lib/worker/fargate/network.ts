@@ -98,6 +98,7 @@ class GivenNetwork extends FargateNetwork {
     super();
   }
 
+  /** @internal */
   _bind(scope: Construct): NetworkConfig {
     const { vpc } = this;
     const { assignPublicIp = false, subnets: selection } = this.options;
@@ -117,6 +118,7 @@ class PublicNetwork extends FargateNetwork {
   readonly description = 'public subnets';
   readonly reachesInternet = true;
 
+  /** @internal */
   _bind(scope: Construct): NetworkConfig {
     const vpc = ownVpc(scope, SubnetType.PUBLIC);
     const subnets = vpc.selectSubnets({ subnetType: SubnetType.PUBLIC });
@@ -132,6 +134,7 @@ class IsolatedNetwork extends FargateNetwork {
     super();
   }
 
+  /** @internal */
   _bind(scope: Construct, needs: NetworkNeeds): NetworkConfig {
     const vpc = ownVpc(scope, SubnetType.PRIVATE_ISOLATED);
     const subnets = { subnetType: SubnetType.PRIVATE_ISOLATED };

@@ -78,7 +78,9 @@ describe('by default', () => {
     const values = Object.fromEntries(Object.entries(outputs).map(([id, { Value }]) => [shortName(id), Value]));
     expect(values).toEqual({
       SupportEndpoint: { 'Fn::GetAtt': [named(resources, 'SupportIntakeApi'), 'ApiEndpoint'] },
+      SupportApiId: { Ref: named(resources, 'SupportIntakeApi') },
       SupportInboxUrl: { Ref: named(resources, 'SupportIntakeInbox') },
+      SupportInboxArn: { 'Fn::GetAtt': [named(resources, 'SupportIntakeInbox'), 'Arn'] },
       SupportReleaseId: agent.release.releaseId,
       SupportAgentName: agent.agentName,
       SupportTasksTable: { Ref: named(resources, 'SupportStoreTasks') },

@@ -66,7 +66,7 @@ describe('a lane', () => {
   });
 
   test('gives its metrics the names of the contract', () => {
-    expect(made.tasks.cost().toMetricConfig().metricStat).toMatchObject({
+    expect(made.tasks.metricCost().toMetricConfig().metricStat).toMatchObject({
       namespace: 'AgentLanes',
       metricName: 'TaskCost',
       statistic: 'Average',

@@ -120,7 +120,7 @@ describe('Behavior.fromDirectory', () => {
     expect(Behavior.fromDirectory(folder, { model: testModel() }).promptNames).toContain('hard');
     symlinkSync(join(folder, 'prompts', 'answer.md'), join(folder, 'prompts', 'soft.md'));
     expect(() => Behavior.fromDirectory(folder, { model: testModel() })).toThrow(
-      /UnsupportedFileType: .*soft\.md is a symbolic link: .*put a copy of the file there/,
+      /UnsupportedFileType: .*soft\.md is a symbolic link: .*replace it by a copy of the file/,
     );
   });
 

@@ -19,13 +19,13 @@ test('keeps the chain in its order, and fills in the policy', () => {
 
 test('refuses a model that comes earlier in the chain', () => {
   expect(() => read({ fallbacks: [ModelSpec.anthropic('claude-sonnet-4-6', { price, maxTokens: 5 })] })).toThrow(
-    /^DuplicateModel: fallbacks name anthropic claude-sonnet-4-6 although it comes earlier in the chain/,
+    /^DuplicateModel: fallbacks name anthropic claude-sonnet-4-6, which is earlier in the chain/,
   );
 });
 
 test('refuses more than four fallbacks', () => {
   const fallbacks = ['a', 'b', 'c', 'd', 'e'].map((name) => ModelSpec.bedrock(`amazon.${name}-v1:0`, { price }));
-  expect(() => read({ fallbacks })).toThrow(/^TooManyFallbacks: fallbacks are 5 models: expected at most 4/);
+  expect(() => read({ fallbacks })).toThrow(/^TooManyFallbacks: fallbacks must have at most 4 models, got 5/);
 });
 
 test.each([

@@ -5,7 +5,7 @@ import { resourcesOf } from '../../support/template';
 
 function bind(shift: TrafficShift) {
   const stack = testStack();
-  const { deploymentConfig, duration } = shift.bind(stack);
+  const { deploymentConfig, duration } = shift._bind(stack);
   // A stack without resources cannot be synthesized.
   const made =
     stack.node.children.length === 0 ? [] : Object.values(resourcesOf(stack)).map(({ Properties }) => Properties);

@@ -59,11 +59,11 @@ function build(props: LambdaWorkerOptions = { entry }, options: Options = {}): B
   const kind = WorkerSpec.lambda(props);
   const release = new Release(stack, 'Release', {
     behavior: options.behavior ?? testBehavior(),
-    worker: kind.describe(stack, options.behavior ?? testBehavior()),
+    worker: kind._describe(stack, options.behavior ?? testBehavior()),
   });
   const store = new AgentStore(stack, 'Store');
   const secrets = options.secrets?.(stack) ?? secretNamed('anthropic')(stack);
-  const worker = kind.bind(stack, 'Worker', {
+  const worker = kind._bind(stack, 'Worker', {
     agentName: 'support',
     release,
     store,
@@ -593,7 +593,7 @@ describe('WorkerSpec.lambda: refusals', () => {
   test('refuses a second agent in one store', () => {
     const { stack, release, store } = build();
     const bind = () =>
-      WorkerSpec.lambda({ entry }).bind(stack, 'Second', { agentName: 'sales', release, store, secrets: {} });
+      WorkerSpec.lambda({ entry })._bind(stack, 'Second', { agentName: 'sales', release, store, secrets: {} });
     expect(bind).toThrow(
       /ConflictingStore: store Test\/Store already belongs to agent "support" and cannot serve "sales"/,
     );

@@ -56,7 +56,7 @@ interface Library {
 
 function digestsOf({ Behavior, WorkerSpec }: Library, folder: string): Record<'code' | 'library', string | undefined> {
   const behavior = Behavior.fromDirectory(agentFolder(), { model: ANTHROPIC });
-  const worker = WorkerSpec.lambda({ entry: join(folder, 'agent.ts') }).describe(testStack(), behavior);
+  const worker = WorkerSpec.lambda({ entry: join(folder, 'agent.ts') })._describe(testStack(), behavior);
   return { code: worker.codeDigest, library: worker.libraryDigest };
 }
 

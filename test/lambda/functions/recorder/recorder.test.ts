@@ -1,15 +1,14 @@
 import { DeleteCommand, QueryCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { handleRecord } from '../../../../lambda/functions/recorder/recorder';
 import { ReleaseArchive } from '../../../../lambda/functions/recorder/release-archive';
+import { unpackContent } from '../../../../lambda/functions/recorder/release-content';
 import { documentClient } from '../../../../lambda/shared/aws/clients/dynamodb';
 import type { CustomResourceEvent } from '../../../../lambda/shared/aws/custom-resource';
 import { AuditTrail } from '../../../../lambda/shared/routing/audit-trail';
 import { ControlTable } from '../../../../lambda/shared/routing/control-table';
-import { Rollouts } from '../../../../lambda/shared/routing/rollouts';
-import { RoutingRepository } from '../../../../lambda/shared/routing/routing-repository';
+import { RolloutLedger } from '../../../../lambda/shared/routing/rollout-ledger';
 import { type BehaviorDocument, ControlKey, canonicalJson } from '../../../../lib/contract';
 import { type LocalDynamoDb, startDynamoDb } from '../../../support/local-dynamodb';
-import { unpackContent } from '../../../support/release-content';
 import { FakeClock, START } from '../../shared/support/fakes';
 import { behaviorDocument } from './support';
 
@@ -19,14 +18,12 @@ const two = behaviorDocument('two');
 
 let dynamodb: LocalDynamoDb;
 let table: ControlTable;
-let routing: RoutingRepository;
 let clock: FakeClock;
 let assets: Map<string, string>;
 
 beforeEach(async () => {
   dynamodb = await startDynamoDb(['control']);
   table = new ControlTable(documentClient(dynamodb.client), 'control');
-  routing = new RoutingRepository(documentClient(dynamodb.client), 'control');
   clock = new FakeClock();
   assets = new Map([one, two].map((document) => [`${document.release}.json`, JSON.stringify(document)]));
 });
@@ -69,7 +66,7 @@ async function handle(given: CustomResourceEvent) {
   return await handleRecord(given, {
     agent: 'support',
     archive: new ReleaseArchive({ agent: 'support', table, audit, clock }),
-    rollouts: new Rollouts({ routing, audit, clock }),
+    ledger: new RolloutLedger({ table, audit, clock }),
     readAsset: async (_, key) => assets.get(key) ?? Promise.reject(new Error(`no such object: ${key}`)),
   });
 }
@@ -186,7 +183,7 @@ test('a failed deployment is put back when the record gets its old properties', 
   await expect(table.get(ControlKey.release(two.release))).resolves.toBeDefined();
 });
 
-describe('tasks that run when a rollout is rolled back', () => {
+describe('tasks that run when a rollout is put back', () => {
   const props = (document: BehaviorDocument, version: string, more: object = {}) => ({
     ...releaseRecord(document, version).ResourceProperties,
     ...more,
@@ -198,7 +195,7 @@ describe('tasks that run when a rollout is rolled back', () => {
       ?.reason;
   };
 
-  test('are requeued if the deployment that failed said so', async () => {
+  test('are handed back if the deployment that failed said so', async () => {
     await secondUnderWay();
     const given = rollBack(props(two, '2', { OnRollback: 'requeue' }));
     await handle(given);
@@ -207,7 +204,7 @@ describe('tasks that run when a rollout is rolled back', () => {
       status: 'rolled_back',
       revoked: true,
     });
-    await expect(reason()).resolves.toMatch(/; its running tasks are requeued to the stable lane$/);
+    await expect(reason()).resolves.toMatch(/; its running tasks are handed back to the stable lane$/);
     const before = await everything();
     await handle(given);
     await expect(everything()).resolves.toEqual(before);
@@ -319,7 +316,7 @@ test('refuses a release that is recorded with other content, and keeps the first
 });
 
 test('refuses to mix with what another content left half written', async () => {
-  await table.putOnce(ControlKey.releaseContent(one.release, 0), { contentDigest: 'other', data: new Uint8Array([1]) });
+  await table.replace(ControlKey.releaseContent(one.release, 0), { contentDigest: 'other', data: new Uint8Array([1]) });
   await expect(handle(releaseRecord(one, '1'))).rejects.toThrow('its content in the control table differs');
   await expect(table.get(ControlKey.release(one.release))).resolves.toBeUndefined();
 });

@@ -1,4 +1,5 @@
-import type { RoutingRepository, RoutingState } from '../../../../lambda/shared/routing/routing-repository';
+import type { RoutingState } from '../../../../lambda/shared/routing/decision';
+import type { RoutingStore } from '../../../../lambda/shared/routing/routing-store';
 import type { ValveItem } from '../../../../lib/contract';
 import { START } from '../../shared/support/fakes';
 
@@ -31,7 +32,7 @@ export function valve(changes: Partial<ValveItem> = {}): ValveItem {
 }
 
 /** Routing items in memory, with the store's conditional write. */
-export class MemoryRouting implements Pick<RoutingRepository, 'readRouting' | 'writeValve'> {
+export class MemoryRouting implements RoutingStore {
   reads = 0;
   readonly writes: ValveItem[] = [];
   /** Runs before a write is judged: what happens while it is on its way. */
@@ -40,7 +41,7 @@ export class MemoryRouting implements Pick<RoutingRepository, 'readRouting' | 'w
 
   constructor(public state: RoutingState) {}
 
-  async readRouting(): Promise<RoutingState> {
+  async read(): Promise<RoutingState> {
     this.reads += 1;
     if (this.failure !== undefined) {
       throw this.failure;

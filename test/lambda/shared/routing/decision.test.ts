@@ -1,6 +1,5 @@
 import fc from 'fast-check';
-import { chooseLane } from '../../../../lambda/shared/routing/decision';
-import type { RoutingState } from '../../../../lambda/shared/routing/routing-repository';
+import { chooseLane, type RoutingState } from '../../../../lambda/shared/routing/decision';
 import { valveBucketOf } from '../../../../lib/contract';
 import { AGENT, CLOSED, DONE, NEW, shifting, UNDER_WAY, valve } from '../../functions/router/support';
 import { START } from '../support/fakes';

@@ -39,11 +39,11 @@ export function build(props: FargateWorkerOptions = { image: IMAGE }, options: O
   const kind = WorkerSpec.fargate(props);
   const release = new Release(stack, 'Release', {
     behavior: options.behavior ?? testBehavior(),
-    worker: kind.describe(stack, options.behavior ?? testBehavior()),
+    worker: kind._describe(stack, options.behavior ?? testBehavior()),
   });
   // The CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes.
   const secrets = options.secrets?.(stack) ?? { anthropic: new Secret(stack, 'Key') };
-  const worker = kind.bind(stack, 'Worker', {
+  const worker = kind._bind(stack, 'Worker', {
     agentName: 'support',
     release,
     store: new AgentStore(stack, 'Store'),
