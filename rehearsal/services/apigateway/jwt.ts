@@ -49,7 +49,7 @@ export function checkJwt(
   if (claims.iss !== authorizer.issuer) {
     return unauthorized(`issuer is ${claims.iss}, expected ${authorizer.issuer}`);
   }
-  // client_id is looked at only when there is no aud.
+  // client_id is checked only without aud.
   const audience = claims.aud ?? claims.client_id ?? [];
   if (![audience].flat().some((one) => authorizer.audience.includes(one))) {
     return unauthorized(

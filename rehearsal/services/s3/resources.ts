@@ -124,7 +124,7 @@ const bucketPolicySchema = z.strictObject({ Bucket: z.string(), PolicyDocument: 
 /** A bucket has one policy: a second one takes its place. */
 const POLICY = 'bucket policy';
 
-/** `AWS::S3::BucketPolicy`: hands the document to IAM, which judges calls on the bucket and its objects by it. */
+/** `AWS::S3::BucketPolicy`: passes the document to IAM, which authorizes calls on the bucket and its objects with it. */
 export class BucketPolicyHandler implements ResourceHandler {
   readonly #buckets: Buckets;
   readonly #iam: IamPort;

@@ -132,7 +132,7 @@ export class QueueHandler implements ResourceHandler {
 
 const queuePolicySchema = z.strictObject({ PolicyDocument: cfnPolicyDocument, Queues: z.array(z.string()).min(1) });
 
-/** `AWS::SQS::QueuePolicy`: hands the document to IAM, which judges calls on the queue by it. */
+/** `AWS::SQS::QueuePolicy`: passes the document to IAM, which authorizes calls on the queue with it. */
 export class QueuePolicyHandler implements ResourceHandler {
   readonly #iam: IamPort;
   readonly type = 'AWS::SQS::QueuePolicy';

@@ -68,9 +68,9 @@ describe('cdk-agent-lanes redrive', () => {
   beforeAll(async () => {
     stage = await Stage.open({ clock });
     db = createDynamoDb({ clock });
-    stage.front.add(db.service);
+    stage.apiServer.add(db.service);
     const settings = {
-      endpoint: stage.front.url,
+      endpoint: stage.apiServer.url,
       region: 'us-east-1',
       credentials: OPERATOR_CREDENTIALS,
     };
@@ -104,7 +104,7 @@ describe('cdk-agent-lanes redrive', () => {
     await stage.function('full-redrive', FULL_QUEUE);
     process.env = {
       ...before,
-      AWS_ENDPOINT_URL: stage.front.url,
+      AWS_ENDPOINT_URL: stage.apiServer.url,
       AWS_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: OPERATOR_CREDENTIALS.accessKeyId,
       AWS_SECRET_ACCESS_KEY: OPERATOR_CREDENTIALS.secretAccessKey,

@@ -26,7 +26,7 @@ beforeEach(async () => {
       defaults: { careful: false, turns: 3 },
     }),
     AWS_ACCESS_KEY_ID: OPERATOR_CREDENTIALS.accessKeyId,
-    AWS_ENDPOINT_URL_APPCONFIGDATA: world.rig.front.url,
+    AWS_ENDPOINT_URL_APPCONFIGDATA: world.rig.apiServer.url,
   };
 });
 

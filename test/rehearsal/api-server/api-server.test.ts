@@ -166,7 +166,7 @@ describe('authorization', () => {
   });
 
   test('refuses a request without a signature', async () => {
-    const response = await fetch(rig.front.url, {
+    const response = await fetch(rig.apiServer.url, {
       method: 'POST',
       headers: { 'x-amz-target': 'AmazonSQS.SendMessage' },
     });
@@ -178,19 +178,19 @@ describe('authorization', () => {
 describe('on the way to a service', () => {
   test('a caller that does not get through has no answer, is named, and reaches nothing', async () => {
     const isolated = rig.role('isolated', { Effect: 'Allow', Action: 'sqs:*', Resource: '*' });
-    rig.front.addReachabilityCheck(({ arn }, service) =>
+    rig.apiServer.addReachabilityCheck(({ arn }, service) =>
       arn.endsWith('/isolated') ? `there is no endpoint of ${service}` : undefined,
     );
     await expect(new SQSClient(isolated).send(new SendMessageCommand(send))).rejects.toThrow();
     expect(calls).toEqual([]);
-    expect(rig.front.refusals()).toMatchObject({ 'sqs by isolated-session: there is no endpoint of sqs': 1 });
+    expect(rig.apiServer.refusals()).toMatchObject({ 'sqs by isolated-session: there is no endpoint of sqs': 1 });
     await new SQSClient(rig.operator).send(new SendMessageCommand(send));
     expect(calls).toHaveLength(1);
   });
 
   test('observers are told of calls that are answered well, and of no others', async () => {
     const seen: string[] = [];
-    rig.front.observe((service, { operation, principal }, output) =>
+    rig.apiServer.observe((service, { operation, principal }, output) =>
       seen.push(`${service}.${operation} by ${principal.label}: ${JSON.stringify(output)}`),
     );
     await new SQSClient(rig.operator).send(new SendMessageCommand(send));
@@ -206,11 +206,11 @@ describe('what is not rehearsed', () => {
   test('refuses an unknown operation by name', async () => {
     const call = new SQSClient(rig.operator).send(new CreateQueueCommand({ QueueName: 'new' }));
     await expect(call).rejects.toMatchObject({ name: 'NotRehearsable', message: 'not rehearsable: sqs.CreateQueue' });
-    expect(rig.front.refusals()).toMatchObject({ 'sqs.CreateQueue': 1 });
+    expect(rig.apiServer.refusals()).toMatchObject({ 'sqs.CreateQueue': 1 });
   });
 
   test('refuses an unknown service by name', async () => {
-    const response = await fetch(rig.front.url, {
+    const response = await fetch(rig.apiServer.url, {
       method: 'POST',
       headers: {
         authorization:
@@ -226,7 +226,7 @@ describe('what is not rehearsed', () => {
   });
 
   test('refuses a body that is no JSON object', async () => {
-    const response = await fetch(rig.front.url, {
+    const response = await fetch(rig.apiServer.url, {
       method: 'POST',
       body: '[1',
       headers: {
@@ -238,7 +238,7 @@ describe('what is not rehearsed', () => {
   });
 
   test('refuses to serve the same signing name twice', () => {
-    expect(() => rig.front.add(sqs)).toThrow('service sqs is already served');
+    expect(() => rig.apiServer.add(sqs)).toThrow('service sqs is already served');
   });
 });
 
@@ -277,41 +277,41 @@ test('does not abort a call that was answered', async () => {
 });
 
 test('counts calls by service and operation', async () => {
-  const before = rig.front.counts()['sqs.SendMessage'] ?? 0;
+  const before = rig.apiServer.counts()['sqs.SendMessage'] ?? 0;
   await new SQSClient(rig.operator).send(new SendMessageCommand(send));
-  expect(rig.front.counts()['sqs.SendMessage']).toBe(before + 1);
+  expect(rig.apiServer.counts()['sqs.SendMessage']).toBe(before + 1);
 });
 
 describe('mounted handlers', () => {
   test('the longest prefix answers, until it is taken away', async () => {
-    const outer = rig.front.mount('/_api', (_, response) => void response.end('outer'));
-    const inner = rig.front.mount('/_api/a1', (request, response) => void response.end(`inner ${request.url}`));
-    const get = async (path: string) => (await fetch(`${rig.front.url}${path}`)).text();
+    const outer = rig.apiServer.mount('/_api', (_, response) => void response.end('outer'));
+    const inner = rig.apiServer.mount('/_api/a1', (request, response) => void response.end(`inner ${request.url}`));
+    const get = async (path: string) => (await fetch(`${rig.apiServer.url}${path}`)).text();
     expect(await get('/_api/a1/tasks?x=1')).toBe('inner /_api/a1/tasks?x=1');
     expect(await get('/_api/a10')).toBe('outer');
     inner();
     expect(await get('/_api/a1/tasks')).toBe('outer');
     outer();
-    expect((await fetch(`${rig.front.url}/_api/a1`)).status).toBe(404);
+    expect((await fetch(`${rig.apiServer.url}/_api/a1`)).status).toBe(404);
   });
 
   test('a handler that fails is a 500', async () => {
-    const unmount = rig.front.mount('/_broken', async () => {
+    const unmount = rig.apiServer.mount('/_broken', async () => {
       throw new Error('broken');
     });
-    expect((await fetch(`${rig.front.url}/_broken`)).status).toBe(500);
+    expect((await fetch(`${rig.apiServer.url}/_broken`)).status).toBe(500);
     expect(rig.faults.splice(0)).toEqual([new Error('broken')]);
     unmount();
   });
 
   test('refuses a prefix that could be a path of a service', () => {
-    expect(() => rig.front.mount('/2015-03-31', () => {})).toThrow('must start with /_');
+    expect(() => rig.apiServer.mount('/2015-03-31', () => {})).toThrow('must start with /_');
   });
 });
 
 test('keeps connections alive', async () => {
   const answered = await new Promise<string | undefined>((resolve, reject) => {
-    const call = httpRequest(`${rig.front.url}/_nothing`, { headers: { connection: 'keep-alive' } }, (response) => {
+    const call = httpRequest(`${rig.apiServer.url}/_nothing`, { headers: { connection: 'keep-alive' } }, (response) => {
       response.resume();
       resolve(response.headers.connection);
     });

@@ -21,7 +21,7 @@ export interface ClientSettings {
 }
 
 export interface Rig {
-  readonly front: ApiServer;
+  readonly apiServer: ApiServer;
   readonly iam: Iam;
   readonly faults: unknown[];
   /** Settings for an SDK client that acts as the operator. */
@@ -40,20 +40,20 @@ export function roleArn(name: string): string {
   return `arn:aws:iam::${REHEARSAL_ACCOUNT}:role/${name}`;
 }
 
-/** A front with the given services, for clients to talk to. */
+/** A apiServer with the given services, for clients to talk to. */
 export async function startRig(services: (iam: Iam) => readonly RehearsalService[]): Promise<Rig> {
   const { iam } = createIam();
   const faults: unknown[] = [];
-  const front = await ApiServer.start({ iam, onFault: (error) => faults.push(error) });
-  front.add(...services(iam));
+  const apiServer = await ApiServer.start({ iam, onFault: (error) => faults.push(error) });
+  apiServer.add(...services(iam));
   const settings = (credentials: Credentials): ClientSettings => ({
-    endpoint: front.url,
+    endpoint: apiServer.url,
     region: REHEARSAL_REGION,
     credentials,
     maxAttempts: 1,
   });
   return {
-    front,
+    apiServer,
     iam,
     faults,
     operator: settings(OPERATOR_CREDENTIALS),
@@ -62,7 +62,7 @@ export async function startRig(services: (iam: Iam) => readonly RehearsalService
       iam.putRole({ arn: roleArn(name), name, trust: LAMBDA_TRUST, inline: { inline: policy }, managedArns: [] });
       return settings(iam.sessionFor(roleArn(name), `${name}-session`));
     },
-    stop: () => front.stop(),
+    stop: () => apiServer.stop(),
   };
 }
 

@@ -31,8 +31,8 @@ describe('HTTP APIs', () => {
         alarms: () => [],
       },
       lambda: stage.lambda.port,
-      endpointUrl: () => stage.front.url,
-      mount: (prefix, handler) => stage.front.mount(prefix, handler),
+      endpointUrl: () => stage.apiServer.url,
+      mount: (prefix, handler) => stage.apiServer.mount(prefix, handler),
     });
     stop = api.stop;
     handlers = new Map(api.handlers.map((handler) => [handler.type, handler]));

@@ -28,7 +28,7 @@ test('alarms on messages for each running task drive a service from none to its 
   world = await World.open({ clock, metrics });
   const scaling = createApplicationAutoScaling({ clock, services: world.ecs.scalable });
   parts.scaling = scaling;
-  const sqs = createSqs({ clock, metrics, iam: world.iam, endpointUrl: () => world.front.url });
+  const sqs = createSqs({ clock, metrics, iam: world.iam, endpointUrl: () => world.apiServer.url });
   const create = (handlers: readonly ResourceHandler[], type: string, properties: Record<string, unknown>) => {
     const handler = handlers.find((one) => one.type === type);
     return handler?.create(world.request(type, type, properties)) ?? Promise.reject(new Error(`no ${type}`));

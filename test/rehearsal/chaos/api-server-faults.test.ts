@@ -9,9 +9,9 @@ import { createIam } from '../../../rehearsal/services/iam';
 import { ManualClock } from '../../support/manual-clock';
 import { Resource } from '../api-server/support';
 
-/** What the real client makes of faults at the front. */
-describe('faults at the front', () => {
-  let front: ApiServer;
+/** What the real client makes of faults at the API server. */
+describe('faults at the API server', () => {
+  let apiServer: ApiServer;
   let db: DynamoDb;
   let next: ((run: () => Promise<unknown>) => Promise<unknown>)[] = [];
   const clients: DynamoDBClient[] = [];
@@ -23,8 +23,8 @@ describe('faults at the front', () => {
       aroundCall: <T>(_service: string, _call: unknown, run: () => Promise<T>) =>
         (next.shift()?.(run) ?? run()) as Promise<T>,
     };
-    front = await ApiServer.start({ iam: createIam().iam, faults });
-    front.add(db.service);
+    apiServer = await ApiServer.start({ iam: createIam().iam, faults });
+    apiServer.add(db.service);
     await Resource.of(db.handlers, 'AWS::DynamoDB::Table', 'Tasks').create({
       TableName: 'tasks',
       AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
@@ -36,13 +36,13 @@ describe('faults at the front', () => {
     for (const client of clients.splice(0)) client.destroy();
   });
   afterAll(async () => {
-    await front.stop();
+    await apiServer.stop();
     await db.stop();
   });
 
   const documents = (maxAttempts: number) => {
     const client = new DynamoDBClient({
-      endpoint: front.url,
+      endpoint: apiServer.url,
       region: 'us-east-1',
       credentials: OPERATOR_CREDENTIALS,
       maxAttempts,

@@ -18,20 +18,25 @@ import { createIam } from '../../../rehearsal/services/iam';
 import { ManualClock } from '../../support/manual-clock';
 import { world } from '../codedeploy/support';
 
-/** The real SDK clients against the front. */
+/** The real SDK clients against the API server. */
 describe('as the SDK speaks to it', () => {
   const { iam } = createIam();
   const clock = new ManualClock();
   const cloudWatch = new CloudWatchState({ clock, sns: { publish: () => undefined } });
   const deploy = world();
-  let front: ApiServer;
+  let apiServer: ApiServer;
   let metrics: CloudWatchClient;
   let codeDeploy: CodeDeployClient;
 
   beforeAll(async () => {
-    front = await ApiServer.start({ iam });
-    front.add(new CloudWatchOperations(cloudWatch), deploy.service);
-    const settings = { endpoint: front.url, region: 'us-east-1', credentials: OPERATOR_CREDENTIALS, maxAttempts: 1 };
+    apiServer = await ApiServer.start({ iam });
+    apiServer.add(new CloudWatchOperations(cloudWatch), deploy.service);
+    const settings = {
+      endpoint: apiServer.url,
+      region: 'us-east-1',
+      credentials: OPERATOR_CREDENTIALS,
+      maxAttempts: 1,
+    };
     metrics = new CloudWatchClient(settings);
     codeDeploy = new CodeDeployClient(settings);
   });
@@ -39,7 +44,7 @@ describe('as the SDK speaks to it', () => {
   afterAll(async () => {
     metrics.destroy();
     codeDeploy.destroy();
-    await front.stop();
+    await apiServer.stop();
   });
 
   test('PutMetricData, then GetMetricData with metric math', async () => {

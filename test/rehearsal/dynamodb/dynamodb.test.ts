@@ -262,7 +262,7 @@ describe('what is not there', () => {
     const put = new PutCommand(item('t-1'));
     Object.assign(put.input, { ReturnItemCollectionMetrics: 'NONE' });
     await expect(client.send(put)).resolves.toBeDefined();
-    const response = await fetch(rig.front.url, {
+    const response = await fetch(rig.apiServer.url, {
       method: 'POST',
       body: JSON.stringify({ TableName: 'tasks', Item: { pk: { S: 'a' }, sk: { S: 'b' } }, Novelty: 1 }),
       headers: {

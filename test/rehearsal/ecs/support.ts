@@ -33,14 +33,14 @@ export const START_MS = 35_000;
 /** A container that does nothing until it is told to stop, and then ends well. */
 export const IDLE = 'process.on("SIGTERM", () => process.exit(0)); console.log("up"); setInterval(() => {}, 1000);';
 
-/** ECS behind a front, with roles for tasks and a log group. */
+/** ECS behind a apiServer, with roles for tasks and a log group. */
 export class World {
   static async open(options: Partial<EcsDeps> & { readonly clock?: RehearsalClock } = {}): Promise<World> {
     const { iam } = createIam();
-    const front = await ApiServer.start({ iam });
+    const apiServer = await ApiServer.start({ iam });
     const clock = options.clock ?? new ManualClock();
     const logs = createLogs({ clock });
-    const world = new World(clock, iam, front, logs, options);
+    const world = new World(clock, iam, apiServer, logs, options);
     world.role(TASK_ROLE, [allow('ecs:*')]);
     world.role(EXECUTION_ROLE, [allow('ecr:*'), allow('logs:*')]);
     await logs.handlers[0]?.create(world.request('AWS::Logs::LogGroup', 'Group', { LogGroupName: LOG_GROUP }));
@@ -56,7 +56,7 @@ export class World {
   private constructor(
     readonly clock: RehearsalClock,
     readonly iam: Iam,
-    readonly front: ApiServer,
+    readonly apiServer: ApiServer,
     readonly logs: Logs,
     options: Partial<EcsDeps>,
   ) {
@@ -70,8 +70,8 @@ export class World {
       iam,
       logs,
       metrics,
-      endpointUrl: () => front.url,
-      mount: front.mount.bind(front),
+      endpointUrl: () => apiServer.url,
+      mount: apiServer.mount.bind(apiServer),
       commands: this.scripts,
       onEvent: (event) => this.events.push(event),
       ...options,
@@ -217,7 +217,7 @@ export class World {
 
   async close(): Promise<void> {
     await this.ecs.stop();
-    await this.front.stop();
+    await this.apiServer.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

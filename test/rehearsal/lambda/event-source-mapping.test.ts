@@ -295,7 +295,7 @@ describe('event source mappings from SQS', () => {
          await sqs.send(new ChangeMessageVisibilityCommand({ QueueUrl: process.env.QUEUE, ReceiptHandle: event.Records[0].receiptHandle, VisibilityTimeout: 600 }));
          throw new Error('not now');
        };`,
-      { Environment: { Variables: { QUEUE: `${stage.front.url}/123456789012/work` } }, Timeout: 30 },
+      { Environment: { Variables: { QUEUE: `${stage.apiServer.url}/123456789012/work` } }, Timeout: 30 },
     );
     await map();
     send('a');

@@ -29,7 +29,7 @@ describe('AWS::Lambda::Function, Version, Permission, EventInvokeConfig', () => 
       AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
       AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256',
       AWS_LAMBDA_LOG_GROUP_NAME: '/agents/f',
-      AWS_ENDPOINT_URL: stage.front.url,
+      AWS_ENDPOINT_URL: stage.apiServer.url,
       _HANDLER: 'index.handler',
       LAMBDA_TASK_ROOT: cwd,
     });

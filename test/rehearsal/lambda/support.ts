@@ -28,7 +28,7 @@ export interface PutMetric {
   readonly values: readonly number[];
 }
 
-/** SQS and Lambda behind a front, with a role that may do everything unless a test says otherwise. */
+/** SQS and Lambda behind a apiServer, with a role that may do everything unless a test says otherwise. */
 export class Stage {
   static async open(options: Partial<LambdaDeps> & { readonly clock?: RehearsalClock } = {}): Promise<Stage> {
     const folder = mkdtempSync(join(tmpdir(), 'agent-lanes-stage-'));
@@ -42,8 +42,8 @@ export class Stage {
       format: 'cjs',
     });
     const { iam, handlers } = createIam();
-    const front = await ApiServer.start({ iam });
-    return new Stage(folder, bootstrap, iam, handlers, front, options);
+    const apiServer = await ApiServer.start({ iam });
+    return new Stage(folder, bootstrap, iam, handlers, apiServer, options);
   }
 
   readonly clock: RehearsalClock;
@@ -61,7 +61,7 @@ export class Stage {
     bootstrap: string,
     readonly iam: Iam,
     iamHandlers: readonly ResourceHandler[],
-    readonly front: ApiServer,
+    readonly apiServer: ApiServer,
     options: Partial<LambdaDeps>,
   ) {
     this.clock = options.clock ?? new ManualClock();
@@ -72,20 +72,20 @@ export class Stage {
       alarms: () => [],
     };
     const logs: LogsPort = { write: (_group, _stream, line) => this.logLines.push(line) };
-    this.sqs = createSqs({ clock: this.clock, metrics, iam, endpointUrl: () => front.url });
+    this.sqs = createSqs({ clock: this.clock, metrics, iam, endpointUrl: () => apiServer.url });
     this.lambda = createLambda({
       iam,
       logs,
       metrics,
       sqs: this.sqs.port,
-      endpointUrl: () => front.url,
+      endpointUrl: () => apiServer.url,
       assetPath: (_bucket, key) => join(folder, key),
       bootstrap,
       onFault: (error) => this.faults.push(error),
       ...options,
       clock: this.clock,
     });
-    front.add(this.sqs.service, this.lambda.service);
+    apiServer.add(this.sqs.service, this.lambda.service);
     this.handlers = new Map(
       [...iamHandlers, ...this.sqs.handlers, ...this.lambda.handlers].map((handler) => [handler.type, handler]),
     );
@@ -204,7 +204,7 @@ export class Stage {
   async close(): Promise<void> {
     await this.lambda.stop();
     await this.sqs.stop();
-    await this.front.stop();
+    await this.apiServer.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

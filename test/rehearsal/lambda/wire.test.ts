@@ -124,5 +124,5 @@ function client(
   stage: Stage,
   credentials: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken: string },
 ): LambdaClient {
-  return new LambdaClient({ region: 'us-east-1', endpoint: stage.front.url, credentials, maxAttempts: 1 });
+  return new LambdaClient({ region: 'us-east-1', endpoint: stage.apiServer.url, credentials, maxAttempts: 1 });
 }

@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 async function filter(settings: ClientSettings, input: object): Promise<Record<string, unknown>> {
-  const response = await fetch(rig.front.url, {
+  const response = await fetch(rig.apiServer.url, {
     method: 'POST',
     body: JSON.stringify(input),
     headers: {

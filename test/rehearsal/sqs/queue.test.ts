@@ -30,7 +30,9 @@ describe('queues from the template and in process', () => {
   test('a queue without a name gets one from stack and logical id', async () => {
     const outcome = await stage.create('AWS::SQS::Queue', 'LaneHigh', {});
     expect(outcome.attributes.QueueName).toMatch(/^Test-LaneHigh-[A-Z0-9]{12}$/);
-    expect(outcome.ref ?? outcome.physicalId).toBe(`${stage.front.url}/123456789012/${outcome.attributes.QueueName}`);
+    expect(outcome.ref ?? outcome.physicalId).toBe(
+      `${stage.apiServer.url}/123456789012/${outcome.attributes.QueueName}`,
+    );
   });
 
   test('deleting a queue ends the polls that wait on it', async () => {

@@ -475,5 +475,5 @@ function client(
   stage: Stage,
   credentials: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken: string },
 ): SQSClient {
-  return new SQSClient({ region: 'us-east-1', endpoint: stage.front.url, credentials, maxAttempts: 1 });
+  return new SQSClient({ region: 'us-east-1', endpoint: stage.apiServer.url, credentials, maxAttempts: 1 });
 }

@@ -6,7 +6,7 @@ test('GetParameter, as far as the caller may', async () => {
   ssm.putParameter('/agents/stage', 'blue');
   const rig = await startRig(() => [ssm.service]);
   const get = async ({ credentials }: ClientSettings, Name: string) => {
-    const response = await fetch(rig.front.url, {
+    const response = await fetch(rig.apiServer.url, {
       method: 'POST',
       body: JSON.stringify({ Name }),
       headers: {

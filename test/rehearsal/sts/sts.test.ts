@@ -4,7 +4,7 @@ import { type ClientSettings, startRig } from '../api-server/support';
 test('GetCallerIdentity names the session of the caller, without any permission', async () => {
   const rig = await startRig(() => [createSts().service]);
   const ask = async ({ credentials }: ClientSettings, action: string) => {
-    const response = await fetch(rig.front.url, {
+    const response = await fetch(rig.apiServer.url, {
       method: 'POST',
       body: `Action=${action}&Version=2011-06-15`,
       headers: {

@@ -15,16 +15,16 @@ const DOCUMENT = {
 
 const { iam } = createIam();
 const traces = new Traces();
-let front: ApiServer;
+let apiServer: ApiServer;
 beforeAll(async () => {
-  front = await ApiServer.start({ iam });
-  front.add(xrayOperations(traces));
+  apiServer = await ApiServer.start({ iam });
+  apiServer.add(xrayOperations(traces));
 });
-afterAll(() => front.stop());
+afterAll(() => apiServer.stop());
 
 async function put(accessKeyId: string, body: unknown): Promise<{ readonly status: number; readonly body: unknown }> {
   const credential = `Credential=${accessKeyId}/20300101/us-east-1/xray/aws4_request`;
-  const response = await fetch(`${front.url}/TraceSegments`, {
+  const response = await fetch(`${apiServer.url}/TraceSegments`, {
     method: 'POST',
     headers: { authorization: `AWS4-HMAC-SHA256 ${credential}, SignedHeaders=host, Signature=0` },
     body: JSON.stringify(body),

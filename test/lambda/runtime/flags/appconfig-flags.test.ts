@@ -18,7 +18,7 @@ beforeEach(async () => {
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: OPERATOR_CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: OPERATOR_CREDENTIALS.secretAccessKey,
-    AWS_ENDPOINT_URL_APPCONFIGDATA: world.rig.front.url,
+    AWS_ENDPOINT_URL_APPCONFIGDATA: world.rig.apiServer.url,
   };
 });
 
@@ -45,7 +45,7 @@ function source(changes: Partial<FlagSettings> = {}, random = () => 0): AppConfi
   });
 }
 
-const calls = () => world.rig.front.counts()['appconfig.GetLatestConfiguration'] ?? 0;
+const calls = () => world.rig.apiServer.counts()['appconfig.GetLatestConfiguration'] ?? 0;
 
 test('all tasks of an environment share one call, until it is time for the next', async () => {
   await world.deploy(on(100));

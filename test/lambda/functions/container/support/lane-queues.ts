@@ -26,16 +26,16 @@ import { AGENT } from '../../../worker/support/task-cloud';
 export class LaneQueues {
   static async start(clock: RehearsalClock): Promise<LaneQueues> {
     const { iam } = createIam();
-    const front = await ApiServer.start({ iam });
+    const apiServer = await ApiServer.start({ iam });
     const metrics = {
       put: () => undefined,
       ingestLogLine: () => undefined,
       alarm: () => undefined,
       alarms: () => [],
     };
-    const sqs = createSqs({ clock, metrics, iam, endpointUrl: () => front.url });
-    front.add(sqs.service);
-    const queues = new LaneQueues(front, sqs);
+    const sqs = createSqs({ clock, metrics, iam, endpointUrl: () => apiServer.url });
+    apiServer.add(sqs.service);
+    const queues = new LaneQueues(apiServer, sqs);
     for (const lane of LANES) {
       for (const name of [...PRIORITIES, 'dead']) {
         await queues.#create(clock, `${lane}-${name}`);
@@ -46,14 +46,14 @@ export class LaneQueues {
 
   readonly client: SQSClient;
 
-  readonly #front: ApiServer;
+  readonly #apiServer: ApiServer;
   readonly #sqs: Sqs;
 
-  private constructor(front: ApiServer, sqs: Sqs) {
-    this.#front = front;
+  private constructor(apiServer: ApiServer, sqs: Sqs) {
+    this.#apiServer = apiServer;
     this.#sqs = sqs;
     this.client = new SQSClient({
-      endpoint: front.url,
+      endpoint: apiServer.url,
       region: REHEARSAL_REGION,
       credentials: OPERATOR_CREDENTIALS,
       maxAttempts: 1,
@@ -61,11 +61,11 @@ export class LaneQueues {
   }
 
   get endpoint(): string {
-    return this.#front.url;
+    return this.#apiServer.url;
   }
 
   url(queue: string): string {
-    return `${this.#front.url}/${REHEARSAL_ACCOUNT}/${queue}`;
+    return `${this.#apiServer.url}/${REHEARSAL_ACCOUNT}/${queue}`;
   }
 
   /** By priority. */
@@ -76,7 +76,7 @@ export class LaneQueues {
 
   /** Calls over the wire so far, by `sqs.Operation`. */
   calls(): Readonly<Record<string, number>> {
-    return this.#front.counts();
+    return this.#apiServer.counts();
   }
 
   /** Puts a message of the task into its queue. */
@@ -163,6 +163,6 @@ export class LaneQueues {
   async close(): Promise<void> {
     this.client.destroy();
     await this.#sqs.stop();
-    await this.#front.stop();
+    await this.#apiServer.stop();
   }
 }

@@ -56,13 +56,13 @@ export class Cloud {
         clock,
         iam,
         metrics: { put: () => undefined, ingestLogLine: () => undefined, alarm: () => undefined, alarms: () => [] },
-        endpointUrl: () => rig.front.url,
+        endpointUrl: () => rig.apiServer.url,
       });
       parts.secrets = createSecretsManager({ clock, iam });
       return [];
     });
     const { sqs, secrets } = parts as Required<typeof parts>;
-    rig.front.add(db.service, sqs.service, secrets.service);
+    rig.apiServer.add(db.service, sqs.service, secrets.service);
     for (const TableName of ['tasks', 'control']) {
       await Resource.of(db.handlers, 'AWS::DynamoDB::Table', TableName).create({ ...TABLE, TableName });
     }
@@ -93,7 +93,7 @@ export class Cloud {
   }
 
   get url(): string {
-    return this.rig.front.url;
+    return this.rig.apiServer.url;
   }
 
   get queueUrls(): QueueUrls {
