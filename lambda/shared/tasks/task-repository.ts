@@ -199,6 +199,9 @@ export class TaskRepository {
     { id, attempts, finishedAt }: TaskRecord,
     { lane, now, retentionDays }: RedriveOptions,
   ): Promise<boolean> {
+    if (finishedAt === undefined) {
+      return false;
+    }
     const expiresAt = expiryOf(now, retentionDays);
     await this.#extendJournal(id, expiresAt, now);
     const { ok } = await this.#items.update({
