@@ -30,34 +30,34 @@ import type { SecretReader } from './secrets';
 import type { SessionStore } from './sessions';
 import { callTool, type ToolSchemas } from './tools';
 
-/** What the contexts of all tasks of one environment share. Nothing in it belongs to a task. */
+/** What the contexts of all tasks of one execution environment share. Nothing in it belongs to a task. */
 export interface AttemptEnvironment {
   readonly behavior: BehaviorDocument;
   readonly tools: ToolSchemas;
   readonly secrets: SecretReader;
   readonly models: ModelChain;
   readonly sessions: SessionStore;
-  /** Absent: there are no budgets beyond that of a task. */
+  /** Absent: the service has no budgets beyond the limits of a task. */
   readonly budgets?: BudgetGuard | undefined;
   /** Absent: the service has no flags. */
   readonly flags?: FlagReader | undefined;
-  /** The agent's settings, checked. Absent: it names none. Only a probe is run although something is wrong with them. */
+  /** The agent's validated settings. Absent: the agent has none. Only a probe runs with invalid settings. */
   readonly settings?: Validated<unknown>;
-  /** Where model calls are recorded; absent: they are not. */
+  /** Where transcripts of model calls are written. Absent: none are. */
   readonly transcripts?: PayloadStore | undefined;
 }
 
 export interface TaskContextDeps {
   readonly task: TaskInfo;
   readonly logger: AgentLogger;
-  /** Aborted by the context when a limit is exceeded or the journal fails, and by the worker when the time is up. */
+  /** Aborted by the context when a limit is exceeded or the journal fails, and by the worker at a timeout. */
   readonly controller: AbortController;
   readonly journal?: TaskJournal | undefined;
   readonly trace?: TraceContext | undefined;
   readonly transcripts?: TranscriptWriter | undefined;
 }
 
-/** Context of one attempt, and what the worker wants to know of it afterwards. */
+/** Context of one attempt, with the counts that the worker reads afterwards. */
 export class TaskContext implements AgentContext {
   readonly task: TaskInfo;
   readonly settings: unknown;
@@ -71,8 +71,8 @@ export class TaskContext implements AgentContext {
   readonly #environment: AttemptEnvironment;
   readonly #steps: StepRunner;
   readonly #trace: TraceContext | undefined;
-  readonly #tally: ModelCallCounter;
-  readonly #reports: UsageReporter;
+  readonly #modelCalls: ModelCallCounter;
+  readonly #usageReporter: UsageReporter;
   #score: number | undefined;
 
   constructor(
@@ -88,7 +88,7 @@ export class TaskContext implements AgentContext {
     this.logger = logger;
     this.mode = task.mode;
     this.signal = signal;
-    // Everything that is under way listens, and any number may be.
+    // Every open call of the agent adds a listener, in any number.
     setMaxListeners(0, signal);
     const meter = new UsageMeter(
       behavior.limits,
@@ -107,7 +107,7 @@ export class TaskContext implements AgentContext {
       controller,
     });
     this.#steps = steps;
-    this.#tally = new ModelCallCounter(journal?.models);
+    this.#modelCalls = new ModelCallCounter(journal?.models);
     const checkBudgets = async () =>
       environment.budgets?.check(task.user, task.mode, meter.usage.cost - costBefore, logger);
     this.model = new TaskModel({
@@ -117,18 +117,18 @@ export class TaskContext implements AgentContext {
       mode: task.mode,
       steps,
       meter,
-      tally: this.#tally,
+      tally: this.#modelCalls,
       logger,
       signal,
       trace,
       transcripts,
     });
-    this.#reports = new UsageReporter({
+    this.#usageReporter = new UsageReporter({
       models: [behavior.model, ...behavior.fallbacks],
       attempt: task.attempt,
       steps,
       meter,
-      tally: this.#tally,
+      tally: this.#modelCalls,
       controller,
       afterCall: checkBudgets,
     });
@@ -136,14 +136,14 @@ export class TaskContext implements AgentContext {
     this.flags = new TaskFlags({ reader: environment.flags, user: task.user, steps, journal, signal });
   }
 
-  /** Quality as the agent last judged it. */
+  /** The last score that the agent set. */
   get qualityScore(): number | undefined {
     return this.#score;
   }
 
-  /** Models that answered, and what happened on the way. */
+  /** Models that answered, fallbacks and opened circuit breakers. */
   get modelStats(): ModelCallStats {
-    return this.#tally.stats;
+    return this.#modelCalls.stats;
   }
 
   async step<T>(name: string, run: (call: StepCall) => T | Promise<T>, { input }: StepOptions = {}): Promise<T> {
@@ -180,7 +180,7 @@ export class TaskContext implements AgentContext {
 
   score(value: number): void {
     if (!(value >= 0 && value <= 1)) {
-      throw new RangeError(`a score must be from 0 to 1, not ${value}`);
+      throw new RangeError(`a score must be from 0 to 1, got ${value}`);
     }
     this.#score = value;
   }
@@ -190,12 +190,12 @@ export class TaskContext implements AgentContext {
   }
 
   /**
-   * Counts a call of a model that the agent made itself. Not for agents in this process: they have a model to ask.
+   * Counts a model call that an agent in a container of its own made itself. Agents in this process use `model` instead.
    *
-   * @returns what the call cost, in US dollars
+   * @returns cost of the call in US dollars
    * @throws as {@link UsageReporter.report}
    */
   reportUsage(call: ReportedCall): Promise<number> {
-    return this.#reports.report(call);
+    return this.#usageReporter.report(call);
   }
 }

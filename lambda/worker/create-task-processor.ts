@@ -4,7 +4,7 @@ import type { AgentDefinition } from '../runtime/agent';
 import { validateAgentSettings } from '../runtime/agent-settings';
 import type { AttemptEnvironment } from '../runtime/context';
 import { AppConfigFlags } from '../runtime/flags/appconfig-flags';
-import { TableJournalStore } from '../runtime/journal/journal-store';
+import { JournalStore } from '../runtime/journal/journal-store';
 import { BudgetGuard } from '../runtime/limits/budget-guard';
 import { ModelChain } from '../runtime/model/model-chain';
 import { RateLimitStore } from '../runtime/rate-limiter/rate-limit-store';
@@ -123,7 +123,7 @@ export function createTaskProcessor<I, O, S>(
     agent,
     settings,
     store: new TaskLeases({ client, table: tasksTable, release, retentionDays, leaseMs: times.leaseMs, clock }),
-    journal: new TableJournalStore(client, tasksTable, clock),
+    journal: new JournalStore(client, tasksTable, clock),
     payloads,
     queues: new TaskQueues(sqs, settings.queues),
     deadLetters: new DeadLetterSender(sqs, settings.deadLetterQueues),

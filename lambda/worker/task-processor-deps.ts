@@ -1,7 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { AgentDefinition } from '../runtime/agent';
 import type { AttemptEnvironment } from '../runtime/context';
-import type { JournalStore } from '../runtime/journal/task-journal';
+import type { TaskJournalDeps } from '../runtime/journal/task-journal';
 import type { Spending } from '../shared/budgets/spending';
 import type { Clock } from '../shared/clock';
 import type { PayloadStore } from '../shared/tasks/payload-store';
@@ -20,7 +20,7 @@ export interface TaskProcessorDeps<I, O> {
   readonly agent: AgentDefinition<I, O>;
   readonly settings: WorkerSettings;
   readonly store: TaskLeases;
-  readonly journal: JournalStore;
+  readonly journal: TaskJournalDeps['store'];
   readonly payloads: PayloadStore;
   readonly queues: TaskQueues;
   readonly deadLetters: DeadLetterSender;

@@ -91,8 +91,8 @@ export class AppConfigFlags implements FlagReader {
       this.#token = undefined;
       logger.warn(
         this.#document === undefined
-          ? 'the flags could not be read, their defaults stand'
-          : 'the flags could not be read anew, what was read last stands',
+          ? 'the flags could not be read; their defaults apply'
+          : 'the flags could not be refreshed; the last values apply',
         { component: 'flags', outcome: 'error', reason: messageOf(error) },
       );
     }
@@ -138,7 +138,7 @@ export class AppConfigFlags implements FlagReader {
       }),
     );
     if (InitialConfigurationToken === undefined) {
-      throw new Error('AppConfig began a session without a token');
+      throw new Error('AppConfig started a session without a token');
     }
     return InitialConfigurationToken;
   }
@@ -147,7 +147,7 @@ export class AppConfigFlags implements FlagReader {
     const { logger } = this.#deps;
     const parsed = flagsDocumentSchema.safeParse(parseJson(text));
     if (!parsed.success) {
-      logger.error('the configuration in AppConfig is no document of flags, what was read before it stands', {
+      logger.error('the configuration in AppConfig is not a flags document; the last values apply', {
         component: 'flags',
         outcome: 'refused',
         reason: z.prettifyError(parsed.error),

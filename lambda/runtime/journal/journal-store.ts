@@ -14,10 +14,14 @@ import { isConditionFailure } from '../../shared/aws/aws-errors';
 import type { Clock } from '../../shared/clock';
 import { messageOf } from '../../shared/errors';
 import { FatalError, RetryableError } from '../errors';
-import type { JournalStore, RecordResult } from './task-journal';
 
-/** The step journal in the tasks table: the entries of a task are in its partition. */
-export class TableJournalStore implements JournalStore {
+/** Result of a write: done, or rejected because of the existing entry. */
+export type RecordResult =
+  | { readonly kind: 'written' }
+  | { readonly kind: 'refused'; readonly found: JournalEntry | undefined };
+
+/** The step journal in the tasks table. A task's entries are in the partition of the task. */
+export class JournalStore {
   readonly #client: DynamoDBDocumentClient;
   readonly #table: string;
   readonly #clock: Clock;
@@ -28,6 +32,7 @@ export class TableJournalStore implements JournalStore {
     this.#clock = clock;
   }
 
+  /** Every entry of the task that has not expired. */
   async load(taskId: string): Promise<readonly JournalEntry[]> {
     const items: Record<string, unknown>[] = [];
     let from: Record<string, unknown> | undefined;
@@ -47,13 +52,14 @@ export class TableJournalStore implements JournalStore {
         from = LastEvaluatedKey;
       } while (from !== undefined);
     } catch (error) {
-      throw unavailable('could not be read', error);
+      throw journalUnavailable('could not be read', error);
     }
-    // An id may be used again after its task has expired, and DynamoDB deletes what has expired within days.
+    // A task id can be reused after its task has expired, and DynamoDB deletes expired items only within days.
     const now = this.#seconds();
     return items.map(parse).filter(({ expiresAt }) => expiresAt >= now);
   }
 
+  /** Writes the entry if there is none, or one that this attempt or an earlier one began. */
   async record(taskId: string, entry: JournalEntry): Promise<RecordResult> {
     try {
       await this.#client.send(
@@ -76,7 +82,7 @@ export class TableJournalStore implements JournalStore {
       if (isConditionFailure(error)) {
         return { kind: 'refused', found: await this.#read(taskId, entry.key) };
       }
-      throw unavailable(`did not take ${entry.key}`, error);
+      throw journalUnavailable(`did not accept ${entry.key}`, error);
     }
   }
 
@@ -88,7 +94,7 @@ export class TableJournalStore implements JournalStore {
       );
       item = Item;
     } catch (error) {
-      throw unavailable(`could not be asked for ${key}`, error);
+      throw journalUnavailable(`could not be read for ${key}`, error);
     }
     return item === undefined ? undefined : parse(item);
   }
@@ -102,14 +108,14 @@ function parse(item: Record<string, unknown>): JournalEntry {
   const parsed = journalEntrySchema.safeParse(item);
   if (!parsed.success) {
     throw new FatalError(
-      `${String(item[SORT_KEY])} of the step journal is not an entry that this release can read: ${z.prettifyError(parsed.error)}`,
+      `${String(item[SORT_KEY])} in the step journal is not an entry that this release can read: ${z.prettifyError(parsed.error)}`,
       { code: RuntimeErrorCode.JOURNAL_UNREADABLE },
     );
   }
   return parsed.data;
 }
 
-function unavailable(what: string, error: unknown): RetryableError {
+function journalUnavailable(what: string, error: unknown): RetryableError {
   return new RetryableError(`the step journal ${what}: ${messageOf(error)}`, {
     code: RuntimeErrorCode.JOURNAL_UNAVAILABLE,
     cause: error,

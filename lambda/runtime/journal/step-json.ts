@@ -3,7 +3,7 @@ import { messageOf } from '../../shared/errors';
 import { FatalError } from '../errors';
 
 /**
- * JSON of what a step gave; undefined for undefined. What JSON would silently turn into something else is refused.
+ * JSON of a step's value; undefined for undefined. Values that JSON would silently change are rejected.
  *
  * @throws FatalError (`invalid_step`) naming the step
  */
@@ -31,7 +31,7 @@ export function toJsonText(value: unknown, key: string): string | undefined {
 
 function problemOf(content: unknown): string | undefined {
   if (typeof content === 'number' && !Number.isFinite(content)) {
-    return `${content} is no number of JSON`;
+    return `${content} is not a JSON number`;
   }
   return content instanceof Map || content instanceof Set
     ? `a ${content.constructor.name} would lose its content`
@@ -40,7 +40,7 @@ function problemOf(content: unknown): string | undefined {
 
 function invalid(key: string, reason: string): FatalError {
   return new FatalError(
-    `what ${key} gave cannot be kept as JSON: ${reason.replaceAll(/\s+/g, ' ')}; give back plain data`,
+    `the value of ${key} cannot be written as JSON: ${reason.replaceAll(/\s+/g, ' ')}; return plain data`,
     { code: RuntimeErrorCode.INVALID_STEP },
   );
 }

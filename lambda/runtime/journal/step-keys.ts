@@ -8,7 +8,7 @@ export const KEY_DIGITS = 12;
 /** Longest name of a step, in bytes: a sort key of DynamoDB has 1024. */
 const MAX_NAME = 512;
 
-/** Hands out the journal's keys to what one attempt does, so that the next attempt finds it under the same. */
+/** Assigns journal keys to the steps of one attempt, such that the next attempt assigns the same ones. */
 export class StepKeys {
   readonly #journal: TaskJournal | undefined;
   readonly #taken = new Set<string>();
@@ -18,9 +18,9 @@ export class StepKeys {
   }
 
   /**
-   * Key of what the agent names itself.
+   * Key of a step that the agent names.
    *
-   * @throws FatalError (`step_name`) for a name that this attempt has used
+   * @throws FatalError (`step_name`) for a name that this attempt has already used, or that is empty or too long
    */
   keyOfName(name: string): string {
     const key = `${JournalKeyPrefix.STEP}${name}`;
@@ -33,7 +33,7 @@ export class StepKeys {
     }
     if (!this.#isFree(key)) {
       throw new FatalError(
-        `the task has two steps named ${JSON.stringify(name)}: names are how the next attempt finds what is done, so give each its own, in a loop with what it is about ("${name}:1", "${name}:2")`,
+        `the task has two steps named ${JSON.stringify(name)}: the journal finds finished steps by name, so give each step its own, in a loop with an index ("${name}:1", "${name}:2")`,
         { code: RuntimeErrorCode.STEP_NAME },
       );
     }
@@ -42,8 +42,8 @@ export class StepKeys {
   }
 
   /**
-   * Key of what is known by its content: the same content may be asked for again and again. What an earlier attempt
-   * finished comes first, in its order.
+   * Key of a call that is identified by its content: the same content may occur any number of times. Entries that an earlier
+   * attempt finished come first, in their order.
    */
   nextNumberedKey(prefix: string): string {
     const finished = this.#journal?.occurrencesOf(prefix).find((key) => this.#isFree(key));
@@ -55,7 +55,7 @@ export class StepKeys {
     return key;
   }
 
-  /** For what failed: nothing is kept of it, and trying again is the same thing again. */
+  /** Releases the key of a failed step, so that the agent can try it again. */
   release(key: string): void {
     this.#taken.delete(key);
   }

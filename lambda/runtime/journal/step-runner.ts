@@ -13,23 +13,23 @@ export interface StepRunnerDeps {
   readonly taskId: string;
   readonly attempt: number;
   readonly release: string;
-  /** Absent: everything is done, and nothing is written. */
+  /** Absent: every step runs, and nothing is recorded. */
   readonly journal: TaskJournal | undefined;
   readonly meter: UsageMeter;
   readonly logger: AgentLogger;
-  /** Aborted when the journal fails: an agent must not go on without it, whatever it makes of the error. */
+  /** Aborted when the journal fails: the agent must not continue without it, even if it catches the error. */
   readonly controller: AbortController;
 }
 
-/** The step that the running code is part of. */
+/** The step that encloses the running code. */
 interface Enclosing {
   readonly steps: StepRunner;
   readonly key: string;
 }
 
 /**
- * One for all tasks. Up to Node.js 22 each storage that was ever used costs every asynchronous operation of the process,
- * for good: with one per task a worker that stays warm would become slower with each.
+ * One for all tasks. Up to Node.js 22 each storage that was ever used slows down every asynchronous operation of the process
+ * permanently: with one per task a warm worker would become slower with each task.
  */
 const enclosing = new AsyncLocalStorage<Enclosing>();
 
@@ -41,8 +41,8 @@ export interface Executed<T> {
 }
 
 /**
- * Does each thing that an agent asks for once per task: what the journal holds is given from there, the rest is run and
- * written. Any number may be under way at once, and one within another.
+ * Runs each step, tool call and model call once per task: replays what the journal holds, runs and records the rest. Steps may
+ * run concurrently and may be nested.
  */
 export class StepRunner {
   readonly #keys: StepKeys;
@@ -53,16 +53,16 @@ export class StepRunner {
     this.#keys = new StepKeys(deps.journal);
   }
 
-  /** Key of what the agent names itself. @throws FatalError (`step_name`), which ends the attempt */
+  /** Key of a step that the agent names. @throws FatalError (`step_name`), which ends the attempt */
   keyOfName(name: string): string {
     try {
       return this.#keys.keyOfName(name);
     } catch (error) {
-      throw this.#end(error);
+      throw this.#abortWith(error);
     }
   }
 
-  /** Key of what is known by its content. */
+  /** Key of a call that is identified by its content. */
   nextNumberedKey(prefix: string): string {
     return this.#keys.nextNumberedKey(prefix);
   }
@@ -70,7 +70,7 @@ export class StepRunner {
   /** @param step its key must come from {@link keyOfName} or {@link nextNumberedKey} */
   async run<T>(step: Omit<Step, 'parent'>, execute: (call: StepCall) => Promise<Executed<T>>): Promise<T> {
     try {
-      return await this.#run({ ...step, parent: this.#within() }, execute);
+      return await this.#run({ ...step, parent: this.#enclosingKey() }, execute);
     } catch (error) {
       this.#keys.release(step.key);
       throw error;
@@ -81,41 +81,41 @@ export class StepRunner {
     const { journal, meter, attempt, controller } = this.#deps;
     const { signal } = controller;
     await throwIfAborted(signal);
-    const former = await this.#journaled(() => journal?.replay(step));
-    if (former !== undefined) {
-      return this.#replayed(step, former);
+    const replay = await this.#withJournal(() => journal?.replay(step));
+    if (replay !== undefined) {
+      return this.#useReplay(step, replay);
     }
     meter.countStep(step.key);
-    const begun = await this.#journaled(() => journal?.begin(step));
-    if (begun !== undefined && 'entry' in begun) {
-      return this.#replayed(step, begun);
+    const begunStep = await this.#withJournal(() => journal?.begin(step));
+    if (begunStep !== undefined && 'entry' in begunStep) {
+      return this.#useReplay(step, begunStep);
     }
     await throwIfAborted(signal);
     const elapsed = stopwatch();
     this.#log('step begun', step, { outcome: 'begun' });
-    // A process is held up mostly where it writes, as it just did to the log, and goes on when another worker may have done the
-    // step. From here on nothing is written, and nothing waited for, until the step is at work.
-    await this.#journaled(async () => begun && journal?.requireLease(begun));
+    // A process is paused mostly at writes, such as the log line above, and another worker may run the step in that time. So the
+    // lease is checked here, with no write and no wait before the step starts.
+    await this.#withJournal(async () => begunStep && journal?.requireLease(begunStep));
     const call = { signal, idempotencyKey: sha256(`${this.#deps.taskId}\n${step.key}`) };
     const done = await enclosing.run({ steps: this, key: step.key }, () => raceAbort(() => execute(call), signal));
     const value =
-      journal === undefined || begun === undefined
+      journal === undefined || begunStep === undefined
         ? roundTrip(done.value, step.key)
-        : await this.#journaled(() => journal.finish(begun, done));
+        : await this.#withJournal(() => journal.finish(begunStep, done));
     this.#log('step finished', step, { outcome: 'finished', attempt, durationMs: Math.round(elapsed()) });
     return value as T;
   }
 
-  /** Key of the step that the running code is part of. Steps of another task do not count. */
-  #within(): string | undefined {
+  /** Key of the step that encloses the running code, if it is of this task. */
+  #enclosingKey(): string | undefined {
     const around = enclosing.getStore();
     return around?.steps === this ? around.key : undefined;
   }
 
-  #replayed<T>(step: Step, { value, entry }: { value: unknown; entry: FormerEntry }): T {
+  #useReplay<T>(step: Step, { value, entry }: { value: unknown; entry: FormerEntry }): T {
     const { release } = this.#deps;
     if (step.inputDigest !== undefined && entry.inputDigest !== undefined && step.inputDigest !== entry.inputDigest) {
-      throw this.#end(
+      throw this.#abortWith(
         new FatalError(
           `step ${JSON.stringify(step.name)} was finished by ${entry.release === release ? 'this release' : `release ${entry.release}`} (attempt ${entry.attempt}) with another input than release ${release} gives it now; give a step that does something else a name of its own, and one whose input varies from run to run (a time, a random number) that input from a step before it`,
           { code: RuntimeErrorCode.JOURNAL_MISMATCH },
@@ -126,16 +126,16 @@ export class StepRunner {
     return value as T;
   }
 
-  /** What the journal could not do ends the attempt. */
-  async #journaled<T>(work: () => Promise<T> | undefined): Promise<T | undefined> {
+  /** Runs a call of the journal. If it fails, the attempt ends. */
+  async #withJournal<T>(call: () => Promise<T> | undefined): Promise<T | undefined> {
     try {
-      return await work();
+      return await call();
     } catch (error) {
-      throw this.#end(error);
+      throw this.#abortWith(error);
     }
   }
 
-  #end(error: unknown): unknown {
+  #abortWith(error: unknown): unknown {
     this.#deps.controller.abort(error);
     return error;
   }

@@ -16,7 +16,7 @@ interface Named {
   readonly key: string;
 }
 
-/** Values of a task's journal: in the entry, or in the bucket if they are large. */
+/** Reads and writes the values of a task's journal: in the entry, or in the bucket if they are large. */
 export class StepValues {
   readonly #options: { readonly payloads: PayloadStore; readonly taskId: string };
 
@@ -34,14 +34,14 @@ export class StepValues {
     const bytes = text === undefined ? 0 : Buffer.byteLength(text);
     if (bytes > MAX_PAYLOAD_BYTES) {
       throw new FatalError(
-        `${key} gave ${bytes} bytes of JSON, at most ${MAX_PAYLOAD_BYTES} are kept: write large content to a store of your own in the step, and give back where it is`,
+        `the value of ${key} has ${bytes} bytes of JSON, but at most ${MAX_PAYLOAD_BYTES} are accepted: write large content to a store of your own in the step, and return its location`,
         { code: RuntimeErrorCode.STEP_TOO_LARGE },
       );
     }
     return text;
   }
 
-  /** Where the text goes. Each attempt has an object of its own: a late one must not replace what was recorded. */
+  /** Stores the text. Each attempt has its own object: a late attempt must not replace a recorded value. */
   async place(
     { key }: Named,
     text: string | undefined,
@@ -70,7 +70,7 @@ export class StepValues {
     } catch (error) {
       if (error instanceof PayloadLostError) {
         throw new FatalError(
-          `the journal says that ${key} is finished, but its value cannot be had (${error.message}); the step is not run a second time: hand the task in anew if that does no harm`,
+          `the journal lists ${key} as finished, but its value is lost (${error.message}); the step is not run again: submit the task again if that is safe`,
           { code: RuntimeErrorCode.JOURNAL_LOST, cause: error },
         );
       }

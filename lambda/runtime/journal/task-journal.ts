@@ -13,54 +13,42 @@ import type { PayloadStore } from '../../shared/tasks/payload-store';
 import { LeaseLostError } from '../errors';
 import { addUsage, NO_USAGE } from '../limits/usage';
 import { type ModelCallStats, maxAnswers } from '../model/model-call-stats';
+import type { JournalStore } from './journal-store';
 import { StepValues } from './step-values';
 
 /**
- * What was done is paid for, so it is tried to be written again after these pauses (milliseconds of the cloud's time)
- * where the store cannot answer for now.
+ * A finished step is paid for, so its write is retried after these pauses (milliseconds of the cloud's time) while the store
+ * is unavailable.
  */
 const WRITE_PAUSES_MS = [1_000, 3_000];
 
-/** What became of a write: done, or refused because of what is there. */
-export type RecordResult =
-  | { readonly kind: 'written' }
-  | { readonly kind: 'refused'; readonly found: JournalEntry | undefined };
-
-/** Where the entries of all tasks are. */
-export interface JournalStore {
-  /** Every entry of the task that has not expired, as of now. */
-  load(taskId: string): Promise<readonly JournalEntry[]>;
-  /** Writes the entry, provided that there is none, or one that was started by this attempt or an earlier one. */
-  record(taskId: string, entry: JournalEntry): Promise<RecordResult>;
-}
-
 export interface TaskJournalDeps {
-  readonly store: JournalStore;
+  readonly store: Pick<JournalStore, 'load' | 'record'>;
   readonly payloads: PayloadStore;
   readonly taskId: string;
-  /** 1 for the first attempt: nobody was there before it, so nothing is loaded. */
+  /** Number of the attempt. 1: there is nothing to load. */
   readonly attempt: number;
-  /** Of the attempt's lease. */
+  /** Token of the attempt's lease. */
   readonly token: string;
   readonly release: string;
-  /** Whether the lease is this attempt's still, as far as it can know without asking. */
+  /** Whether this attempt holds the lease, as far as it can know without a call. */
   readonly isLeaseHeld: () => boolean;
-  /** When entries expire: seconds since 1970. Not before the task does. */
+  /** When entries expire, in seconds since 1970. Not before the task. */
   readonly expiresAt: number;
-  /** Usage of earlier attempts, as the task's record has it. */
+  /** Usage of earlier attempts by the task's record. */
   readonly recordUsage?: Usage | undefined;
-  /** Models that answered earlier attempts, as the task's record has it. */
+  /** Models that answered earlier attempts by the task's record. */
   readonly recordModels?: ModelCallStats['answered'] | undefined;
   readonly clock: Clock;
 }
 
-/** How many things an attempt did, and how many it found done. */
+/** Number of steps that an attempt executed, and of steps that it replayed. */
 export interface StepCounts {
   readonly executed: number;
   readonly replayed: number;
 }
 
-/** What is about to be done. */
+/** A step, tool call or model call before it runs. */
 export interface Step {
   readonly key: string;
   readonly kind: JournalKind;
@@ -69,7 +57,7 @@ export interface Step {
   readonly parent?: string | undefined;
 }
 
-/** What was done. */
+/** The result of a step, tool call or model call. */
 export interface StepResult {
   readonly value: unknown;
   readonly usage?: Usage;
@@ -77,27 +65,27 @@ export interface StepResult {
   readonly model?: string;
 }
 
-/** The value of a finished step: as its JSON gives it, when it ran first as well as ever after. */
+/** A step that an earlier attempt finished, with its value as parsed from JSON. */
 export interface ReplayedStep {
   readonly value: unknown;
   readonly entry: JournalEntry;
 }
 
-/** A step that this attempt began. */
+/** A step that this attempt has begun. */
 export interface BegunStep extends Step {
   readonly order: number;
 }
 
 /**
- * The step journal of one task, as one attempt sees it: what earlier attempts finished is not done again, and what this
- * one finishes is written before the agent goes on. Two attempts may be at work at once without knowing of each other;
- * the store's condition lets each entry be finished once, and the later attempt be right.
+ * The step journal of one task, as one attempt sees it: steps that earlier attempts finished are replayed, and steps that this
+ * attempt finishes are written before the agent continues. Two attempts may run at the same time without knowing of each
+ * other; the store's condition lets each entry be finished once, and gives precedence to the later attempt.
  */
 export class TaskJournal {
   readonly #deps: TaskJournalDeps;
   readonly #values: StepValues;
   /** Entries of earlier attempts. */
-  readonly #former: ReadonlyMap<string, JournalEntry>;
+  readonly #earlierEntries: ReadonlyMap<string, JournalEntry>;
   readonly #occurrences: ReadonlyMap<string, readonly string[]>;
   readonly #used = new Set<string>();
   readonly #pending = new Set<Promise<unknown>>();
@@ -114,7 +102,7 @@ export class TaskJournal {
   private constructor(deps: TaskJournalDeps, entries: readonly JournalEntry[]) {
     this.#deps = deps;
     this.#values = new StepValues(deps);
-    this.#former = new Map(entries.map((entry) => [entry.key, entry]));
+    this.#earlierEntries = new Map(entries.map((entry) => [entry.key, entry]));
     this.#occurrences = occurrencesIn(entries);
   }
 
@@ -124,24 +112,27 @@ export class TaskJournal {
 
   /** Entries that earlier attempts finished. */
   get finishedEarlier(): number {
-    return [...this.#former.values()].filter(({ state }) => state === 'finished').length;
+    return [...this.#earlierEntries.values()].filter(({ state }) => state === 'finished').length;
   }
 
-  /** What earlier attempts used: what was written at their end, or what their journal says, whichever is more. */
+  /** Usage of earlier attempts: the larger of what the record and the journal say, per field. */
   get usage(): Usage {
     const { recordUsage = NO_USAGE } = this.#deps;
-    const journaled = [...this.#former.values()].reduce((sum, { usage = NO_USAGE }) => addUsage(sum, usage), NO_USAGE);
-    const most = { ...recordUsage };
+    const journaled = [...this.#earlierEntries.values()].reduce(
+      (sum, { usage = NO_USAGE }) => addUsage(sum, usage),
+      NO_USAGE,
+    );
+    const largest = { ...recordUsage };
     for (const field of usageFields) {
-      most[field] = Math.max(recordUsage[field], journaled[field]);
+      largest[field] = Math.max(recordUsage[field], journaled[field]);
     }
-    return most;
+    return largest;
   }
 
-  /** Models that answered earlier attempts, with how often: as {@link usage}. */
+  /** Models that answered earlier attempts, with the number of answers: the larger of record and journal. */
   get models(): ModelCallStats['answered'] {
     const journaled: Record<string, number> = {};
-    for (const { model } of this.#former.values()) {
+    for (const { model } of this.#earlierEntries.values()) {
       if (model !== undefined) {
         journaled[model] = (journaled[model] ?? 0) + 1;
       }
@@ -149,18 +140,18 @@ export class TaskJournal {
     return maxAnswers(this.#deps.recordModels ?? {}, journaled);
   }
 
-  /** What flags said to earlier attempts. */
+  /** Values of the flags that earlier attempts read. */
   get flags(): Readonly<Record<string, FlagValue>> {
     return Object.fromEntries(
-      [...this.#former.values()]
+      [...this.#earlierEntries.values()]
         .filter(({ key, state }) => state === 'finished' && key.startsWith(JournalKeyPrefix.FLAG))
         .map(({ name, json }) => [name, flagValueSchema.parse(JSON.parse(json ?? 'null'))]),
     );
   }
 
-  /** Names of entries that earlier attempts finished, and that this one had no use for. Reports of usage are of none. */
+  /** Keys of entries that earlier attempts finished and this one did not use. Usage reports are never used. */
   unusedEntries(): readonly string[] {
-    return [...this.#former.values()]
+    return [...this.#earlierEntries.values()]
       .filter(
         ({ key, state }) => state === 'finished' && !this.#used.has(key) && !key.startsWith(JournalKeyPrefix.USAGE),
       )
@@ -168,12 +159,12 @@ export class TaskJournal {
       .map(({ key }) => key);
   }
 
-  /** Whether this attempt has used the entry already, by itself or within another. */
+  /** Whether this attempt has used the entry, directly or as part of its parent. */
   isUsed(key: string): boolean {
     return this.#used.has(key);
   }
 
-  /** Keys `<prefix>#<n>` that earlier attempts finished, by their numbers. */
+  /** Keys `<prefix>#<n>` that earlier attempts finished, in the order of n. */
   occurrencesOf(prefix: string): readonly string[] {
     return this.#occurrences.get(prefix) ?? [];
   }
@@ -181,17 +172,17 @@ export class TaskJournal {
   /**
    * The step's value if an earlier attempt finished it.
    *
-   * @throws FatalError (`journal_lost`) when the value is gone
+   * @throws FatalError (`journal_lost`) when the value no longer exists
    */
   async replay(step: Step): Promise<ReplayedStep | undefined> {
-    const entry = this.#former.get(step.key);
-    return entry?.state === 'finished' ? this.#take(entry) : undefined;
+    const entry = this.#earlierEntries.get(step.key);
+    return entry?.state === 'finished' ? this.#replayEntry(entry) : undefined;
   }
 
   /**
-   * Begins a step that no earlier attempt is known to have finished; gives its value if one has by now.
+   * Begins a step. Returns its value instead if an earlier attempt has finished it in the meantime.
    *
-   * @throws LeaseLostError when the lease is not this attempt's any more: the step must not be done
+   * @throws LeaseLostError when this attempt no longer holds the lease: the step must not run
    */
   async begin(step: Step): Promise<BegunStep | ReplayedStep> {
     const begun = { ...step, order: this.#order };
@@ -200,25 +191,25 @@ export class TaskJournal {
     if (this.#deps.attempt > 1) {
       const recorded = await this.#record(this.#entry(begun, 'started'));
       if (recorded !== undefined) {
-        return this.#take(recorded);
+        return this.#replayEntry(recorded);
       }
       this.requireLease(step);
     }
     return begun;
   }
 
-  /** @throws LeaseLostError when the lease is not this attempt's any more: the step must not be done */
+  /** @throws LeaseLostError when this attempt no longer holds the lease: the step must not run */
   requireLease({ key }: Step): void {
     if (!this.#deps.isLeaseHeld()) {
-      throw new LeaseLostError(`the lease ran out before ${key}`);
+      throw new LeaseLostError(`the lease expired before ${key}`);
     }
   }
 
   /**
-   * Writes what was done, and gives its value as a replay would.
+   * Records the result of a step and returns its value as a replay would.
    *
    * @throws LeaseLostError when another attempt has taken the step over
-   * @throws FatalError when the value is no JSON, or too large
+   * @throws FatalError when the value is not JSON, or too large
    */
   finish(begun: BegunStep, done: StepResult): Promise<unknown> {
     const writing = this.#finish(begun, done);
@@ -227,12 +218,12 @@ export class TaskJournal {
     return writing;
   }
 
-  /** Whether something is done, but not written yet. */
+  /** Whether a finished step is not written yet. */
   get isWriting(): boolean {
     return this.#pending.size > 0;
   }
 
-  /** When no write is under way. */
+  /** Resolves when no write is pending. */
   async pendingWritesSettled(): Promise<void> {
     await Promise.all(this.#pending);
   }
@@ -241,14 +232,14 @@ export class TaskJournal {
     const { attempt } = this.#deps;
     const text = this.#values.write(begun, value);
     this.requireLease(begun);
-    const place = await this.#persistently(() => this.#values.place(begun, text, attempt));
+    const place = await this.#withRetries(() => this.#values.place(begun, text, attempt));
     const entry = {
       ...this.#entry(begun, 'finished'),
       ...place,
       ...(usage && { usage }),
       ...(model === undefined ? {} : { model }),
     };
-    const other = await this.#persistently(() => this.#record(entry));
+    const other = await this.#withRetries(() => this.#record(entry));
     if (other !== undefined) {
       throw new LeaseLostError(`attempt ${other.attempt} finished ${begun.key}, so attempt ${attempt} is not the last`);
     }
@@ -256,7 +247,7 @@ export class TaskJournal {
     return text === undefined ? undefined : JSON.parse(text);
   }
 
-  async #persistently<T>(write: () => Promise<T>): Promise<T> {
+  async #withRetries<T>(write: () => Promise<T>): Promise<T> {
     for (const pause of WRITE_PAUSES_MS) {
       try {
         return await write();
@@ -270,7 +261,7 @@ export class TaskJournal {
     return write();
   }
 
-  /** @returns undefined when written; the entry when an earlier attempt has finished it meanwhile */
+  /** @returns undefined if written; the existing entry if an earlier attempt finished the step in the meantime */
   async #record(entry: JournalEntry): Promise<JournalEntry | undefined> {
     const { store, taskId, attempt, token } = this.#deps;
     const recorded = await store.record(taskId, entry);
@@ -278,7 +269,7 @@ export class TaskJournal {
       return undefined;
     }
     const { found } = recorded;
-    // A lost answer makes the SDK write again, and meet what it wrote before.
+    // After a lost response the SDK writes again and finds its own first write.
     if (found?.token === token && found.state === entry.state) {
       return undefined;
     }
@@ -290,19 +281,19 @@ export class TaskJournal {
     );
   }
 
-  async #take(entry: JournalEntry): Promise<ReplayedStep> {
+  async #replayEntry(entry: JournalEntry): Promise<ReplayedStep> {
     const value = await this.#values.read(entry);
-    this.#use(entry.key);
+    this.#markUsed(entry.key);
     this.#replayed += 1;
     return { value, entry };
   }
 
-  /** Whatever was done within a step goes with it. */
-  #use(key: string): void {
+  /** Marks an entry as used, with the entries of its nested steps. */
+  #markUsed(key: string): void {
     this.#used.add(key);
-    for (const { key: child, parent } of this.#former.values()) {
+    for (const { key: child, parent } of this.#earlierEntries.values()) {
       if (parent === key && !this.#used.has(child)) {
-        this.#use(child);
+        this.#markUsed(child);
       }
     }
   }

@@ -4,7 +4,7 @@ import { messageOf } from '../../shared/errors';
 import type { AgentLogger } from '../agent';
 import { ThrottledError } from '../errors';
 
-/** The budgets of the day, before a model is called. */
+/** Checks the budgets of the day before a model call. */
 export class BudgetGuard {
   readonly #book: Pick<BudgetBook, 'exceeded'>;
 
@@ -13,10 +13,10 @@ export class BudgetGuard {
   }
 
   /**
-   * Budgets that cannot be read stop nothing: those of a task still hold, and so do the limits of the providers.
+   * Budgets that cannot be read block nothing: the limits of the task and of the providers still apply.
    *
-   * @param own dollars that the attempt has spent so far
-   * @throws ThrottledError `budget_exceeded` when one is used up: the task waits for the next day
+   * @param own US dollars that the attempt has spent so far
+   * @throws ThrottledError `budget_exceeded` when a budget is used up: the task waits until the next day
    */
   async check(user: string, mode: Mode, own: number, logger: AgentLogger): Promise<void> {
     if (mode === 'probe') {
@@ -26,7 +26,7 @@ export class BudgetGuard {
     try {
       exceeded = await this.#book.exceeded(mode === 'live' ? user : undefined, own);
     } catch (error) {
-      logger.warn('the budgets could not be read, the task goes on', {
+      logger.warn('the budgets could not be read; the task continues without them', {
         component: 'budget',
         outcome: 'error',
         reason: messageOf(error),

@@ -4,15 +4,15 @@ import { NO_USAGE } from './usage';
 
 const TOKENS_PER_PRICE = 1_000_000;
 
-/** What earlier attempts of the task used. */
+/** Usage of the task's earlier attempts. */
 export interface EarlierUsage {
   readonly usage: Usage;
   readonly steps: number;
 }
 
 /**
- * Counts what a task uses, over all its attempts, against the limits of its release. Once a limit is exceeded every further
- * call is refused with the same error, so that an agent that catches it cannot go on.
+ * Counts the usage of a task, over all its attempts, against the limits of its release. After the first exceeded limit every
+ * further call throws the same error, so an agent that catches it cannot continue.
  */
 export class UsageMeter {
   readonly #limits: TaskLimitSettings;
@@ -37,29 +37,29 @@ export class UsageMeter {
     return this.#usage;
   }
 
-  /** To be called before a step, tool or model call that is not replayed. @throws LimitExceededError */
+  /** Call it before a step, tool call or model call that is not replayed. @throws LimitExceededError */
   countStep(key: string): void {
-    this.#refuseAfterLimit();
+    this.#throwIfExceeded();
     if (this.#steps >= this.#limits.maxSteps) {
-      this.#exceed('maxSteps', `the task wanted to begin ${key} after ${this.#steps} steps`);
+      this.#exceed('maxSteps', `the task tried to start ${key} after ${this.#steps} steps`);
     }
     this.#steps += 1;
   }
 
-  /** To be called before the tool runs. @throws LimitExceededError */
+  /** Call it before the tool runs. @throws LimitExceededError */
   countToolCall(tool: string): void {
-    this.#refuseAfterLimit();
+    this.#throwIfExceeded();
     if (this.#usage.toolCalls >= this.#limits.maxToolCalls) {
-      this.#exceed('maxToolCalls', `the task wanted to call tool "${tool}" after ${this.#usage.toolCalls} tool calls`);
+      this.#exceed('maxToolCalls', `the task tried to call tool "${tool}" after ${this.#usage.toolCalls} tool calls`);
     }
     this.#usage = { ...this.#usage, toolCalls: this.#usage.toolCalls + 1 };
   }
 
-  /** To be called before the model is. @throws LimitExceededError */
+  /** Call it before the model is called. @throws LimitExceededError */
   countModelCall(): void {
-    this.#refuseAfterLimit();
+    this.#throwIfExceeded();
     if (this.#usage.modelCalls >= this.#limits.maxModelCalls) {
-      this.#exceed('maxModelCalls', `the task wanted to call the model after ${this.#usage.modelCalls} model calls`);
+      this.#exceed('maxModelCalls', `the task tried to call the model after ${this.#usage.modelCalls} model calls`);
     }
     this.#usage = { ...this.#usage, modelCalls: this.#usage.modelCalls + 1 };
   }
@@ -74,7 +74,7 @@ export class UsageMeter {
   }
 
   /**
-   * Adds the tokens of a call, which are paid whether or not they exceed a limit. Gives what the call used.
+   * Adds the tokens of a call, which are paid even if they exceed a limit. Returns the usage of the call.
    *
    * @throws LimitExceededError
    */
@@ -100,7 +100,7 @@ export class UsageMeter {
     return { inputTokens, outputTokens, cost };
   }
 
-  #refuseAfterLimit(): void {
+  #throwIfExceeded(): void {
     if (this.#exceeded !== undefined) {
       throw this.#exceeded;
     }

@@ -3,11 +3,11 @@ import { errorKindOfStatus, ProviderError, retryAfterOf } from './provider';
 
 /**
  * Anthropic's Messages API (https://docs.anthropic.com/en/api/messages) through its SDK. The SDK takes the base URL
- * from `ANTHROPIC_BASE_URL`; its own retries are off, for a task waits in its queue and not in a paid function.
+ * from `ANTHROPIC_BASE_URL`; its own retries are off: a task waits in its queue and not in a paid function.
  */
 export const anthropicProvider: ModelProvider = {
   async generate({ model, apiKey, prompt, system, maxTokens, signal }: ProviderRequest): Promise<ProviderAnswer> {
-    // Loaded at the first call: a worker that only waits for its first task does not pay for it.
+    // Loaded at the first call, to keep cold starts short.
     const {
       default: Anthropic,
       APIConnectionTimeoutError,
@@ -29,7 +29,7 @@ export const anthropicProvider: ModelProvider = {
       const { usage } = message;
       return {
         text: message.content.map((block) => (block.type === 'text' ? block.text : '')).join(''),
-        // Tokens that went through the prompt cache are counted at the full input price: never too low.
+        // Cached input tokens are counted at the full input price: the cost is never too low.
         inputTokens:
           usage.input_tokens + (usage.cache_creation_input_tokens ?? 0) + (usage.cache_read_input_tokens ?? 0),
         outputTokens: usage.output_tokens,

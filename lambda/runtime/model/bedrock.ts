@@ -3,8 +3,8 @@ import { clientDefaults } from '../../shared/aws/clients/defaults';
 import type { ModelProvider, ProviderAnswer, ProviderErrorKind, ProviderRequest } from './provider';
 import { errorKindOfStatus, ProviderError } from './provider';
 
-/** Errors of Converse whose status does not say what they are to a caller. */
-const KINDS: Readonly<Record<string, ProviderErrorKind>> = {
+/** Errors of Converse that their HTTP status alone does not classify. */
+const ERROR_KINDS_BY_NAME: Readonly<Record<string, ProviderErrorKind>> = {
   ThrottlingException: 'throttled',
   // The account's quota. A status of 400, but it passes (https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html).
   ServiceQuotaExceededException: 'throttled',
@@ -15,8 +15,8 @@ const KINDS: Readonly<Record<string, ProviderErrorKind>> = {
 };
 
 /**
- * Amazon Bedrock's Converse, which is one API for the models of many makers, called under the worker's role. Clients
- * are kept for as long as the environment lives: each signs and holds connections.
+ * Amazon Bedrock's Converse API, called with the worker's role. Clients are kept for the lifetime of the execution
+ * environment, because each holds credentials and connections.
  */
 export class BedrockProvider implements ModelProvider {
   readonly #clients = new Map<string, Promise<BedrockRuntimeClient>>();
@@ -47,7 +47,7 @@ export class BedrockProvider implements ModelProvider {
       };
     } catch (error) {
       signal.throwIfAborted();
-      throw asProviderError(error);
+      throw toProviderError(error);
     }
   }
 
@@ -57,13 +57,13 @@ export class BedrockProvider implements ModelProvider {
     if (known !== undefined) {
       return known;
     }
-    const made = makeClient(region, timeoutMs);
+    const made = createClient(region, timeoutMs);
     this.#clients.set(key, made);
     return made;
   }
 }
 
-async function makeClient(region: string | undefined, timeoutMs: number): Promise<BedrockRuntimeClient> {
+async function createClient(region: string | undefined, timeoutMs: number): Promise<BedrockRuntimeClient> {
   const [{ BedrockRuntimeClient }, { NodeHttpHandler }] = await Promise.all([
     import('@aws-sdk/client-bedrock-runtime'),
     import('@smithy/node-http-handler'),
@@ -71,13 +71,13 @@ async function makeClient(region: string | undefined, timeoutMs: number): Promis
   const { requestHandler, ...defaults } = clientDefaults({ requestTimeout: timeoutMs, maxAttempts: 1 });
   return new BedrockRuntimeClient({
     ...defaults,
-    // The client's own choice is HTTP/2, whose one connection is dead when Lambda thaws an environment after a while.
+    // The client's default is HTTP/2: its single connection is dead after Lambda froze the environment for a while.
     requestHandler: new NodeHttpHandler(requestHandler),
     ...(region === undefined ? {} : { region }),
   });
 }
 
-function asProviderError(error: unknown): unknown {
+function toProviderError(error: unknown): unknown {
   if (!(error instanceof Error)) {
     return error;
   }
@@ -93,7 +93,7 @@ function asProviderError(error: unknown): unknown {
     );
   }
   return new ProviderError(
-    KINDS[error.name] ?? errorKindOfStatus(status),
+    ERROR_KINDS_BY_NAME[error.name] ?? errorKindOfStatus(status),
     status,
     `bedrock answered ${status} ${error.name}: ${error.message}`,
     { cause: error },

@@ -1,29 +1,28 @@
 import type { ModelPolicySettings } from '../../../lib/contract';
 import type { Clock } from '../../shared/clock';
 
-/** Permission for one call. The caller reports its outcome once. */
+/** Permission for one call. The caller reports the result exactly once. */
 export interface CallPermit {
-  /** The other side answered, be it with a refusal. @returns whether the breaker closed by it */
+  /** The model answered, even if it rejected the request. @returns whether the breaker closed */
   succeeded(): boolean;
-  /** @returns whether the breaker opened by it */
+  /** The model did not answer. @returns whether the breaker opened */
   failed(): boolean;
-  /** The call was given up for reasons of the caller: nothing is known. */
+  /** The caller ended the call for another reason: it says nothing about the model. */
   released(): void;
 }
 
 /**
- * Keeps calls from a model that fails: closed → open after so many failures in a row → half open after a while, when
- * one call at a time tries it → closed, or open again. Of calls that were under way when the breaker opened nothing is
- * learnt any more.
+ * Circuit breaker of one model: closed → open after a number of consecutive failures → half open after a time, when one call
+ * at a time is let through → closed, or open again. Results of calls that started before a state change are ignored.
  */
 export class CircuitBreaker {
   readonly #policy: Pick<ModelPolicySettings, 'breakerFailures' | 'breakerOpenMs'>;
   readonly #clock: Clock;
   #failures = 0;
-  /** Absent: closed. */
+  /** Undefined: closed. */
   #openUntil: number | undefined;
-  #trying = false;
-  /** Grows with each change between closed and open: tells calls that began before it. */
+  #trialInProgress = false;
+  /** Incremented with each change between closed and open: identifies calls that started before it. */
   #generation = 0;
 
   /** @param clock of the cloud's time */
@@ -39,36 +38,36 @@ export class CircuitBreaker {
     return this.#clock.now() < this.#openUntil ? 'open' : 'half_open';
   }
 
-  /** Milliseconds until a call may pass; 0 when one may now, or will as soon as the one that tries has ended. */
+  /** Milliseconds until a call is let through; 0 if one is now, or as soon as the trial call has ended. */
   get waitMs(): number {
     return this.#openUntil === undefined ? 0 : Math.max(0, this.#openUntil - this.#clock.now());
   }
 
-  /** Undefined: the call is not to be made. */
+  /** Permission for one call. Undefined: do not make the call. */
   tryAcquire(): CallPermit | undefined {
     const { state } = this;
-    if (state === 'open' || (state === 'half_open' && this.#trying)) {
+    if (state === 'open' || (state === 'half_open' && this.#trialInProgress)) {
       return undefined;
     }
-    this.#trying = state === 'half_open';
-    return this.#passage();
+    this.#trialInProgress = state === 'half_open';
+    return this.#createPermit();
   }
 
-  #passage(): CallPermit {
+  #createPermit(): CallPermit {
     const generation = this.#generation;
-    let told = false;
-    const tell = <T>(what: () => T, late: T): T => {
-      if (told || generation !== this.#generation) {
+    let reported = false;
+    const report = <T>(what: () => T, late: T): T => {
+      if (reported || generation !== this.#generation) {
         return late;
       }
-      told = true;
-      this.#trying = false;
+      reported = true;
+      this.#trialInProgress = false;
       return what();
     };
     return {
-      succeeded: () => tell(() => this.#close(), false),
-      failed: () => tell(() => this.#fail(), false),
-      released: () => tell(() => undefined, undefined),
+      succeeded: () => report(() => this.#close(), false),
+      failed: () => report(() => this.#recordFailure(), false),
+      released: () => report(() => undefined, undefined),
     };
   }
 
@@ -82,9 +81,9 @@ export class CircuitBreaker {
     return true;
   }
 
-  #fail(): boolean {
+  #recordFailure(): boolean {
     this.#failures += 1;
-    // In the half-open state one failure is enough: the count stands where it opened the breaker.
+    // In the half-open state one failure is enough: the count still has the value that opened the breaker.
     if (this.#failures < this.#policy.breakerFailures) {
       return false;
     }

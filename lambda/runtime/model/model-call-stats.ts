@@ -1,10 +1,10 @@
-/** Which models answered a task, and what happened on the way. */
+/** Which models answered a task, with fallbacks and opened circuit breakers. */
 export interface ModelCallStats {
-  /** Id → answers, over all attempts. */
+  /** Model id → number of answers, over all attempts. */
   readonly answered: Readonly<Record<string, number>>;
-  /** Of this attempt: answers that came from another model than the primary. */
+  /** Answers of this attempt that came from a fallback. */
   readonly fallbacks: number;
-  /** Of this attempt: models that were left out from then on, because they had failed once too often. */
+  /** Circuit breakers that opened in this attempt. */
   readonly breakersOpened: number;
 }
 
@@ -14,7 +14,7 @@ export const NO_MODEL_CALLS: ModelCallStats = { answered: {}, fallbacks: 0, brea
 export class ModelCallCounter {
   #report: ModelCallStats;
 
-  /** @param before answers that earlier attempts were given */
+  /** @param before answers to earlier attempts */
   constructor(before: ModelCallStats['answered'] = {}) {
     this.#report = { ...NO_MODEL_CALLS, answered: before };
   }
@@ -37,7 +37,7 @@ export class ModelCallCounter {
   }
 }
 
-/** Answers by model: of each count the larger one. */
+/** Number of answers by model: the larger of the two counts for each. */
 export function maxAnswers(
   a: ModelCallStats['answered'],
   b: ModelCallStats['answered'],

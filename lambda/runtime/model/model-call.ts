@@ -6,7 +6,7 @@ import { FatalError } from '../errors';
 import type { SecretReader } from '../secrets';
 import { type ModelProvider, type ProviderAnswer, ProviderError } from './provider';
 
-/** One model, and how to reach it. */
+/** One model and its provider. */
 export interface ModelEndpoint {
   readonly settings: ModelSettings;
   readonly provider: ModelProvider;
@@ -18,7 +18,7 @@ export interface CallContext {
   readonly logger: AgentLogger;
 }
 
-/** The request as a model gets it: never a longer answer than the release allows it. */
+/** The request with `maxTokens` limited to what the release allows. */
 export function capMaxTokens(settings: ModelSettings, { prompt, system, maxTokens }: ModelRequest) {
   return {
     prompt,
@@ -28,57 +28,57 @@ export function capMaxTokens(settings: ModelSettings, { prompt, system, maxToken
 }
 
 /**
- * Asks one model once. A key that is not accepted may have been rotated since it was read: it is read again, and the new
- * one tried. If that one is not accepted either, the provider may not know it yet, so the former one is tried: it is
- * good until the grace period of a rotation ends. A rotation that ended between these two reads made what was current the
- * former one, so then the current one is read once more.
+ * Calls one model once. A rejected key may have been rotated since it was read: the secret is read again and the new key is
+ * tried. If the provider rejects that key too, it may not know it yet, so the previous version is tried: it is valid until
+ * the rotation's grace period ends. If a rotation ended between these two reads, the current version has become the previous
+ * one, so the current version is read once more.
  *
- * @throws ProviderError for everything that went wrong at the provider or on the way
+ * @throws ProviderError for every failure of the provider or the network
  * @throws the signal's reason when it aborts
  */
 export async function callModel(
-  place: ModelEndpoint,
+  endpoint: ModelEndpoint,
   request: ModelRequest,
   { signal, logger }: CallContext,
 ): Promise<ProviderAnswer> {
-  const { settings, secrets } = place;
+  const { settings, secrets } = endpoint;
   const { secret } = settings;
   if (secret === undefined) {
-    return callOnce(place, request, undefined, signal);
+    return callOnce(endpoint, request, undefined, signal);
   }
   const key = await secrets.get(secret);
   const tried = new Set([key]);
-  let refusal: ProviderError;
+  let rejection: ProviderError;
   try {
-    return await callOnce(place, request, key, signal);
+    return await callOnce(endpoint, request, key, signal);
   } catch (error) {
-    refusal = unauthorized(error);
+    rejection = unauthorized(error);
   }
   for (const stage of ['AWSCURRENT', 'AWSPREVIOUS', 'AWSCURRENT'] as const) {
-    const other =
+    const version =
       stage === 'AWSCURRENT' ? await secrets.refreshIfRejected(secret, key) : await secrets.previous(secret);
-    if (other === undefined || tried.has(other)) {
+    if (version === undefined || tried.has(version)) {
       continue;
     }
-    tried.add(other);
-    logger.warn('the model provider did not accept the key, another version of it is tried', {
+    tried.add(version);
+    logger.warn('the model provider rejected the key; trying another version of the secret', {
       component: 'model',
       secret,
       stage,
       outcome: 'key_renewed',
     });
     try {
-      const answer = await callOnce(place, request, other, signal);
-      secrets.preferValue(secret, other);
+      const answer = await callOnce(endpoint, request, version, signal);
+      secrets.preferValue(secret, version);
       return answer;
     } catch (error) {
-      refusal = unauthorized(error);
+      rejection = unauthorized(error);
     }
   }
-  throw refusal;
+  throw rejection;
 }
 
-/** The error if it says that the key was not accepted. @throws any other */
+/** Returns the error if the provider rejected the key. @throws any version error */
 function unauthorized(error: unknown): ProviderError {
   if (error instanceof ProviderError && error.kind === 'unauthorized') {
     return error;
@@ -92,9 +92,9 @@ async function callOnce(
   apiKey: string | undefined,
   signal: AbortSignal,
 ): Promise<ProviderAnswer> {
-  const late = new AbortController();
+  const timeout = new AbortController();
   const cancel = startRealTimer(settings.timeoutMs, () =>
-    late.abort(
+    timeout.abort(
       new ProviderError(
         'unavailable',
         'timeout',
@@ -102,16 +102,16 @@ async function callOnce(
       ),
     ),
   );
-  const either = AbortSignal.any([signal, late.signal]);
+  const combined = AbortSignal.any([signal, timeout.signal]);
   try {
     return await provider.generate({
       model: settings,
       apiKey,
       ...capMaxTokens(settings, request),
-      signal: either,
+      signal: combined,
     });
   } catch (error) {
-    either.throwIfAborted();
+    combined.throwIfAborted();
     if (error instanceof ProviderError) {
       throw error;
     }

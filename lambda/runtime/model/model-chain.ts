@@ -20,38 +20,38 @@ import { type ProviderAnswer, ProviderError } from './provider';
 export interface ModelChainDeps {
   readonly behavior: Pick<BehaviorDocument, 'model' | 'fallbacks' | 'modelPolicy'>;
   readonly secrets: SecretReader;
-  /** The breakers' time. */
+  /** Time of the circuit breakers. */
   readonly clock: Clock;
-  /** Asked before each call. @default nothing is limited */
+  /** Called before each model call. @default no limits */
   readonly limiter?: RateLimiter | undefined;
   /** From 0 up to 1. @default Math.random */
   readonly random?: () => number;
-  /** @default those that there are */
+  /** Replaces providers, for tests. @default every provider of the library */
   readonly providers?: Partial<ModelProviders>;
 }
 
-/** One call to one model, when it is over. */
+/** One completed call of one model. */
 export interface ModelCall {
   readonly model: ModelSettings;
   readonly result: ProviderAnswer | ProviderError;
 }
 
-/** One request, and who wants to know of it. */
+/** One request to the chain, with the callbacks of its caller. */
 export interface ChainRequest {
   readonly request: ModelRequest;
   readonly mode: Mode;
   readonly signal: AbortSignal;
   readonly logger: AgentLogger;
   readonly trace?: TraceContext | undefined;
-  /** Told of every call, before anything follows from it. */
+  /** Called after each model call, before its result is used. */
   readonly onCall: (call: ModelCall) => Promise<void>;
-  /** A model was left out from now on. */
+  /** Called when the circuit breaker of a model opened. */
   readonly onBreakerOpened: () => void;
 }
 
 export interface ChainAnswer extends ProviderAnswer {
   readonly model: ModelSettings;
-  /** Another model than the primary, or than the one that was asked for, answered. */
+  /** Whether a fallback answered instead of the requested model. */
   readonly fallback: boolean;
 }
 
@@ -65,9 +65,9 @@ interface Failure {
 }
 
 /**
- * The models of a release, in the order in which they are asked, once per environment: all its tasks learn from each
- * other which model is away. A model that does not answer is asked again a few times, then comes the next one. What a
- * model refuses is not asked of another: the request is at fault, and a second opinion would hide it.
+ * The models of a release in the order in which they are called. One instance per execution environment, so that all its
+ * tasks share the circuit breakers. A model that does not answer is retried a few times before the next one is called. A
+ * rejected request is not sent to another model: the request is at fault, and a fallback would hide that.
  */
 export class ModelChain {
   readonly #links: readonly Link[];
@@ -90,22 +90,22 @@ export class ModelChain {
   }
 
   /**
-   * @throws ThrottledError when no model answered, and one of them for a limit; or when the shared limit is used up
+   * @throws ThrottledError when no model answered and at least one was throttled, or when the shared limit is used up
    * @throws RetryableError when no model answered
-   * @throws FatalError when a model refused the request or its key, or the chain has no such model
+   * @throws FatalError when a model rejected the request or its key, or the chain has no such model
    */
-  async generate(asking: ChainRequest): Promise<ChainAnswer> {
+  async generate(chainRequest: ChainRequest): Promise<ChainAnswer> {
     const failures: Failure[] = [];
-    for (const [index, link] of this.#order(asking.request.model).entries()) {
-      const answer = await this.#askOne(link, index > 0, asking, failures);
+    for (const [index, link] of this.#order(chainRequest.request.model).entries()) {
+      const answer = await this.#callWithRetries(link, index > 0, chainRequest, failures);
       if (answer !== undefined) {
         return { ...answer, model: link.settings, fallback: index > 0 };
       }
     }
-    throw this.#unanswered(failures);
+    throw this.#noAnswerError(failures);
   }
 
-  /** The chain, the model that was asked for first. */
+  /** The chain, with the requested model first. */
   #order(wanted: string | undefined): readonly Link[] {
     if (wanted === undefined) {
       return this.#links;
@@ -114,31 +114,34 @@ export class ModelChain {
     if (first === undefined) {
       const names = this.#links.map(({ settings }) => settings.id).join(', ');
       throw new FatalError(
-        `the release has no model "${wanted}" in its chain; it has ${names}: add it as a fallback, or ask for one of them`,
+        `the release has no model "${wanted}" in its chain; it has ${names}: add it as a fallback, or request one of them`,
         { code: RuntimeErrorCode.MODEL_UNKNOWN },
       );
     }
     return [first, ...this.#links.filter((link) => link !== first)];
   }
 
-  /** @returns undefined when the next model is to be asked */
-  async #askOne(
+  /** @returns undefined if the next model must be called */
+  async #callWithRetries(
     link: Link,
     fallback: boolean,
-    asking: ChainRequest,
+    chainRequest: ChainRequest,
     failures: Failure[],
   ): Promise<ProviderAnswer | undefined> {
     const { settings, breaker } = link;
-    const { logger, onBreakerOpened, signal } = asking;
+    const { logger, onBreakerOpened, signal } = chainRequest;
     for (let call = 1; ; call += 1) {
-      const passage = breaker.tryAcquire();
-      if (passage === undefined) {
+      const permit = breaker.tryAcquire();
+      if (permit === undefined) {
         return undefined;
       }
       try {
-        const answer = await this.#call(link, fallback, asking);
-        if (passage.succeeded()) {
-          logger.info('the model is back', { ...described(settings), outcome: 'breaker_closed' });
+        const answer = await this.#call(link, fallback, chainRequest);
+        if (permit.succeeded()) {
+          logger.info('circuit breaker closed: the model answers again', {
+            ...described(settings),
+            outcome: 'breaker_closed',
+          });
         }
         return answer;
       } catch (error) {
@@ -146,13 +149,13 @@ export class ModelChain {
           throw error;
         }
         if (error.kind === 'refused' || error.kind === 'unauthorized') {
-          passage.succeeded();
+          permit.succeeded();
           throw new FatalError(error.message, { code: `model_${error.kind}`, cause: error });
         }
         failures.push({ model: settings, error });
-        if (passage.failed()) {
+        if (permit.failed()) {
           onBreakerOpened();
-          logger.warn('the model failed once too often and is left out for a while', {
+          logger.warn('circuit breaker opened: the model is skipped', {
             ...described(settings),
             outcome: 'breaker_opened',
             openMs: this.#policy.breakerOpenMs,
@@ -163,14 +166,14 @@ export class ModelChain {
         }
         await this.#pause(call, error.retryAfterMs, signal);
       } finally {
-        passage.released();
+        permit.released();
       }
     }
   }
 
-  async #call(link: Link, fallback: boolean, asking: ChainRequest): Promise<ProviderAnswer> {
+  async #call(link: Link, fallback: boolean, chainRequest: ChainRequest): Promise<ProviderAnswer> {
     const { settings } = link;
-    const { request, mode, signal, logger, trace, onCall } = asking;
+    const { request, mode, signal, logger, trace, onCall } = chainRequest;
     const { prompt, system = '', maxTokens } = capMaxTokens(settings, request);
     const estimate = { requests: 1, tokens: estimateTokens(`${system}${prompt}`, maxTokens) } as const;
     const lease = await this.#limiter.acquire(settings.provider, estimate, mode, signal);
@@ -197,7 +200,7 @@ export class ModelChain {
       if (!(error instanceof ProviderError)) {
         throw error;
       }
-      settle(lease, error);
+      settleLease(lease, error);
       logger.warn('model did not answer', {
         ...described(settings),
         outcome: error.kind,
@@ -210,7 +213,7 @@ export class ModelChain {
     }
   }
 
-  /** Full jitter in real time: the task's function is paid for while it waits. */
+  /** Full jitter in real time: the function is paid for while it waits. */
   async #pause(call: number, retryAfterMs: number | undefined, signal: AbortSignal): Promise<void> {
     const { backoffFirstMs, backoffLongestMs } = this.#policy;
     const bound = Math.min(backoffLongestMs, backoffFirstMs * 2 ** (call - 1));
@@ -222,8 +225,8 @@ export class ModelChain {
     await raceAbort(over, signal).finally(() => cancel());
   }
 
-  /** An attempt in which nobody could even be asked is none: like a limit, it does not count against the task. */
-  #unanswered(failures: readonly Failure[]): Error {
+  /** The error when no model answered. If no model could be called at all, the attempt does not count. */
+  #noAnswerError(failures: readonly Failure[]): Error {
     const waits = [
       ...failures.flatMap(({ error: { retryAfterMs } }) => (retryAfterMs === undefined ? [] : [retryAfterMs])),
       ...this.#links.map(({ breaker }) => Math.ceil(breaker.waitMs)).filter((milliseconds) => milliseconds > 0),
@@ -233,7 +236,7 @@ export class ModelChain {
     if (last === undefined) {
       const names = this.#links.map(({ settings }) => settings.id).join(', ');
       return new RetryableError(
-        `no model was asked: ${names} failed too often of late and ${this.#links.length === 1 ? 'is' : 'are'} left out for a while`,
+        `no model was called: the circuit ${this.#links.length === 1 ? 'breaker' : 'breakers'} of ${names} ${this.#links.length === 1 ? 'is' : 'are'} open`,
         { code: RuntimeErrorCode.MODEL_UNAVAILABLE, ...retryAfter },
         'wait',
       );
@@ -255,8 +258,8 @@ function described({ provider, id }: ModelSettings) {
   return { component: 'model', provider, model: id };
 }
 
-/** What a call that failed has used: nothing, unless it may still be under way. */
-function settle(lease: RateLease, { status }: ProviderError): void {
+/** Returns the estimated tokens of a failed call, unless the provider may still be processing it. */
+function settleLease(lease: RateLease, { status }: ProviderError): void {
   if (status !== 'timeout') {
     lease.settle(0);
   }

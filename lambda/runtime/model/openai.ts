@@ -2,7 +2,7 @@ import { Env } from '../../../lib/contract';
 import type { ModelProvider, ProviderAnswer, ProviderRequest } from './provider';
 import { errorKindOfStatus, ProviderError, retryAfterOf } from './provider';
 
-/** Sent where no key is needed: the SDK insists on one. */
+/** Sent to endpoints without keys: the SDK requires one. */
 const NO_KEY = 'none';
 
 /**
@@ -11,7 +11,7 @@ const NO_KEY = 'none';
  */
 export const openAiProvider: ModelProvider = {
   async generate({ model, apiKey, prompt, system, maxTokens, signal }: ProviderRequest): Promise<ProviderAnswer> {
-    // Loaded at the first call: most agents never ask this provider.
+    // Loaded at the first call: most agents never use this provider.
     const { default: OpenAI, APIConnectionTimeoutError, APIConnectionError, APIError } = await import('openai');
     const baseURL = model.baseUrl === undefined ? undefined : (process.env[Env.MODEL_BASE_URL] ?? model.baseUrl);
     const client = new OpenAI({
@@ -28,7 +28,7 @@ export const openAiProvider: ModelProvider = {
             ...(system === undefined ? [] : [{ role: 'system' as const, content: system }]),
             { role: 'user', content: prompt },
           ],
-          // OpenAI's newer models take the one alone, most other endpoints know only the other.
+          // OpenAI's newer models accept only the first, most other endpoints only the second.
           ...(model.provider === 'openai' ? { max_completion_tokens: maxTokens } : { max_tokens: maxTokens }),
           ...(model.temperature === undefined ? {} : { temperature: model.temperature }),
         },
@@ -56,7 +56,7 @@ export const openAiProvider: ModelProvider = {
         });
       }
       if (error instanceof APIError && typeof error.status === 'number') {
-        // A quota that is used up comes as 429, too, and waiting does not fill it; but neither is the task to blame.
+        // A used-up quota is a 429 too. Waiting does not refill it, but the task is not at fault either.
         throw new ProviderError(errorKindOfStatus(error.status), error.status, `${name} answered ${error.message}`, {
           cause: error,
           ...retryAfterOf(error.headers),

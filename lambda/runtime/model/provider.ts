@@ -1,9 +1,9 @@
 import type { ModelSettings } from '../../../lib/contract';
 
-/** One call to a model, as every provider can be asked it. */
+/** One call of a model, in the form that every provider supports. */
 export interface ProviderRequest {
   readonly model: ModelSettings;
-  /** Undefined for a model that needs none. */
+  /** Undefined for a model without a key. */
   readonly apiKey: string | undefined;
   readonly prompt: string;
   readonly system: string | undefined;
@@ -18,24 +18,24 @@ export interface ProviderAnswer {
   readonly stopReason: string;
 }
 
-/** A model provider. It makes one attempt: repeating is up to the chain and to the queue. */
+/** A model provider. It makes one attempt; the chain and the queue retry. */
 export interface ModelProvider {
   /**
-   * @throws ProviderError for everything that went wrong at the provider or on the way
+   * @throws ProviderError for every failure of the provider or the network
    * @throws the signal's reason when it aborts
    */
   generate(request: ProviderRequest): Promise<ProviderAnswer>;
 }
 
 /**
- * `throttled`: the provider limits its callers or is overloaded. `unavailable`: may pass (5xx, timeout, connection).
- * `unauthorized`: the key is not accepted. `refused`: the request itself is not accepted.
+ * `throttled`: rate limit or overload. `unavailable`: transient (5xx, timeout, connection). `unauthorized`: the key was
+ * rejected. `refused`: the request was rejected.
  */
 export type ProviderErrorKind = 'throttled' | 'unavailable' | 'unauthorized' | 'refused';
 
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';
-  /** When the provider wants to be asked again, if it says so. */
+  /** Milliseconds from the provider's `Retry-After` header, if it sent one. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
@@ -50,13 +50,13 @@ export class ProviderError extends Error {
   }
 }
 
-/** Statuses below 500 that a repetition may overcome: request timeout, conflict, a model that failed (Bedrock). */
+/** Retryable statuses below 500: request timeout, conflict, and failed dependency (Bedrock: the model failed). */
 const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 409, 424]);
 
 /** Rate limit, and overloaded (https://platform.claude.com/docs/en/api/errors). */
 const THROTTLED_STATUSES: ReadonlySet<number> = new Set([429, 529]);
 
-/** What an HTTP status means to a caller. */
+/** Classifies an HTTP status. */
 export function errorKindOfStatus(status: number): ProviderErrorKind {
   if (THROTTLED_STATUSES.has(status)) {
     return 'throttled';

@@ -15,10 +15,10 @@ import type { TranscriptWriter } from './transcripts';
 
 export interface TaskModelDeps {
   readonly chain: ModelChain;
-  /** Primary model of the release, for the names of steps. */
+  /** Id of the release's primary model, for the names of steps. */
   readonly primary: string;
   readonly mode: TaskInfo['mode'];
-  /** Whether another call is allowed, apart from the limits of the release. */
+  /** Called before each model call. Throws if a budget forbids it. */
   readonly beforeCall?: () => Promise<void>;
   readonly steps: StepRunner;
   readonly meter: UsageMeter;
@@ -26,14 +26,14 @@ export interface TaskModelDeps {
   readonly logger: AgentLogger;
   readonly signal: AbortSignal;
   readonly trace?: TraceContext | undefined;
-  /** Absent: model calls are not recorded. */
+  /** Absent: no transcripts are written. */
   readonly transcripts?: TranscriptWriter | undefined;
 }
 
-/** The models of one attempt: asked once per task and request, counted, and priced by the one that answered. */
+/** The models of one attempt: called once per task and request, counted, and priced by the model that answered. */
 export class TaskModel implements AgentModel {
   readonly #deps: TaskModelDeps;
-  /** Calls made, for the names of their transcripts. */
+  /** Number of calls so far, for the names of their transcripts. */
   #calls = 0;
 
   constructor(deps: TaskModelDeps) {

@@ -5,7 +5,7 @@ import { NO_USAGE } from '../limits/usage';
 import type { UsageMeter } from '../limits/usage-meter';
 import type { ModelCallCounter } from './model-call-stats';
 
-/** A call of a model that the agent made without its worker. */
+/** A model call that the agent made itself. */
 export interface ReportedCall {
   /** Pinned id of a model of the release's chain. */
   readonly model: string;
@@ -14,24 +14,24 @@ export interface ReportedCall {
 }
 
 export interface UsageReporterDeps {
-  /** The release's chain. */
+  /** Models of the release's chain. */
   readonly models: readonly ModelSettings[];
   readonly attempt: number;
   readonly steps: StepRunner;
   readonly meter: UsageMeter;
   readonly tally: ModelCallCounter;
-  /** Aborted when the agent may not go on. */
+  /** Aborted when the attempt must end. */
   readonly controller: AbortController;
-  /** Whether another call is allowed, apart from the limits of the release. */
+  /** Called after each reported call. Throws if a budget forbids another one. */
   readonly afterCall: () => Promise<void>;
 }
 
 /**
- * Counts, prices and journals calls of models that the agent made itself. Each is paid by the time it is reported, so it
- * is written whatever it exceeds; an attempt that repeats a call pays again, and reports again.
+ * Counts, prices and journals model calls that the agent made itself. A reported call is already paid, so it is recorded even
+ * if it exceeds a limit; an attempt that repeats a call pays and reports it again.
  *
- * A call through the worker is refused when a limit is used up. One that the agent makes itself cannot be: so the attempt
- * ends with the report after which no other may follow.
+ * The worker can reject a call through `ctx.model` when a limit is used up, but not a call that the agent makes itself: so the
+ * attempt ends with the first report after which no further call is allowed.
  */
 export class UsageReporter {
   readonly #deps: UsageReporterDeps;
@@ -42,9 +42,9 @@ export class UsageReporter {
   }
 
   /**
-   * @returns what the call cost, in US dollars
-   * @throws FatalError (`model_unknown`), which ends the attempt: a model without a price is none of the release
-   * @throws LimitExceededError when the task's calls, tokens or money are used up; the call counts
+   * @returns cost of the call in US dollars
+   * @throws FatalError (`model_unknown`), which ends the attempt: the release has no price for the model
+   * @throws LimitExceededError when the task's model calls, tokens or cost are used up; the call counts
    * @throws ThrottledError (`budget_exceeded`) when a budget is: the attempt ends, and the task waits
    */
   async report({ model: id, inputTokens, outputTokens }: ReportedCall): Promise<number> {
@@ -52,7 +52,7 @@ export class UsageReporter {
     const model = models.find((each) => each.id === id);
     if (model === undefined) {
       const known = models.map((each) => each.id).join(', ');
-      throw this.#end(
+      throw this.#abortWith(
         new FatalError(
           `the agent reported a call of model "${id}", which is not in the release's chain; it has ${known}: add it as a fallback, so that it is pinned and priced`,
           { code: RuntimeErrorCode.MODEL_UNKNOWN },
@@ -60,14 +60,14 @@ export class UsageReporter {
       );
     }
     const { price } = model;
-    // All of it counts, also when the first part exceeds a limit.
-    const refusals = [
-      refusalOf(() => meter.countModelCall()),
-      refusalOf(() => meter.countTokens(price, inputTokens, outputTokens)),
-    ].filter((refusal) => refusal !== undefined);
+    // Both counts are updated, even if the first one exceeds a limit.
+    const errors = [
+      errorOfCount(() => meter.countModelCall()),
+      errorOfCount(() => meter.countTokens(price, inputTokens, outputTokens)),
+    ].filter((error) => error !== undefined);
     tally.countAnswer(id);
-    if (refusals.length > 0) {
-      throw refusals[0];
+    if (errors.length > 0) {
+      throw errors[0];
     }
     this.#reports += 1;
     const key = `${JournalKeyPrefix.USAGE}${attempt}#${this.#reports}`;
@@ -77,18 +77,18 @@ export class UsageReporter {
     try {
       await afterCall();
     } catch (error) {
-      throw this.#end(error);
+      throw this.#abortWith(error);
     }
     return cost;
   }
 
-  #end(error: unknown): unknown {
+  #abortWith(error: unknown): unknown {
     this.#deps.controller.abort(error);
     return error;
   }
 }
 
-function refusalOf(count: () => void): unknown {
+function errorOfCount(count: () => void): unknown {
   try {
     count();
     return undefined;

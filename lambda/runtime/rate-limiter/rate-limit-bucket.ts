@@ -129,7 +129,7 @@ export class RateLimitBucket {
       await this.#lease(this.#chunk(least, now), now);
     } catch (error) {
       onProblem(
-        `the shared limit of ${provider}, ${meter}, could not be asked: going by what was allowed lately`,
+        `the shared limit of ${provider}, ${meter}, could not be read: continuing at the last granted rate`,
         error,
       );
       this.#storeAgainAt = clock.now() + STORE_RETRY_MS;

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { type AgentContext, defineAgent } from '../../../lambda/runtime';
 import { LeaseLostError } from '../../../lambda/runtime/errors';
-import { type JournalStore, type RecordResult, TaskJournal } from '../../../lambda/runtime/journal/task-journal';
+import type { RecordResult } from '../../../lambda/runtime/journal/journal-store';
+import { TaskJournal, type TaskJournalDeps } from '../../../lambda/runtime/journal/task-journal';
 import { ModelChain } from '../../../lambda/runtime/model/model-chain';
 import { SecretReader } from '../../../lambda/runtime/secrets';
 import { SessionStore } from '../../../lambda/runtime/sessions';
@@ -250,7 +251,7 @@ class Race {
   }
 
   /** A store that takes its time before and after, loses answers, and reads only after it has refused. */
-  #store(act: (label: string) => Promise<void>): JournalStore {
+  #store(act: (label: string) => Promise<void>): TaskJournalDeps['store'] {
     const put = (taskId: string, entry: JournalEntry): boolean => {
       const before = this.journal.get(taskId, entry.key);
       const taken = this.journal.put(taskId, entry);

@@ -1,7 +1,7 @@
 import { DeleteCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { type AgentContext, defineAgent, FatalError, RetryableError } from '../../../lambda/runtime';
-import { TableJournalStore } from '../../../lambda/runtime/journal/journal-store';
+import { JournalStore } from '../../../lambda/runtime/journal/journal-store';
 import { MAX_INLINE_STEP_BYTES, MAX_PAYLOAD_BYTES, TaskKey } from '../../../lib/contract';
 import { FakeClock } from '../shared/support/fakes';
 import { type AttemptSetup, Attempts, newTaskId } from './support/attempts';
@@ -574,7 +574,7 @@ describe('a large value', () => {
       kind: 'failed',
       error: {
         code: 'journal_lost',
-        message: expect.stringMatching(/step:large is finished, but its value cannot be had \(s3:.* is gone/),
+        message: expect.stringMatching(/step:large as finished, but its value is lost \(s3:.* is gone/),
       },
     });
   });
@@ -701,7 +701,7 @@ describe('the limits of a release', () => {
 
 describe('the journal', () => {
   test('fails the attempt, and lets it be repeated, when it cannot be read', async () => {
-    const gone = new TableJournalStore(attempts.documents, 'no-such-table', { now: () => 0, sleep: async () => {} });
+    const gone = new JournalStore(attempts.documents, 'no-such-table', { now: () => 0, sleep: async () => {} });
     await expect(gone.load(newTaskId())).rejects.toMatchObject({
       code: 'journal_unavailable',
       message: expect.stringContaining('the step journal could not be read'),
@@ -715,7 +715,7 @@ describe('the journal', () => {
     );
     await expect(run(() => 1, { taskId, attempt: 2 })).rejects.toMatchObject({
       code: 'journal_unreadable',
-      message: expect.stringContaining('STEP#step:a of the step journal'),
+      message: expect.stringContaining('STEP#step:a in the step journal'),
     });
   });
 

@@ -99,7 +99,7 @@ describe('when AppConfig is away', () => {
     const flags = source();
     expect(await flags.value('careful', 'ann')).toBe(false);
     expect(await flags.value('careful', 'bob')).toBe(false);
-    expect(lines).toMatchObject([{ level: 'warn', message: 'the flags could not be read, their defaults stand' }]);
+    expect(lines).toMatchObject([{ level: 'warn', message: 'the flags could not be read; their defaults apply' }]);
   });
 
   test('what was read last stands, and what is new is read when it is back', async () => {
@@ -111,7 +111,7 @@ describe('when AppConfig is away', () => {
     rig.iam.decide = () => ({ allowed: false, reason: 'away' });
     await world.clock.advance(20_000);
     expect(await flags.value('careful', 'ann')).toBe(true);
-    expect(lines.at(-1)).toMatchObject({ message: 'the flags could not be read anew, what was read last stands' });
+    expect(lines.at(-1)).toMatchObject({ message: 'the flags could not be refreshed; the last values apply' });
     rig.iam.decide = added;
     await world.deploy(on(0));
     expect(await flags.value('careful', 'ann')).toBe(false);

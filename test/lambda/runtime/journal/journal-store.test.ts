@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import fc from 'fast-check';
-import { TableJournalStore } from '../../../../lambda/runtime/journal/journal-store';
+import { JournalStore } from '../../../../lambda/runtime/journal/journal-store';
 import { documentClient } from '../../../../lambda/shared/aws/clients/dynamodb';
 import { systemClock } from '../../../../lambda/shared/clock';
 import { JOURNAL_KINDS, type JournalEntry } from '../../../../lib/contract';
@@ -16,7 +16,7 @@ import { undelayedRetries } from '../../worker/support/undelayed';
 let dynamodb: LocalDynamoDb;
 let wire: Wire;
 let documents: DynamoDBDocumentClient;
-let store: TableJournalStore;
+let store: JournalStore;
 
 beforeAll(async () => {
   dynamodb = await startDynamoDb([TASKS]);
@@ -29,7 +29,7 @@ beforeAll(async () => {
       ...undelayedRetries(),
     }),
   );
-  store = new TableJournalStore(documents, TASKS, systemClock({}));
+  store = new JournalStore(documents, TASKS, systemClock({}));
 });
 
 afterAll(async () => {
@@ -55,7 +55,7 @@ type Fate = 'answered' | 'lost' | 'late';
 /** A task's journal in the table, and the writes that are still on their way to it. */
 interface Table {
   readonly taskId: string;
-  readonly store: TableJournalStore;
+  readonly store: JournalStore;
   readonly late: JournalEntry[];
 }
 

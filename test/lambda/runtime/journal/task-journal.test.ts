@@ -1,5 +1,5 @@
 import { LeaseLostError } from '../../../../lambda/runtime/errors';
-import { type JournalStore, type Step, TaskJournal } from '../../../../lambda/runtime/journal/task-journal';
+import { type Step, TaskJournal, type TaskJournalDeps } from '../../../../lambda/runtime/journal/task-journal';
 import type { JournalEntry } from '../../../../lib/contract';
 import { FakeClock } from '../../shared/support/fakes';
 import { newTaskId } from '../../worker/support/attempts';
@@ -15,7 +15,7 @@ async function secondAttempt() {
   const taskId = newTaskId();
   const entries = new MemoryJournal();
   const lease = { held: true };
-  const store: JournalStore & { onRecord: () => void } = {
+  const store: TaskJournalDeps['store'] & { onRecord: () => void } = {
     onRecord: () => {},
     load: (id) => entries.load(id),
     record: async (id, entry) => {

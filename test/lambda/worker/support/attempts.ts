@@ -1,7 +1,7 @@
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { AgentDefinition } from '../../../../lambda/runtime';
 import type { AttemptEnvironment } from '../../../../lambda/runtime/context';
-import { TableJournalStore } from '../../../../lambda/runtime/journal/journal-store';
+import { JournalStore } from '../../../../lambda/runtime/journal/journal-store';
 import { TaskJournal } from '../../../../lambda/runtime/journal/task-journal';
 import { ModelChain } from '../../../../lambda/runtime/model/model-chain';
 import { SecretReader } from '../../../../lambda/runtime/secrets';
@@ -76,8 +76,8 @@ export class Attempts {
     return documentClient(this.#dynamoDb.client);
   }
 
-  store(clock = systemClock()): TableJournalStore {
-    return new TableJournalStore(this.documents, TASKS, clock);
+  store(clock = systemClock()): JournalStore {
+    return new JournalStore(this.documents, TASKS, clock);
   }
 
   reset(): void {

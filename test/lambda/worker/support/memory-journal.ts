@@ -1,11 +1,11 @@
-import type { JournalStore, RecordResult } from '../../../../lambda/runtime/journal/task-journal';
+import type { JournalStore, RecordResult } from '../../../../lambda/runtime/journal/journal-store';
 import type { JournalEntry } from '../../../../lib/contract';
 
 /**
  * What the journal of a task must be, in a few lines: an entry is taken when there is none, or one that was started by
  * the same attempt or an earlier one. journal-store.test.ts holds the table to it.
  */
-export class MemoryJournal implements JournalStore {
+export class MemoryJournal implements Pick<JournalStore, 'load' | 'record'> {
   readonly #entries = new Map<string, JournalEntry>();
 
   async load(taskId: string): Promise<readonly JournalEntry[]> {
