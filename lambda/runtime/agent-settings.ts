@@ -1,14 +1,14 @@
 import type { Schema, SchemaIssue, Validated } from './schema';
 
-/** Environment variables that are the library's, and no settings of an agent. */
+/** Prefix of the library's own environment variables, which are not settings of an agent. */
 const LIBRARY_PREFIX = 'AGENT_LANES_';
 
-/** Shorter values say nothing, and stand in any sentence by chance. */
-const MIN_HIDDEN = 3;
+/** Shorter values are not hidden: they reveal nothing and occur by chance in any sentence. In characters. */
+const MIN_HIDDEN_LENGTH = 3;
 
 /**
- * Checks what an agent wants to find in its environment. The message is one line that names every setting that is missing
- * or malformed, and what was expected; values are not repeated, whatever the schema's own messages hold.
+ * Validates the agent's settings in the environment. The message is one line that names every missing or malformed setting and
+ * what is accepted. It never contains a value, even if a message of the schema does.
  */
 export async function validateAgentSettings<S>(
   schema: Schema<S>,
@@ -42,7 +42,7 @@ function describeIssue({ path, message }: SchemaIssue, values: Readonly<Record<s
 }
 
 function hide(message: string, value: string | undefined): string {
-  return value === undefined || value.length < MIN_HIDDEN ? message : message.replaceAll(value, '…');
+  return value === undefined || value.length < MIN_HIDDEN_LENGTH ? message : message.replaceAll(value, '…');
 }
 
 function line(text: string): string {

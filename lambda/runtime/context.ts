@@ -13,7 +13,8 @@ import type {
   ToolCall,
   ToolOptions,
 } from './agent';
-import { type FlagReader, TaskFlags } from './flags/task-flags';
+import type { AppConfigFlags } from './flags/appconfig-flags';
+import { TaskFlags } from './flags/task-flags';
 import { digestOfInput } from './journal/step-input';
 import { StepRunner } from './journal/step-runner';
 import type { TaskJournal } from './journal/task-journal';
@@ -22,7 +23,7 @@ import { UsageMeter } from './limits/usage-meter';
 import { ModelCallCounter, type ModelCallStats } from './model/model-call-stats';
 import type { ModelChain } from './model/model-chain';
 import { TaskModel } from './model/task-model';
-import type { TranscriptWriter } from './model/transcripts';
+import type { TranscriptStore } from './model/transcript-store';
 import { type ReportedCall, UsageReporter } from './model/usage-reporter';
 import { renderPrompt } from './prompts';
 import type { Validated } from './schema';
@@ -40,7 +41,7 @@ export interface AttemptEnvironment {
   /** Absent: the service has no budgets beyond the limits of a task. */
   readonly budgets?: BudgetGuard | undefined;
   /** Absent: the service has no flags. */
-  readonly flags?: FlagReader | undefined;
+  readonly flags?: Pick<AppConfigFlags, 'names' | 'value'> | undefined;
   /** The agent's validated settings. Absent: the agent has none. Only a probe runs with invalid settings. */
   readonly settings?: Validated<unknown>;
   /** Where transcripts of model calls are written. Absent: none are. */
@@ -54,7 +55,7 @@ export interface TaskContextDeps {
   readonly controller: AbortController;
   readonly journal?: TaskJournal | undefined;
   readonly trace?: TraceContext | undefined;
-  readonly transcripts?: TranscriptWriter | undefined;
+  readonly transcripts?: Pick<TranscriptStore, 'write'> | undefined;
 }
 
 /** Context of one attempt, with the counts that the worker reads afterwards. */

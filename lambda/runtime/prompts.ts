@@ -4,8 +4,8 @@ import { FatalError } from './errors';
 const PLACEHOLDER = /\{\{\s*([A-Za-z_][\w.-]*)\s*\}\}/g;
 
 /**
- * Fills in a prompt. Variables that the prompt does not use are ignored, so that a prompt may drop one without a change
- * of code; a placeholder without a value is an error.
+ * Replaces the placeholders of a prompt. Unused variables are ignored, so that a prompt can drop one without a code change; a
+ * placeholder without a value is an error.
  *
  * @throws FatalError (code `prompt_error`) naming the prompt and the variable
  */

@@ -4,19 +4,19 @@ import type { Clock } from '../shared/clock';
 import { messageOf } from '../shared/errors';
 import { FatalError, RetryableError } from './errors';
 
-/** Age at which a secret is read again at the latest, in milliseconds of the cloud's time: a rotation is seen without a redeploy. */
+/** Maximum age of a cached secret in milliseconds of the cloud's time: a rotation takes effect without a deployment. */
 export const SECRET_MAX_AGE_MS = 5 * 60_000;
 
-/** Share of that age by which environments and secrets differ: those that started together do not all read at once. */
+/** Maximum random reduction of that age: environments that started together must not all read at once. */
 const JITTER = 0.2;
 
-/** How long a former value that was accepted in place of the current one is gone on with. */
+/** How long an accepted previous value is used instead of the rejected current one, in milliseconds. */
 const PREFER_PREVIOUS_MS = 30_000;
 
-/** Shorter texts are not blacked out: they would tear holes into messages that have nothing to do with the secret. */
-const MIN_REDACTED = 8;
+/** Shorter values are not redacted: they occur by chance in unrelated text. In characters. */
+const MIN_REDACTED_LENGTH = 8;
 
-/** Errors of Secrets Manager that no repetition overcomes. */
+/** Errors of Secrets Manager that are not retryable. */
 const LASTING_ERRORS: ReadonlySet<string> = new Set([
   'AccessDeniedException',
   'ResourceNotFoundException',
@@ -38,18 +38,18 @@ export interface SecretReaderOptions {
 
 interface Cached {
   readonly value: Promise<string>;
-  /** When it is read again. */
+  /** When it must be read again. */
   readonly until: number;
 }
 
-/** Secrets of one environment, by the names that the agent knows. Values are never logged. */
+/** Reads and caches the secrets of one execution environment, by the agent's names for them. Values are never logged. */
 export class SecretReader {
   readonly #arns: Readonly<Record<string, string>>;
   readonly #clock: Clock;
   readonly #fetch: FetchSecret;
   readonly #random: () => number;
   readonly #cache = new Map<string, Cached>();
-  readonly #known = new Set<string>();
+  readonly #readValues = new Set<string>();
 
   constructor(
     arns: Readonly<Record<string, string>>,
@@ -67,10 +67,10 @@ export class SecretReader {
   }
 
   /**
-   * Value of the secret, at most {@link SECRET_MAX_AGE_MS} old; older only while Secrets Manager cannot be reached.
+   * Value of the secret, at most {@link SECRET_MAX_AGE_MS} old, or older while Secrets Manager is unavailable.
    *
-   * @throws FatalError for a name that the service was not given, or a secret that this worker cannot read
-   * @throws RetryableError when Secrets Manager cannot be reached and the secret was never read
+   * @throws FatalError for a name that the service does not have, or a secret that this worker cannot read
+   * @throws RetryableError when Secrets Manager is unavailable and no value is cached
    */
   async get(name: string): Promise<string> {
     const cached = this.#cache.get(name);
@@ -88,7 +88,7 @@ export class SecretReader {
   }
 
   /**
-   * The current value, for someone whose value was not accepted: what another has read meanwhile, or read again.
+   * The current value, for a caller whose value was rejected: the cached one if it differs, else read again.
    *
    * @throws as {@link get}
    */
@@ -98,8 +98,7 @@ export class SecretReader {
   }
 
   /**
-   * Another value than the one that was not accepted: the current one, or the one before it. The same again if there is no
-   * other.
+   * A value other than the rejected one: the current version or the previous one. The rejected value if there is no other.
    *
    * @throws as {@link get}
    */
@@ -109,11 +108,11 @@ export class SecretReader {
       return current;
     }
     const previous = await this.previous(name);
-    // A rotation that ended between the two reads: what was current is the one before now.
+    // A rotation ended between the two reads: the former current version is the previous one now.
     return previous === rejected ? this.refreshIfRejected(name, rejected) : (previous ?? current);
   }
 
-  /** The value before the last rotation; undefined when there is none, or when it cannot be read. */
+  /** The previous version; undefined if there is none or it cannot be read. */
   async previous(name: string): Promise<string | undefined> {
     try {
       return await this.#read(name, this.#arnOf(name), 'AWSPREVIOUS');
@@ -122,7 +121,7 @@ export class SecretReader {
     }
   }
 
-  /** The value was accepted where the one that {@link get} gave was not: it is gone on with for a little while. */
+  /** Makes {@link get} return the value for a short time: it was accepted where the current one was rejected. */
   preferValue(name: string, value: string): void {
     const current = this.#cache.get(name);
     const until = Math.min(current?.until ?? Number.POSITIVE_INFINITY, this.#clock.now() + PREFER_PREVIOUS_MS);
@@ -136,23 +135,23 @@ export class SecretReader {
     );
   }
 
-  /** The text with every secret value that this environment has read blacked out. */
+  /** Redacts every secret value that this environment has read. */
   redact(text: string): string {
     let redacted = text;
-    for (const value of this.#known) {
+    for (const value of this.#readValues) {
       redacted = redacted.replaceAll(value, '***');
     }
     return redacted;
   }
 
-  /** Reads the secret again whatever its age. */
+  /** Reads the secret again, whatever the age of the cached value. */
   async #refresh(name: string): Promise<string> {
     const arn = this.#arnOf(name);
     const before = this.#cache.get(name);
     const maxAgeMs = SECRET_MAX_AGE_MS * (1 - JITTER * this.#random());
     const entry: Cached = { value: this.#read(name, arn, 'AWSCURRENT'), until: this.#clock.now() + maxAgeMs };
     this.#cache.set(name, entry);
-    // A failure is not kept: the next caller asks again, or falls back on the value that was known before.
+    // Failures are not cached: the next caller reads again or uses the value before.
     entry.value.catch(() => {
       if (this.#cache.get(name) === entry) {
         if (before === undefined) {
@@ -169,7 +168,7 @@ export class SecretReader {
     const arn = Object.hasOwn(this.#arns, name) ? this.#arns[name] : undefined;
     if (arn === undefined) {
       const known = this.names.map((each) => `"${each}"`).join(', ') || 'none';
-      throw new FatalError(`the worker was given no secret "${name}"; it has ${known}`, {
+      throw new FatalError(`the service has no secret "${name}"; it has ${known}`, {
         code: RuntimeErrorCode.SECRET_UNKNOWN,
       });
     }
@@ -191,8 +190,8 @@ export class SecretReader {
         code: RuntimeErrorCode.SECRET_UNREADABLE,
       });
     }
-    if (value.length >= MIN_REDACTED) {
-      this.#known.add(value);
+    if (value.length >= MIN_REDACTED_LENGTH) {
+      this.#readValues.add(value);
     }
     return value;
   }

@@ -11,10 +11,10 @@ import type { AgentSession } from './agent';
 import { FatalError, RetryableError, SessionConflictError } from './errors';
 import { type Schema, validate } from './schema';
 
-/** Largest state, in bytes of JSON: with its keys it must fit in a DynamoDB item of 400 KB. */
+/** Largest state in bytes of JSON: with its keys it must fit into a DynamoDB item of 400 KB. */
 export const MAX_SESSION_BYTES = 350 * 1024;
 
-/** Errors of DynamoDB that no repetition overcomes. */
+/** Errors of DynamoDB that are not retryable. */
 const LASTING_ERRORS: ReadonlySet<string> = new Set([
   'AccessDeniedException',
   'ResourceNotFoundException',
@@ -23,9 +23,9 @@ const LASTING_ERRORS: ReadonlySet<string> = new Set([
 
 const sessionItemSchema = z.object({
   state: z.json(),
-  /** Counts writes; each is conditional on the one before. */
+  /** Number of writes; each write is conditional on it. */
   version: z.number().int().positive(),
-  /** State schema of the release that wrote it. */
+  /** State schema version of the release that wrote it. */
   schema: z.number().int().positive(),
   [WRITE_TOKEN_ATTRIBUTE]: z.string().optional(),
   expiresAt: z.number(),
@@ -64,7 +64,7 @@ export class SessionStore {
     const parsed = sessionItemSchema.safeParse(Item);
     if (!parsed.success) {
       throw new FatalError(
-        `the record of session ${JSON.stringify(session)} is not one of this library: ${z.prettifyError(parsed.error)}`,
+        `the record of session ${JSON.stringify(session)} cannot be read by this version of the library: ${z.prettifyError(parsed.error)}`,
         { code: RuntimeErrorCode.SESSION_UNREADABLE },
       );
     }
@@ -72,12 +72,12 @@ export class SessionStore {
   }
 
   /**
-   * The SDK repeats a call whose answer was lost, and the repetition is refused because the first had arrived. So after a
-   * refusal the record is read: what bears the token is this write, or one before it that was not known to have arrived.
+   * After a lost response the SDK repeats the write, and DynamoDB rejects the second one because the first succeeded. So after a
+   * rejected write the record is read: if it has the token, it is this write or an earlier one whose response was lost.
    *
-   * @param expected version that was read; 0: there was none
-   * @param token the same until a write has succeeded
-   * @returns version that the session has now
+   * @param expected version that was read; 0 if there was none
+   * @param token unchanged until a write succeeds
+   * @returns the new version of the session
    * @throws SessionConflictError when another task wrote first
    */
   async write(session: string, state: Json, expected: number, token: string): Promise<number> {
@@ -85,7 +85,7 @@ export class SessionStore {
     const bytes = Buffer.byteLength(JSON.stringify(state));
     if (bytes > MAX_SESSION_BYTES) {
       throw new FatalError(
-        `the state of a session may have ${MAX_SESSION_BYTES} bytes of JSON, this one has ${bytes}`,
+        `the state of a session must have at most ${MAX_SESSION_BYTES} bytes of JSON, got ${bytes}`,
         {
           code: RuntimeErrorCode.SESSION_TOO_LARGE,
         },
@@ -124,14 +124,14 @@ export class SessionStore {
       : await this.write(session, state, found.version, token);
   }
 
-  /** Session as one attempt of a task sees it. */
+  /** The session for one attempt of a task. */
   open(session: string | undefined, signal: AbortSignal): AgentSession {
     return new TaskSession(this, session, this.#options, signal);
   }
 }
 
 class TaskSession implements AgentSession {
-  /** Version as this attempt knows it. Undefined: not read yet. */
+  /** Version that this attempt read or wrote last. Undefined: not read yet. */
   #version: number | undefined;
   #token = randomUUID();
 
@@ -159,7 +159,7 @@ class TaskSession implements AgentSession {
     }
     const item = await this.#store.read(this.id);
     this.#version = item?.version ?? 0;
-    // DynamoDB removes what has expired within days, not at once.
+    // DynamoDB deletes expired items within days, not at once.
     if (item === undefined || item.expiresAt * 1000 <= this.#options.clock.now()) {
       return undefined;
     }
@@ -174,9 +174,12 @@ class TaskSession implements AgentSession {
     }
     const checked = await validate(schema, item.state, 'session');
     if (!checked.ok) {
-      throw new FatalError(`the state of session ${JSON.stringify(this.id)} does not fit: ${checked.message}`, {
-        code: RuntimeErrorCode.SESSION_INVALID,
-      });
+      throw new FatalError(
+        `the state of session ${JSON.stringify(this.id)} does not match the schema: ${checked.message}`,
+        {
+          code: RuntimeErrorCode.SESSION_INVALID,
+        },
+      );
     }
     return checked.value;
   }
@@ -187,9 +190,12 @@ class TaskSession implements AgentSession {
       return;
     }
     if (this.#version === undefined) {
-      throw new FatalError('session.put() was called before session.get(): read first, so that no state is lost', {
-        code: RuntimeErrorCode.SESSION_NOT_READ,
-      });
+      throw new FatalError(
+        'session.put() was called before session.get(): call session.get() first, so that no state is lost',
+        {
+          code: RuntimeErrorCode.SESSION_NOT_READ,
+        },
+      );
     }
     this.#version = await this.#store.write(this.id, state, this.#version, this.#token);
     this.#token = randomUUID();

@@ -37,7 +37,7 @@ export function compileToolSchemas(tools: BehaviorDocument['tools']): ToolSchema
 
 export interface ToolCallDeps {
   readonly schemas: ToolSchemas;
-  /** Names of the tools in whose place their sandbox runs. */
+  /** Names of the tools whose sandbox runs instead. */
   readonly sandboxed?: readonly string[] | undefined;
   readonly steps: StepRunner;
   readonly meter: UsageMeter;
@@ -46,7 +46,7 @@ export interface ToolCallDeps {
   readonly trace?: TraceContext | undefined;
 }
 
-/** Runs one tool: once per task, checked, counted, timed, logged, traced, and left behind when the task must end. */
+/** Runs one tool call: once per task, validated, counted, logged, traced, and abandoned when the attempt must end. */
 export async function callTool<I, O>(
   { schemas, sandboxed = [], steps, meter, logger, signal, trace }: ToolCallDeps,
   name: string,
@@ -67,7 +67,7 @@ export async function callTool<I, O>(
   const run = isSandboxed ? sandbox : live;
   if (run === undefined) {
     throw new FatalError(
-      `tool "${name}" does not run for real in this environment, and the agent gives nothing to run in its place. Give ctx.tool a sandbox as its last argument, { sandbox: (input) => … }, or name the tool among the live tools of the environment`,
+      `tool "${name}" is sandboxed in this environment, and the agent provides no sandbox for it. Pass a sandbox as the last argument of ctx.tool, { sandbox: (input) => … }, or list the tool in the environment's live tools`,
       { code: RuntimeErrorCode.TOOL_SANDBOXED },
     );
   }

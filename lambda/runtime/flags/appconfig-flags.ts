@@ -14,15 +14,14 @@ import type { Clock } from '../../shared/clock';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/telemetry/logger';
 import { FatalError } from '../errors';
-import type { FlagReader } from './task-flags';
 
-/** Least that AppConfig allows between two calls of a session, and what a worker asks for. Seconds. */
+/** Poll interval in seconds: the shortest that AppConfig allows for a session. */
 const POLL_SECONDS = 15;
 
-/** Added to the time between two calls, by chance: workers that began together must not ask together for ever. */
+/** Maximum random extension of the poll interval: workers that started together must not poll together. */
 const JITTER = 0.2;
 
-/** A task waits for this call, and can do without: one attempt, soon given up. Milliseconds. */
+/** A task waits for this call but does not depend on it: short timeouts, in milliseconds. */
 const TIMEOUTS = { connectionTimeout: 500, requestTimeout: 1_000, maxAttempts: 2 } as const;
 
 export interface AppConfigFlagsDeps {
@@ -34,19 +33,19 @@ export interface AppConfigFlagsDeps {
 }
 
 /**
- * The flags of one environment, from AppConfig: one call for all tasks, made when a task reads a flag and the time that
- * AppConfig named is over. A call that fails costs the tasks a second and nothing else: the document that was read last
- * stands, however old, and before the first one the defaults do.
+ * The flags of one execution environment, from AppConfig. All tasks share one poll, made when a task reads a flag and the poll
+ * interval is over. A failed poll delays the tasks by a second and has no other effect: the last document applies, whatever its
+ * age, and before the first one the defaults apply.
  *
- * A session's tokens are good for one call each and for a day
+ * Each token of a session is valid for one call and for one day
  * (https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_appconfigdata_GetLatestConfiguration.html).
  */
-export class AppConfigFlags implements FlagReader {
+export class AppConfigFlags {
   readonly #deps: AppConfigFlagsDeps;
   #client: Promise<AppConfigDataClient> | undefined;
   #token: string | undefined;
   #document: FlagsDocument | undefined;
-  /** Cloud time before which AppConfig is not asked. */
+  /** Cloud time of the next poll. */
   #nextAt = Number.NEGATIVE_INFINITY;
   #polling: Promise<void> | undefined;
 
@@ -62,13 +61,13 @@ export class AppConfigFlags implements FlagReader {
     const { defaults } = this.#deps.settings;
     const fallback = Object.hasOwn(defaults, name) ? defaults[name] : undefined;
     if (fallback === undefined) {
-      throw new FatalError(`the worker was given no flag "${name}"`, { code: RuntimeErrorCode.FLAG_UNKNOWN });
+      throw new FatalError(`the service has no flag "${name}"`, { code: RuntimeErrorCode.FLAG_UNKNOWN });
     }
     await this.#refresh();
     const document = this.#document;
     const flag = document !== undefined && Object.hasOwn(document, name) ? document[name] : undefined;
     const value = flag === undefined ? fallback : flagValueFor(name, flag, user);
-    // A document of another release of the service: the agent must get what it was written for.
+    // The document may be newer than the release: a value of another type is replaced by the default.
     return typeof value === typeof fallback ? value : fallback;
   }
 
@@ -86,7 +85,7 @@ export class AppConfigFlags implements FlagReader {
     const { clock, logger } = this.#deps;
     let seconds = POLL_SECONDS;
     try {
-      seconds = Math.max(POLL_SECONDS, await this.#ask());
+      seconds = Math.max(POLL_SECONDS, await this.#fetch());
     } catch (error) {
       this.#token = undefined;
       logger.warn(
@@ -99,34 +98,34 @@ export class AppConfigFlags implements FlagReader {
     this.#nextAt = clock.now() + seconds * 1000 * (1 + JITTER * this.#deps.random());
   }
 
-  /** @returns seconds before which AppConfig does not want to be asked again */
-  async #ask(): Promise<number> {
+  /** @returns seconds until the next allowed poll */
+  async #fetch(): Promise<number> {
     const { GetLatestConfigurationCommand } = await import('@aws-sdk/client-appconfigdata');
-    const client = await this.#connected();
-    const ask = async (ConfigurationToken: string) =>
+    const client = await this.#getClient();
+    const fetchLatest = async (ConfigurationToken: string) =>
       client.send(new GetLatestConfigurationCommand({ ConfigurationToken }));
-    const known = this.#token;
-    // A token is spent with the call, whatever comes of it.
+    const lastToken = this.#token;
+    // A token is used up by the call, even by a failed one.
     this.#token = undefined;
-    let answer: Awaited<ReturnType<typeof ask>>;
+    let response: Awaited<ReturnType<typeof fetchLatest>>;
     try {
-      answer = await ask(known ?? (await this.#begin(client)));
+      response = await fetchLatest(lastToken ?? (await this.#startSession(client)));
     } catch (error) {
-      // Of a session that has expired while the environment was frozen.
-      if (known === undefined || errorName(error) !== 'BadRequestException') {
+      // The session may have expired while the environment was frozen.
+      if (lastToken === undefined || errorName(error) !== 'BadRequestException') {
         throw error;
       }
-      answer = await ask(await this.#begin(client));
+      response = await fetchLatest(await this.#startSession(client));
     }
-    this.#token = answer.NextPollConfigurationToken;
-    const bytes = answer.Configuration ?? new Uint8Array();
+    this.#token = response.NextPollConfigurationToken;
+    const bytes = response.Configuration ?? new Uint8Array();
     if (bytes.length > 0) {
-      this.#take(Buffer.from(bytes).toString('utf8'), answer.VersionLabel);
+      this.#applyDocument(Buffer.from(bytes).toString('utf8'), response.VersionLabel);
     }
-    return answer.NextPollIntervalInSeconds ?? POLL_SECONDS;
+    return response.NextPollIntervalInSeconds ?? POLL_SECONDS;
   }
 
-  async #begin(client: AppConfigDataClient): Promise<string> {
+  async #startSession(client: AppConfigDataClient): Promise<string> {
     const { StartConfigurationSessionCommand } = await import('@aws-sdk/client-appconfigdata');
     const { application, environment, profile } = this.#deps.settings;
     const { InitialConfigurationToken } = await client.send(
@@ -143,7 +142,7 @@ export class AppConfigFlags implements FlagReader {
     return InitialConfigurationToken;
   }
 
-  #take(text: string, version: string | undefined): void {
+  #applyDocument(text: string, version: string | undefined): void {
     const { logger } = this.#deps;
     const parsed = flagsDocumentSchema.safeParse(parseJson(text));
     if (!parsed.success) {
@@ -158,7 +157,7 @@ export class AppConfigFlags implements FlagReader {
     logger.info('flags read', { component: 'flags', outcome: 'read', version });
   }
 
-  #connected(): Promise<AppConfigDataClient> {
+  #getClient(): Promise<AppConfigDataClient> {
     // Loaded at the first read: not every service has flags.
     this.#client ??= import('@aws-sdk/client-appconfigdata').then(
       ({ AppConfigDataClient }) => new AppConfigDataClient(clientDefaults(TIMEOUTS)),

@@ -4,17 +4,11 @@ import type { AgentFlags } from '../agent';
 import { FatalError } from '../errors';
 import type { StepRunner } from '../journal/step-runner';
 import type { TaskJournal } from '../journal/task-journal';
-
-/** What the flags say at this moment. One for all tasks of an environment. */
-export interface FlagReader {
-  readonly names: readonly string[];
-  /** @param name one of {@link names} */
-  value(name: string, user: string): Promise<FlagValue>;
-}
+import type { AppConfigFlags } from './appconfig-flags';
 
 export interface TaskFlagsDeps {
   /** Absent: the service has no flags. */
-  readonly reader: FlagReader | undefined;
+  readonly reader: Pick<AppConfigFlags, 'names' | 'value'> | undefined;
   readonly user: string;
   readonly steps: StepRunner;
   readonly journal: TaskJournal | undefined;
@@ -28,22 +22,22 @@ interface FlagKinds {
 }
 
 /**
- * The flags as one task sees them: what a flag said to its first attempt it says to the end. So the first read is an entry
- * of the journal, and a flag that changes meanwhile changes nothing for the tasks under way.
+ * The flags of one task. The first read of a flag is journaled and later reads return its value, so a changed flag does not
+ * affect running tasks.
  */
 export class TaskFlags implements AgentFlags {
   readonly #deps: TaskFlagsDeps;
-  readonly #read = new Map<string, Promise<FlagValue>>();
-  readonly #met: Record<string, FlagValue>;
+  readonly #reads = new Map<string, Promise<FlagValue>>();
+  readonly #values: Record<string, FlagValue>;
 
   constructor(deps: TaskFlagsDeps) {
     this.#deps = deps;
-    this.#met = { ...deps.journal?.flags };
+    this.#values = { ...deps.journal?.flags };
   }
 
   /** Flags that the task has met, in this attempt or an earlier one. */
   get read(): Readonly<Record<string, FlagValue>> {
-    return { ...this.#met };
+    return { ...this.#values };
   }
 
   bool(name: string): Promise<boolean> {
@@ -63,7 +57,7 @@ export class TaskFlags implements AgentFlags {
     const value = await this.#value(name);
     if (!isOf(value, kind)) {
       throw new FatalError(
-        `flag "${name}" is a ${typeof value} (${JSON.stringify(value)}), and the agent reads it as a ${kind}: read it as what it is declared, or declare a new flag under another name`,
+        `flag "${name}" is a ${typeof value} (${JSON.stringify(value)}), but the agent reads it as a ${kind}: read it as its declared type, or declare a new flag under another name`,
         { code: RuntimeErrorCode.FLAG_TYPE },
       );
     }
@@ -71,21 +65,21 @@ export class TaskFlags implements AgentFlags {
   }
 
   #value(name: string): Promise<FlagValue> {
-    const known = this.#read.get(name);
+    const known = this.#reads.get(name);
     if (known !== undefined) {
       return known;
     }
-    const reading = this.#decide(name);
-    this.#read.set(name, reading);
-    // A failure is not kept: nothing was decided.
-    reading.catch(() => this.#read.delete(name));
+    const reading = this.#readJournaled(name);
+    this.#reads.set(name, reading);
+    // Failures are not cached.
+    reading.catch(() => this.#reads.delete(name));
     return reading;
   }
 
-  async #decide(name: string): Promise<FlagValue> {
+  async #readJournaled(name: string): Promise<FlagValue> {
     const { reader, steps, user } = this.#deps;
-    // Journaled by a release that knew the flag: the task keeps what it was told.
-    if (reader?.names.includes(name) !== true && !Object.hasOwn(this.#met, name)) {
+    // A flag that another release journaled keeps its value, even if this release does not have it.
+    if (reader?.names.includes(name) !== true && !Object.hasOwn(this.#values, name)) {
       const names = reader?.names.map((each) => `"${each}"`).join(', ') || 'none';
       throw new FatalError(
         `the service has no flag "${name}"; it has ${names}: declare it in flags of the AgentService`,
@@ -96,10 +90,10 @@ export class TaskFlags implements AgentFlags {
     }
     const value = flagValueSchema.parse(
       await steps.run({ key: `${JournalKeyPrefix.FLAG}${name}`, kind: 'step', name }, async () => ({
-        value: reader === undefined ? this.#met[name] : await reader.value(name, user),
+        value: reader === undefined ? this.#values[name] : await reader.value(name, user),
       })),
     );
-    this.#met[name] = value;
+    this.#values[name] = value;
     return value;
   }
 }

@@ -11,7 +11,7 @@ import { capMaxTokens } from './model-call';
 import type { ModelCallCounter } from './model-call-stats';
 import type { ModelCall, ModelChain } from './model-chain';
 import { ProviderError } from './provider';
-import type { TranscriptWriter } from './transcripts';
+import type { TranscriptStore } from './transcript-store';
 
 export interface TaskModelDeps {
   readonly chain: ModelChain;
@@ -27,7 +27,7 @@ export interface TaskModelDeps {
   readonly signal: AbortSignal;
   readonly trace?: TraceContext | undefined;
   /** Absent: no transcripts are written. */
-  readonly transcripts?: TranscriptWriter | undefined;
+  readonly transcripts?: Pick<TranscriptStore, 'write'> | undefined;
 }
 
 /** The models of one attempt: called once per task and request, counted, and priced by the model that answered. */

@@ -3,26 +3,38 @@ import type { Clock } from '../../shared/clock';
 import { messageOf } from '../../shared/errors';
 import type { PayloadStore } from '../../shared/tasks/payload-store';
 import type { AgentLogger, TaskInfo } from '../agent';
-import type { ModelTranscript, TranscriptWriter } from './transcripts';
+
+/** Request and answer of one model call. */
+export interface ModelTranscript {
+  /** Number of the call within its attempt, from 1. */
+  readonly call: number;
+  /** Pinned id of the model that was called. */
+  readonly model: string;
+  readonly request: { readonly prompt: string; readonly system?: string; readonly maxTokens: number };
+  readonly answer?: { readonly text: string; readonly stopReason: string };
+  readonly error?: { readonly code: string; readonly message: string };
+  readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly cost: number };
+}
 
 export interface TranscriptStoreDeps {
   readonly payloads: PayloadStore;
   readonly task: TaskInfo;
-  /** Applied to every text, one after the other: secrets first, then whatever the agent's author takes out. */
+  /** Applied to every text in this order: secrets first, then the agent's own redaction. */
   readonly redactors: readonly ((text: string) => string)[];
   readonly clock: Clock;
   readonly logger: AgentLogger;
 }
 
-/** Transcripts of one attempt in the payload bucket: one object per model call. */
-export class TranscriptStore implements TranscriptWriter {
+/** Writes the transcripts of one attempt to the payload bucket: one object per model call. */
+export class TranscriptStore {
   readonly #deps: TranscriptStoreDeps;
 
   constructor(deps: TranscriptStoreDeps) {
     this.#deps = deps;
   }
 
-  async write({ call, ...said }: ModelTranscript): Promise<void> {
+  /** Never rejects: a failed write must not fail the task. */
+  async write({ call, ...transcriptFields }: ModelTranscript): Promise<void> {
     const { payloads, task, clock, logger } = this.#deps;
     const key = PayloadKey.transcript(task.id, task.attempt, call);
     try {
@@ -32,7 +44,7 @@ export class TranscriptStore implements TranscriptWriter {
         call,
         at: new Date(clock.now()).toISOString(),
         release: task.release,
-        ...said,
+        ...transcriptFields,
       };
       await payloads.put(
         key,

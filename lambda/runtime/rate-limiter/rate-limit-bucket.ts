@@ -22,88 +22,88 @@ export interface RateLimitBucketDeps {
   readonly perMinute: number;
   readonly mode: Mode;
   readonly clock: Clock;
-  /** Told when the store cannot be asked. */
+  /** Called when the store is unavailable. */
   readonly onStoreUnavailable: (message: string, error: unknown) => void;
 }
 
-/** Units that are paid for in the store and not used yet. */
-interface Held {
+/** Units that are reserved in the store and not used yet. */
+interface LeasedUnits {
   units: number;
   readonly until: number;
 }
 
 /**
- * One limit as one worker process sees it, for one mode. Units are taken from memory; when they run out, one write to
- * the store brings as many as were used in {@link CHUNK_MS} lately, so that the store is asked at the same pace however
- * busy the process is. Calls at the same time share one such write.
+ * One limit in one worker process, for one mode. Units are taken from memory; when they run out, one write to the store
+ * reserves as many as were recently used in {@link CHUNK_MS}, so the rate of writes does not depend on the load. Concurrent
+ * calls share one write.
  */
 export class RateLimitBucket {
   readonly #deps: RateLimitBucketDeps;
-  #held: Held[] = [];
-  /** Used beyond what was taken: paid with the next units. */
+  #leases: LeasedUnits[] = [];
+  /** Units that were used beyond what was reserved: covered by the next lease. */
   #debt = 0;
   /** Units that callers wait for. */
-  #wanted = 0;
-  #refilling: Promise<void> | undefined;
-  /** Nothing is to be had before. */
+  #waitingUnits = 0;
+  #pendingRefill: Promise<void> | undefined;
+  /** Time before which the store grants nothing. */
   #deniedUntil = Number.NEGATIVE_INFINITY;
-  /** When the last lease was asked for, and what was used since. */
-  #last = { at: Number.NEGATIVE_INFINITY, used: 0 };
-  /** Units per millisecond that were used until then. */
-  #pace = 0;
-  #storeAgainAt = Number.NEGATIVE_INFINITY;
-  /** Without the store: when the next units are due. */
-  #dueAt = Number.NEGATIVE_INFINITY;
+  /** Time of the last lease, and units used since. */
+  #lastLease = { at: Number.NEGATIVE_INFINITY, used: 0 };
+  /** Average use until then, in units per millisecond. */
+  #averageUse = 0;
+  #storeRetryAt = Number.NEGATIVE_INFINITY;
+  /** While the store is unavailable: when the next units are available. */
+  #nextUnitsAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: RateLimitBucketDeps) {
     this.#deps = deps;
   }
 
   /**
-   * Takes units, after a short wait if need be.
+   * Takes units, after a short wait if necessary.
    *
-   * @throws ThrottledError `rate_limited` if there are none for longer
+   * @throws ThrottledError `rate_limited` if the wait would be longer
    */
   async acquire(units: number, signal: AbortSignal): Promise<void> {
     const { clock, mode } = this.#deps;
-    const patientUntil = clock.now() + (mode === 'probe' ? MAX_PROBE_WAIT_MS : 0);
-    this.#wanted += units;
+    const waitUntil = clock.now() + (mode === 'probe' ? MAX_PROBE_WAIT_MS : 0);
+    this.#waitingUnits += units;
     try {
-      while (!this.#spend(units)) {
+      while (!this.#tryTake(units)) {
         const now = clock.now();
         if (now >= this.#deniedUntil) {
           await raceAbort(() => this.#refill(units), signal);
-        } else if (this.#deniedUntil <= patientUntil) {
+        } else if (this.#deniedUntil <= waitUntil) {
           await clock.sleep(this.#deniedUntil - now, signal);
         } else {
-          throw this.#denied(this.#deniedUntil - now);
+          throw this.#rateLimitedError(this.#deniedUntil - now);
         }
       }
     } finally {
-      this.#wanted -= units;
+      this.#waitingUnits -= units;
     }
   }
 
-  /** Gives back units that were taken and not used; fewer than none were used beyond them. */
+  /** Returns units that were taken and not used. Negative: units that were used beyond those taken. */
   release(units: number): void {
-    this.#last.used = Math.max(0, this.#last.used - units);
+    this.#lastLease.used = Math.max(0, this.#lastLease.used - units);
     const left = units - this.#debt;
     this.#debt = Math.max(0, -left);
     if (left > 0) {
-      this.#held.push({ units: left, until: this.#deps.clock.now() + UNIT_LEASE_MS });
+      this.#leases.push({ units: left, until: this.#deps.clock.now() + UNIT_LEASE_MS });
     }
   }
 
-  #spend(units: number): boolean {
+  #tryTake(units: number): boolean {
     const now = this.#deps.clock.now();
-    this.#held = this.#held.filter(({ until }) => until > now);
+    this.#leases = this.#leases.filter(({ until }) => until > now);
     let open = units + this.#debt;
-    if (this.#held.reduce((sum, held) => sum + held.units, 0) < open) {
+    if (this.#leases.reduce((sum, held) => sum + held.units, 0) < open) {
       return false;
     }
     this.#debt = 0;
-    this.#last.used += open;
-    for (const held of this.#held) {
+    this.#lastLease.used += open;
+    for (const held of this.#leases) {
       const part = Math.min(held.units, open);
       held.units -= part;
       open -= part;
@@ -112,91 +112,91 @@ export class RateLimitBucket {
   }
 
   #refill(units: number): Promise<void> {
-    this.#refilling ??= this.#ask(units + this.#debt).finally(() => {
-      this.#refilling = undefined;
+    this.#pendingRefill ??= this.#reserve(units + this.#debt).finally(() => {
+      this.#pendingRefill = undefined;
     });
-    return this.#refilling;
+    return this.#pendingRefill;
   }
 
-  /** @param least that has to come: the need of one call */
-  async #ask(least: number): Promise<void> {
+  /** @param minUnits units of the call that waits */
+  async #reserve(minUnits: number): Promise<void> {
     const { clock, unit: meter, provider, onStoreUnavailable: onProblem } = this.#deps;
     const now = clock.now();
-    if (now < this.#storeAgainAt) {
-      return this.#goOnWithout(least, now);
+    if (now < this.#storeRetryAt) {
+      return this.#continueWithoutStore(minUnits, now);
     }
     try {
-      await this.#lease(this.#chunk(least, now), now);
+      await this.#requestLease(this.#unitsToReserve(minUnits, now), now);
     } catch (error) {
       onProblem(
         `the shared limit of ${provider}, ${meter}, could not be read: continuing at the last granted rate`,
         error,
       );
-      this.#storeAgainAt = clock.now() + STORE_RETRY_MS;
+      this.#storeRetryAt = clock.now() + STORE_RETRY_MS;
     }
   }
 
-  async #lease(units: number, now: number): Promise<void> {
+  async #requestLease(units: number, now: number): Promise<void> {
     const { unit: meter, mode, perMinute, provider, store } = this.#deps;
     const costMs = storeMsOf(units, perMinute);
     const allowance = allowanceOf(mode);
     const { granted, until } = await store.acquire(provider, meter, costMs, allowance, now);
     if (!granted) {
-      // The line is long: it is still there when this process asks again, and all others need not ask at the same moment.
+      // The limit is reserved far ahead: an earlier request would be denied again.
       this.#deniedUntil = Math.max(now + MIN_DENIED_MS, until - allowance.burstMs - allowance.waitMs);
       return;
     }
-    this.#pace = this.#paceAt(now);
-    this.#last = { at: now, used: 0 };
-    await this.#hold(units, Math.max(now, until - costMs - allowance.burstMs));
+    this.#averageUse = this.#averageUseAt(now);
+    this.#lastLease = { at: now, used: 0 };
+    await this.#addLease(units, Math.max(now, until - costMs - allowance.burstMs));
   }
 
-  /** Units are there from the moment on; waits for it. */
-  async #hold(units: number, from: number): Promise<void> {
+  /** Adds units that are available from the given time, and waits for it. */
+  async #addLease(units: number, from: number): Promise<void> {
     const { clock } = this.#deps;
     const wait = from - clock.now();
     if (wait > 0) {
       await clock.sleep(wait);
     }
-    this.#held.push({ units, until: from + UNIT_LEASE_MS });
+    this.#leases.push({ units, until: from + UNIT_LEASE_MS });
   }
 
-  /** How much to ask for: what is waited for, or what was used in some seconds lately. */
-  #chunk(least: number, now: number): number {
+  /** Units to reserve: what callers wait for, or what was recently used in CHUNK_MS. */
+  #unitsToReserve(minUnits: number, now: number): number {
     const { mode, perMinute } = this.#deps;
-    const wanted = Math.max(this.#paceAt(now) * CHUNK_MS, this.#wanted + this.#debt);
-    return Math.max(least, Math.min(Math.ceil(wanted), largestChunk(mode, perMinute)));
+    const wanted = Math.max(this.#averageUseAt(now) * CHUNK_MS, this.#waitingUnits + this.#debt);
+    return Math.max(minUnits, Math.min(Math.ceil(wanted), largestChunk(mode, perMinute)));
   }
 
-  /** Average use: the longer the time since the last lease, the more it weighs against what was before. */
-  #paceAt(now: number): number {
-    const { at, used } = this.#last;
+  /** Moving average of the use: the time since the last lease weighs more the longer it is. */
+  #averageUseAt(now: number): number {
+    const { at, used } = this.#lastLease;
     const elapsed = Math.max(1, now - at);
     const weight = Math.min(1, elapsed / (2 * CHUNK_MS));
-    return Number.isFinite(elapsed) ? this.#pace * (1 - weight) + (used / elapsed) * weight : 0;
+    return Number.isFinite(elapsed) ? this.#averageUse * (1 - weight) + (used / elapsed) * weight : 0;
   }
 
   /**
-   * The store is away. For a while each process goes on at the pace at which it was served: together they stay within the
-   * limit as they did before. A process that was not served lately does not know what is left, and its tasks wait.
+   * While the store is unavailable, each process continues for a time at its last granted rate: together they stay within the
+   * limit. A process without a recent grant does not know what is left, so its tasks wait.
    */
-  async #goOnWithout(units: number, now: number): Promise<void> {
+  async #continueWithoutStore(units: number, now: number): Promise<void> {
     const { mode } = this.#deps;
-    const { at } = this.#last;
-    const dueAt = Math.max(now, this.#dueAt);
-    const isServed = now - at <= MAX_WITHOUT_STORE_MS && this.#pace > 0;
+    const { at } = this.#lastLease;
+    const dueAt = Math.max(now, this.#nextUnitsAt);
+    const isServed = now - at <= MAX_WITHOUT_STORE_MS && this.#averageUse > 0;
     if (!isServed || dueAt - now > allowanceOf(mode).waitMs) {
-      this.#deniedUntil = isServed ? dueAt : this.#storeAgainAt;
+      this.#deniedUntil = isServed ? dueAt : this.#storeRetryAt;
       return;
     }
-    this.#dueAt = dueAt + units / this.#pace;
-    await this.#hold(units, dueAt);
+    this.#nextUnitsAt = dueAt + units / this.#averageUse;
+    await this.#addLease(units, dueAt);
   }
 
-  #denied(retryAfterMs: number): ThrottledError {
+  #rateLimitedError(retryAfterMs: number): ThrottledError {
     const { unit: meter, perMinute, provider } = this.#deps;
     return new ThrottledError(
-      `what ${provider} allows, ${perMinute} ${meter} a minute for all tasks together, is used up for now`,
+      `the limit of ${provider}, ${perMinute} ${meter} a minute for all tasks together, is used up`,
       { code: RuntimeErrorCode.RATE_LIMITED, retryAfterMs },
     );
   }

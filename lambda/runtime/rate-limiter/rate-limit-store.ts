@@ -8,21 +8,21 @@ import type { Allowance } from './rate-limit-rules';
 export const RATE_LIMIT_UNITS = ['requests', 'tokens'] as const;
 export type RateLimitUnit = (typeof RATE_LIMIT_UNITS)[number];
 
-/** Workers that ask at the same moment each make another's look stale. */
-const ROUNDS = 4;
+/** Rounds of read and conditional write while other workers write the same item. */
+const MAX_ROUNDS = 4;
 
 const itemSchema = z.object({ spokenForUntil: z.number() });
 
-/** What the store says to a worker that wants a lease. */
+/** The store's decision on a lease. */
 export type LeaseDecision =
-  /** @param until the time up to which the limit is spoken for, this lease included */
+  /** `until`: the time up to which the limit is reserved, including this lease. */
   | { readonly granted: true; readonly until: number }
-  /** @param until the same, without it */
+  /** `until`: the same, without it. */
   | { readonly granted: false; readonly until: number };
 
-/** The time up to which each limit is spoken for, in the control table. */
+/** The time up to which each limit is reserved, in the control table. */
 export class RateLimitStore {
-  /** Each limit's time when it was last seen: says which of the two writes is likely to be taken. */
+  /** Last known time of each limit: tells which of the two writes is likely to succeed. */
   readonly #seen = new Map<string, number>();
 
   readonly #client: DynamoDBDocumentClient;
@@ -34,12 +34,12 @@ export class RateLimitStore {
   }
 
   /**
-   * Moves the time on by the cost, if it is not too far ahead of now. Two writes do it, for an expression
-   * knows no maximum: one for a limit that is spoken for beyond now, which is added to, and one for a limit that has
-   * lain idle, which begins at now. Additions of any number of workers come to the same in any order.
+   * Advances the limit's time by the cost, if it is not too far ahead. DynamoDB expressions have no maximum function, so there
+   * are two writes: one adds to a time in the future, one restarts an restartIdle limit at now. Additions of concurrent workers
+   * commute.
    *
-   * An answer that is lost is asked for again by the SDK, and then twice the cost may be taken: too little is used, never
-   * too much.
+   * After a lost response the SDK repeats the write, and the cost may be added twice: the limit is then underused, never
+   * exceeded.
    */
   async acquire(
     provider: ModelSettings['provider'],
@@ -51,14 +51,17 @@ export class RateLimitStore {
     const key = ControlKey.rateLimit(provider, meter);
     const name = `${key.pk} ${key.sk}`;
     const latest = now + burstMs + waitMs;
-    // Between look and write others write: after a few rounds the limit counts as taken.
-    for (let round = 0; round < ROUNDS; round += 1) {
+    // Other workers may write between read and write: after a few rounds the lease counts as denied.
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const seen = this.#seen.get(name) ?? Number.NEGATIVE_INFINITY;
       if (seen > latest) {
-        // It never goes back, so nothing need be asked.
+        // The time never decreases, so no call is needed.
         return { granted: false, until: seen };
       }
-      const written = await this.#write(key, seen < now ? idle(now, costMs) : busy(now, costMs, latest));
+      const written = await this.#write(
+        key,
+        seen < now ? restartIdle(now, costMs) : addToReserved(now, costMs, latest),
+      );
       this.#seen.set(name, Math.max(seen, written.until));
       if (written.granted) {
         return written;
@@ -82,7 +85,7 @@ export class RateLimitStore {
       return { granted: true, until: itemSchema.parse(Attributes).spokenForUntil };
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) {
-        return { granted: false, until: untilOf(error) ?? (await this.#read(key)) };
+        return { granted: false, until: reservedUntilOf(error) ?? (await this.#read(key)) };
       }
       throw error;
     }
@@ -102,7 +105,7 @@ interface LimitWrite {
   readonly ExpressionAttributeValues: Record<string, number>;
 }
 
-function busy(now: number, costMs: number, latest: number): LimitWrite {
+function addToReserved(now: number, costMs: number, latest: number): LimitWrite {
   return {
     UpdateExpression: 'ADD #until :cost',
     ConditionExpression: '#until BETWEEN :now AND :latest',
@@ -110,7 +113,7 @@ function busy(now: number, costMs: number, latest: number): LimitWrite {
   };
 }
 
-function idle(now: number, costMs: number): LimitWrite {
+function restartIdle(now: number, costMs: number): LimitWrite {
   return {
     UpdateExpression: 'SET #until = :next',
     ConditionExpression: 'attribute_not_exists(#until) OR #until < :now',
@@ -118,8 +121,8 @@ function idle(now: number, costMs: number): LimitWrite {
   };
 }
 
-/** What the refusal says of the item; undefined if it says nothing. */
-function untilOf({ Item }: ConditionalCheckFailedException): number | undefined {
+/** The time in the rejected write's item; undefined if DynamoDB returned none. */
+function reservedUntilOf({ Item }: ConditionalCheckFailedException): number | undefined {
   const value = Item?.spokenForUntil?.N;
   return value === undefined ? undefined : Number(value);
 }

@@ -1,28 +1,29 @@
 import type { Mode, ModelSettings } from '../../../lib/contract';
 
-/** What one call to a provider will use, for all that is known before it. */
+/** Estimated use of one provider call. */
 export interface RateEstimate {
   readonly requests: 1;
   /** Input and output together; see {@link estimateTokens}. */
   readonly tokens: number;
 }
 
-/** Leave to make one call. */
+/** Permission for one call. */
 export interface RateLease {
   /**
-   * To be called once the call is over, with the tokens that it used in truth: 0 for one that was not answered. What was estimated too high is there for the next call, what was estimated too low is paid by it. Calls after the
-   * first do nothing; a lease that is never settled counts as estimated.
+   * Reports the tokens that the call used; 0 for a call without an answer. The next call gets the units that were estimated too
+   * high, and covers those that were estimated too low. Later calls of this function do nothing; an unsettled lease counts as
+   * estimated.
    */
   settle(actualTokens: number): void;
 }
 
-/** Keeps what all workers of an agent ask of a provider within what the provider allows. */
+/** Keeps the calls of all workers of a service within the limits of the providers. */
 export interface RateLimiter {
   /**
-   * Leave for one call; waits for it if that takes a moment.
+   * Waits for permission to make one call.
    *
-   * @throws ThrottledError `rate_limited` when it takes longer: the task is to wait in its queue
-   * @throws the signal's reason when it aborts meanwhile
+   * @throws ThrottledError `rate_limited` when the wait would be too long: the task waits in its queue instead
+   * @throws the signal's reason when it aborts
    */
   acquire(
     provider: ModelSettings['provider'],
@@ -32,17 +33,17 @@ export interface RateLimiter {
   ): Promise<RateLease>;
 }
 
-/** Characters that make about one token, in English prose. */
+/** Approximate characters per token in English prose. */
 const CHARACTERS_PER_TOKEN = 4;
 
-/** Tokens of a call before it is made: its text, and all that the answer may have. */
+/** Estimated tokens of a call: its text and the longest allowed answer. */
 export function estimateTokens(text: string, maxTokens: number): number {
   return Math.ceil(text.length / CHARACTERS_PER_TOKEN) + maxTokens;
 }
 
 export const UNCOUNTED: RateLease = { settle: () => {} };
 
-/** For agents without limits. */
+/** For services without limits. */
 export const UNLIMITED: RateLimiter = {
   acquire: async (_provider, _estimate, _mode, signal) => {
     signal.throwIfAborted();

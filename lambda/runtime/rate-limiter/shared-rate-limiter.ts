@@ -8,13 +8,13 @@ export interface SharedRateLimiterDeps {
   readonly limits: RateLimits;
   readonly store: Pick<RateLimitStore, 'acquire'>;
   readonly clock: Clock;
-  /** Told when the store cannot be asked. */
+  /** Called when the store is unavailable. */
   readonly onStoreUnavailable: (message: string, error: unknown) => void;
 }
 
 const PROPERTY = { requests: 'requestsPerMinute', tokens: 'tokensPerMinute' } as const;
 
-/** Limits of the providers, shared with all other workers of the agent through the control table; see limiter-rules.ts. */
+/** Enforces the providers' limits over all workers of the service, through the control table; see rate-limit-rules.ts. */
 export class SharedRateLimiter implements RateLimiter {
   readonly #deps: SharedRateLimiterDeps;
   readonly #meters = new Map<string, RateLimitBucket>();

@@ -101,7 +101,7 @@ describe('a first attempt', () => {
   test.each([
     ['a function', () => () => 1, /it is a function/],
     ['a big integer', () => ({ big: 1n }), /BigInt/],
-    ['a number that JSON does not have', () => ({ rate: Number.NaN }), /member "rate": NaN is no number of JSON/],
+    ['a number that JSON does not have', () => ({ rate: Number.NaN }), /member "rate": NaN is not a JSON number/],
     ['a map', () => ({ by: new Map([[1, 2]]) }), /member "by": a Map would lose its content/],
     [
       'a circle',
@@ -622,7 +622,7 @@ describe('a large value', () => {
       kind: 'failed',
       error: {
         code: 'step_too_large',
-        message: expect.stringContaining(`step:huge gave ${MAX_PAYLOAD_BYTES + 2} bytes of JSON`),
+        message: expect.stringContaining(`the value of step:huge has ${MAX_PAYLOAD_BYTES + 2} bytes of JSON`),
       },
     });
   });

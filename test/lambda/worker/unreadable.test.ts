@@ -106,7 +106,7 @@ test('a session that this library did not write fails the task, and stays as it 
     status: 'failed',
     error: {
       code: 'session_unreadable',
-      message: expect.stringContaining('session "chat" is not one of this library'),
+      message: expect.stringContaining('session "chat" cannot be read by this version of the library'),
     },
   });
   expect(await bench.cloud.session('chat')).toEqual(item);
@@ -116,6 +116,6 @@ test('an agent that asks for a secret that the worker was not given is told whic
   const { record } = await bench.work((ctx) => ctx.secret('crm'));
   expect(record).toMatchObject({
     status: 'failed',
-    error: { code: 'secret_unknown', message: 'the worker was given no secret "crm"; it has "anthropic"' },
+    error: { code: 'secret_unknown', message: 'the service has no secret "crm"; it has "anthropic"' },
   });
 });

@@ -244,7 +244,7 @@ describe('without the store', () => {
     // Two a second before; ten were asked for.
     expect(calls).toBeGreaterThan(30);
     expect(calls).toBeLessThan(70);
-    expect(problems[0]).toContain('could not be asked');
+    expect(problems[0]).toContain('could not be read');
     clock.time = begun + MAX_WITHOUT_STORE_MS + 5_000;
     await exhaust(limiter, 'live', 20);
     await expect(limiter.acquire('anthropic', REQUEST, 'live', NEVER)).rejects.toMatchObject({ code: 'rate_limited' });
