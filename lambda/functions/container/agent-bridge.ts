@@ -12,46 +12,46 @@ import { fromProtocolError } from './protocol-errors';
 
 type JsonValue = RunRequest['input'];
 
-/** Whatever the caller sent: the agent's container checks it. */
-const anything: Schema<JsonValue> = { '~standard': { validate: (value) => ({ value: (value ?? null) as JsonValue }) } };
+/** Accepts every input: the agent's container validates it. */
+const anyInput: Schema<JsonValue> = { '~standard': { validate: (value) => ({ value: (value ?? null) as JsonValue }) } };
 
 export interface AgentBridgeDeps {
   readonly client: AgentClient;
   readonly sessions: AttemptSessions;
-  /** Where the worker answers on localhost. */
+  /** Port of the worker's local server. */
   readonly workerPort: number;
   readonly clock: Clock;
-  /** Called when the agent was not reached, or a call to it broke off, before its task ends. */
+  /** Called when the agent could not be reached or a call to it broke, before the task ends. */
   readonly onUnreachable: (message: string) => void;
 }
 
 /**
- * An agent in a container of its own, as an agent of this process: its `run` hands the task over and waits. So claims,
- * leases, limits, retries and metrics are the worker's, as for every agent.
+ * Presents an agent in a container of its own as an agent of this process: its `run` sends the task to the container and waits
+ * for the response. Claims, leases, limits, retries and metrics stay with the worker, as for every agent.
  */
 export class AgentBridge {
   readonly #deps: AgentBridgeDeps;
-  /** When the worker has to be gone, in the cloud's time. Undefined: it was not told to stop. */
+  /** When running tasks are requeued, in the cloud's time. Undefined: the worker is not stopping. */
   #stopsAt: number | undefined;
 
   constructor(deps: AgentBridgeDeps) {
     this.#deps = deps;
   }
 
-  /** @param description what the agent says of itself in its health */
+  /** @param description the agent's description in its health response */
   definition({ probe, redact = [] }: AgentHealth): AgentDefinition<JsonValue, JsonValue> {
     const patterns = redact.map(({ pattern, replacement = '***' }) => ({
       pattern: new RegExp(pattern, 'gu'),
       replacement,
     }));
     return defineAgent<JsonValue, JsonValue>({
-      input: anything,
+      input: anyInput,
       ...(probe === undefined ? {} : { probe: { input: probe.input } }),
       redact: (text) =>
         patterns.reduce((redacted, { pattern, replacement }) => redacted.replaceAll(pattern, replacement), text),
       run: (task, context) => {
         if (!(context instanceof TaskContext)) {
-          throw new TypeError('the bridge runs in the worker of this library alone');
+          throw new TypeError('the bridge requires the context of a worker of this library');
         }
         return this.#run(task, context);
       },
@@ -59,17 +59,17 @@ export class AgentBridge {
   }
 
   /**
-   * Tells every agent at work that it may finish or get to a checkpoint.
+   * Asks the agent to finish or checkpoint every running task.
    *
-   * @param milliseconds until its attempt ends, in the cloud's time
+   * @param milliseconds until the tasks are requeued, in the cloud's time
    */
   async checkpoint(milliseconds: number): Promise<void> {
     const { client, clock, sessions } = this.#deps;
     this.#stopsAt = clock.now() + milliseconds;
     await Promise.all(
-      sessions.all().map((door) => {
-        door.announceCheckpoint('worker_stopping', () => this.#secondsLeft());
-        const { task } = door.state();
+      sessions.all().map((session) => {
+        session.announceCheckpoint('worker_stopping', () => this.#secondsLeft());
+        const { task } = session.state();
         const secondsLeft = this.#secondsLeft();
         return client.checkpoint({ protocol: AGENT_PROTOCOL_VERSION, task, reason: 'worker_stopping', secondsLeft });
       }),
@@ -82,12 +82,12 @@ export class AgentBridge {
     if (this.#stopsAt !== undefined) {
       throw new TaskRequeuedError('worker_stopping');
     }
-    const door = new AttemptSession(context);
-    const cancel = () => void this.#cancel(door, signal.reason);
+    const session = new AttemptSession(context);
+    const cancel = () => void this.#cancel(session, signal.reason);
     signal.addEventListener('abort', cancel, { once: true });
-    sessions.open(door);
+    sessions.open(session);
     try {
-      const answer = await client.run(requestOf(task, door, workerPort), signal);
+      const answer = await client.run(requestOf(task, session, workerPort), signal);
       if ('error' in answer) {
         throw fromProtocolError(answer.error);
       }
@@ -95,13 +95,13 @@ export class AgentBridge {
         return answer.result;
       }
       throw this.#stopsAt === undefined
-        ? new RetryableError('the agent answered that it is at a checkpoint, and had not been asked for one', {
+        ? new RetryableError('the agent answered with a checkpoint that was not requested', {
             code: AgentProtocolErrorCode.AGENT_PROTOCOL,
           })
         : new TaskRequeuedError('worker_stopping');
     } catch (error) {
       if (!isAgentError(error)) {
-        context.logger.error('the agent could not be asked', {
+        context.logger.error('the agent could not be called', {
           component: 'agent',
           outcome: 'error',
           reason: messageOf(error),
@@ -114,12 +114,12 @@ export class AgentBridge {
       throw error;
     } finally {
       signal.removeEventListener('abort', cancel);
-      sessions.close(door);
+      sessions.close(session);
     }
   }
 
-  async #cancel(door: AttemptSession, reason: unknown): Promise<void> {
-    const { task } = door.state();
+  async #cancel(session: AttemptSession, reason: unknown): Promise<void> {
+    const { task } = session.state();
     await this.#deps.client.cancel({
       protocol: AGENT_PROTOCOL_VERSION,
       task,
@@ -136,14 +136,14 @@ export class AgentBridge {
 
 function requestOf(
   { input, createdAt, ...task }: AgentTask<JsonValue>,
-  door: AttemptSession,
+  session: AttemptSession,
   port: number,
 ): RunRequest {
   return {
     protocol: AGENT_PROTOCOL_VERSION,
     task: { ...task, createdAt: new Date(createdAt).toISOString() },
     input,
-    // By address: a client that tries ::1 alone for localhost would find nobody.
-    worker: { url: `http://127.0.0.1:${port}${TASKS_PATH}/${task.id}`, token: door.token },
+    // By address: the server does not listen on ::1, which some clients try for localhost.
+    worker: { url: `http://127.0.0.1:${port}${TASKS_PATH}/${task.id}`, token: session.token },
   };
 }

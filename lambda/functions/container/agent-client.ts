@@ -16,35 +16,35 @@ import { FatalError, RetryableError, ThrottledError } from '../../runtime/errors
 import { messageOf } from '../../shared/errors';
 import { callHttp, type LocalHttpResponse, ResponseTooLargeError, UnreachableError } from './http-call';
 
-/** Real milliseconds for an answer to everything but a task. */
+/** Timeout of every call except `run`, in real milliseconds. */
 const TIMEOUT_MS = 5_000;
 
 const MAX_HEALTH_BYTES = 64 * 1024;
 
-/** The path is not there, or not for this method: the container does not speak the protocol. */
+/** Statuses of a container that does not implement the protocol. */
 const NOT_SERVED: ReadonlySet<number> = new Set([404, 405, 501]);
 
-/** A proxy, or a server that is overloaded, says so without knowing of the protocol. */
+/** Statuses that a proxy or an overloaded server sends. */
 const UNAVAILABLE: ReadonlySet<number> = new Set([502, 503, 504]);
 
 export type HealthCheckResult =
   | { readonly healthy: true; readonly description: AgentHealth }
-  /** `slow`: somebody is there, and did not answer in time. */
+  /** `slow`: the container accepted the connection but did not answer in time. */
   | { readonly healthy: false; readonly message: string; readonly slow: boolean };
 
-/** The agent's container, as the worker sees it. */
+/** HTTP client for the agent's container. */
 export class AgentClient {
   readonly #url: string;
 
-  /** @param port on this machine; by name, for it may listen on one address of localhost alone */
+  /** @param port on localhost. The URL has the name because the agent may listen on one of its addresses only */
   constructor(port: number) {
     this.#url = `http://localhost:${port}`;
   }
 
-  /** Does not reject. */
+  /** Checks the agent's health. Never rejects. */
   async health(signal?: AbortSignal): Promise<HealthCheckResult> {
     try {
-      return judge(
+      return evaluateHealth(
         await callHttp({
           method: 'GET',
           url: `${this.#url}${AgentPath.HEALTH}`,
@@ -60,9 +60,9 @@ export class AgentClient {
   }
 
   /**
-   * Has the agent do a task; takes as long as it takes.
+   * Sends a task to the agent and waits for its result, without a timeout.
    *
-   * @throws FatalError, RetryableError or ThrottledError: the agent's own, or what its answer amounts to
+   * @throws FatalError, RetryableError or ThrottledError: the agent's own error, or the one that its response stands for
    */
   async run(request: RunRequest, signal: AbortSignal): Promise<RunResponse> {
     let answer: LocalHttpResponse;
@@ -90,17 +90,17 @@ export class AgentClient {
     return readRunAnswer(answer);
   }
 
-  /** Tells the agent that the attempt has ended. Does not reject: it need not listen. */
+  /** Notifies the agent that the attempt has ended. Never rejects: the agent may ignore it. */
   async cancel(request: CancelRequest): Promise<void> {
-    await this.#tell(AgentPath.CANCEL, request);
+    await this.#notify(AgentPath.CANCEL, request);
   }
 
-  /** Tells the agent that the worker must stop. Does not reject. @returns whether the agent took it */
+  /** Notifies the agent that the worker must stop. Never rejects. @returns whether the agent accepted the request */
   async checkpoint(request: CheckpointRequest): Promise<boolean> {
-    return this.#tell(AgentPath.CHECKPOINT, request);
+    return this.#notify(AgentPath.CHECKPOINT, request);
   }
 
-  async #tell(path: string, body: unknown): Promise<boolean> {
+  async #notify(path: string, body: unknown): Promise<boolean> {
     const call = {
       method: 'POST',
       url: `${this.#url}${path}`,
@@ -115,14 +115,16 @@ export class AgentClient {
   }
 }
 
-function judge({ status, text }: LocalHttpResponse): HealthCheckResult {
+function evaluateHealth({ status, text }: LocalHttpResponse): HealthCheckResult {
   const unhealthy = (message: string): HealthCheckResult => ({ healthy: false, message, slow: false });
   if (status < 200 || status >= 300) {
-    const said = text.replaceAll(/\s+/g, ' ').trim().slice(0, 300);
-    return unhealthy(`GET ${AgentPath.HEALTH} was answered with status ${status}${said === '' ? '' : `: ${said}`}`);
+    const summary = text.replaceAll(/\s+/g, ' ').trim().slice(0, 300);
+    return unhealthy(
+      `GET ${AgentPath.HEALTH} was answered with status ${status}${summary === '' ? '' : `: ${summary}`}`,
+    );
   }
   const body = parseJson(text);
-  // An agent need not say anything, and may say it in whatever form.
+  // The body is optional and may have any form.
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     return { healthy: true, description: {} };
   }
@@ -134,7 +136,7 @@ function judge({ status, text }: LocalHttpResponse): HealthCheckResult {
   const parsed = agentHealthSchema.safeParse(body);
   return parsed.success
     ? { healthy: true, description: parsed.data }
-    : unhealthy(`what GET ${AgentPath.HEALTH} answered is not of the protocol: ${issuesOf(parsed.error)}`);
+    : unhealthy(`the response to GET ${AgentPath.HEALTH} does not match the protocol: ${describeIssues(parsed.error)}`);
 }
 
 function readRunAnswer({ status, text, retryAfterSeconds }: LocalHttpResponse): RunResponse {
@@ -143,26 +145,28 @@ function readRunAnswer({ status, text, retryAfterSeconds }: LocalHttpResponse): 
     return parsed.data;
   }
   const retryAfter = retryAfterSeconds === undefined ? {} : { retryAfterMs: retryAfterSeconds * 1000 };
-  const said = `the agent answered POST ${AgentPath.RUN} with status ${status}`;
+  const summary = `the agent answered POST ${AgentPath.RUN} with status ${status}`;
   if (status === 429) {
-    throw new ThrottledError(said, { code: AgentProtocolErrorCode.AGENT_THROTTLED, ...retryAfter });
+    throw new ThrottledError(summary, { code: AgentProtocolErrorCode.AGENT_THROTTLED, ...retryAfter });
   }
   if (UNAVAILABLE.has(status)) {
-    throw new RetryableError(said, { code: AgentProtocolErrorCode.AGENT_UNAVAILABLE, ...retryAfter });
+    throw new RetryableError(summary, { code: AgentProtocolErrorCode.AGENT_UNAVAILABLE, ...retryAfter });
   }
   if (NOT_SERVED.has(status)) {
-    throw new RetryableError(`${said}: it does not serve that path`, { code: AgentProtocolErrorCode.AGENT_PROTOCOL });
+    throw new RetryableError(`${summary}: it does not serve that path`, {
+      code: AgentProtocolErrorCode.AGENT_PROTOCOL,
+    });
   }
   if (status >= 400) {
-    throw new FatalError(said, { code: TaskErrorCode.AGENT_ERROR });
+    throw new FatalError(summary, { code: TaskErrorCode.AGENT_ERROR });
   }
   throw new FatalError(
-    `${said} and a body that is not of the protocol: ${parsed.success ? 'a result' : issuesOf(parsed.error)}`,
+    `${summary} and a body that does not match the protocol: ${parsed.success ? 'a result' : describeIssues(parsed.error)}`,
     { code: AgentProtocolErrorCode.AGENT_PROTOCOL },
   );
 }
 
-function issuesOf(error: z.ZodError): string {
+function describeIssues(error: z.ZodError): string {
   return z.prettifyError(error).replaceAll(/\s+/g, ' ').slice(0, 500);
 }
 

@@ -20,17 +20,17 @@ export interface AgentContainerOptions {
   readonly environment?: NodeJS.ProcessEnv;
 }
 
-/** An agent in a container of its own, beside that of the worker. */
+/** An agent in a container of its own, in the same ECS task as the worker's. */
 export class AgentContainer implements ContainerAgent {
   readonly routes: LocalRoutes;
   readonly #bridge: AgentBridge;
-  readonly #watch: AgentHealthMonitor;
+  readonly #monitor: AgentHealthMonitor;
 
   constructor({ agentPort, workerPort, clock, logger, environment }: AgentContainerOptions) {
     const sessions = new AttemptSessions();
     const client = new AgentClient(agentPort);
     this.routes = taskRoutes(sessions);
-    this.#watch = new AgentHealthMonitor({
+    this.#monitor = new AgentHealthMonitor({
       client,
       clock,
       logger,
@@ -42,27 +42,27 @@ export class AgentContainer implements ContainerAgent {
       sessions,
       workerPort,
       clock,
-      onUnreachable: (message) => this.#watch.reportUnreachable(message),
+      onUnreachable: (message) => this.#monitor.reportUnreachable(message),
     });
   }
 
   get state(): AgentState {
-    return this.#watch.state;
+    return this.#monitor.state;
   }
 
   async start(signal: AbortSignal): Promise<StartedAgent> {
-    const description = await this.#watch.waitUntilHealthy(signal);
+    const description = await this.#monitor.waitUntilHealthy(signal);
     if (description !== undefined) {
       const definition = this.#bridge.definition(description);
-      return { createProcessor: (surroundings) => createTaskProcessor(definition, surroundings) };
+      return { createProcessor: (options) => createTaskProcessor(definition, options) };
     }
-    const { state } = this.#watch;
+    const { state } = this.#monitor;
     const problem = `the agent's container did not become healthy in time: ${state.healthy ? '' : state.message}`;
-    return { createProcessor: (surroundings) => createTaskProcessor(unfit(problem), surroundings), problem };
+    return { createProcessor: (options) => createTaskProcessor(failingAgent(problem), options), problem };
   }
 
   watch(signal: AbortSignal, onChange: (state: AgentState) => void): Promise<boolean> {
-    return this.#watch.watch(signal, onChange);
+    return this.#monitor.watch(signal, onChange);
   }
 
   checkpoint(milliseconds: number): Promise<void> {
@@ -70,8 +70,8 @@ export class AgentContainer implements ContainerAgent {
   }
 }
 
-/** Stands in for an agent that does not answer: so the preflight's probe hears why. */
-function unfit(problem: string): AgentDefinition {
+/** An agent that fails every task with the problem, so that the preflight's probe reports it. */
+function failingAgent(problem: string): AgentDefinition {
   return defineAgent({
     input: { '~standard': { validate: (value: unknown) => ({ value }) } },
     probe: { input: null },

@@ -3,36 +3,36 @@ import { type Clock, scaleTimeout } from '../../shared/clock';
 import type { Log } from '../../shared/telemetry/logger';
 import type { AgentClient, HealthCheckResult } from './agent-client';
 
-/** Between two looks at an agent that is well, and at one that is not: milliseconds of the cloud's time, and real ones at least. */
-const EVERY_MS = { limit: 10_000, leastReal: 1_000 } as const;
-const UNWELL_EVERY_MS = { limit: 1_000, leastReal: 250 } as const;
+/** Interval of the health checks of a healthy and of an unhealthy agent: milliseconds of the cloud's time, with a minimum in real ones. */
+const CHECK_INTERVAL_MS = { limit: 10_000, leastReal: 1_000 } as const;
+const UNHEALTHY_CHECK_INTERVAL_MS = { limit: 1_000, leastReal: 250 } as const;
 
-/** For so long an agent may take to start, and later be unwell, in milliseconds of the cloud's time; in real ones at least. */
-const START_MS = { limit: 120_000, leastReal: 15_000 } as const;
-const UNWELL_MS = { limit: 60_000, leastReal: 5_000 } as const;
+/** How long an agent may take to start, and later may be unhealthy: milliseconds of the cloud's time, with a minimum in real ones. */
+const MAX_START_MS = { limit: 120_000, leastReal: 15_000 } as const;
+const MAX_UNHEALTHY_MS = { limit: 60_000, leastReal: 5_000 } as const;
 
 export interface AgentHealthMonitorDeps {
   readonly client: Pick<AgentClient, 'health'>;
   readonly clock: Clock;
   readonly logger: Log;
-  /** Tasks that the agent works on. */
+  /** Number of tasks that the agent runs. */
   readonly running: () => number;
   readonly environment?: NodeJS.ProcessEnv;
 }
 
-/** How the agent's container is, as it was last seen. */
+/** Health of the agent's container at the last check. */
 export type AgentState = { readonly healthy: true } | { readonly healthy: false; readonly message: string };
 
 /**
- * Looks after the health of the agent's container. One that works on a task and is slow to say how it is, is busy: many a
- * server does one thing at a time. It gets no further task meanwhile, and nothing else follows from it.
+ * Monitors the health of the agent's container. A container that runs a task and answers health checks too slowly counts as
+ * busy, because many servers process one request at a time: it gets no new tasks, but is not replaced.
  */
 export class AgentHealthMonitor {
   readonly #deps: AgentHealthMonitorDeps;
-  /** Between two looks: aborted when there is reason to look at once. */
-  #nap = new AbortController();
+  /** Ends the pause between two checks when the next one must run at once. */
+  #pauseController = new AbortController();
   #onChange: ((state: AgentState) => void) | undefined;
-  #state: AgentState = { healthy: false, message: 'the agent was not asked yet' };
+  #state: AgentState = { healthy: false, message: 'the agent was not checked yet' };
 
   constructor(deps: AgentHealthMonitorDeps) {
     this.#deps = deps;
@@ -42,12 +42,12 @@ export class AgentHealthMonitor {
     return this.#state;
   }
 
-  /** Waits until the agent is well. @returns what it says of itself; undefined when it took too long */
+  /** Waits until the agent is healthy. @returns its description; undefined if it took too long */
   async waitUntilHealthy(signal: AbortSignal): Promise<AgentHealth | undefined> {
     const { clock, environment } = this.#deps;
-    const until = clock.now() + scaleTimeout(START_MS.limit, START_MS.leastReal, environment);
+    const until = clock.now() + scaleTimeout(MAX_START_MS.limit, MAX_START_MS.leastReal, environment);
     for (;;) {
-      const report = await this.#look(signal);
+      const report = await this.#check(signal);
       signal.throwIfAborted();
       if (report.healthy) {
         return report.description;
@@ -55,24 +55,24 @@ export class AgentHealthMonitor {
       if (clock.now() >= until) {
         return undefined;
       }
-      await clock.sleep(this.#pause(UNWELL_EVERY_MS), signal);
+      await clock.sleep(this.#pause(UNHEALTHY_CHECK_INTERVAL_MS), signal);
     }
   }
 
   /**
-   * A call to the agent broke off. It counts as unwell until it was looked at, which is done at once: tasks that it cannot
-   * do would spend their attempts on it.
+   * A call to the agent broke. The agent counts as unhealthy until the next check, which runs at once: otherwise tasks would use
+   * up their attempts on it.
    */
   reportUnreachable(message: string): void {
     if (this.#state.healthy) {
       this.#change({ healthy: false, message });
     }
-    this.#nap.abort();
+    this.#pauseController.abort();
   }
 
-  /** Watches until the signal aborts, or the agent has been unwell for too long. @returns true for the latter */
+  /** Checks until the signal aborts or the agent was unhealthy for too long. @returns true for the latter */
   async watch(signal: AbortSignal, onChange: (state: AgentState) => void): Promise<boolean> {
-    const wake = () => this.#nap.abort();
+    const wake = () => this.#pauseController.abort();
     signal.addEventListener('abort', wake, { once: true });
     this.#onChange = onChange;
     try {
@@ -85,30 +85,30 @@ export class AgentHealthMonitor {
 
   async #watch(signal: AbortSignal): Promise<boolean> {
     const { clock, running, environment } = this.#deps;
-    const scaledTimeout = scaleTimeout(UNWELL_MS.limit, UNWELL_MS.leastReal, environment);
-    let unwellSince: number | undefined;
+    const maxUnhealthyMs = scaleTimeout(MAX_UNHEALTHY_MS.limit, MAX_UNHEALTHY_MS.leastReal, environment);
+    let unhealthySince: number | undefined;
     while (!signal.aborted) {
-      const pause = this.#pause(this.#state.healthy ? EVERY_MS : UNWELL_EVERY_MS);
-      await clock.sleep(pause, this.#nap.signal).catch(() => undefined);
-      this.#nap = new AbortController();
-      const report = await this.#look(signal);
+      const pause = this.#pause(this.#state.healthy ? CHECK_INTERVAL_MS : UNHEALTHY_CHECK_INTERVAL_MS);
+      await clock.sleep(pause, this.#pauseController.signal).catch(() => undefined);
+      this.#pauseController = new AbortController();
+      const report = await this.#check(signal);
       if (signal.aborted) {
         return false;
       }
-      const unwell = !report.healthy && !(report.slow && running() > 0);
-      unwellSince = unwell ? (unwellSince ?? clock.now()) : undefined;
-      if (unwellSince !== undefined && clock.now() - unwellSince >= scaledTimeout) {
+      const unhealthy = !report.healthy && !(report.slow && running() > 0);
+      unhealthySince = unhealthy ? (unhealthySince ?? clock.now()) : undefined;
+      if (unhealthySince !== undefined && clock.now() - unhealthySince >= maxUnhealthyMs) {
         return true;
       }
     }
     return false;
   }
 
-  #pause({ limit, leastReal }: typeof EVERY_MS | typeof UNWELL_EVERY_MS): number {
+  #pause({ limit, leastReal }: typeof CHECK_INTERVAL_MS | typeof UNHEALTHY_CHECK_INTERVAL_MS): number {
     return scaleTimeout(limit, leastReal, this.#deps.environment);
   }
 
-  async #look(signal: AbortSignal): Promise<HealthCheckResult> {
+  async #check(signal: AbortSignal): Promise<HealthCheckResult> {
     const report = await this.#deps.client.health(signal);
     if (!signal.aborted) {
       this.#change(report.healthy ? { healthy: true } : { healthy: false, message: report.message });
@@ -122,7 +122,7 @@ export class AgentHealthMonitor {
     if (state.healthy === before || this.#onChange === undefined) {
       return;
     }
-    this.#deps.logger[state.healthy ? 'info' : 'warn'](state.healthy ? 'the agent is well' : 'the agent is not well', {
+    this.#deps.logger[state.healthy ? 'info' : 'warn'](state.healthy ? 'agent healthy' : 'agent unhealthy', {
       component: 'agent',
       outcome: state.healthy ? 'healthy' : 'unhealthy',
       ...(state.healthy ? {} : { reason: state.message }),

@@ -30,31 +30,30 @@ import { FatalError } from '../../runtime/errors';
 
 type JsonValue = FinishStepRequest['value'];
 
-/** The agent named a step that its attempt has not begun, or has ended. */
+/** The agent named a step that is not open in its attempt. */
 export class StepUnknownError extends Error {
   override readonly name = 'StepUnknownError';
 }
 
-/** A step that the agent's container does. */
+/** A step that the agent's container executes. */
 interface OpenStep {
   readonly finish: (value: JsonValue) => void;
   readonly fail: (error: Error) => void;
-  /** Runs something as a part of the step. */
+  /** Runs a function inside the step. */
   readonly enter: <T>(work: () => T) => T;
-  /** What the journal has of it in the end. */
+  /** The step's value as the journal recorded it. */
   readonly outcome: Promise<unknown>;
 }
 
 /**
- * What the context of one attempt offers to an agent that is not in this process. A step is begun by one request and ended
- * by another; in between it is a call of `ctx.step` whose function waits. So counting, limits, journal and replay are
- * those of every other agent.
+ * The context of one attempt for an agent outside of this process. One request begins a step and another one ends it; in between
+ * a call of `ctx.step` waits in its function. So counting, limits, journal and replay work as for every other agent.
  */
 export class AttemptSession {
-  /** Goes with every request of the attempt. */
+  /** Bearer token of the attempt's requests. */
   readonly token = randomBytes(32).toString('hex');
   readonly #context: TaskContext;
-  /** Begun, and not ended, by their ids. */
+  /** Open steps by id. */
   readonly #steps = new Map<string, OpenStep>();
   #begun = 0;
   #checkpoint: { readonly reason: CheckpointRequest['reason']; readonly secondsLeft: () => number } | undefined;
@@ -77,7 +76,7 @@ export class AttemptSession {
     return own.length === given.length && timingSafeEqual(own, given);
   }
 
-  /** The worker must stop: for an agent that asks. */
+  /** Announces that the worker must stop, to agents that poll the state. */
   announceCheckpoint(reason: CheckpointRequest['reason'], secondsLeft: () => number): void {
     this.#checkpoint = { reason, secondsLeft };
   }
@@ -118,12 +117,12 @@ export class AttemptSession {
   async failStep(id: string, { message }: FailStepRequest): Promise<void> {
     const { fail, outcome } = this.#end(id);
     fail(new Error(message));
-    // Its name is free when it is over.
+    // The step's name can be used again after this.
     await outcome.catch(() => undefined);
   }
 
   async generate({ prompt, system, maxTokens, model, parent }: ModelRequestBody): Promise<ModelResponseBody> {
-    const { text, stopReason, usage, ...answer } = await this.#within(parent, () =>
+    const { text, stopReason, usage, ...answer } = await this.#insideStep(parent, () =>
       this.#context.model.generate({
         prompt,
         system,
@@ -136,7 +135,7 @@ export class AttemptSession {
   }
 
   async reportUsage({ parent, ...call }: UsageRequest): Promise<UsageResponse> {
-    const cost = await this.#within(parent, () => this.#context.reportUsage(call));
+    const cost = await this.#insideStep(parent, () => this.#context.reportUsage(call));
     return { cost, usage: this.#context.usage() };
   }
 
@@ -178,15 +177,15 @@ export class AttemptSession {
   }
 
   /**
-   * @param start begins the step; what it is given is the step's function
-   * @returns once the step's function is called, or the journal has its value
+   * @param start begins the step; its argument is the step's function
+   * @returns when the step's function is called or the journal has a value
    */
   #begin(
     parent: string | undefined,
     start: (run: (call: StepCall, sandboxed: boolean) => Promise<JsonValue>) => Promise<unknown>,
   ): Promise<BegunResponse> {
     return new Promise((resolve, reject) => {
-      const outcome = this.#within(parent, () =>
+      const outcome = this.#insideStep(parent, () =>
         start(
           ({ idempotencyKey }, sandboxed) =>
             new Promise<JsonValue>((finish, fail) => {
@@ -198,19 +197,19 @@ export class AttemptSession {
             }),
         ),
       );
-      // A step that was begun is resolved by then: only what the journal has, and what cannot be begun, gets here.
+      // Resolves only for a replayed step and rejects only for one that cannot begin: a begun step is resolved above.
       outcome.then((value) => resolve({ state: 'finished', value: (value ?? null) as JsonValue }), reject);
     });
   }
 
-  async #within<T>(id: string | undefined, work: () => Promise<T>): Promise<T> {
+  async #insideStep<T>(id: string | undefined, work: () => Promise<T>): Promise<T> {
     return id === undefined ? work() : this.#step(id).enter(work);
   }
 
   #step(id: string): OpenStep {
     const step = this.#steps.get(id);
     if (step === undefined) {
-      throw new StepUnknownError(`the attempt has no step ${JSON.stringify(id)} under way`);
+      throw new StepUnknownError(`the attempt has no open step ${JSON.stringify(id)}`);
     }
     return step;
   }
@@ -222,7 +221,7 @@ export class AttemptSession {
   }
 }
 
-/** Attempts that run, by the ids of their tasks. */
+/** Sessions of the running attempts, by task id. */
 export class AttemptSessions {
   readonly #open = new Map<string, AttemptSession>();
 
@@ -230,28 +229,29 @@ export class AttemptSessions {
     return [...this.#open.values()];
   }
 
-  open(door: AttemptSession): void {
-    this.#open.set(door.taskId, door);
+  open(session: AttemptSession): void {
+    this.#open.set(session.taskId, session);
   }
 
-  /** A later attempt of the task keeps its door. */
-  close(door: AttemptSession): void {
-    if (this.#open.get(door.taskId) === door) {
-      this.#open.delete(door.taskId);
+  /** Closes the session, unless a later attempt of the task has replaced it. */
+  close(session: AttemptSession): void {
+    if (this.#open.get(session.taskId) === session) {
+      this.#open.delete(session.taskId);
     }
   }
 
   /**
-   * @throws FatalError (`attempt_ended`) for a task whose attempt has ended, or is another one by now: the agent is told so
-   * whatever it wants
+   * Verifies the session token.
+   *
+   * @throws FatalError (`task_over`) if the attempt has ended or another attempt runs
    */
   authenticate(taskId: string, token: string): AttemptSession {
-    const door = this.#open.get(taskId);
-    if (door === undefined || !door.isValidToken(token)) {
-      throw new FatalError('the attempt has ended, or the token is not its', {
-        code: AgentProtocolErrorCode.ATTEMPT_ENDED,
+    const session = this.#open.get(taskId);
+    if (session === undefined || !session.isValidToken(token)) {
+      throw new FatalError('the attempt has ended, or the token is not valid for it', {
+        code: AgentProtocolErrorCode.TASK_OVER,
       });
     }
-    return door;
+    return session;
   }
 }

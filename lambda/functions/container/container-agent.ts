@@ -8,33 +8,38 @@ import type { AgentState } from './agent-health-monitor';
 import type { LocalRoutes } from './local-server';
 
 export interface StartedAgent {
-  /** Makes the worker that runs its tasks. */
-  readonly createProcessor: (surroundings: CreateTaskProcessorOptions) => CreatedTaskProcessor;
-  /** Why it can take no tasks, but for the preflight's probe. Absent: it can. */
+  /** Creates the processor that runs its tasks. */
+  readonly createProcessor: (options: CreateTaskProcessorOptions) => CreatedTaskProcessor;
+  /** Why the agent can run nothing but the preflight's probe. Absent: it can run tasks. */
   readonly problem?: string;
 }
 
-/** The agent of a container: a module in the worker's process, or a neighbor. */
+/** The agent of a container: a module in the worker's process, or a second container. */
 export interface ContainerAgent {
-  /** What the worker answers to it. */
+  /** Routes of the worker's local server for the agent. */
   readonly routes?: LocalRoutes;
-  /** How it is. Undefined: it lives and dies with the process. */
+  /** Health of the agent. Undefined: it shares the worker's process. */
   readonly state?: AgentState;
-  /** Waits until it can take tasks, or will not. @throws the signal's reason */
+  /** Waits until the agent can run tasks or has failed to start. @throws the signal's reason */
   start(signal: AbortSignal): Promise<StartedAgent>;
-  /** Watches it until the signal aborts, or it was unwell for too long. @returns true for the latter */
+  /** Monitors the agent until the signal aborts or it was unhealthy for too long. @returns true for the latter */
   watch?(signal: AbortSignal, onChange: (state: AgentState) => void): Promise<boolean>;
-  /** Tells it that its tasks will be handed back after so many milliseconds of the cloud's time. */
+  /** Announces that its tasks are requeued after this many milliseconds of the cloud's time. */
   checkpoint?(milliseconds: number): Promise<void>;
 }
 
-/** @throws TypeError for what is no agent */
+/** An agent, or a function that loads it: then a health check does not load the agent's module. */
+export type AgentSource<I = unknown, O = unknown, S = unknown> =
+  | AgentDefinition<I, O, S>
+  | (() => AgentDefinition<I, O, S> | Promise<AgentDefinition<I, O, S>>);
+
+/** @throws TypeError for a value that is not an agent */
 export function agentInProcess<I, O, S>(source: AgentSource<I, O, S>): ContainerAgent {
   return {
     start: async () => {
       const definition = typeof source === 'function' ? await source() : source;
       requireAgent(definition);
-      return { createProcessor: (surroundings) => createTaskProcessor(definition, surroundings) };
+      return { createProcessor: (options) => createTaskProcessor(definition, options) };
     },
   };
 }

@@ -62,7 +62,7 @@ export function runProgram(agentFor: (settings: ContainerSettings) => ContainerA
   program.then(
     (code) => process.exit(code),
     (error: unknown) => {
-      logger().error('the container broke down', { outcome: 'crashed', reason: messageOf(error), error });
+      logger().error('container crashed', { outcome: 'crashed', reason: messageOf(error), error });
       process.exit(ContainerExit.CRASHED);
     },
   );
@@ -84,7 +84,7 @@ async function live(agentFor: (settings: ContainerSettings) => ContainerAgent): 
     process.on(signal, () => container.stop());
   }
   process.on('unhandledRejection', (reason) => {
-    logger().error('a promise was rejected, and nobody handled it', {
+    logger().error('unhandled promise rejection', {
       outcome: 'error',
       reason: messageOf(reason),
       error: reason,

@@ -11,26 +11,25 @@ import type { TaskProtection } from './task-protection';
 import { WakeSignal } from './wake-signal';
 
 /**
- * After the nth failure in a row a queue is left alone: by chance half of first × 2^(n−1), at most longest, to all of it.
- * Milliseconds.
+ * Backoff of a queue after its nth consecutive poll failure, in milliseconds.
  */
 const FAILURE_PAUSE_MS = { first: 1_000, longest: 60_000 } as const;
 
-/** When ECS refuses to protect the task, nothing is polled for so long, and up to so much longer by chance. Milliseconds. */
+/** Pause of all polls after ECS refused to protect the task, in milliseconds, with a random extension of up to this share. */
 const REFUSED_PAUSE_MS = 30_000;
 const REFUSED_JITTER = 0.5;
 
-/** `unwell`: the agent is. `retired`: the lane is another release's. */
-export type PauseReason = 'unwell' | 'retired';
+/** `unhealthy`: the agent is unhealthy. `retired`: another release owns the lane. */
+export type PauseReason = 'unhealthy' | 'retired';
 
 export interface LanePollerDeps {
   readonly messages: Pick<LaneQueueClient, 'receive' | 'delete' | 'requeue'>;
-  /** Share of the rounds in which each queue is asked first. */
+  /** Share of the rounds in which each queue is polled first. */
   readonly shares: Readonly<Record<Priority, number>>;
   /** Tasks that run at once. */
   readonly slots: number;
   readonly protection: Pick<TaskProtection, 'acquire' | 'release'>;
-  /** Takes a message to its end. @param stop aborts, with what becomes of the task, when there is no more time */
+  /** Processes a message. @param stop aborts at the stop timeout; its reason decides what happens to the task */
   readonly process: (message: SqsRecord, stop: AbortSignal) => Promise<MessageDisposition>;
   /** Queues that are polled. @default all */
   readonly priorities?: readonly Priority[];
@@ -43,136 +42,136 @@ export interface LanePollerDeps {
 /**
  * Keeps the slots of a container filled from the three queues of its lane.
  *
- * While slots are free, rounds of short polls, in an order by which every queue is first in its share of the rounds (see
- * PriorityTurns): urgent tasks go first mostly, and the others are never starved. A round in which all queues are empty
- * leads to long polls of all of them at once, 20 seconds each: an idle container makes 540 calls an hour. A poll that is
- * under way is never aborted while there is time: SQS may have hidden messages for it already, which would then be nobody's
- * for as long as they are hidden. So a long poll may bring more than there are free slots by then, or come after the
- * container was told to stop: what cannot be run is given back at once.
+ * While slots are free it makes rounds of short polls. PriorityScheduler orders each round so that every queue is first in its
+ * share of the rounds: urgent tasks mostly go first, and the others are never starved. After a round without messages it makes
+ * 20-second long polls of all queues at once: an idle container makes 540 calls an hour. An open poll is not aborted while there
+ * is time, because SQS may already have hidden messages for it, which no worker could receive until their visibility timeout.
+ * So a long poll may return more messages than there are free slots, or return after the stop signal: messages that cannot be
+ * processed are returned to their queue at once.
  *
- * Every message that is received is run, and deleted if its work says so, or it is given back.
+ * Every received message is either processed, and deleted if its disposition says so, or returned to its queue.
  */
 export class LanePoller {
   readonly #deps: LanePollerDeps;
   readonly #priorities: readonly Priority[];
-  readonly #turns: PriorityScheduler;
-  readonly #bell = new WakeSignal();
-  /** Aborted when no new task is to be begun. */
+  readonly #scheduler: PriorityScheduler;
+  readonly #wakeSignal = new WakeSignal();
+  /** Aborted when no new task may start. */
   readonly #stop = new AbortController();
-  /** Aborted when running tasks are to be handed back. */
+  /** Aborted when running tasks must be requeued. */
   readonly #requeue = new AbortController();
-  /** Aborted when not even a poll can be waited for. */
+  /** Aborted when open polls must end too. */
   readonly #abandon = new AbortController();
   readonly #inProgress = new Set<Promise<void>>();
-  /** Long polls under way. */
-  readonly #long = new Set<Priority>();
-  /** Queues whose last poll, a long one, came back empty with nothing taken since: no need to ask them shortly. */
-  readonly #dry = new Set<Priority>();
-  /** Queues that are left alone for a while after a failure. */
-  readonly #failing = new Set<Priority>();
+  /** Queues with an open long poll. */
+  readonly #longPolls = new Set<Priority>();
+  /** Queues whose last long poll was empty, with no message received since: short polls of them are skipped. */
+  readonly #emptyQueues = new Set<Priority>();
+  /** Queues that are skipped for a time after a failure. */
+  readonly #backingOff = new Set<Priority>();
   readonly #failures: Record<Priority, number> = { high: 0, normal: 0, low: 0 };
   #running = 0;
-  /** Polls whose messages are in hand, but neither begun nor given back. */
-  #inHand = 0;
-  /** Why no new tasks are taken for now. */
+  /** Polls whose messages are received, but neither started nor returned. */
+  #undispatchedPolls = 0;
+  /** Reasons why no new tasks are accepted. */
   readonly #pauses = new Set<PauseReason>();
-  /** ECS refused to protect the task, and has not been asked since. */
-  #refused = false;
+  /** ECS refused to protect the task at the last request. */
+  #protectionRefused = false;
   #lastPollAt: number | undefined;
 
   constructor(deps: LanePollerDeps) {
     this.#deps = deps;
     this.#priorities = deps.priorities ?? PRIORITIES;
-    this.#turns = new PriorityScheduler(deps.shares, deps.random);
+    this.#scheduler = new PriorityScheduler(deps.shares, deps.random);
   }
 
-  /** Tasks that run. */
+  /** Number of running tasks. */
   get running(): number {
     return this.#running;
   }
 
-  /** When SQS last answered, in the cloud's time. */
+  /** Time of the last successful poll, in the cloud's time. */
   get lastPollAt(): number | undefined {
     return this.#lastPollAt;
   }
 
-  /** Whether no new tasks are taken for now: paused, or ECS refused to protect the task. */
+  /** Whether no new tasks are accepted: paused, or ECS refused to protect the task. */
   get isPaused(): boolean {
-    return this.#paused || this.#refused;
+    return this.#paused || this.#protectionRefused;
   }
 
-  /** Polls until it is told to stop. Ends when nothing is under way any more. */
+  /** Polls until `stop()`. Resolves when all tasks and polls have ended. */
   async run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      if (this.#free <= 0 || this.#paused) {
-        this.#rest();
-        await this.#bell.wait();
-      } else if (this.#refused) {
-        await this.#askAgain();
+      if (this.#freeSlots <= 0 || this.#paused) {
+        this.#releaseIfIdle();
+        await this.#wakeSignal.wait();
+      } else if (this.#protectionRefused) {
+        await this.#retryProtection();
       } else if (!(await this.#round())) {
-        this.#rest();
+        this.#releaseIfIdle();
         this.#openLongPolls();
-        await this.#bell.wait();
+        await this.#wakeSignal.wait();
       }
     }
     while (this.#inProgress.size > 0) {
-      this.#rest();
-      await this.#bell.wait();
+      this.#releaseIfIdle();
+      await this.#wakeSignal.wait();
     }
     await this.#deps.protection.release();
   }
 
-  /** Begins no task any more. */
+  /** Starts no more tasks. */
   stop(): void {
     this.#stop.abort();
-    this.#bell.notify();
+    this.#wakeSignal.notify();
   }
 
   /**
-   * Ends the tasks that run, with what they have finished, so that another worker goes on.
+   * Ends the running tasks with their finished steps, so that another worker continues them.
    *
-   * @param reason what becomes of them. @default they are handed back, and the attempt does not count
+   * @param reason decides what happens to them. @default they are requeued, and the attempt does not count
    */
   requeue(reason: AgentError = new TaskRequeuedError('worker_stopping')): void {
     this.#requeue.abort(reason);
   }
 
-  /** Does not wait for polls either. */
+  /** Aborts open polls. */
   abortPolls(): void {
     this.#abandon.abort();
   }
 
-  /** Takes no new tasks until this reason, and any other, is gone: those that run go on. */
+  /** Accepts no new tasks until every reason is removed. Running tasks continue. */
   pause(reason: PauseReason): void {
     this.#pauses.add(reason);
-    this.#bell.notify();
+    this.#wakeSignal.notify();
   }
 
   resume(reason: PauseReason): void {
     this.#pauses.delete(reason);
-    this.#bell.notify();
+    this.#wakeSignal.notify();
   }
 
   get #paused(): boolean {
     return this.#pauses.size > 0;
   }
 
-  get #free(): number {
+  get #freeSlots(): number {
     return this.#deps.slots - this.#running;
   }
 
-  get #taking(): boolean {
-    return this.#free > 0 && !this.#paused && !this.#refused && !this.#stop.signal.aborted;
+  get #acceptsTasks(): boolean {
+    return this.#freeSlots > 0 && !this.#paused && !this.#protectionRefused && !this.#stop.signal.aborted;
   }
 
-  /** Asks the queues one after the other, while there are slots. @returns whether there is reason for another round */
+  /** Polls the queues one after the other while slots are free. @returns whether to make another round */
   async #round(): Promise<boolean> {
     let found = false;
-    for (const priority of this.#turns.next()) {
-      if (!this.#taking) {
+    for (const priority of this.#scheduler.next()) {
+      if (!this.#acceptsTasks) {
         return true;
       }
-      if (this.#isOpen(priority) && !this.#dry.has(priority)) {
+      if (this.#isOpen(priority) && !this.#emptyQueues.has(priority)) {
         found = (await this.#poll(priority, 0)) || found;
       }
     }
@@ -181,13 +180,13 @@ export class LanePoller {
 
   #openLongPolls(): void {
     for (const priority of PRIORITIES) {
-      if (this.#taking && this.#isOpen(priority)) {
-        this.#long.add(priority);
-        this.#keep(
+      if (this.#acceptsTasks && this.#isOpen(priority)) {
+        this.#longPolls.add(priority);
+        this.#track(
           this.#poll(priority, LONG_POLL_SECONDS).then((found) => {
-            this.#long.delete(priority);
+            this.#longPolls.delete(priority);
             if (!found) {
-              this.#dry.add(priority);
+              this.#emptyQueues.add(priority);
             }
           }),
         );
@@ -197,47 +196,47 @@ export class LanePoller {
 
   /** Whether the queue can be polled now. */
   #isOpen(priority: Priority): boolean {
-    return this.#priorities.includes(priority) && !this.#long.has(priority) && !this.#failing.has(priority);
+    return this.#priorities.includes(priority) && !this.#longPolls.has(priority) && !this.#backingOff.has(priority);
   }
 
-  /** @returns whether messages came. Does not reject. */
+  /** @returns whether messages were received. Never rejects. */
   async #poll(priority: Priority, waitSeconds: number): Promise<boolean> {
     const { messages, clock } = this.#deps;
-    const most = Math.min(MAX_PER_POLL, this.#free);
+    const maxMessages = Math.min(MAX_PER_POLL, this.#freeSlots);
     let received: readonly SqsRecord[];
     try {
-      received = await messages.receive(priority, most, waitSeconds, this.#abandon.signal);
+      received = await messages.receive(priority, maxMessages, waitSeconds, this.#abandon.signal);
       this.#failures[priority] = 0;
       this.#lastPollAt = clock.now();
     } catch (error) {
-      this.#failed(priority, error);
+      this.#backOff(priority, error);
       return false;
     }
     if (received.length > 0) {
-      await this.#take(priority, received);
+      await this.#dispatch(priority, received);
     }
     return received.length > 0;
   }
 
-  async #take(priority: Priority, received: readonly SqsRecord[]): Promise<void> {
-    this.#dry.clear();
-    this.#inHand += 1;
-    if (this.#taking && (await this.#deps.protection.acquire()) === 'refused') {
-      this.#refused = true;
+  async #dispatch(priority: Priority, received: readonly SqsRecord[]): Promise<void> {
+    this.#emptyQueues.clear();
+    this.#undispatchedPolls += 1;
+    if (this.#acceptsTasks && (await this.#deps.protection.acquire()) === 'refused') {
+      this.#protectionRefused = true;
     }
     for (const message of received) {
-      if (this.#taking) {
+      if (this.#acceptsTasks) {
         this.#start(priority, message);
       } else {
-        this.#keep(this.#return(priority, message));
+        this.#track(this.#returnMessage(priority, message));
       }
     }
-    this.#inHand -= 1;
+    this.#undispatchedPolls -= 1;
   }
 
   #start(priority: Priority, message: SqsRecord): void {
     this.#running += 1;
-    this.#keep(
+    this.#track(
       this.#work(priority, message).finally(() => {
         this.#running -= 1;
       }),
@@ -251,7 +250,7 @@ export class LanePoller {
         await messages.delete(priority, message);
       }
     } catch (error) {
-      // Whoever gets the message next finds out what was done.
+      // SQS delivers the message again, and the next worker finds the state of the task.
       logger.error('message left in its queue: processing or deleting it failed', {
         component: 'poller',
         messageId: message.messageId,
@@ -261,12 +260,12 @@ export class LanePoller {
     }
   }
 
-  async #return(priority: Priority, message: SqsRecord): Promise<void> {
+  async #returnMessage(priority: Priority, message: SqsRecord): Promise<void> {
     const { messages, logger } = this.#deps;
     try {
       await messages.requeue(priority, message);
     } catch (error) {
-      logger.warn('a message that could not be run was not given back, it comes back by itself', {
+      logger.warn('a message could not be returned to its queue; SQS will deliver it after its visibility timeout', {
         component: 'poller',
         messageId: message.messageId,
         outcome: 'error',
@@ -275,7 +274,7 @@ export class LanePoller {
     }
   }
 
-  #failed(priority: Priority, error: unknown): void {
+  #backOff(priority: Priority, error: unknown): void {
     if (this.#abandon.signal.aborted) {
       return;
     }
@@ -284,7 +283,7 @@ export class LanePoller {
     const { first, longest } = FAILURE_PAUSE_MS;
     const bound = Math.min(longest, first * 2 ** Math.min(this.#failures[priority] - 1, 10));
     const pauseMs = (bound * (1 + random())) / 2;
-    logger.warn('a queue could not be polled, it is left alone for a while', {
+    logger.warn('polling a queue failed; the queue is skipped for a time', {
       component: 'poller',
       priority,
       outcome: 'error',
@@ -292,20 +291,20 @@ export class LanePoller {
       pauseMs: Math.round(pauseMs),
       reason: messageOf(error),
     });
-    this.#failing.add(priority);
-    this.#keep(this.#pause(pauseMs).then(() => this.#failing.delete(priority)));
+    this.#backingOff.add(priority);
+    this.#track(this.#pause(pauseMs).then(() => this.#backingOff.delete(priority)));
   }
 
-  /** A task that ECS does not protect is about to go: it takes nothing before ECS has said otherwise. */
-  async #askAgain(): Promise<void> {
+  /** ECS is about to stop a task that it does not protect: no messages are accepted until it protects the task. */
+  async #retryProtection(): Promise<void> {
     const { random, protection } = this.#deps;
     await this.#pause(REFUSED_PAUSE_MS * (1 + REFUSED_JITTER * random()));
-    this.#refused = !this.#stop.signal.aborted && (await protection.acquire()) === 'refused';
+    this.#protectionRefused = !this.#stop.signal.aborted && (await protection.acquire()) === 'refused';
   }
 
-  /** Nothing runs and nothing waits: ECS may stop the task. */
-  #rest(): void {
-    if (this.#running + this.#inHand === 0) {
+  /** Releases the protection if the container is idle: ECS may stop it. */
+  #releaseIfIdle(): void {
+    if (this.#running + this.#undispatchedPolls === 0) {
       void this.#deps.protection.release();
     }
   }
@@ -314,10 +313,10 @@ export class LanePoller {
     return this.#deps.clock.sleep(milliseconds, this.#stop.signal).catch(() => undefined);
   }
 
-  #keep(work: Promise<unknown>): void {
+  #track(work: Promise<unknown>): void {
     const kept: Promise<void> = work.then(() => {
       this.#inProgress.delete(kept);
-      this.#bell.notify();
+      this.#wakeSignal.notify();
     });
     this.#inProgress.add(kept);
   }

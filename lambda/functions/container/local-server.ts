@@ -16,7 +16,7 @@ export type LocalRoutes = (request: IncomingMessage) => Promise<LocalResponse> |
 
 export interface LocalServerOptions {
   readonly port: number;
-  readonly health: () => { readonly fit: boolean; readonly health: WorkerHealth };
+  readonly health: () => { readonly healthy: boolean; readonly health: WorkerHealth };
   readonly routes?: LocalRoutes | undefined;
   readonly logger: Log;
 }
@@ -53,8 +53,8 @@ async function answer(
   let answered: LocalResponse;
   try {
     if (request.method === 'GET' && request.url === WORKER_HEALTH_PATH) {
-      const { fit, health: body } = health();
-      answered = { status: fit ? 200 : 503, body };
+      const { healthy, health: body } = health();
+      answered = { status: healthy ? 200 : 503, body };
     } else {
       answered = (await routes?.(request)) ?? {
         status: 404,
@@ -67,7 +67,7 @@ async function answer(
       };
     }
   } catch (error) {
-    logger.error('a request of the agent could not be answered', {
+    logger.error('a request of the agent failed', {
       component: 'server',
       outcome: 'error',
       request: `${request.method} ${request.url}`,

@@ -124,7 +124,7 @@ export class TaskProtection {
           return enabled ? 'protected' : 'unprotected';
         }
         if (refused !== undefined) {
-          logger[enabled ? 'warn' : 'info']('ECS does not change the protection of the task', {
+          logger[enabled ? 'warn' : 'info']('ECS refused to change the scale-in protection of the task', {
             component: 'protection',
             outcome: 'refused',
             enabled,
@@ -139,8 +139,8 @@ export class TaskProtection {
     }
     logger.warn(
       enabled
-        ? 'ECS could not be asked to protect the task: should it be stopped, its tasks are handed back'
-        : 'ECS could not be told that the task needs no protection: it ends by itself',
+        ? 'ECS could not be asked to protect the task: if it stops the task, running tasks are requeued'
+        : 'ECS could not be asked to end the protection of the task: it expires on its own',
       { component: 'protection', outcome: 'error', enabled, reason },
     );
     return 'unprotected';

@@ -131,7 +131,7 @@ const ROUTES: readonly Route[] = [
  *
  * | status | meaning                                                                                               |
  * | ------ | ----------------------------------------------------------------------------------------------------- |
- * | 410    | the attempt has ended, or the token is not its: stop working on the task                              |
+ * | 410    | the attempt has ended, or the token is not valid for it: stop working on the task                              |
  * | 422    | refused; asking again would end the same way                                                          |
  * | 409    | refused because of what is there: the session's state was changed, or the step is not under way        |
  * | 429    | a limit: let the task wait                                                                            |
@@ -245,7 +245,7 @@ async function readText(request: IncomingMessage): Promise<string> {
       throw new BadRequestError(
         413,
         AgentProtocolErrorCode.TOO_LARGE,
-        `the request has more than ${MAX_REQUEST_BYTES} bytes: write large content to a store of your own, and hand over where it is`,
+        `the request has more than ${MAX_REQUEST_BYTES} bytes: write large content to a store of your own, and pass its location`,
       );
     }
     chunks.push(chunk);

@@ -72,7 +72,7 @@ export class TraceSegmentSender {
         await this.#put(batch.map(segmentText));
       } catch (error) {
         if (this.#failures % TELL_EVERY === 0) {
-          this.#deps.logger.warn('traces could not be sent, they are lost', {
+          this.#deps.logger.warn('trace segments could not be sent and were dropped', {
             component: 'traces',
             outcome: 'error',
             documents: batch.length,

@@ -21,24 +21,24 @@ import { TaskProtection } from './task-protection';
 import { TraceSegmentSender } from './trace-segment-sender';
 
 /**
- * Kept back of the stop timeout to hand tasks back: the lease, the journal and the queue are told, each in a second or
- * two where the network is slow. Milliseconds of the cloud's time, and real ones at least.
+ * Reserved at the end of the stop timeout to requeue tasks: calls for the lease, the journal and the queue take a second or two
+ * each on a slow network. Milliseconds of the cloud's time, with a minimum in real ones.
  */
 const REQUEUE_MS = { limit: 15_000, leastReal: 1_000 } as const;
 
-/** Kept back of that to end without being killed. */
-const LAST_WORDS_SHARE = 0.2;
+/** Share of that reserve for exiting before ECS kills the container. */
+const EXIT_RESERVE_SHARE = 0.2;
 
-/** A worker that can run nothing waits so long for the preflight's probe, to tell it why. */
-const REFUSING_MS = { limit: 120_000, leastReal: 20_000 } as const;
+/** How long a worker that cannot run tasks waits for the preflight's probe, to report the reason. */
+const MAX_PROBE_WAIT = { limit: 120_000, leastReal: 20_000 } as const;
 
-/** Messages that are no probe come back so much later, for a worker that can run them. */
+/** Such a worker hides other messages for this many milliseconds, for a worker that can run them. */
 const REFUSED_HIDE_MS = 30_000;
 
-/** No poll for so long while slots are free, and the container counts as unhealthy. */
+/** Time without a successful poll, with free slots, after which the container counts as unhealthy. */
 const STALE_POLL_MS = { limit: 5 * 60_000, leastReal: 10_000 } as const;
 
-/** Real milliseconds for a long poll of 20 seconds and its way. */
+/** Request timeout of polls in real milliseconds: a long poll takes up to 20 seconds. */
 const POLL_TIMEOUT_MS = 30_000;
 
 const PROBES_ONLY: readonly Priority[] = ['high'];
@@ -52,14 +52,14 @@ export interface WorkerContainerDeps {
   readonly random?: () => number;
 }
 
-/** One life of a worker in a container. What happens in it stands at the top of index.ts. */
+/** A worker in a container, from start to exit. index.ts describes its life cycle. */
 export class WorkerContainer {
   readonly #deps: Required<WorkerContainerDeps>;
   readonly #logger: Log;
   readonly #messages: LaneQueueClient;
   readonly #protection: TaskProtection;
   readonly #traces: TraceSegmentSender;
-  readonly #succession: LaneOwnershipMonitor;
+  readonly #laneOwnership: LaneOwnershipMonitor;
   readonly #stop = new AbortController();
   #state: WorkerHealth['state'] = 'starting';
   #problem: string | undefined;
@@ -85,7 +85,7 @@ export class WorkerContainer {
       hiddenMs: times.leaseMs + times.visibilityBeyondLeaseMs,
     });
     this.#protection = new TaskProtection({ agentUri: environment.ECS_AGENT_URI, clock, logger: this.#logger });
-    this.#succession = new LaneOwnershipMonitor({
+    this.#laneOwnership = new LaneOwnershipMonitor({
       client: documentClient(),
       table: settings.controlTable,
       release,
@@ -97,7 +97,7 @@ export class WorkerContainer {
     this.#traces = new TraceSegmentSender({ client, logger: this.#logger, environment });
   }
 
-  /** Lives until it is told to stop, or cannot go on. */
+  /** Runs until it must stop or cannot continue. */
   async run(): Promise<ContainerExitCode> {
     const { settings, agent } = this.#deps;
     const server = await LocalServer.open({
@@ -107,8 +107,8 @@ export class WorkerContainer {
       logger: this.#logger,
     });
     try {
-      const exit = await this.#live();
-      this.#logger.info('the container ends', { outcome: 'ended', exit });
+      const exit = await this.#runAgent();
+      this.#logger.info('container stopped', { outcome: 'ended', exit });
       return exit;
     } finally {
       await this.#traces.flush();
@@ -116,12 +116,12 @@ export class WorkerContainer {
     }
   }
 
-  /** Takes no more tasks, and ends when those that run have come to an end or were handed back. */
+  /** Accepts no more tasks, and exits when the running ones are finished or requeued. */
   stop(): void {
     this.#stop.abort();
   }
 
-  async #live(): Promise<ContainerExitCode> {
+  async #runAgent(): Promise<ContainerExitCode> {
     const { agent, settings, clock, environment } = this.#deps;
     const { signal } = this.#stop;
     const started = await agent.start(signal).catch((error: unknown) => {
@@ -136,68 +136,74 @@ export class WorkerContainer {
     const tracer = new Tracer(clock, environment, this.#traces.send);
     const worker = started.createProcessor({ settings, clock, tracer });
     if (started.problem !== undefined) {
-      return this.#refuse(worker, started.problem, ContainerExit.AGENT_UNHEALTHY);
+      return this.#answerProbeOnly(worker, started.problem, ContainerExit.AGENT_UNHEALTHY);
     }
     const agentSettings = await worker.agentSettings();
     return agentSettings.ok
-      ? this.#work(worker)
-      : this.#refuse(worker, agentSettings.message, ContainerExit.WRONG_SETTINGS);
+      ? this.#processTasks(worker)
+      : this.#answerProbeOnly(worker, agentSettings.message, ContainerExit.WRONG_SETTINGS);
   }
 
-  async #work(worker: CreatedTaskProcessor): Promise<ContainerExitCode> {
+  async #processTasks(worker: CreatedTaskProcessor): Promise<ContainerExitCode> {
     const { agent, settings, clock } = this.#deps;
-    const poller = this.#pollerWith(settings.concurrency, {
-      process: (message, stop) => worker.process(message, this.#remaining(), stop),
+    const poller = this.#createPoller(settings.concurrency, {
+      process: (message, stop) => worker.process(message, this.#remainingMs(), stop),
     });
     const polling = poller.run();
     this.#state = 'polling';
     this.#pollingSince = clock.now();
-    this.#logger.info('the container takes tasks', { outcome: 'polling', concurrency: settings.concurrency });
+    this.#logger.info('container started polling', { outcome: 'polling', concurrency: settings.concurrency });
     const ended = new AbortController();
-    const unwell = agent.watch?.(ended.signal, ({ healthy }) =>
-      healthy ? poller.resume('unwell') : poller.pause('unwell'),
+    const unhealthy = agent.watch?.(ended.signal, ({ healthy }) =>
+      healthy ? poller.resume('unhealthy') : poller.pause('unhealthy'),
     );
-    void this.#succession.watch(ended.signal, (serving) =>
+    void this.#laneOwnership.watch(ended.signal, (serving) =>
       serving ? poller.resume('retired') : poller.pause('retired'),
     );
     const cause = await Promise.race([
-      aborted(this.#stop.signal).then(() => 'stop' as const),
+      whenAborted(this.#stop.signal).then(() => 'stop' as const),
       polling.then(() => 'stop' as const),
-      ...(unwell === undefined ? [] : [unwell.then((given) => (given ? ('unwell' as const) : forever<'unwell'>()))]),
+      ...(unhealthy === undefined
+        ? []
+        : [unhealthy.then((isUnhealthy) => (isUnhealthy ? ('unhealthy' as const) : never<'unhealthy'>()))]),
     ]);
     ended.abort();
-    if (cause === 'unwell') {
+    if (cause === 'unhealthy') {
       const state = agent.state;
       const message = `the agent's container was not healthy for too long: ${state?.healthy === false ? state.message : ''}`;
       this.#problem = message;
       this.#logger.error(message, { outcome: 'unhealthy', tasks: poller.running });
-      // Counts as an attempt: a task that makes its agent hang must not be handed on for ever.
+      // The attempt counts: a task that makes its agent hang must not be requeued never.
       poller.requeue(new RetryableError(message, { code: AgentProtocolErrorCode.AGENT_UNHEALTHY }));
     }
     const drained = await this.#drain(poller, polling);
     if (!drained) {
       return ContainerExit.NOT_DRAINED;
     }
-    return cause === 'unwell' ? ContainerExit.AGENT_UNHEALTHY : ContainerExit.STOPPED;
+    return cause === 'unhealthy' ? ContainerExit.AGENT_UNHEALTHY : ContainerExit.STOPPED;
   }
 
-  /** Runs nothing but a probe, so that the preflight hears what is wrong, and ends. */
-  async #refuse(worker: CreatedTaskProcessor, problem: string, exit: ContainerExitCode): Promise<ContainerExitCode> {
+  /** Runs only a probe, which reports the problem to the preflight, and exits. */
+  async #answerProbeOnly(
+    worker: CreatedTaskProcessor,
+    problem: string,
+    exit: ContainerExitCode,
+  ): Promise<ContainerExitCode> {
     const { settings, clock, environment } = this.#deps;
     this.#problem = problem;
     this.#logger.error(problem, { outcome: 'refused', exit });
-    // Probes go to the candidate lane, and that lane has no other tasks then.
+    // Probes go to the candidate lane, which has no other tasks at that time.
     if (settings.lane !== 'candidate') {
       return exit;
     }
-    const poller = this.#pollerWith(1, {
+    const poller = this.#createPoller(1, {
       priorities: PROBES_ONLY,
       process: async (message, stop) => {
         if (!isProbe(message.body)) {
           await this.#messages.requeue('high', message, REFUSED_HIDE_MS);
           return 'leave';
         }
-        const verdict = await worker.process(message, this.#remaining(), stop);
+        const verdict = await worker.process(message, this.#remainingMs(), stop);
         if (verdict === 'delete') {
           poller.stop();
         }
@@ -205,24 +211,24 @@ export class WorkerContainer {
       },
     });
     const polling = poller.run();
-    this.#state = 'unhealthy';
-    const scaledTimeout = scaleTimeout(REFUSING_MS.limit, REFUSING_MS.leastReal, environment);
+    this.#state = 'refusing';
+    const scaledTimeout = scaleTimeout(MAX_PROBE_WAIT.limit, MAX_PROBE_WAIT.leastReal, environment);
     await Promise.race([polling, clock.sleep(scaledTimeout, this.#stop.signal).catch(() => undefined)]);
     await this.#drain(poller, polling);
     return exit;
   }
 
-  /** @returns whether nothing is under way any more */
+  /** @returns whether all tasks are finished or requeued */
   async #drain(poller: LanePoller, polling: Promise<void>): Promise<boolean> {
     const { settings, agent, environment } = this.#deps;
     const total = scaleTimeout(settings.stopTimeoutSeconds * 1000, MIN_REAL_STOP_MS, environment);
     const reserve = Math.min(total / 3, scaleTimeout(REQUEUE_MS.limit, REQUEUE_MS.leastReal, environment));
     this.#state = 'draining';
     poller.stop();
-    this.#logger.info('the container takes no more tasks', {
+    this.#logger.info('container is draining: it accepts no more tasks', {
       outcome: 'draining',
       tasks: poller.running,
-      handBackInMs: Math.round(total - reserve),
+      requeueInMs: Math.round(total - reserve),
     });
     const ended = polling.then(() => true);
     void agent.checkpoint?.(total - reserve);
@@ -230,17 +236,17 @@ export class WorkerContainer {
       return true;
     }
     if (poller.running > 0) {
-      this.#logger.warn('tasks did not end in time, they are handed back', {
+      this.#logger.warn('tasks did not end in time; they are requeued', {
         outcome: 'requeued',
         tasks: poller.running,
       });
     }
     poller.requeue();
     poller.abortPolls();
-    if (await Promise.race([ended, this.#after(reserve * (1 - LAST_WORDS_SHARE))])) {
+    if (await Promise.race([ended, this.#after(reserve * (1 - EXIT_RESERVE_SHARE))])) {
       return true;
     }
-    this.#logger.error('tasks were neither ended nor handed back, their leases run out', {
+    this.#logger.error('tasks were neither finished nor requeued; their leases expire', {
       outcome: 'abandoned',
       tasks: poller.running,
     });
@@ -252,7 +258,7 @@ export class WorkerContainer {
     return false;
   }
 
-  #pollerWith(slots: number, deps: Pick<LanePollerDeps, 'process' | 'priorities'>): LanePoller {
+  #createPoller(slots: number, deps: Pick<LanePollerDeps, 'process' | 'priorities'>): LanePoller {
     const { settings, clock, random } = this.#deps;
     this.#poller = new LanePoller({
       messages: this.#messages,
@@ -267,23 +273,23 @@ export class WorkerContainer {
     return this.#poller;
   }
 
-  /** Real milliseconds that are left of the time that a worker has for one claim. */
-  #remaining(): () => number {
+  /** Counts down the worker's timeout for one claim, in real milliseconds. */
+  #remainingMs(): () => number {
     const elapsed = stopwatch();
     return () => Math.max(0, this.#deps.settings.timeoutSeconds * 1000 - elapsed());
   }
 
-  #health(): { readonly fit: boolean; readonly health: WorkerHealth } {
+  #health(): { readonly healthy: boolean; readonly health: WorkerHealth } {
     const { agent } = this.#deps;
     const { state: agentState } = agent;
     const { running = 0, lastPollAt } = this.#poller ?? {};
     const problem =
-      this.#problem ?? (this.#isStale(running, lastPollAt) ? 'no poll of SQS has succeeded of late' : undefined);
-    const fit =
+      this.#problem ?? (this.#isStale(running, lastPollAt) ? 'no recent poll of SQS succeeded' : undefined);
+    const healthy =
       this.#state === 'draining' ||
       (this.#state === 'polling' && problem === undefined && agentState?.healthy !== false);
     return {
-      fit,
+      healthy,
       health: {
         state: this.#state,
         tasks: running,
@@ -294,7 +300,7 @@ export class WorkerContainer {
     };
   }
 
-  /** A worker at work may have no reason to poll, and one that takes no tasks for now has none. */
+  /** A worker with running tasks or a paused one may have no reason to poll. */
   #isStale(running: number, lastPollAt = this.#pollingSince): boolean {
     const { clock, environment } = this.#deps;
     const scaledTimeout = scaleTimeout(STALE_POLL_MS.limit, STALE_POLL_MS.leastReal, environment);
@@ -307,7 +313,7 @@ export class WorkerContainer {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+function whenAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) {
       resolve();
@@ -316,6 +322,6 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function forever<T>(): Promise<T> {
+function never<T>(): Promise<T> {
   return new Promise(() => {});
 }

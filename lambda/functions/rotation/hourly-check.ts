@@ -21,6 +21,6 @@ export async function runHourlyCheck(
     if (view.lastRotatedAt !== undefined) {
       throw error;
     }
-    log.warn('rotation is not set up yet', { reason: error instanceof Error ? error.message : String(error) });
+    log.warn('rotation is not configured yet', { reason: error instanceof Error ? error.message : String(error) });
   }
 }

@@ -79,7 +79,7 @@ export class KeyPool implements KeySource {
     const { metrics, log, poolSecret } = this.#deps;
     metrics.poolLeft(left);
     if (left <= FEW) {
-      log.warn('the pool of keys runs dry: add new ones at the end of its list', { left, pool: poolSecret });
+      log.warn('the key pool is almost empty: add new keys at the end of its list', { left, pool: poolSecret });
     }
   }
 }

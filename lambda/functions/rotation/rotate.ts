@@ -40,12 +40,12 @@ export async function rotate(event: StepEvent, props: RotationDeps): Promise<voi
     if (step === 'finishSecret') {
       metrics.rotated();
     }
-    log.info('the version is current already', { step, version });
+    log.info('the version is already current', { step, version });
     return;
   }
   if (!labels.includes(PENDING)) {
     throw new RotationError(
-      `version ${version} of ${secret} has not the label AWSPENDING, but ${labels.join(', ') || 'none'}: its rotation was given up; start a new one with "aws secretsmanager rotate-secret"`,
+      `version ${version} of ${secret} has not the label AWSPENDING, but ${labels.join(', ') || 'none'}: its rotation was cancelled; start a new one with "aws secretsmanager rotate-secret"`,
     );
   }
   const staged = await versions.text(secret, PENDING, version);
@@ -73,7 +73,7 @@ export async function rotate(event: StepEvent, props: RotationDeps): Promise<voi
       metrics.rotated();
       break;
   }
-  log.info('rotation step done', { step, version });
+  log.info('rotation step completed', { step, version });
 }
 
 async function create(
@@ -89,7 +89,7 @@ async function create(
       throw error;
     }
     // The version has another value by now: two attempts ran at once, and this one was slower.
-    log.warn('another attempt has staged a key: this one is taken back', { version });
+    log.warn('another attempt has staged a key; this one is discarded', { version });
     await key.discard();
   }
 }
@@ -102,8 +102,8 @@ async function create(
 async function checkConfiguration({ source, log }: RotationDeps): Promise<void> {
   try {
     await source.checkConfiguration();
-    log.info('rotation is set up: there is nothing staged to be tested');
+    log.info('rotation is configured; there is no staged key to test');
   } catch (error) {
-    log.warn('rotation is not set up yet', { reason: error instanceof Error ? error.message : String(error) });
+    log.warn('rotation is not configured yet', { reason: error instanceof Error ? error.message : String(error) });
   }
 }

@@ -124,7 +124,10 @@ async function deliver(event: CustomResourceEvent, reply: Reply, props: CustomRe
       if (wait === undefined) {
         throw error;
       }
-      logger.warn('reply to CloudFormation not delivered, trying again', { attempt, reason: describeError(error) });
+      logger.warn('the response to CloudFormation was not delivered; retrying', {
+        attempt,
+        reason: describeError(error),
+      });
       await clock.sleep(wait);
     }
   }

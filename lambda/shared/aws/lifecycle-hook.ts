@@ -67,7 +67,7 @@ export async function runHook(
     if (errorName(error) !== 'LifecycleEventAlreadyCompletedException') {
       throw error;
     }
-    logger.warn('CodeDeploy has a verdict of this hook already', { deployment: hook.DeploymentId });
+    logger.warn('CodeDeploy already has a result of this hook', { deployment: hook.DeploymentId });
   }
   return verdict;
 }

@@ -65,7 +65,7 @@ test('refuses a call beyond the limit before it is made', async () => {
   await expect(callTool(p, 'search', { q: 'x' }, run)).rejects.toMatchObject({
     code: 'limit_exceeded',
     limit: 'maxToolCalls',
-    message: 'the task wanted to call tool "search" after 3 tool calls; its release allows maxToolCalls = 3',
+    message: 'the task tried to call tool "search" after 3 tool calls; its release allows maxToolCalls = 3',
   });
   expect(run).toHaveBeenCalledTimes(3);
   expect(p.meter.usage.toolCalls).toBe(3);

@@ -520,7 +520,7 @@ describe('two attempts at once', () => {
       },
       { taskId, isLeaseHeld: () => held },
     );
-    expect(outcome).toMatchObject({ kind: 'lost', error: { message: 'the lease ran out before step:b' } });
+    expect(outcome).toMatchObject({ kind: 'lost', error: { message: 'the lease expired before step:b' } });
     expect(never).not.toHaveBeenCalled();
   });
 
@@ -529,7 +529,7 @@ describe('two attempts at once', () => {
     const outcome = await run((ctx) => ctx.step('a', never), {
       isLeaseHeld: () => !attempts.lines.some(({ message }) => message === 'step begun'),
     });
-    expect(outcome).toMatchObject({ kind: 'lost', error: { message: 'the lease ran out before step:a' } });
+    expect(outcome).toMatchObject({ kind: 'lost', error: { message: 'the lease expired before step:a' } });
     expect(never).not.toHaveBeenCalled();
   });
 
@@ -645,7 +645,7 @@ describe('the limits of a release', () => {
       kind: 'failed',
       error: {
         code: 'limit_exceeded',
-        message: 'the task wanted to begin step:s4 after 3 steps; its release allows maxSteps = 3',
+        message: 'the task tried to start step:s4 after 3 steps; its release allows maxSteps = 3',
       },
       steps: { executed: 1, replayed: 2 },
     });

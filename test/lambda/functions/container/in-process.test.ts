@@ -83,7 +83,7 @@ test('a container runs tasks of its lane, N at a time, under protection, and end
   worker.signal('SIGTERM');
   expect(await worker.exit).toBe(0);
   expect(cloud.queues.left('stable')).toBe(0);
-  expect(worker.logs('the container ends')).toHaveLength(1);
+  expect(worker.logs('container stopped')).toHaveLength(1);
   expect(sumOf(worker, 'TasksSucceeded')).toBe(5);
   expect(cloud.ecs.credentialCalls).toBeGreaterThan(0);
 });
@@ -232,7 +232,7 @@ test('a module whose default export is no agent ends the container, with what wa
   const wrong = await cloud.bundle('wrong', 'export default { run: () => 1 };');
   const worker = await cloud.worker({ program: wrong });
   expect(await worker.exit).toBe(1);
-  expect(worker.logs('the container broke down')).toMatchObject([
+  expect(worker.logs('container crashed')).toMatchObject([
     { reason: expect.stringContaining('export default defineAgent({ … })') },
   ]);
 });

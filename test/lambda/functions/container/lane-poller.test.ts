@@ -150,7 +150,7 @@ test('a paused container finishes what runs, takes nothing new, and goes on when
   const { world, end } = await started({ slots: 2, slowest: 1 });
   world.arrive('normal', { runsMs: 5_000, ends: 'delete' });
   await world.clock.advance(2_000);
-  world.poller.pause('unwell');
+  world.poller.pause('unhealthy');
   world.poller.pause('retired');
   // A long poll that was under way brings it, and gives it back.
   world.arrive('normal', quick);
@@ -158,7 +158,7 @@ test('a paused container finishes what runs, takes nothing new, and goes on when
   expect(world.begun).toEqual(['normal']);
   expect(world.waiting('normal')).toBe(1);
   expect(world.isProtected).toBe(false);
-  world.poller.resume('unwell');
+  world.poller.resume('unhealthy');
   await world.clock.advance(MINUTE);
   expect(world.begun).toHaveLength(1);
   world.poller.resume('retired');

@@ -70,7 +70,7 @@ test.each<[string, StubAnswer]>([
   const task = protection();
   expect(await task.acquire()).toBe('refused');
   expect(ecs.requests).toHaveLength(1);
-  expect(lines).toEqual(['ECS does not change the protection of the task']);
+  expect(lines).toEqual(['ECS refused to change the scale-in protection of the task']);
   await clock.advance(60 * 60_000);
   expect(ecs.requests).toHaveLength(1);
   ecs.answer = ({ body }) => ({ body: { protection: body } });

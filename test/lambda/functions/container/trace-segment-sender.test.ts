@@ -77,5 +77,5 @@ test.each<[string, StubAnswer]>([
     expect(await captureSegment(trace, 'support', async () => 'done')).toBe('done');
     await sender.flush();
   }
-  expect(lines).toEqual(['traces could not be sent, they are lost']);
+  expect(lines).toEqual(['trace segments could not be sent and were dropped']);
 });

@@ -257,7 +257,7 @@ test('a schedule that does not rotate at once tries the function, and a missing 
   await bring('pending, empty');
   await cloud.put(cloud.admin, 'sk-wrong-planted-0123456789');
   await cloud.step({ Step: 'testSecret', SecretId: cloud.arn, ClientRequestToken: TOKEN });
-  expect(cloud.log.find('rotation is not set up yet').fields.reason).toContain('answered 401');
+  expect(cloud.log.find('rotation is not configured yet').fields.reason).toContain('answered 401');
   await cloud.put(cloud.admin, ADMIN_KEY);
   await cloud.step({ Step: 'testSecret', SecretId: cloud.arn, ClientRequestToken: TOKEN });
   cloud.log.find('rotation is set up');
@@ -268,7 +268,7 @@ describe('the watch', () => {
     cloud = await RotationCloud.start('service accounts');
     await cloud.put(cloud.admin, 'random, as a new secret is');
     await cloud.watch();
-    expect(cloud.log.find('rotation is not set up yet').fields.reason).toContain('answered 401');
+    expect(cloud.log.find('rotation is not configured yet').fields.reason).toContain('answered 401');
     expect(cloud.metric(RotationMetric.AGE)).toEqual([0]);
     await cloud.put(cloud.admin, ADMIN_KEY);
     await cloud.rotate();
