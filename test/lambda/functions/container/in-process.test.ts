@@ -145,7 +145,7 @@ test('what ECS refuses to protect is not run', async () => {
   const worker = await start();
   const { id } = await cloud.submit({ input: { steps: 1, stepMs: 1 } });
   await until(
-    () => worker.logs('ECS does not change the protection').length > 0,
+    () => worker.logs('ECS refused to change the scale-in protection').length > 0,
     () => worker.text,
   );
   await until(() => cloud.queues.view('stable-normal').visible === 1, 'the message to be given back');
@@ -163,7 +163,7 @@ test('a rejected promise that nobody handles is told, and its neighbors go on', 
   for (const { id } of tasks) {
     await succeeded(id, worker);
   }
-  expect(worker.logs('nobody handled it')).toMatchObject([{ reason: 'nobody waits for this' }]);
+  expect(worker.logs('unhandled promise rejection')).toMatchObject([{ reason: 'nobody waits for this' }]);
 });
 
 test('the health check says how the worker is, and does not load the agent for it', async () => {

@@ -260,7 +260,7 @@ test('a schedule that does not rotate at once tries the function, and a missing 
   expect(cloud.log.find('rotation is not configured yet').fields.reason).toContain('answered 401');
   await cloud.put(cloud.admin, ADMIN_KEY);
   await cloud.step({ Step: 'testSecret', SecretId: cloud.arn, ClientRequestToken: TOKEN });
-  cloud.log.find('rotation is set up');
+  cloud.log.find('rotation is configured');
 });
 
 describe('the watch', () => {

@@ -123,7 +123,7 @@ export class BridgeBench extends Bench {
     });
     const server = await LocalServer.open({
       port: workerPort,
-      health: () => ({ fit: true, health: { state: 'polling', tasks: 0 } }),
+      health: () => ({ healthy: true, health: { state: 'polling', tasks: 0 } }),
       routes: container.routes,
       logger,
     });
