@@ -1,22 +1,22 @@
 import { startRealTimer } from './clock';
 
-/** Real milliseconds that a refusal takes. */
-const REFUSAL_MS = 10;
+/** Delay of a rejection in real milliseconds. */
+const REJECTION_DELAY_MS = 10;
 
 /**
- * Throws the reason of a signal that has aborted, after a while: an agent that catches every error and tries again and
- * again would otherwise keep its worker from everything else, also from writing the task's end.
+ * Throws the reason of an aborted signal after a short delay: an agent that catches every error and retries in a loop would
+ * otherwise block its worker, which must still write the task's final state.
  */
 export async function throwIfAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) {
     await new Promise<void>((resolve) => {
-      startRealTimer(REFUSAL_MS, resolve);
+      startRealTimer(REJECTION_DELAY_MS, resolve);
     });
     throw signal.reason;
   }
 }
 
-/** Result of the work, or the signal's reason as soon as it aborts; the work itself is then left to itself. */
+/** Resolves with the result of the work, or rejects with the signal's reason as soon as it aborts. The work is not stopped. */
 export async function raceAbort<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let onAbort = () => {};

@@ -2,14 +2,14 @@ import * as z from 'zod';
 import { Env } from '../../lib/contract';
 
 /**
- * Time as the cloud sees it. On AWS that is the wall clock. In the rehearsal the cloud's time is compressed and the
- * handlers must agree with it about leases, caches and waits, so every handler asks this clock for the time of day and
- * for waits. How long its own work took is real time everywhere: use {@link stopwatch}.
+ * The cloud's time. On AWS it is the wall clock. In a rehearsal it runs faster, and handlers must agree with the local cloud on
+ * leases, caches and waits: so every handler uses this clock for the time of day and for waits. Durations of a handler's own
+ * work are real time everywhere: use {@link stopwatch}.
  */
 export interface Clock {
   /** Milliseconds since 1970, in the cloud's time. */
   now(): number;
-  /** Waits so many milliseconds of the cloud's time. Rejects with the signal's reason when it aborts. */
+  /** Waits for this many milliseconds of the cloud's time. Rejects with the signal's reason when it aborts. */
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -49,10 +49,9 @@ export function systemClock(environment: NodeJS.ProcessEnv = process.env): Clock
 }
 
 /**
- * How long to wait, in the cloud's milliseconds, for work that other functions do. On AWS that is the limit. In the
- * rehearsal work takes real time while the cloud's clock runs faster: the limit then holds in the cloud's time, but not
- * before `leastRealMs` (or the limit itself, if that is shorter) are over, so that a busy machine is not taken for work
- * that hangs.
+ * Scales a timeout for work of other functions, in the cloud's milliseconds. On AWS it returns the limit. In a rehearsal the work
+ * takes real time while the cloud's clock runs faster: the timeout then also lasts at least `leastRealMs` real milliseconds (or
+ * the limit itself, if that is shorter), so that a busy machine is not mistaken for hanging work.
  */
 export function scaleTimeout(
   limitMs: number,
@@ -62,15 +61,15 @@ export function scaleTimeout(
   return Math.max(limitMs, Math.min(limitMs, leastRealMs) * settingsOf(environment).speed);
 }
 
-/** Starts counting; each call of the result gives the real milliseconds since. */
+/** Starts a stopwatch; the returned function gives the elapsed real milliseconds. */
 export function stopwatch(): () => number {
   const start = performance.now();
   return () => performance.now() - start;
 }
 
 /**
- * Runs the task once after so many real milliseconds: for limits on a handler's own work. Gives the function that
- * cancels it. The timer keeps the process alive, so that a limit is kept even when nothing else is left to wait for.
+ * Runs the task once after this many real milliseconds, for limits on a handler's own work. Returns the function that cancels it.
+ * The timer keeps the process alive, so that a limit is enforced even if nothing else is pending.
  */
 export function startRealTimer(milliseconds: number, task: () => void): () => void {
   const timer = setTimeout(task, milliseconds);

@@ -1,6 +1,6 @@
 /**
- * Makes a value at the first call and gives the same one ever after: what a function keeps per environment (settings
- * read, clients made). A failure is not kept: the next invocation tries again and fails with the same clear message.
+ * Creates a value at the first call and returns the same one afterwards, for what a function keeps per execution environment
+ * (settings, clients). Failures are not cached: the next invocation fails with the same message.
  */
 export function lazy<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;
@@ -10,7 +10,7 @@ export function lazy<T>(make: () => T): () => T {
   };
 }
 
-/** As {@link lazy}, for what takes time: callers at the same time share one attempt, and a failed one is not kept. */
+/** As {@link lazy}, for asynchronous creation: concurrent callers share one attempt. Failures are not cached. */
 export function lazyAsync<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {

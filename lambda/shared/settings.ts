@@ -3,7 +3,7 @@ import { LANES, PRIORITIES } from '../../lib/contract';
 
 /** Building blocks for the settings that functions read from their environment. */
 export const setting = {
-  /** Text that is not empty. */
+  /** A string that is not empty. */
   text: z.string().min(1, 'must not be empty'),
   /** A whole number above zero, written in decimal digits. */
   count: z
@@ -31,7 +31,7 @@ export const setting = {
 export const queueUrlsSchema = z.record(z.enum(LANES), z.record(z.enum(PRIORITIES), z.url()));
 export type QueueUrls = z.infer<typeof queueUrlsSchema>;
 
-/** A setting is missing or wrong: the function cannot work before its environment is put right. */
+/** A setting is missing or malformed: the function cannot run until its environment is corrected. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 }

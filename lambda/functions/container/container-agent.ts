@@ -28,11 +28,6 @@ export interface ContainerAgent {
   checkpoint?(milliseconds: number): Promise<void>;
 }
 
-/** An agent, or a function that loads it: then a health check does not load the agent's module. */
-export type AgentSource<I = unknown, O = unknown, S = unknown> =
-  | AgentDefinition<I, O, S>
-  | (() => AgentDefinition<I, O, S> | Promise<AgentDefinition<I, O, S>>);
-
 /** @throws TypeError for a value that is not an agent */
 export function agentInProcess<I, O, S>(source: AgentSource<I, O, S>): ContainerAgent {
   return {

@@ -8,31 +8,31 @@ import { PRIORITIES, type Priority } from '../../../lib/contract';
  */
 export class PriorityScheduler {
   readonly #shares: Readonly<Record<Priority, number>>;
-  /** What each queue is owed, in turns: below 0 for one that had more than its share. */
-  readonly #owed: Record<Priority, number>;
+  /** Credit of each queue in turns; negative if it had more than its share. */
+  readonly #credit: Record<Priority, number>;
 
   /**
    * @param shares numbers above 0 that sum to 1
-   * @param random from 0 up to 1; by it workers that began together do not all have the same turn
+   * @param random from 0 up to 1; gives workers that started together different first turns
    */
   constructor(shares: Readonly<Record<Priority, number>>, random: () => number) {
     this.#shares = shares;
-    this.#owed = { high: 0, normal: 0, low: 0 };
-    for (let round = Math.floor(random() * ROUNDS_SKIPPED); round > 0; round -= 1) {
+    this.#credit = { high: 0, normal: 0, low: 0 };
+    for (let round = Math.floor(random() * MAX_SKIPPED_ROUNDS); round > 0; round -= 1) {
       this.next();
     }
   }
 
-  /** Queues in the order in which they are asked in this round: whose turn it is, then the others, most urgent first. */
+  /** The queues in the polling order of this round: the one with the most credit, then the others by urgency. */
   next(): readonly Priority[] {
     for (const priority of PRIORITIES) {
-      this.#owed[priority] += this.#shares[priority];
+      this.#credit[priority] += this.#shares[priority];
     }
-    const first = PRIORITIES.reduce((most, each) => (this.#owed[each] > this.#owed[most] ? each : most));
-    this.#owed[first] -= 1;
+    const first = PRIORITIES.reduce((most, each) => (this.#credit[each] > this.#credit[most] ? each : most));
+    this.#credit[first] -= 1;
     return [first, ...PRIORITIES.filter((priority) => priority !== first)];
   }
 }
 
-/** At most so many rounds of the sequence are left out at the start. */
-const ROUNDS_SKIPPED = 20;
+/** Maximum number of rounds that are skipped at the start. */
+const MAX_SKIPPED_ROUNDS = 20;

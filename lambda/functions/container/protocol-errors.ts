@@ -15,14 +15,14 @@ import {
 } from '../../runtime/errors';
 import { messageOf } from '../../shared/errors';
 
-/** The error that the agent answered, as one of the runtime's. */
+/** Converts an error of the agent's response to one of the runtime's. */
 export function fromProtocolError({
   code,
-  message: said,
+  message: text,
   kind = 'fatal',
   retryAfterSeconds,
 }: ProtocolError): AgentError {
-  const message = said.slice(0, MAX_MESSAGE_LENGTH);
+  const message = text.slice(0, MAX_MESSAGE_LENGTH);
   const options = { code, ...(retryAfterSeconds === undefined ? {} : { retryAfterMs: retryAfterSeconds * 1000 }) };
   switch (kind) {
     case 'retryable':
@@ -35,7 +35,7 @@ export function fromProtocolError({
   }
 }
 
-/** An error of the runtime, as the agent is told of it. */
+/** Converts an error of the runtime to one of the protocol. */
 export function toProtocolError(error: unknown): ProtocolError {
   const retryAfterMs = error instanceof RetryableError ? error.retryAfterMs : undefined;
   return {
@@ -48,7 +48,7 @@ export function toProtocolError(error: unknown): ProtocolError {
   };
 }
 
-/** The attempt has ended, for this reason. */
+/** The protocol error of an ended attempt. */
 export function toAttemptEndedError(reason: unknown): ProtocolError {
   return { ...toProtocolError(reason), kind: 'ended' };
 }

@@ -25,7 +25,7 @@ import { toAttemptEndedError, toProtocolError } from './protocol-errors';
 /** Largest request, in bytes. */
 const MAX_REQUEST_BYTES = MAX_PAYLOAD_BYTES + ENVELOPE_BYTES;
 
-/** A request that says nothing that could be done. */
+/** A request that says emptyBody that could be done. */
 class BadRequestError extends Error {
   override readonly name = 'BadRequestError';
 
@@ -42,7 +42,7 @@ interface Route {
   readonly method: 'GET' | 'POST' | 'PUT';
   /** Segments below `/tasks/{id}`; `*` stands for any one. */
   readonly path: readonly string[];
-  readonly answer: (door: AttemptSession, request: TaskRequest) => Promise<unknown> | unknown;
+  readonly answer: (session: AttemptSession, request: TaskRequest) => Promise<unknown> | unknown;
 }
 
 interface TaskRequest {
@@ -54,73 +54,73 @@ interface TaskRequest {
 }
 
 const segment = (path: string) => path.slice(1);
-const nothing = () => ({});
+const emptyBody = () => ({});
 
 const ROUTES: readonly Route[] = [
-  { method: 'GET', path: [], answer: (door) => door.state() },
+  { method: 'GET', path: [], answer: (session) => session.state() },
   {
     method: 'POST',
     path: [segment(TaskPath.STEPS)],
-    answer: (door, { body }) => door.beginStep(body(beginStepRequestSchema)),
+    answer: (session, { body }) => session.beginStep(body(beginStepRequestSchema)),
   },
   {
     method: 'POST',
     path: [segment(TaskPath.TOOLS)],
-    answer: (door, { body }) => door.beginTool(body(beginToolRequestSchema)),
+    answer: (session, { body }) => session.beginTool(body(beginToolRequestSchema)),
   },
   {
     method: 'POST',
     path: [segment(TaskPath.STEPS), '*', segment(TaskPath.FINISH)],
-    answer: (door, { name, body }) => door.finishStep(name, body(finishStepRequestSchema)),
+    answer: (session, { name, body }) => session.finishStep(name, body(finishStepRequestSchema)),
   },
   {
     method: 'POST',
     path: [segment(TaskPath.STEPS), '*', segment(TaskPath.FAIL)],
-    answer: (door, { name, body }) => door.failStep(name, body(failStepRequestSchema)).then(nothing),
+    answer: (session, { name, body }) => session.failStep(name, body(failStepRequestSchema)).then(emptyBody),
   },
   {
     method: 'POST',
     path: [segment(TaskPath.MODEL)],
-    answer: (door, { body }) => door.generate(body(modelRequestSchema)),
+    answer: (session, { body }) => session.generate(body(modelRequestSchema)),
   },
   {
     method: 'POST',
     path: [segment(TaskPath.USAGE)],
-    answer: (door, { body }) => door.reportUsage(body(usageRequestSchema)),
+    answer: (session, { body }) => session.reportUsage(body(usageRequestSchema)),
   },
   {
     method: 'POST',
     path: [segment(TaskPath.PROMPTS), '*'],
-    answer: (door, { name, body }) => door.prompt(name, body(promptRequestSchema)),
+    answer: (session, { name, body }) => session.prompt(name, body(promptRequestSchema)),
   },
-  { method: 'GET', path: [segment(TaskPath.SESSION)], answer: (door) => door.session() },
+  { method: 'GET', path: [segment(TaskPath.SESSION)], answer: (session) => session.session() },
   {
     method: 'PUT',
     path: [segment(TaskPath.SESSION)],
-    answer: (door, { body }) => door.putSession(body(sessionRequestSchema)).then(nothing),
+    answer: (session, { body }) => session.putSession(body(sessionRequestSchema)).then(emptyBody),
   },
   {
     method: 'GET',
     path: [segment(TaskPath.FLAGS), '*'],
-    answer: (door, { name, query }) => {
+    answer: (session, { name, query }) => {
       const type = z.enum(FLAG_TYPES).safeParse(query.get('type'));
       if (!type.success) {
         throw invalid(`query parameter type: must be one of ${FLAG_TYPES.join(', ')}`);
       }
-      return door.flag(name, type.data);
+      return session.flag(name, type.data);
     },
   },
-  { method: 'GET', path: [segment(TaskPath.SECRETS), '*'], answer: (door, { name }) => door.secret(name) },
+  { method: 'GET', path: [segment(TaskPath.SECRETS), '*'], answer: (session, { name }) => session.secret(name) },
   {
     method: 'POST',
     path: [segment(TaskPath.SECRETS), '*'],
-    answer: (door, { name, body }) => door.secret(name, body(secretRequestSchema)),
+    answer: (session, { name, body }) => session.secret(name, body(secretRequestSchema)),
   },
   {
     method: 'PUT',
     path: [segment(TaskPath.SCORE)],
-    answer: (door, { body }) => {
-      door.score(body(scoreRequestSchema));
+    answer: (session, { body }) => {
+      session.score(body(scoreRequestSchema));
       return {};
     },
   },
@@ -133,7 +133,7 @@ const ROUTES: readonly Route[] = [
  * | ------ | ----------------------------------------------------------------------------------------------------- |
  * | 410    | the attempt has ended, or the token is not valid for it: stop working on the task                              |
  * | 422    | refused; asking again would end the same way                                                          |
- * | 409    | refused because of what is there: the session's state was changed, or the step is not under way        |
+ * | 409    | refused because of what is matching: the session's state was changed, or the step is not under way        |
  * | 429    | a limit: let the task wait                                                                            |
  * | 503    | something is away: let the task be tried again                                                        |
  * | 400, 404, 405, 413 | not of the protocol                                                                       |
@@ -154,28 +154,28 @@ async function answerFor(
   request: IncomingMessage,
   { id, rest, query }: { readonly id: string; readonly rest: readonly string[]; readonly query: URLSearchParams },
 ): Promise<LocalResponse> {
-  let door: AttemptSession | undefined;
+  let session: AttemptSession | undefined;
   try {
-    door = sessions.authenticate(id, tokenOf(request));
+    session = sessions.authenticate(id, tokenOf(request));
     const { route, name } = find(request.method ?? '', rest);
     const text = route.method === 'GET' ? '' : await readText(request);
-    door.signal.throwIfAborted();
+    session.signal.throwIfAborted();
     const body = <T>(schema: z.ZodType<T>): T => parse(text, schema);
-    return { status: 200, body: await route.answer(door, { name, query, body }) };
+    return { status: 200, body: await route.answer(session, { name, query, body }) };
   } catch (error) {
-    return refusal(error, door);
+    return responseOf(error, session);
   }
 }
 
-function refusal(error: unknown, door: AttemptSession | undefined): LocalResponse {
-  if (door === undefined || door.signal.aborted) {
-    return told(410, toAttemptEndedError(door === undefined ? error : door.signal.reason));
+function responseOf(error: unknown, session: AttemptSession | undefined): LocalResponse {
+  if (session === undefined || session.signal.aborted) {
+    return errorResponse(410, toAttemptEndedError(session === undefined ? error : session.signal.reason));
   }
   if (error instanceof BadRequestError) {
-    return told(error.status, { code: error.code, message: error.message, kind: 'fatal' });
+    return errorResponse(error.status, { code: error.code, message: error.message, kind: 'fatal' });
   }
   if (error instanceof StepUnknownError) {
-    return told(409, { code: AgentProtocolErrorCode.STEP_UNKNOWN, message: error.message, kind: 'fatal' });
+    return errorResponse(409, { code: AgentProtocolErrorCode.STEP_UNKNOWN, message: error.message, kind: 'fatal' });
   }
   if (!isAgentError(error)) {
     throw error;
@@ -183,17 +183,17 @@ function refusal(error: unknown, door: AttemptSession | undefined): LocalRespons
   const described = toProtocolError(error);
   switch (dispositionOf(error)) {
     case 'fail':
-      return told(422, described);
+      return errorResponse(422, described);
     case 'retry':
-      return told(error.code === RuntimeErrorCode.SESSION_CONFLICT ? 409 : 503, described);
+      return errorResponse(error.code === RuntimeErrorCode.SESSION_CONFLICT ? 409 : 503, described);
     case 'wait':
-      return told(429, described);
+      return errorResponse(429, described);
     default:
-      return told(410, described);
+      return errorResponse(410, described);
   }
 }
 
-function told(status: number, error: ProtocolError): LocalResponse {
+function errorResponse(status: number, error: ProtocolError): LocalResponse {
   const { retryAfterSeconds } = error;
   return {
     status,
@@ -208,15 +208,15 @@ function tokenOf({ headers }: IncomingMessage): string {
 
 /** @throws BadRequestError 404 or 405 */
 function find(method: string, segments: readonly string[]): { readonly route: Route; readonly name: string } {
-  const there = ROUTES.filter(
+  const matching = ROUTES.filter(
     ({ path }) =>
       path.length === segments.length && path.every((part, index) => part === '*' || part === segments[index]),
   );
-  const route = there.find((each) => each.method === method);
+  const route = matching.find((each) => each.method === method);
   if (route === undefined) {
-    const known = there.map((each) => each.method).join(', ');
-    throw there.length === 0
-      ? new BadRequestError(404, AgentProtocolErrorCode.NOT_FOUND, `there is no /${segments.join('/')} below a task`)
+    const known = matching.map((each) => each.method).join(', ');
+    throw matching.length === 0
+      ? new BadRequestError(404, AgentProtocolErrorCode.NOT_FOUND, `matching is no /${segments.join('/')} below a task`)
       : new BadRequestError(
           405,
           AgentProtocolErrorCode.METHOD_NOT_ALLOWED,
@@ -238,7 +238,7 @@ function decode(text: string): string {
 async function readText(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  // Not destroyed when it is too long: the connection still has to carry the refusal.
+  // Not destroyed when it is too long: the connection still has to carry the responseOf.
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     bytes += chunk.length;
     if (bytes > MAX_REQUEST_BYTES) {
@@ -257,7 +257,7 @@ async function readText(request: IncomingMessage): Promise<string> {
 function parse<T>(text: string, schema: z.ZodType<T>): T {
   let content: unknown;
   try {
-    // A request that says nothing says that it wants nothing.
+    // A request that says emptyBody says that it wants emptyBody.
     content = text.trim() === '' ? {} : JSON.parse(text);
   } catch {
     throw invalid('the body is not JSON');

@@ -1,21 +1,21 @@
-/** Wakes whoever waits for something to change. Rung while nobody waits, it wakes the next one at once. */
+/** Wakes a waiter after a change. A notification without a waiter wakes the next one at once. */
 export class WakeSignal {
-  #rung = false;
+  #notified = false;
   #wake: (() => void) | undefined;
 
   notify(): void {
-    this.#rung = true;
+    this.#notified = true;
     this.#wake?.();
   }
 
-  /** For one at a time. */
+  /** Waits for the next notification. One waiter at a time. */
   async wait(): Promise<void> {
-    if (!this.#rung) {
+    if (!this.#notified) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
       this.#wake = undefined;
     }
-    this.#rung = false;
+    this.#notified = false;
   }
 }

@@ -1,19 +1,19 @@
 import type { ApiKeyCheckSettings } from '../../../lib/contract';
 import type { Clock } from '../../shared/clock';
-import { RotationError } from './errors';
 import { describeFailure, type JsonRequest, requestJson } from './http-json';
+import { RotationError } from './key-source';
 
-/** A provider may need a moment until all of it knows a new key: cloud milliseconds between tries, and how many. */
-const SETTLING_MS = 2_000;
-const TRIES = 5;
+/** A new key may take a moment to propagate at the provider: cloud milliseconds between tries, and number of tries. */
+const RETRY_MS = 2_000;
+const MAX_TRIES = 5;
 
 /** Version of the API, https://platform.claude.com/docs/en/api/versioning */
 const ANTHROPIC_VERSION = '2023-06-01';
 
 /**
- * Tries a key by listing models, which costs nothing and changes nothing.
+ * Checks a key by listing models, which has no cost and no side effects.
  *
- * @throws RotationError when the provider does not take it
+ * @throws RotationError when the provider rejects the key
  */
 export async function checkApiKey(settings: ApiKeyCheckSettings, key: string, clock: Clock): Promise<void> {
   const request = requestFor(settings, key);
@@ -25,16 +25,16 @@ export async function checkApiKey(settings: ApiKeyCheckSettings, key: string, cl
     if (answer.status === 200) {
       return;
     }
-    if (tries === TRIES) {
+    if (tries === MAX_TRIES) {
       throw new RotationError(
-        `the new key was tried ${TRIES} times and not accepted: ${describeFailure(request, answer)}; the current key stays in use`,
+        `the new key was tried ${MAX_TRIES} times and rejected: ${describeFailure(request, answer)}; the current key stays in use`,
       );
     }
-    await clock.sleep(SETTLING_MS);
+    await clock.sleep(RETRY_MS);
   }
 }
 
-/** The endpoint of the SDKs, so that function and workers always speak to the same one. */
+/** Uses the base URLs of the SDKs, so that this function and the workers call the same endpoint. */
 function requestFor(settings: ApiKeyCheckSettings, key: string): JsonRequest | undefined {
   const { ANTHROPIC_BASE_URL, OPENAI_BASE_URL } = process.env;
   switch (settings.provider) {

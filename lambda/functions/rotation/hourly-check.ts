@@ -1,10 +1,10 @@
 import type { RotationDeps } from './rotate';
 
 /**
- * Every hour: measures how old the current value is, and removes what a rotation left until its grace period was over.
+ * Runs every hour: emits the age of the current value and deletes keys whose grace period is over.
  *
- * Before the first rotation nothing was left, and people may not have put the admin key or the pool in yet: what fails
- * then is said, and is no failure. The age is measured all the same, so that it does not stay so unnoticed.
+ * Before the first rotation there is nothing to delete, and the admin key or the pool may not exist yet: errors are then logged
+ * and are not a failure. The age is emitted anyway, so that a missing configuration is noticed.
  */
 export async function runHourlyCheck(
   secret: string,

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { startRealTimer } from '../../shared/clock';
-import { RotationError } from './errors';
+import { RotationError } from './key-source';
 
-/** Real milliseconds that a provider has to answer. */
+/** Timeout of a provider call in real milliseconds. */
 const TIMEOUT_MS = 10_000;
 
 export interface JsonRequest {
@@ -14,11 +14,11 @@ export interface JsonRequest {
 
 export interface JsonAnswer {
   readonly status: number;
-  /** Undefined when the answer is no JSON. */
+  /** Undefined if the response is not JSON. */
   readonly body: unknown;
 }
 
-/** Asks a provider. @throws RotationError when it does not answer */
+/** Calls a provider. @throws RotationError when it does not answer */
 export async function requestJson({ method, url, headers, body }: JsonRequest): Promise<JsonAnswer> {
   const controller = new AbortController();
   const cancel = startRealTimer(TIMEOUT_MS, () =>
@@ -36,7 +36,7 @@ export async function requestJson({ method, url, headers, body }: JsonRequest): 
     const text = await response.text();
     return { status: response.status, body: parse(text) };
   } catch (cause) {
-    // fetch says only that it failed; why, its cause says.
+    // The message of a fetch error has no reason; its cause has.
     const reason = (typeof cause === 'object' && cause !== null && 'cause' in cause ? cause.cause : undefined) ?? cause;
     throw new RotationError(`${method} ${withoutQuery(url)} failed: ${String(reason)}`, { cause });
   } finally {
@@ -49,7 +49,7 @@ const errorSchema = z.object({
 });
 
 /**
- * Status and code of an answer that is an error. Its message is left out: providers repeat parts of the key in it.
+ * Status and code of an error response. Its message is left out, because providers repeat parts of the key in it.
  */
 export function describeFailure({ method, url }: JsonRequest, { status, body }: JsonAnswer): string {
   const { error } = errorSchema.safeParse(body).data ?? {};

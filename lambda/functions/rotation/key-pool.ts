@@ -3,15 +3,15 @@ import type { ApiKeyCheckSettings } from '../../../lib/contract';
 import type { Clock } from '../../shared/clock';
 import type { Log } from '../../shared/telemetry/logger';
 import { checkApiKey } from './api-key-check';
-import { RotationError } from './errors';
 import type { KeySource, NewKey } from './key-source';
+import { RotationError } from './key-source';
 import type { RotationMetrics } from './rotation-metrics';
 import { CURRENT, PENDING, PREVIOUS, type SecretDescription, type SecretVersions } from './secret-versions';
 
 const poolSchema = z.array(z.string().min(1)).refine((keys) => new Set(keys).size === keys.length);
 
-/** With so few keys left people are told. */
-const FEW = 1;
+/** Number of unused keys at which a warning is logged. */
+const LOW_POOL = 1;
 
 export interface KeyPoolDeps {
   readonly versions: SecretVersions;
@@ -23,8 +23,8 @@ export interface KeyPoolDeps {
 }
 
 /**
- * Keys that people made, in the order in which they are used. Nothing is written down of what was used: the keys up to
- * the one that is (or was last) in use are, those behind it are not. People add at the end, and take away at the start.
+ * Keys that users created, in the order of their use. Which keys were used is not stored: those up to the last one in use were,
+ * those after it were not. Users add keys at the end of the list and remove them from its start.
  */
 export class KeyPool implements KeySource {
   readonly #deps: KeyPoolDeps;
@@ -38,7 +38,7 @@ export class KeyPool implements KeySource {
     if (next === undefined) {
       this.#measure(0);
       throw new RotationError(
-        `the pool ${this.#deps.poolSecret} holds no key that was not used yet, so nothing was changed and the current key stays in use; add new keys at the end of its JSON array and rotate again`,
+        `the pool ${this.#deps.poolSecret} has no unused key, so nothing was changed and the current key stays in use; add new keys at the end of its JSON array and rotate again`,
       );
     }
     this.#measure(left.length);
@@ -69,7 +69,7 @@ export class KeyPool implements KeySource {
     const parsed = poolSchema.safeParse(parseJson(await versions.text(poolSecret, CURRENT)));
     if (!parsed.success) {
       throw new RotationError(
-        `the pool ${poolSecret} holds no list of keys; expected a JSON array of different texts that are not empty, like ["key-1", "key-2"]`,
+        `the pool ${poolSecret} is not a list of keys: it must be a JSON array of different, non-empty strings, like ["key-1", "key-2"]`,
       );
     }
     return parsed.data;
@@ -78,7 +78,7 @@ export class KeyPool implements KeySource {
   #measure(left: number): void {
     const { metrics, log, poolSecret } = this.#deps;
     metrics.poolLeft(left);
-    if (left <= FEW) {
+    if (left <= LOW_POOL) {
       log.warn('the key pool is almost empty: add new keys at the end of its list', { left, pool: poolSecret });
     }
   }

@@ -1,28 +1,49 @@
 import type { SecretDescription } from './secret-versions';
 
-/** A key that was made for a version. */
+/** A rotation cannot continue. The message says what to do and never contains a key. */
+export class RotationError extends Error {
+  override readonly name = 'RotationError';
+}
+
+/** A new key for a version of the secret. */
 export interface NewKey {
   readonly text: string;
-  /** Labels that the version gets beside AWSPENDING, in the same step: what must be known of the key later. */
+  /** Staging labels that the version gets together with AWSPENDING, in the same call: they identify the key later. */
   readonly labels: readonly string[];
-  /** Takes the key back: another invocation was faster, and staged its own. */
+  /** Deletes the key, because a concurrent invocation has staged another one. */
   discard(): Promise<void>;
 }
 
 /**
- * Where the keys of a secret come from. Every method may be called again after it was interrupted anywhere, and does not
- * pile anything up at the provider.
+ * Source of the keys of a secret. Every method can be repeated after an interruption at any point and leaves nothing behind at
+ * the provider.
  */
 export interface KeySource {
-  /** Makes the key of a version that has no value yet. */
+  /** Creates the key of a version that has no value yet. */
   create(secret: SecretDescription, version: string): Promise<NewKey>;
-  /** @throws RotationError for a key that the provider does not take */
+  /** @throws RotationError for a key that the provider rejects */
   test(key: string): Promise<void>;
-  /** Whether a rotation could begin: admin key or pool can be read. @throws Error saying what is missing */
+  /** Checks that a rotation can start: the admin key or the pool is readable. @throws Error that names what is missing */
   checkConfiguration(): Promise<void>;
   /**
-   * Every hour: removes what is not needed any more, and measures.
+   * Runs every hour: deletes unneeded keys and emits metrics.
    * @param currentSince milliseconds since 1970; undefined: there is no current value
    */
   cleanUp(secret: SecretDescription, currentSince: number | undefined): Promise<void>;
+}
+
+/** Key source of a secret that a function of the user rotates: this function only measures its age. */
+export const CUSTOM_KEY_SOURCE: KeySource = {
+  create: () => reject(),
+  test: () => reject(),
+  checkConfiguration: () => reject(),
+  cleanUp: async () => {},
+};
+
+function reject(): Promise<never> {
+  return Promise.reject(
+    new RotationError(
+      'this secret is rotated by a function of your own (ApiKeyRotation.custom): this function only watches it',
+    ),
+  );
 }

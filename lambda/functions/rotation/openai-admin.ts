@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { RotationError } from './errors';
 import { describeFailure, type JsonRequest, requestJson } from './http-json';
+import { RotationError } from './key-source';
 
 const PAGE = 100;
 
@@ -24,7 +24,7 @@ export class OpenAiAdmin {
   readonly #project: string;
   readonly #baseUrl: string;
 
-  /** @param adminKey reads the admin key; asked before every call, so that it can be rotated too */
+  /** @param adminKey reads the admin key; called before every request, so that it can be rotated too */
   constructor(
     adminKey: () => Promise<string>,
     project: string,
@@ -51,14 +51,14 @@ export class OpenAiAdmin {
     }
   }
 
-  /** Creates an account with a key of its own, which is shown this once. */
+  /** Creates an account with its own key, which OpenAI returns only once. */
   async create(name: string, keyExpirySeconds?: number): Promise<{ readonly id: string; readonly key: string }> {
     const body = { name, expires_in_seconds: keyExpirySeconds };
     const { id, api_key } = await this.#call(createdSchema, 'POST', '', body);
     return { id, key: api_key.value };
   }
 
-  /** Deletes the account and its keys. One that is gone already is no error. */
+  /** Deletes the account and its keys. A missing account is not an error. */
   async delete(id: string): Promise<void> {
     await this.#call(z.unknown(), 'DELETE', `/${encodeURIComponent(id)}`, undefined, [404]);
   }
@@ -68,7 +68,7 @@ export class OpenAiAdmin {
     method: JsonRequest['method'],
     rest: string,
     body?: unknown,
-    alsoGood: readonly number[] = [],
+    acceptedStatuses: readonly number[] = [],
   ): Promise<T> {
     const key = await this.#adminKey();
     const request: JsonRequest = {
@@ -78,7 +78,7 @@ export class OpenAiAdmin {
       body,
     };
     const answer = await requestJson(request);
-    if ((answer.status < 200 || answer.status > 299) && !alsoGood.includes(answer.status)) {
+    if ((answer.status < 200 || answer.status > 299) && !acceptedStatuses.includes(answer.status)) {
       const advice =
         answer.status === 401 || answer.status === 403
           ? '; put an admin key that may manage service accounts into the admin secret'
@@ -87,9 +87,9 @@ export class OpenAiAdmin {
     }
     const parsed = schema.safeParse(answer.body);
     if (!parsed.success) {
-      // The answer itself is not repeated: it may hold a key.
+      // The response itself is not repeated: it may contain a key.
       const place = parsed.error.issues.map(({ path }) => path.join('.') || 'body').join(', ');
-      throw new RotationError(`${describeFailure(request, answer)} with something unexpected in: ${place}`);
+      throw new RotationError(`${describeFailure(request, answer)} with unexpected content in: ${place}`);
     }
     return parsed.data;
   }

@@ -1,9 +1,9 @@
 import { errorName } from '../../shared/aws/aws-errors';
 import type { Clock } from '../../shared/clock';
 import type { Log } from '../../shared/telemetry/logger';
-import { RotationError } from './errors';
 import type { StepEvent } from './event';
 import type { KeySource } from './key-source';
+import { RotationError } from './key-source';
 import type { RotationMetrics } from './rotation-metrics';
 import { CURRENT, PENDING, type SecretDescription, type SecretVersions, versionWith } from './secret-versions';
 
@@ -16,12 +16,11 @@ export interface RotationDeps {
 }
 
 /**
- * One of the four steps of a rotation. Each looks at what is there and does only what is missing, so that it can be
- * repeated after an interruption anywhere: Secrets Manager repeats a rotation that failed from its first step, under the
- * same token.
+ * Runs one of the four steps of a rotation. Each step is idempotent: it reads the state and does only what is missing, because
+ * Secrets Manager repeats a failed rotation from its first step with the same token.
  *
- * AWSPENDING is the service's own: it is put on the version before the first step and taken off after the last one. What
- * moves here is AWSCURRENT alone.
+ * Secrets Manager itself adds AWSPENDING before the first step and removes it after the last one. This function moves only
+ * AWSCURRENT.
  *
  * @throws RotationError for a version that is not the one to rotate to
  */
@@ -36,7 +35,7 @@ export async function rotate(event: StepEvent, props: RotationDeps): Promise<voi
     );
   }
   if (labels.includes(CURRENT)) {
-    // An earlier attempt came this far, and its answer was lost.
+    // An earlier attempt finished this step, and its response was lost.
     if (step === 'finishSecret') {
       metrics.rotated();
     }
@@ -45,7 +44,7 @@ export async function rotate(event: StepEvent, props: RotationDeps): Promise<voi
   }
   if (!labels.includes(PENDING)) {
     throw new RotationError(
-      `version ${version} of ${secret} has not the label AWSPENDING, but ${labels.join(', ') || 'none'}: its rotation was cancelled; start a new one with "aws secretsmanager rotate-secret"`,
+      `version ${version} of ${secret} does not have the label AWSPENDING but ${labels.join(', ') || 'none'}: its rotation was cancelled; start a new one with "aws secretsmanager rotate-secret"`,
     );
   }
   const staged = await versions.text(secret, PENDING, version);
@@ -56,7 +55,7 @@ export async function rotate(event: StepEvent, props: RotationDeps): Promise<voi
       }
       break;
     case 'setSecret':
-      // A key of these providers is valid from its creation: there is nothing to tell them.
+      // Keys of these providers are valid from their creation: this step has nothing to do.
       break;
     case 'testSecret':
       if (staged === undefined) {
@@ -88,16 +87,16 @@ async function create(
     if (errorName(error) !== 'ResourceExistsException') {
       throw error;
     }
-    // The version has another value by now: two attempts ran at once, and this one was slower.
+    // A concurrent attempt has staged another value.
     log.warn('another attempt has staged a key; this one is discarded', { version });
     await key.discard();
   }
 }
 
 /**
- * Secrets Manager asks for this step alone, on an empty version, when a schedule is made that does not rotate at once
- * (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html). People may put the admin key or
- * the pool in later, so what is missing is said and is no failure.
+ * Secrets Manager requests this step alone, for an empty version, when a schedule without an immediate rotation is created
+ * (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html). The admin key or
+ * the pool may be added later, so a missing one is logged and is not a failure.
  */
 async function checkConfiguration({ source, log }: RotationDeps): Promise<void> {
   try {

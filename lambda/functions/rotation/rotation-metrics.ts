@@ -2,7 +2,7 @@ import { DAY_MS, Dimension, RotationMetric } from '../../../lib/contract';
 import type { Clock } from '../../shared/clock';
 import { emitMetrics, type MetricSink, type MetricValue, standardOutput } from '../../shared/telemetry/emf';
 
-/** Measures the rotations of one secret. */
+/** Emits the metrics of one secret's rotations. */
 export class RotationMetrics {
   readonly #agent: string;
   readonly #secret: string;

@@ -12,7 +12,7 @@ export const CURRENT = 'AWSCURRENT';
 export const PENDING = 'AWSPENDING';
 export const PREVIOUS = 'AWSPREVIOUS';
 
-/** A secret as its description shows it; no values in it. */
+/** Description of a secret, without values. */
 export interface SecretDescription {
   readonly arn: string;
   /** Version id → its staging labels. */
@@ -21,7 +21,7 @@ export interface SecretDescription {
   readonly lastRotatedAt: number | undefined;
 }
 
-/** Versions of secrets, and the labels that say what each is for. */
+/** Reads and changes the versions of secrets and their staging labels. */
 export class SecretVersions {
   readonly #client: SecretsManagerClient;
 
@@ -40,7 +40,7 @@ export class SecretVersions {
     };
   }
 
-  /** When the current value became current, by what Secrets Manager still knows. Milliseconds since 1970. */
+  /** When the current version became current, as far as Secrets Manager knows. Milliseconds since 1970. */
   async currentSince(secret: string, { lastRotatedAt }: SecretDescription): Promise<number | undefined> {
     let createdAt: number | undefined;
     for await (const { Versions = [] } of paginateListSecretVersionIds(
@@ -52,11 +52,11 @@ export class SecretVersions {
     if (createdAt === undefined) {
       return undefined;
     }
-    // A value that was put by hand is younger than the last rotation; a rotated one was created before it came to its end.
+    // A value set by hand is newer than the last rotation; a rotated one was created before its rotation ended.
     return Math.max(createdAt, lastRotatedAt ?? 0);
   }
 
-  /** Text of the version that has the label. Undefined when there is none: Secrets Manager also labels empty versions. */
+  /** Text of the version with the label. Undefined if it has none: Secrets Manager also labels empty versions. */
   async text(secret: string, label: string, version?: string): Promise<string | undefined> {
     try {
       const { SecretString } = await this.#client.send(
@@ -75,7 +75,7 @@ export class SecretVersions {
     }
   }
 
-  /** Puts the value of a version that has none, under its labels, in one step. */
+  /** Sets the value and the labels of an empty version in one call. */
   async stage(secret: string, version: string, text: string, labels: readonly string[]): Promise<void> {
     await this.#client.send(
       new PutSecretValueCommand({
@@ -87,7 +87,7 @@ export class SecretVersions {
     );
   }
 
-  /** Makes the version current; the one that was so far becomes the previous one. */
+  /** Makes the version current; the former current version becomes the previous one. */
   async promote(secret: string, version: string, from: string | undefined): Promise<void> {
     await this.#client.send(
       new UpdateSecretVersionStageCommand({

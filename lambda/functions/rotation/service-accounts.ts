@@ -6,12 +6,12 @@ import type { KeySource, NewKey } from './key-source';
 import type { OpenAiAdmin, ServiceAccount } from './openai-admin';
 import { CURRENT, PENDING, type SecretDescription, type SecretVersions } from './secret-versions';
 
-/** Staging label of a version: which service account its key belongs to. Put in the same step as the key. */
+/** Prefix of the staging label that names the service account of a version's key. Set in the same call as the key. */
 const LABEL_PREFIX = 'service-account:';
 
 /**
- * An account that no version names is left alone for so many milliseconds: whoever made it may be about to put its key
- * into the secret. Much longer than this function may run.
+ * Minimum age in milliseconds at which an account without a labeled version is deleted: its creator may be about to write the key
+ * to the secret. Much longer than the timeout of this function.
  */
 export const ORPHAN_MIN_AGE_MS = 5 * 60_000;
 
@@ -27,9 +27,9 @@ export interface ServiceAccountsDeps {
 }
 
 /**
- * One OpenAI service account for each version of the secret. Its name says which secret and which version it was made for,
- * a label on the version says which account its key belongs to. So an account whose creation was not answered, or whose
- * key never reached the secret, is known by its name, by the missing label, and by its age, and is deleted.
+ * One OpenAI service account for each version of the secret. Its name contains the secret and the version, and
+ * a label of the version names the account. So an account whose creation was not answered, or whose key was never written to
+ * the secret, is identified by its name, its missing label and its age, and is deleted.
  */
 export class ServiceAccounts implements KeySource {
   readonly #deps: ServiceAccountsDeps;
@@ -40,7 +40,7 @@ export class ServiceAccounts implements KeySource {
 
   async create(secret: SecretDescription, version: string): Promise<NewKey> {
     const { admin, keyExpirySeconds, log } = this.#deps;
-    await this.#deleteLeftovers(secret, await this.#ownAccounts(secret));
+    await this.#deleteOrphans(secret, await this.#ownAccounts(secret));
     const { id, key } = await admin.create(`${prefixOf(secret)}${version}`, keyExpirySeconds);
     log.info('service account created', { account: id, version });
     return { text: key, labels: [`${LABEL_PREFIX}${id}`], discard: () => admin.delete(id) };
@@ -58,19 +58,19 @@ export class ServiceAccounts implements KeySource {
   async cleanUp(secret: SecretDescription, currentSince: number | undefined): Promise<void> {
     const { versions, graceMs, clock } = this.#deps;
     const accounts = await this.#ownAccounts(secret);
-    // Read after the accounts: one that was made meanwhile is not on the list, however its version is labeled.
-    const now = await versions.describe(secret.arn);
-    await this.#deleteLeftovers(now, accounts);
+    // Read after the accounts: an account that is created in the meantime is not in the list.
+    const current = await versions.describe(secret.arn);
+    await this.#deleteOrphans(current, accounts);
     if (currentSince === undefined || clock.now() - currentSince < graceMs) {
       return;
     }
-    for (const [version, labels] of now.labels) {
+    for (const [version, labels] of current.labels) {
       if (labels.includes(CURRENT) || labels.includes(PENDING)) {
         continue;
       }
       for (const label of labels.filter((one) => one.startsWith(LABEL_PREFIX))) {
         await this.#remove(label.slice(LABEL_PREFIX.length), 'its grace period is over');
-        // After the account: interrupted in between, the next hour finds the label and no account, and goes on.
+        // After the account: after an interruption in between, the next run finds the label without an account and continues.
         await versions.unlabel(secret.arn, version, label);
       }
     }
@@ -81,7 +81,7 @@ export class ServiceAccounts implements KeySource {
     return (await this.#deps.admin.list()).filter(({ name }) => name.startsWith(prefix));
   }
 
-  async #deleteLeftovers(secret: SecretDescription, accounts: readonly ServiceAccount[]): Promise<void> {
+  async #deleteOrphans(secret: SecretDescription, accounts: readonly ServiceAccount[]): Promise<void> {
     const labels = new Set([...secret.labels.values()].flat());
     for (const { id, createdAt } of accounts) {
       if (!labels.has(`${LABEL_PREFIX}${id}`) && this.#deps.clock.now() - createdAt >= ORPHAN_MIN_AGE_MS) {
@@ -96,7 +96,7 @@ export class ServiceAccounts implements KeySource {
   }
 }
 
-/** Different secrets may share a project: none touches the accounts of another. */
+/** Secrets may share a project: the prefix keeps their accounts apart. */
 function prefixOf({ arn }: SecretDescription): string {
   return `agent-lanes-${sha256(arn).slice(0, 12)}-`;
 }

@@ -1,21 +1,21 @@
 import { startRealTimer } from '../clock';
 
-/** What Lambda hands to a handler beside the event, as far as the functions use it. */
+/** The part of Lambda's context that the functions use. */
 export interface InvocationContext {
   getRemainingTimeInMillis(): number;
 }
 
-/** Work was cut off because the function's own timeout was near. */
+/** Work was aborted because the function's timeout was near. */
 export class DeadlineError extends Error {
   override readonly name = 'DeadlineError';
 }
 
 /**
- * Runs work that must not outlast the invocation: so many real milliseconds before Lambda would end it without a word,
- * the work is aborted and this rejects, which leaves time to report.
+ * Runs work that must end before the invocation's timeout: `reserve` milliseconds before it the work is aborted and the promise
+ * rejects, which leaves time to report.
  *
- * @param reserve real milliseconds kept for reporting
- * @throws DeadlineError when the time is up
+ * @param reserve real milliseconds reserved for the report
+ * @throws DeadlineError when the work was aborted
  */
 export async function withInvocationDeadline<T>(
   context: InvocationContext,

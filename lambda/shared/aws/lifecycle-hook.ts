@@ -9,14 +9,14 @@ import type { Log } from '../telemetry/logger';
 import { errorName } from './aws-errors';
 import { type InvocationContext, withInvocationDeadline } from './invocation-deadline';
 
-/** All that CodeDeploy tells a hook; the release comes through the function's environment. */
+/** The event of a lifecycle hook. The release is in the function's environment. */
 export const hookEventSchema = z.object({
   DeploymentId: z.string().min(1),
   LifecycleEventHookExecutionId: z.string().min(1),
 });
 export type HookEvent = z.infer<typeof hookEventSchema>;
 
-/** What a hook found: whether the deployment may go on, and exactly why or why not. */
+/** Result of a hook: whether the deployment may continue, and why. */
 export interface HookResult {
   readonly passed: boolean;
   readonly reason: string;
@@ -30,14 +30,14 @@ export interface LifecycleHookOptions {
   readonly check: (signal: AbortSignal) => Promise<HookResult>;
 }
 
-/** Real milliseconds kept for telling CodeDeploy. */
+/** Real milliseconds reserved to report to CodeDeploy. */
 const REPORT_RESERVE_MS = 10_000;
 
 /**
- * Runs a hook and tells CodeDeploy how it went. CodeDeploy would wait an hour for a hook that says nothing, so every end
- * is reported: an error of the hook itself, and a hook that is out of time, count as failed.
+ * Runs a lifecycle hook and reports its result to CodeDeploy. CodeDeploy waits an hour for a hook without a report, so every end
+ * is reported: an error of the check and an expired timeout count as failed.
  *
- * @throws when CodeDeploy could not be told, or the event is not a hook's: Lambda then invokes the hook again (twice)
+ * @throws when the report to CodeDeploy failed, or the event is not a hook's: Lambda then retries the invocation (twice)
  */
 export async function runHook(
   event: unknown,

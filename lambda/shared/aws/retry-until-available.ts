@@ -2,19 +2,19 @@ import type { Clock } from '../clock';
 import { isUnavailable } from './aws-errors';
 
 export interface RetryUntilAvailableOptions {
-  /** Until when it is tried: milliseconds since 1970, in the cloud's time. */
+  /** Time of the last try: milliseconds since 1970, in the cloud's time. */
   readonly until: number;
-  /** Milliseconds (cloud time) between two tries. */
+  /** Pause between two tries in milliseconds of the cloud's time. */
   readonly pauseMs: number;
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Makes a call again, after a pause, as long as the service cannot answer for now: for work that has minutes, and whose
- * failure costs more than a wait. The SDK by itself gives up within seconds.
+ * Repeats a call while the service is unavailable, for work that has minutes and whose failure costs more than a wait. The SDK
+ * alone retries for seconds only.
  *
- * @throws what the call threw last, when it is of no use to try again or there is no time left
+ * @throws the last error of the call, if it is not retryable or the time is over
  */
 export async function retryUntilAvailable<T>(
   call: () => Promise<T>,

@@ -2,9 +2,9 @@ import { LogFormatter, Logger, LogItem } from '@aws-lambda-powertools/logger';
 import type { LogAttributes, UnformattedAttributes } from '@aws-lambda-powertools/logger/types';
 import { type Clock, systemClock } from '../clock';
 
-/** Fields that stand on every line of a function's log. */
+/** Fields of every line of a function's log. */
 export interface LogContext {
-  /** Which part of the system speaks: `router`, `worker`, … */
+  /** Component that logs: `router`, `worker`, … */
   readonly component: string;
   readonly agent: string;
   readonly release?: string;
@@ -49,5 +49,5 @@ export function createLogger({ component, agent, release, lane }: LogContext, cl
   });
 }
 
-/** What most code asks of a logger. */
+/** The logger methods that most code uses. */
 export type Log = Pick<Logger, 'info' | 'warn' | 'error'>;

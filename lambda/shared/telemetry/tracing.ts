@@ -9,10 +9,10 @@ const HEADER = '{"format":"json","version":1}\n';
 /** Longest message of an error in a document. A datagram holds 64 KB. */
 const MAX_MESSAGE = 1_000;
 
-/** Where something stands in a trace, and how to add to it. */
+/** A position in a trace, and the sink for its segments. */
 export interface TraceContext {
   readonly root: string;
-  /** Segment that what is added belongs to. */
+  /** Id of the parent segment. */
   readonly parent: string | undefined;
   readonly clock: Clock;
   readonly send: (document: SegmentDocument) => void;
@@ -42,14 +42,14 @@ export interface SegmentDocument {
 export type Annotations = Readonly<Record<string, string | number | boolean>>;
 
 export interface SegmentOptions<T = unknown> {
-  /** For work that gives a failure back instead of throwing it, and what is known only afterwards. */
+  /** Reads failure and annotations from the result, for work that returns failures instead of throwing them. */
   readonly outcomeOf?: (result: T) => { readonly failure?: unknown; readonly annotations?: Annotations };
   /** `remote`: a call to something that is not traced itself. */
   readonly namespace?: 'remote';
   readonly annotations?: Annotations;
 }
 
-/** Takes a finished document. Neither waits nor throws: a trace is never worth a task. */
+/** Accepts a finished document. Neither waits nor throws: tracing must not affect a task. */
 export type SegmentSink = (document: SegmentDocument) => void;
 
 /** Records what a function or a container did, for X-Ray. */
@@ -57,7 +57,7 @@ export class Tracer {
   readonly #clock: Clock;
   readonly #send: SegmentSink | undefined;
 
-  /** @param send @default to the daemon that the environment names; to nobody without one */
+  /** @param send @default sends to the X-Ray daemon in the environment; without one, nothing is record */
   constructor(
     clock: Clock,
     environment: NodeJS.ProcessEnv = process.env,
@@ -67,7 +67,7 @@ export class Tracer {
     this.#send = send;
   }
 
-  /** Context of what came with the header; undefined when nothing is to be recorded. */
+  /** Context of a trace header; undefined if nothing is record. */
   contextOf(header: string | undefined): TraceContext | undefined {
     const root = traceRootOf(header);
     if (this.#send === undefined || root === undefined || /(?:^|;)\s*Sampled=0/i.test(header ?? '')) {
@@ -79,8 +79,8 @@ export class Tracer {
 }
 
 /**
- * The X-Ray daemon that Lambda runs beside a function. Documents are small and sent by UDP when what they tell of is
- * over: nothing is waited for, and nothing fails when nobody listens.
+ * The X-Ray daemon of the Lambda environment. Documents are small and sent by UDP after the segment has ended: sending neither
+ * waits nor fails without a listener.
  */
 function daemonOf(environment: NodeJS.ProcessEnv): SegmentSink | undefined {
   const address = daemonAddress(environment.AWS_XRAY_DAEMON_ADDRESS);
@@ -97,50 +97,50 @@ function daemonOf(environment: NodeJS.ProcessEnv): SegmentSink | undefined {
     try {
       socket().send(`${HEADER}${segmentText(document)}`, address.port, address.host, () => {});
     } catch {
-      // A trace is never worth a task.
+      // Tracing must not affect a task.
     }
   };
 }
 
 /** A document as X-Ray takes it. */
 export function segmentText(document: SegmentDocument): string {
-  return JSON.stringify(document, cutMessages);
+  return JSON.stringify(document, truncateMessages);
 }
 
-/** The context, with every text of its documents changed: for what must not leave the function, such as secrets. */
+/** The context with every text of its documents redacted. */
 export function redactTrace(
   trace: TraceContext | undefined,
-  change: (text: string) => string,
+  redact: (text: string) => string,
 ): TraceContext | undefined {
   if (trace === undefined) {
     return undefined;
   }
-  const changed = (document: SegmentDocument): SegmentDocument =>
-    JSON.parse(JSON.stringify(document, (_, value: unknown) => (typeof value === 'string' ? change(value) : value)));
-  return { ...trace, send: (document) => trace.send(changed(document)) };
+  const redacted = (document: SegmentDocument): SegmentDocument =>
+    JSON.parse(JSON.stringify(document, (_, value: unknown) => (typeof value === 'string' ? redact(value) : value)));
+  return { ...trace, send: (document) => trace.send(redacted(document)) };
 }
 
-/** Does the work, and records it as a segment of its own: the part of one service in the trace. */
+/** Runs the work and records it as a segment: the part of one service in the trace. */
 export function captureSegment<T>(
   trace: TraceContext | undefined,
   name: string,
   work: (inner: TraceContext | undefined) => Promise<T>,
   options: SegmentOptions<T> = {},
 ): Promise<T> {
-  return recorded(trace, {}, name, work, options);
+  return record(trace, {}, name, work, options);
 }
 
-/** Does the work, and records it as a part of what the context stands for. */
+/** Runs the work and records it as a subsegment of the context's segment. */
 export function captureSubsegment<T>(
   trace: TraceContext | undefined,
   name: string,
   work: (inner: TraceContext | undefined) => Promise<T>,
   options: SegmentOptions<T> = {},
 ): Promise<T> {
-  return recorded(trace, { type: 'subsegment' }, name, work, options);
+  return record(trace, { type: 'subsegment' }, name, work, options);
 }
 
-async function recorded<T>(
+async function record<T>(
   trace: TraceContext | undefined,
   kind: Pick<SegmentDocument, 'type'>,
   name: string,
@@ -208,8 +208,8 @@ function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-/** Cut where it is sent and not before: half a secret would not be known as one. */
-function cutMessages(key: string, value: unknown): unknown {
+/** Messages are truncated after redaction: a truncated secret would not be recognized. */
+function truncateMessages(key: string, value: unknown): unknown {
   return key === 'message' && typeof value === 'string' ? value.slice(0, MAX_MESSAGE) : value;
 }
 

@@ -15,8 +15,7 @@ export interface ClientTimeouts {
 }
 
 /**
- * Without limits of its own the SDK waits for ever on a connection that went dead, and a function then ends at its
- * timeout with nothing said.
+ * Without these limits the SDK waits forever on a dead connection, and the function ends at its timeout without a report.
  */
 export function clientDefaults({
   connectionTimeout = 1_000,
