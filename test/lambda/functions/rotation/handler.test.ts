@@ -65,7 +65,7 @@ test('puts the next key of the pool into the pending version', async () => {
 test('a step that fails is counted, and fails the invocation, so that Secrets Manager repeats it', async () => {
   const handler = await start(SETTINGS);
   cloud.answers = secret('["sk-used-planted"]');
-  await expect(handler(STEP)).rejects.toThrow(/holds no key that was not used yet/);
+  await expect(handler(STEP)).rejects.toThrow(/has no unused key/);
   const metrics = written.filter((line) => line.includes('_aws')).map((line) => JSON.parse(line));
   expect(metrics).toContainEqual(
     expect.objectContaining({ Agent: 'support', Secret: 'anthropic', [RotationMetric.FAILED]: 1 }),

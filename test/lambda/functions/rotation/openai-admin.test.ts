@@ -53,7 +53,7 @@ test.each([
   [
     200,
     '{"id":"svc_acct_1","api_key":{"wrong":"sk-planted"}}',
-    /answered 200 with something unexpected in: api_key.value/,
+    /answered 200 with unexpected content in: api_key.value/,
   ],
 ])('fails for an answer %d %s, and repeats nothing of it', async (status, body, message) => {
   const admin = await answering(status, body);

@@ -53,7 +53,7 @@ async function bring(state: State): Promise<void> {
 const MATRIX: readonly (readonly [State, Readonly<Record<RotationStep, readonly string[] | RegExp>>])[] = [
   ['no version', refused(/is not among the versions/)],
   ['no label', refused(/is not among the versions/)],
-  ['previous', refused(/has not the label AWSPENDING, but AWSPREVIOUS: its rotation was given up/)],
+  ['previous', refused(/does not have the label AWSPENDING but AWSPREVIOUS: its rotation was cancelled/)],
   [
     'pending, empty',
     {
@@ -151,7 +151,7 @@ describe('service accounts', () => {
     });
     const event = { Step: 'testSecret', SecretId: cloud.arn, ClientRequestToken: await rotating } as const;
     await expect(cloud.step(event)).rejects.toThrow(
-      /was tried 5 times and not accepted: GET .*\/v1\/models answered 401/,
+      /was tried 5 times and rejected: GET .*\/v1\/models answered 401/,
     );
     expect(await cloud.value()).toBe(current);
   });
@@ -207,21 +207,21 @@ describe('service accounts', () => {
 });
 
 describe('a pool', () => {
-  test('is used in its order, and people are told when it runs dry', async () => {
+  test('is used in its order, and a warning is logged when it is almost empty', async () => {
     cloud = await RotationCloud.start('pool');
     for (const [index, key] of POOL_KEYS.entries()) {
       await cloud.rotate();
       expect(await cloud.value()).toBe(key);
       expect(cloud.metric(RotationMetric.POOL_REMAINING).at(-1)).toBe(POOL_KEYS.length - 1 - index);
     }
-    expect(cloud.log.find('runs dry').fields).toMatchObject({ left: 1 });
+    expect(cloud.log.find('almost empty').fields).toMatchObject({ left: 1 });
   });
 
   test('fails with advice and changes nothing when it is empty; works again when people add a key', async () => {
     cloud = await RotationCloud.start('pool', { value: POOL_KEYS.at(-1) ?? '' });
     const version = await cloud.rotate();
     expect(String(cloud.failures[0])).toMatch(
-      /holds no key that was not used yet, so nothing was changed.*add new keys/,
+      /has no unused key, so nothing was changed.*add new keys/,
     );
     expect(await cloud.value()).toBe(POOL_KEYS.at(-1));
     expect(cloud.metric(RotationMetric.POOL_REMAINING)).toContain(0);
@@ -241,7 +241,7 @@ describe('a pool', () => {
     cloud = await RotationCloud.start('pool');
     await cloud.put(cloud.pool, text);
     await cloud.rotate();
-    expect(String(cloud.failures[0])).toMatch(/holds no list of keys; expected a JSON array/);
+    expect(String(cloud.failures[0])).toMatch(/is not a list of keys: it must be a JSON array/);
     expect(String(cloud.failures[0])).not.toContain('planted');
   });
 
