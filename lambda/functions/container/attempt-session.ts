@@ -243,13 +243,13 @@ export class AttemptSessions {
   /**
    * Verifies the session token.
    *
-   * @throws FatalError (`task_over`) if the attempt has ended or another attempt runs
+   * @throws FatalError (`attempt_ended`) if the attempt has ended or another attempt runs
    */
   authenticate(taskId: string, token: string): AttemptSession {
     const session = this.#open.get(taskId);
     if (session === undefined || !session.isValidToken(token)) {
       throw new FatalError('the attempt has ended, or the token is not valid for it', {
-        code: AgentProtocolErrorCode.TASK_OVER,
+        code: AgentProtocolErrorCode.ATTEMPT_ENDED,
       });
     }
     return session;

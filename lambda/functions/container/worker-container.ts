@@ -86,8 +86,7 @@ export class WorkerContainer {
     });
     this.#protection = new TaskProtection({ agentUri: environment.ECS_AGENT_URI, clock, logger: this.#logger });
     this.#laneOwnership = new LaneOwnershipMonitor({
-      client: documentClient(),
-      table: settings.controlTable,
+      routing: new RoutingRepository(documentClient(), settings.controlTable),
       release,
       lane,
       clock,
@@ -211,7 +210,7 @@ export class WorkerContainer {
       },
     });
     const polling = poller.run();
-    this.#state = 'refusing';
+    this.#state = 'unhealthy';
     const scaledTimeout = scaleTimeout(MAX_PROBE_WAIT.limit, MAX_PROBE_WAIT.leastReal, environment);
     await Promise.race([polling, clock.sleep(scaledTimeout, this.#stop.signal).catch(() => undefined)]);
     await this.#drain(poller, polling);

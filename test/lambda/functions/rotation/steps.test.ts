@@ -150,9 +150,7 @@ describe('service accounts', () => {
       VersionStages: ['AWSPENDING'],
     });
     const event = { Step: 'testSecret', SecretId: cloud.arn, ClientRequestToken: await rotating } as const;
-    await expect(cloud.step(event)).rejects.toThrow(
-      /was tried 5 times and rejected: GET .*\/v1\/models answered 401/,
-    );
+    await expect(cloud.step(event)).rejects.toThrow(/was tried 5 times and rejected: GET .*\/v1\/models answered 401/);
     expect(await cloud.value()).toBe(current);
   });
 
@@ -220,9 +218,7 @@ describe('a pool', () => {
   test('fails with advice and changes nothing when it is empty; works again when people add a key', async () => {
     cloud = await RotationCloud.start('pool', { value: POOL_KEYS.at(-1) ?? '' });
     const version = await cloud.rotate();
-    expect(String(cloud.failures[0])).toMatch(
-      /has no unused key, so nothing was changed.*add new keys/,
-    );
+    expect(String(cloud.failures[0])).toMatch(/has no unused key, so nothing was changed.*add new keys/);
     expect(await cloud.value()).toBe(POOL_KEYS.at(-1));
     expect(cloud.metric(RotationMetric.POOL_REMAINING)).toContain(0);
     cloud.provider.faultFor = () => undefined;
