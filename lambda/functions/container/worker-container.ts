@@ -86,7 +86,8 @@ export class WorkerContainer {
     });
     this.#protection = new TaskProtection({ agentUri: environment.ECS_AGENT_URI, clock, logger: this.#logger });
     this.#laneOwnership = new LaneOwnershipMonitor({
-      routing: new RoutingRepository(documentClient(), settings.controlTable),
+      client: documentClient(),
+      table: settings.controlTable,
       release,
       lane,
       clock,
