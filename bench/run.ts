@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { callsPerTask } from './calls-per-task';
 import { costsPage } from './costs';
 import { fargateParts } from './fargate-parts';
+import { installFigures, installLines } from './install';
 import { limiterCost } from './limiter';
 import type { Comparison } from './measure';
 import { inRehearsal } from './rehearsed-stack';
@@ -45,13 +46,17 @@ async function main(): Promise<void> {
   });
   if (values.help) {
     console.log(
-      'npm run bench -- [--rounds N] [--json FILE] [--costs docs/costs.md]\n\nMeasures synth, the router bundle, the worker, the limiter and the rehearsal; writes the page of costs if asked to.',
+      'npm run bench -- [--rounds N] [--json FILE] [--costs docs/costs.md]\n\nMeasures the installed packages, synth, the router bundle, the worker, the limiter and the rehearsal; writes the page of costs if asked to.',
     );
     return;
   }
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) {
     throw new Error(`--rounds is ${values.rounds}, but a whole number from 1 up is expected`);
+  }
+  const install = installFigures();
+  for (const text of installLines(install)) {
+    console.log(text);
   }
   const comparisons: Comparison[] = [];
   for (const part of [routerBundle, synthTime]) {
@@ -83,7 +88,7 @@ async function main(): Promise<void> {
   if (values.json !== undefined) {
     writeFileSync(
       values.json,
-      `${JSON.stringify({ comparisons, calls, limiterStoreCalls: limiter.storeCalls, throughput }, null, 2)}\n`,
+      `${JSON.stringify({ install, comparisons, calls, limiterStoreCalls: limiter.storeCalls, throughput }, null, 2)}\n`,
     );
   }
 }
