@@ -10,8 +10,11 @@ const LIMITER_LOAD = '<rootDir>/test/lambda/runtime/rate-limiter/limiter-process
 /** Rollouts that are rehearsed whole and judge neither: two at once. */
 const SIDE_BY_SIDE = '<rootDir>/test/drills/side-by-side/';
 
-/** What takes minutes and shows together, or against real time, what other tests show apart: `npm run test:long`. */
-const LONG = '<rootDir>/test/drills/long/';
+/**
+ * Tests that take minutes: what other tests show in parts, shown together or against real time, and installations from the
+ * package registries. `npm run test:all` runs them.
+ */
+const LONG = ['<rootDir>/test/drills/long/', '<rootDir>/test/packaging/long/'];
 
 const common = {
   testEnvironment: '<rootDir>/test/environment/environment.ts',
@@ -48,15 +51,15 @@ module.exports = {
       ...common,
       displayName: 'parts',
       testMatch: ['**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', ...DRILLS, LIMITER_LOAD],
+      testPathIgnorePatterns: ['/node_modules/', ...DRILLS, ...LONG, LIMITER_LOAD],
     },
     { ...common, displayName: 'side-by-side', testMatch: [`${SIDE_BY_SIDE}*.test.ts`] },
     {
       ...common,
       displayName: 'drills',
       testMatch: [...DRILLS.map((folder) => `${folder}**/*.test.ts`), LIMITER_LOAD],
-      testPathIgnorePatterns: ['/node_modules/', SIDE_BY_SIDE, LONG],
+      testPathIgnorePatterns: ['/node_modules/', SIDE_BY_SIDE, ...LONG],
     },
-    { ...common, displayName: 'long', testMatch: [`${LONG}*.test.ts`] },
+    { ...common, displayName: 'long', testMatch: LONG.map((folder) => `${folder}*.test.ts`) },
   ],
 };
