@@ -111,8 +111,15 @@ export {
   type AgentStoreProps,
   type IAgentStore,
 } from './state';
-// Webhooks.
-export { type SignedWebhooksOptions, WebhookDelivery, type WebhookSenderOptions, Webhooks } from './webhooks';
+// Webhooks: callers are notified when their tasks have finished.
+export {
+  type SignedWebhooksOptions,
+  type WebhookContext,
+  WebhookDelivery,
+  type WebhookDeliveryProps,
+  type WebhookSenderOptions,
+  Webhooks,
+} from './webhooks';
 // Workers on Lambda and Fargate.
 export {
   AgentImage,

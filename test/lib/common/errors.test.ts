@@ -1,5 +1,6 @@
 import { App, Stack } from 'aws-cdk-lib';
-import { LaneError, laneError } from '../../../lib/common';
+import { isLaneError, LaneError } from '../../../lib';
+import { laneError } from '../../../lib/common';
 
 describe('laneError', () => {
   test('names the construct, the code and the mistake', () => {
@@ -13,5 +14,17 @@ describe('laneError', () => {
   test('does without a place where there is none', () => {
     expect(laneError(undefined, 'A', 'b')).toMatchObject({ message: 'A: b', constructPath: undefined });
     expect(laneError(new App(), 'A', 'b').message).toBe('A: b');
+  });
+
+  test('is recognized across two copies of the package', () => {
+    jest.resetModules();
+    const { laneError: other, LaneError: OtherError } = require('../../../lib/common/errors');
+    const error = other(undefined, 'A', 'b');
+    expect(OtherError).not.toBe(LaneError);
+    expect(error).toBeInstanceOf(Error);
+    expect(error).not.toBeInstanceOf(LaneError);
+    expect(isLaneError(error)).toBe(true);
+    expect(LaneError.isLaneError(error)).toBe(true);
+    expect(isLaneError(new Error('b'))).toBe(false);
   });
 });
