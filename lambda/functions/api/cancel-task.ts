@@ -15,10 +15,10 @@ import type { TaskRepository } from '../../shared/tasks/task-repository';
 import { owesWebhook } from '../../shared/tasks/webhook-outbox';
 import type { MetricEmitter } from '../../shared/telemetry/emf';
 import type { Log } from '../../shared/telemetry/logger';
-import { type OwnTaskProps, ownTask } from './own-task';
+import { type OwnTaskDeps, ownTask } from './own-task';
 import { linksOf } from './task-response';
 
-export interface CancelTaskProps extends OwnTaskProps {
+export interface CancelTaskDeps extends OwnTaskDeps {
   readonly tasks: Pick<TaskRepository, 'get' | 'cancelQueued' | 'requestCancellation'>;
   /** Undefined: the agent was deployed without webhooks. */
   readonly webhooks: { announce(task: TaskRecord): Promise<void> } | undefined;
@@ -39,7 +39,7 @@ const UNREACHED = 'the task could not be cancelled';
  * Answers `DELETE /tasks/{id}`. A task in its queue ends here and now; a running one is ended by its worker, which asks at
  * every heartbeat. In between the task may change hands, so what was read is only acted on if it still holds.
  */
-export async function cancelTask(event: HttpEvent, props: CancelTaskProps): Promise<HttpResponse> {
+export async function cancelTask(event: HttpEvent, props: CancelTaskDeps): Promise<HttpResponse> {
   const { clock, logger, metrics, retentionDays, tasks } = props;
   const now = Math.floor(clock.now());
   const end = { at: now, error: CANCELLED, expiresAt: Math.ceil(now / 1000) + retentionDays * DAY_SECONDS };
@@ -73,7 +73,7 @@ export async function cancelTask(event: HttpEvent, props: CancelTaskProps): Prom
 }
 
 /** A webhook that was not told yet is sent on its way at every request: the one before may have ended in between. */
-async function answerCancelled(task: TaskRecord, { webhooks }: CancelTaskProps): Promise<HttpResponse> {
+async function answerCancelled(task: TaskRecord, { webhooks }: CancelTaskDeps): Promise<HttpResponse> {
   if (webhooks !== undefined && owesWebhook(task)) {
     await orRefuse('the task is cancelled, but its webhook could not be enqueued', () => webhooks.announce(task));
   }

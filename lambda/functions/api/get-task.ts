@@ -1,21 +1,21 @@
 import type { BacklogItem, Json, PayloadRef, TaskRecord, TaskResponse } from '../../../lib/contract';
 import { type HttpEvent, type HttpResponse, jsonResponse } from '../../shared/http/http';
 import { orRefuse } from '../../shared/http/refusals';
-import { type OwnTaskProps, ownTask } from './own-task';
+import { type OwnTaskDeps, ownTask } from './own-task';
 import { iso, type TaskExtras, taskResponseOf } from './task-response';
 
-export interface GetTaskProps extends OwnTaskProps {
+export interface GetTaskDeps extends OwnTaskDeps {
   readonly payloads: { get(ref: PayloadRef): Promise<Json> };
   readonly backlog: { current(): Promise<BacklogItem | undefined> };
 }
 
 /** Answers `GET /tasks/{id}`. */
-export async function getTask(event: HttpEvent, props: GetTaskProps): Promise<HttpResponse> {
+export async function getTask(event: HttpEvent, props: GetTaskDeps): Promise<HttpResponse> {
   const task = await ownTask(event, props);
   return jsonResponse(200, taskResponseOf(task, await extrasOf(task, props)), { 'cache-control': 'no-store' });
 }
 
-async function extrasOf(task: TaskRecord, { payloads, backlog }: GetTaskProps): Promise<TaskExtras> {
+async function extrasOf(task: TaskRecord, { payloads, backlog }: GetTaskDeps): Promise<TaskExtras> {
   const { status, resultRef } = task;
   if (resultRef !== undefined) {
     const result = await orRefuse('the result could not be read', () => payloads.get(resultRef));

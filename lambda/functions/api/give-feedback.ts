@@ -27,10 +27,10 @@ import { orRefuse } from '../../shared/http/refusals';
 import type { MetricEmitter } from '../../shared/telemetry/emf';
 import type { Log } from '../../shared/telemetry/logger';
 import type { Feedback } from './feedback-store';
-import { type OwnTaskProps, ownTask } from './own-task';
+import { type OwnTaskDeps, ownTask } from './own-task';
 import { linksOf } from './task-response';
 
-export interface GiveFeedbackProps extends OwnTaskProps {
+export interface GiveFeedbackDeps extends OwnTaskDeps {
   readonly feedback: Feedback;
   readonly logger: Log;
   readonly metrics: MetricEmitter;
@@ -45,7 +45,7 @@ const MAX_TRIES = 5;
 const UNREACHED = 'the feedback could not be written';
 
 /** Answers `POST /tasks/{id}/feedback`. Each user has one judgement about a task; a new one takes the old one's place. */
-export async function giveFeedback(event: HttpEvent, props: GiveFeedbackProps): Promise<HttpResponse> {
+export async function giveFeedback(event: HttpEvent, props: GiveFeedbackDeps): Promise<HttpResponse> {
   const { auth, logger, metrics } = props;
   const task = await ownTask(event, props);
   const request = parseJsonBody(bodyTextOf(event), {
@@ -109,7 +109,7 @@ async function write(
   { id, expiresAt }: TaskRecord,
   user: string,
   judgement: Judgement,
-  { clock, feedback }: GiveFeedbackProps,
+  { clock, feedback }: GiveFeedbackDeps,
 ): Promise<boolean> {
   const digest = sha256(user);
   const item: FeedbackItem = { ...judgement, at: Math.floor(clock.now()), expiresAt };

@@ -18,7 +18,7 @@ import { WebhookOutbox } from '../../shared/tasks/webhook-outbox';
 import { MetricEmitter } from '../../shared/telemetry/emf';
 import { createLogger } from '../../shared/telemetry/logger';
 import { FeedbackStore } from './feedback-store';
-import { answerStatusApi, type StatusApiProps } from './status-api';
+import { answerStatusApi, type StatusApiDeps } from './status-api';
 
 const settingsSchema = z.object({
   [Env.AGENT]: setting.text,
@@ -31,7 +31,7 @@ const settingsSchema = z.object({
   [Env.WEBHOOK_QUEUE]: z.url().optional(),
 });
 
-const dependencies = lazy((): StatusApiProps => {
+const dependencies = lazy((): StatusApiDeps => {
   const settings = readSettings(settingsSchema);
   const agent = settings[Env.AGENT];
   const clock = systemClock();

@@ -4,7 +4,7 @@ import { type HttpEvent, Refusal, subjectOf } from '../../shared/http/http';
 import { orRefuse } from '../../shared/http/refusals';
 import type { TaskRepository } from '../../shared/tasks/task-repository';
 
-export interface OwnTaskProps {
+export interface OwnTaskDeps {
   readonly tasks: Pick<TaskRepository, 'get'>;
   /** `jwt`: a task is its owner's only. `iam`: whoever may call the API acts for all users. */
   readonly auth: 'iam' | 'jwt';
@@ -19,7 +19,7 @@ export interface OwnTaskProps {
  *
  * @throws Refusal not_found, unavailable or internal
  */
-export async function ownTask(event: HttpEvent, { tasks, auth, clock }: OwnTaskProps): Promise<TaskRecord> {
+export async function ownTask(event: HttpEvent, { tasks, auth, clock }: OwnTaskDeps): Promise<TaskRecord> {
   const id = event.pathParameters?.id ?? '';
   const task = TASK_ID_PATTERN.test(id) ? await orRefuse('the task could not be read', () => tasks.get(id)) : undefined;
   if (

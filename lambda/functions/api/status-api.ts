@@ -1,17 +1,14 @@
 import { HttpErrorCode, TASKS_PATH } from '../../../lib/contract';
 import { errorResponse, type HttpEvent, type HttpResponse, Refusal } from '../../shared/http/http';
 import { refusalOf, report } from '../../shared/http/refusals';
-import { type CancelTaskProps, cancelTask } from './cancel-task';
-import { type GetTaskProps, getTask } from './get-task';
-import { type GiveFeedbackProps, giveFeedback } from './give-feedback';
+import { type CancelTaskDeps, cancelTask } from './cancel-task';
+import { type GetTaskDeps, getTask } from './get-task';
+import { type GiveFeedbackDeps, giveFeedback } from './give-feedback';
 
-export interface StatusApiProps
-  extends Omit<GetTaskProps, 'tasks'>,
-    Omit<GiveFeedbackProps, 'tasks'>,
-    CancelTaskProps {}
+export interface StatusApiDeps extends Omit<GetTaskDeps, 'tasks'>, Omit<GiveFeedbackDeps, 'tasks'>, CancelTaskDeps {}
 
 /** Answers what is asked of one task. Does not reject: whatever happens becomes a response. */
-export async function answerStatusApi(event: HttpEvent, props: StatusApiProps): Promise<HttpResponse> {
+export async function answerStatusApi(event: HttpEvent, props: StatusApiDeps): Promise<HttpResponse> {
   try {
     return await operationOf(event)(event, props);
   } catch (error) {
@@ -25,7 +22,7 @@ function operationOf({
   requestContext,
   pathParameters,
   rawPath,
-}: HttpEvent): (event: HttpEvent, props: StatusApiProps) => Promise<HttpResponse> {
+}: HttpEvent): (event: HttpEvent, props: StatusApiDeps) => Promise<HttpResponse> {
   const { method } = requestContext.http;
   if (pathParameters?.id !== undefined) {
     const isFeedback = /\/feedback\/?$/.test(rawPath);

@@ -9,7 +9,7 @@ const POLL_MS = 15_000;
 /** Real milliseconds that tasks under way are given at least; see {@link scaleTimeout}. */
 const MIN_REAL_MS = 8_000;
 
-export interface EvidenceProps {
+export interface EvidenceDeps {
   readonly release: string;
   /** Finished tasks that are enough. 0: the rollout needs no evidence. */
   readonly minTasks: number;
@@ -29,7 +29,7 @@ export interface EvidenceProps {
  * promoted release. Only when the rollout moves nothing but the router, so that the release on both sides is the same,
  * do tasks of the stable lane count too; then they are evidence as good.
  */
-export async function gatherEvidence(props: EvidenceProps, signal?: AbortSignal): Promise<HookResult> {
+export async function gatherEvidence(props: EvidenceDeps, signal?: AbortSignal): Promise<HookResult> {
   const { clock, countFinished, minTasks, release, waitSeconds } = props;
   if (minTasks === 0) {
     return { passed: true, reason: `no evidence asked for: release ${release} goes on without` };

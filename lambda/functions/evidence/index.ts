@@ -11,7 +11,7 @@ import { lazy } from '../../shared/lazy';
 import { readRollout } from '../../shared/routing/rollout-record';
 import { readSettings, setting } from '../../shared/settings';
 import { createLogger } from '../../shared/telemetry/logger';
-import { type EvidenceProps, gatherEvidence } from './evidence';
+import { type EvidenceDeps, gatherEvidence } from './evidence';
 import { countFinishedTasks } from './finished-tasks';
 
 const settingsSchema = z.object({
@@ -25,7 +25,7 @@ const settingsSchema = z.object({
 const codeDeploy = lazy(codeDeployClient);
 
 /** Settings are read within the hook: a hook that is set up wrongly has to say so to CodeDeploy. */
-const evidence = lazy((): EvidenceProps => {
+const evidence = lazy((): EvidenceDeps => {
   const settings = readSettings(settingsSchema);
   const agent = settings[Env.AGENT];
   const release = settings[Env.RELEASE];

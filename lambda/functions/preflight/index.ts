@@ -13,7 +13,7 @@ import { TaskQueues } from '../../shared/tasks/task-queues';
 import { TaskRepository } from '../../shared/tasks/task-repository';
 import { MetricEmitter } from '../../shared/telemetry/emf';
 import { createLogger } from '../../shared/telemetry/logger';
-import { type PreflightProps, runPreflight } from './preflight';
+import { type PreflightDeps, runPreflight } from './preflight';
 
 const settingsSchema = z.object({
   [Env.AGENT]: setting.text,
@@ -26,7 +26,7 @@ const settingsSchema = z.object({
 const codeDeploy = lazy(codeDeployClient);
 
 /** Settings are read within the hook: a hook that is set up wrongly has to say so to CodeDeploy. */
-const preflight = lazy((): PreflightProps => {
+const preflight = lazy((): PreflightDeps => {
   const settings = readSettings(settingsSchema);
   const clock = systemClock();
   return {

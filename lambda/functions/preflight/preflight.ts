@@ -14,7 +14,7 @@ const POLL_MS = 2_000;
 /** Real milliseconds that the probe is given at least; see {@link scaleTimeout}. */
 const MIN_REAL_MS = 20_000;
 
-export interface PreflightProps {
+export interface PreflightDeps {
   readonly agent: string;
   readonly release: string;
   /** Cloud time that the probe may take; see {@link scaleTimeout}. */
@@ -34,7 +34,7 @@ export interface PreflightProps {
  * model, and carries the trace on, before any user meets it. A store or a queue that is away for a moment says nothing
  * about the release: it is asked again while there is time.
  */
-export async function runPreflight(props: PreflightProps, signal?: AbortSignal): Promise<HookResult> {
+export async function runPreflight(props: PreflightDeps, signal?: AbortSignal): Promise<HookResult> {
   const { agent, clock, metrics, queues, release, tasks, timeoutSeconds } = props;
   const start = clock.now();
   const probe = newProbe(agent, start);

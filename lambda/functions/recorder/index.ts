@@ -16,7 +16,7 @@ import { RolloutLedger } from '../../shared/routing/rollout-ledger';
 import { readSettings, setting } from '../../shared/settings';
 import { createLogger } from '../../shared/telemetry/logger';
 import { readBehaviorAsset } from './behavior-asset';
-import { handleRecord, type RecorderProps, recordId } from './recorder';
+import { handleRecord, type RecorderDeps, recordId } from './recorder';
 import { ReleaseArchive } from './release-archive';
 
 const settingsSchema = z.object({ [Env.AGENT]: setting.text, [Env.CONTROL_TABLE]: setting.text });
@@ -24,7 +24,7 @@ const settingsSchema = z.object({ [Env.AGENT]: setting.text, [Env.CONTROL_TABLE]
 const clock = lazy(systemClock);
 
 /** Settings are read within the handler: a function that is set up wrongly has to say so to CloudFormation. */
-const recorder = lazy((): RecorderProps => {
+const recorder = lazy((): RecorderDeps => {
   const settings = readSettings(settingsSchema);
   const agent = settings[Env.AGENT];
   const table = new ControlTable(documentClient(), settings[Env.CONTROL_TABLE]);

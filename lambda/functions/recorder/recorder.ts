@@ -9,7 +9,7 @@ import type { RolloutLedger } from '../../shared/routing/rollout-ledger';
 import type { ReleaseArchive } from './release-archive';
 import { parseBehaviorDocument } from './release-content';
 
-export interface RecorderProps {
+export interface RecorderDeps {
   readonly agent: string;
   readonly archive: Pick<ReleaseArchive, 'record'>;
   readonly ledger: Pick<RolloutLedger, 'name' | 'promote'>;
@@ -22,7 +22,7 @@ export interface RecorderProps {
  *
  * @throws Error with the reason for CloudFormation
  */
-export async function handleRecord(event: CustomResourceEvent, props: RecorderProps): Promise<CustomResourceOutcome> {
+export async function handleRecord(event: CustomResourceEvent, props: RecorderDeps): Promise<CustomResourceOutcome> {
   const physicalId = recordId(event, props.agent);
   if (event.RequestType === 'Delete') {
     return { physicalId };
@@ -46,7 +46,7 @@ export function recordId({ PhysicalResourceId, ResourceType }: CustomResourceEve
   return PhysicalResourceId ?? `${agent}-${kind}`;
 }
 
-async function recordRelease(event: CustomResourceEvent, props: RecorderProps): Promise<Record<string, string>> {
+async function recordRelease(event: CustomResourceEvent, props: RecorderDeps): Promise<Record<string, string>> {
   const properties = propertiesOf(event, releaseRecordPropertiesSchema);
   const { BehaviorBucket, BehaviorKey, GitAuthor, Release } = properties;
   const text = await props.readAsset(BehaviorBucket, BehaviorKey);
@@ -62,7 +62,7 @@ async function recordRelease(event: CustomResourceEvent, props: RecorderProps): 
   return { Release, Rollout: rollout?.status ?? 'none' };
 }
 
-async function recordPromotion(event: CustomResourceEvent, props: RecorderProps): Promise<Record<string, string>> {
+async function recordPromotion(event: CustomResourceEvent, props: RecorderDeps): Promise<Record<string, string>> {
   const properties = propertiesOf(event, promotedRecordPropertiesSchema);
   await props.ledger.promote(targetOf(properties), { requestId: event.RequestId, actor: actorOf(event) });
   return { Release: properties.Release };

@@ -25,7 +25,7 @@ export interface ReleaseRecord {
   readonly recordedAt: number;
 }
 
-export interface ArchiveProps {
+export interface ArchiveDeps {
   readonly agent: string;
   readonly table: ControlTable;
   readonly audit: AuditTrail;
@@ -34,7 +34,7 @@ export interface ArchiveProps {
 
 /** Keeps releases for good: each is written once and never overwritten. */
 export class ReleaseArchive {
-  constructor(private readonly props: ArchiveProps) {}
+  constructor(private readonly props: ArchiveDeps) {}
 
   /**
    * Records the release. The content goes first and the record last: where there is a record, its content is complete.

@@ -17,14 +17,14 @@ import { TaskRepository } from '../../shared/tasks/task-repository';
 import { createLogger } from '../../shared/telemetry/logger';
 import { DeadLetters, HIDE_MS, MIN_REAL_HIDE_MS } from './dead-letters';
 import type { RedriveAnswer } from './protocol';
-import { Redrive, type RedriveProps } from './redrive';
+import { Redrive, type RedriveDeps } from './redrive';
 import { parseRequest } from './request';
 import { settingsSchema } from './settings';
 
 /** Real milliseconds that are kept for the end of a call: releasing messages, audit, answer. */
 const RESERVE_MS = 15_000;
 
-const dependencies = lazy((): Omit<RedriveProps, 'isOver' | 'requestId'> => {
+const dependencies = lazy((): Omit<RedriveDeps, 'isOver' | 'requestId'> => {
   const settings = readSettings(settingsSchema);
   const agent = settings[Env.AGENT];
   const clock = systemClock();

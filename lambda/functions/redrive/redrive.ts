@@ -15,7 +15,7 @@ import type { DeadEntry, RedriveAnswer, RedriveRequest } from './protocol';
 /** An answer of a function may have 6 MB, quotes and all. */
 const ANSWER_BYTES = 4 * 1024 * 1024;
 
-export interface RedriveProps {
+export interface RedriveDeps {
   readonly agent: string;
   readonly letters: Pick<DeadLetters, 'read' | 'delete' | 'release' | 'hidden'>;
   readonly tasks: Pick<TaskRepository, 'get' | 'redrive' | 'restoreAttempts'>;
@@ -56,7 +56,7 @@ export class Redrive {
 
   constructor(
     private readonly request: RedriveRequest,
-    private readonly props: RedriveProps,
+    private readonly props: RedriveDeps,
   ) {}
 
   async run(): Promise<RedriveAnswer> {

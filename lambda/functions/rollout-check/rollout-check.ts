@@ -5,7 +5,7 @@ import { describeError } from '../../shared/errors';
 /** Milliseconds (cloud time) between two looks at the alias. */
 const POLL_MS = 10_000;
 
-export interface RolloutCheckProps {
+export interface RolloutCheckDeps {
   readonly readAlias: (functionName: string) => Promise<AliasSnapshot>;
   readonly clock: Clock;
 }
@@ -19,7 +19,7 @@ export interface RolloutCheckProps {
  */
 export async function checkRollout(
   { RouterFunction, RouterVersion, WaitSeconds }: RolloutCheckProperties,
-  { clock, readAlias }: RolloutCheckProps,
+  { clock, readAlias }: RolloutCheckDeps,
   signal?: AbortSignal,
 ): Promise<void> {
   const end = clock.now() + WaitSeconds * 1000;

@@ -5,15 +5,15 @@ import type { RequestHandlerDeps } from './http-handler';
 import { parseInboxRequest } from './inbox-request';
 
 /**
- * Receives after which a message of the inbox is taken in although too much waits, or a budget is used up. Until then it waits in the inbox; but
- * with more receives it would end among the senders' mistakes in the dead-letter queue, from the fifth on.
+ * Receives of an inbox message that may be refused for overload or an exhausted budget. The next receive accepts the task
+ * anyway: the fifth would move the message to the inbox's dead-letter queue, among the requests that are invalid.
  */
 const MAX_DEFERRALS = 3;
 
 /**
- * Takes in messages of the inbox queue. A message that was refused for what it says, and one that could not be taken in
- * for now (too much waits, or something is away), both stay in the queue: SQS hands them out again until they go to the inbox's dead-letter queue, where the
- * sender's mistake can be seen, and from where what was merely unlucky can be sent back.
+ * Accepts messages of the inbox queue. A message that is invalid and one that cannot be accepted now (overload, a service
+ * away) both stay in the queue. SQS delivers them again until it moves them to the inbox's dead-letter queue, where the
+ * sender's error can be inspected, and from where the others can be redriven.
  */
 export async function handleSqsBatch(
   event: SqsEvent,
@@ -27,7 +27,7 @@ export async function handleSqsBatch(
       } catch (error) {
         const refusal = refusalOf(error);
         report(refusal, logger, { inboxMessage: record.messageId });
-        // What waits for better times is not refused.
+        // A deferred message is not a refused one.
         if (refusal.code !== HttpErrorCode.OVERLOADED && refusal.code !== HttpErrorCode.BUDGET_EXCEEDED) {
           metrics.count(IntakeMetric.REFUSED);
         }

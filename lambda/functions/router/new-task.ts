@@ -20,7 +20,7 @@ export function requestDigestOf({ input, user, session, priority, timeoutSeconds
 /** Where the input of a task is: in its record, or in the payload bucket. */
 export type StoredInput = Pick<TaskRecord, 'input'> | Required<Pick<TaskRecord, 'inputRef'>>;
 
-export interface NewTaskProps {
+export interface NewTaskOptions {
   readonly id: string;
   readonly agent: string;
   readonly submission: Submission;
@@ -43,7 +43,7 @@ export function newTask({
   lane,
   now,
   retentionDays,
-}: NewTaskProps): TaskRecord {
+}: NewTaskOptions): TaskRecord {
   const deadlineAt = timeoutSeconds === undefined ? undefined : now + timeoutSeconds * 1000;
   return {
     id,

@@ -47,7 +47,7 @@ export interface Accepted {
 }
 
 export interface SubmitOptions {
-  /** Lets the task in even while too much waits, or a budget is used up. @default false */
+  /** Accepts the task despite overload or an exhausted budget. @default false */
   readonly despiteOverload?: boolean;
 }
 
@@ -106,7 +106,10 @@ export class TaskIntake {
       await this.send(task, submission);
     } catch (error) {
       if (submission.idempotencyKey === undefined && !(await this.takeBack(task))) {
-        logger.warn('sending failed, yet a worker has the task: accepted', { task: task.id, error: error as Error });
+        logger.warn('sending failed, but a worker has claimed the task: accepted', {
+          task: task.id,
+          error: error as Error,
+        });
       } else {
         throw error;
       }
@@ -145,7 +148,7 @@ export class TaskIntake {
     try {
       return await this.props.budgets?.exceeded(user);
     } catch (error) {
-      this.props.logger.warn('the budgets could not be read: the task is let in', { error: error as Error });
+      this.props.logger.warn('the budgets could not be read; the task is accepted', { error: error as Error });
       return undefined;
     }
   }
@@ -184,8 +187,8 @@ export class TaskIntake {
 function overloaded({ queue, ageSeconds, limitSeconds, retryAfterSeconds }: Overload, priority: Priority): Refusal {
   return new Refusal(
     HttpErrorCode.OVERLOADED,
-    `too much waits for another task of priority ${priority}: the oldest of priority ${queue} has waited ${ageSeconds} s, ` +
-      `and past ${limitSeconds} s none is let in; try again in ${retryAfterSeconds} s`,
+    `queue '${queue}' is overloaded for tasks of priority ${priority}: the age of its oldest message, ${ageSeconds} s, ` +
+      `exceeds ${limitSeconds} s; retry after ${retryAfterSeconds} s`,
     undefined,
     { retryAfterSeconds },
   );

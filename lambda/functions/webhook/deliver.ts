@@ -26,7 +26,7 @@ const ANSWER_LIMIT_MS = 10_000;
 
 const GONE = 410;
 
-export interface DeliverProps {
+export interface DeliverDeps {
   readonly agent: string;
   readonly tasks: Pick<TaskRepository, 'get' | 'markWebhookDelivered' | 'markWebhookAbandoned'>;
   readonly queue: Pick<WebhookQueue, 'postpone' | 'moveToDeadLetterQueue'>;
@@ -60,11 +60,11 @@ type Outcome =
  * A webhook that is given up goes to the dead-letter queue first, then into the record: the other way round it could be
  * given up and be nowhere. Moved back from there it is tried once more.
  */
-export async function deliverBatch(records: readonly SqsRecord[], props: DeliverProps): Promise<SqsBatchResponse> {
+export async function deliverBatch(records: readonly SqsRecord[], props: DeliverDeps): Promise<SqsBatchResponse> {
   const outcomes = await Promise.all(
     records.map(async (record) => {
       const done = await deliver(record, props).catch(async (error: unknown) => {
-        props.logger.error('a webhook could not be seen to: its message comes again', {
+        props.logger.error('webhook delivery failed; the message will be retried', {
           message: record.messageId,
           error: error as Error,
         });
@@ -78,11 +78,14 @@ export async function deliverBatch(records: readonly SqsRecord[], props: Deliver
 }
 
 /** @returns true when the message has nothing more to do */
-async function deliver(record: SqsRecord, props: DeliverProps): Promise<boolean> {
+async function deliver(record: SqsRecord, props: DeliverDeps): Promise<boolean> {
   const { agent, clock, logger, metrics, queue, retryMs, tasks } = props;
   const parsed = parseWebhookMessage(record.body, agent);
   if (!parsed.ok) {
-    logger.error('message given up', { message: record.messageId, reason: parsed.reason });
+    logger.error('unreadable message moved to the dead-letter queue', {
+      message: record.messageId,
+      reason: parsed.reason,
+    });
     await queue.moveToDeadLetterQueue(record, WebhookDeadLetterReason.INVALID_MESSAGE, receivesOf(record));
     metrics.count(WebhookMetric.ABANDONED);
     return true;
@@ -101,7 +104,7 @@ async function deliver(record: SqsRecord, props: DeliverProps): Promise<boolean>
     return true;
   }
   if (!isOwed(task, record)) {
-    logger.info('no webhook is owed', { task: taskId, status: task?.status ?? 'unknown' });
+    logger.info('no webhook to deliver', { task: taskId, status: task?.status ?? 'unknown' });
     return true;
   }
   const outcome = await attempt(task, record, props);
@@ -115,7 +118,7 @@ async function deliver(record: SqsRecord, props: DeliverProps): Promise<boolean>
     await queue.moveToDeadLetterQueue(record, reason, receivesOf(record));
     await tasks.markWebhookAbandoned(task, clock.now());
     metrics.count(WebhookMetric.ABANDONED);
-    logger.error('webhook given up', { task: taskId, host: hostOf(task), reason });
+    logger.error('webhook abandoned', { task: taskId, host: hostOf(task), reason });
     return true;
   }
   const wait = retryDelayMs({ ...attemptOf(record, props, until), retryAfter: outcome.retryAfter }, props.random());
@@ -134,7 +137,7 @@ function isOwed(task: TaskRecord | undefined, record: SqsRecord): task is EndedT
   );
 }
 
-async function attempt(task: EndedTask, record: SqsRecord, props: DeliverProps): Promise<Outcome> {
+async function attempt(task: EndedTask, record: SqsRecord, props: DeliverDeps): Promise<Outcome> {
   const { logger, metrics } = props;
   const trace = traceRootOf(task.trace);
   const line = {
@@ -152,7 +155,7 @@ async function attempt(task: EndedTask, record: SqsRecord, props: DeliverProps):
       metrics.count(WebhookMetric.DELIVERED);
       return { kind: 'delivered' };
     }
-    logger.warn('webhook not taken', answered);
+    logger.warn('webhook rejected by the receiver', answered);
     metrics.count(WebhookMetric.FAILED);
     if (status === GONE) {
       return { kind: 'hopeless', reason: WebhookDeadLetterReason.RECEIVER_GONE };
@@ -172,7 +175,7 @@ async function attempt(task: EndedTask, record: SqsRecord, props: DeliverProps):
   }
 }
 
-async function send(task: EndedTask, { clock, keys, post }: DeliverProps): Promise<Answer> {
+async function send(task: EndedTask, { clock, keys, post }: DeliverDeps): Promise<Answer> {
   const { id, body } = notificationOf(task);
   const signing = await keys.current().catch((cause: unknown) => {
     throw new SigningKeyError(`it cannot be signed: ${describeError(cause)}`, { cause });
@@ -204,13 +207,13 @@ async function send(task: EndedTask, { clock, keys, post }: DeliverProps): Promi
 }
 
 /** A message that cannot be postponed comes after the queue's own visibility timeout. */
-async function postpone(record: SqsRecord, props: DeliverProps, wait: number): Promise<void> {
+async function postpone(record: SqsRecord, props: DeliverDeps, wait: number): Promise<void> {
   await props.queue.postpone(record, wait).catch((error: unknown) => {
     props.logger.warn('message could not be postponed', { message: record.messageId, reason: describeError(error) });
   });
 }
 
-function attemptOf(record: SqsRecord, { clock }: DeliverProps, until: number) {
+function attemptOf(record: SqsRecord, { clock }: DeliverDeps, until: number) {
   return { number: receivesOf(record), now: clock.now(), until };
 }
 

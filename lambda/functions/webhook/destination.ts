@@ -22,7 +22,7 @@ export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
 
 export const systemResolver: Resolve = (hostname) => lookup(hostname, { all: true, verbatim: true });
 
-export interface DestinationProps {
+export interface DestinationOptions {
   /** Host names, in lower case, that may have private addresses and be spoken to over plain HTTP. */
   readonly privateHosts: readonly string[];
   readonly resolve: Resolve;
@@ -42,7 +42,7 @@ export interface Destination {
  * @throws RefusedDestination saying what is wrong
  * @throws Error when the host has no address, or the resolver does not answer
  */
-export async function checkDestination(url: URL, { privateHosts, resolve }: DestinationProps): Promise<Destination> {
+export async function checkDestination(url: URL, { privateHosts, resolve }: DestinationOptions): Promise<Destination> {
   const exempt = privateHosts.includes(url.hostname.toLowerCase());
   if (url.protocol !== 'https:' && !(exempt && url.protocol === 'http:')) {
     throw new RefusedDestination(

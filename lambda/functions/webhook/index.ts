@@ -10,14 +10,14 @@ import { readSettings } from '../../shared/settings';
 import { TaskRepository } from '../../shared/tasks/task-repository';
 import { MetricEmitter } from '../../shared/telemetry/emf';
 import { createLogger } from '../../shared/telemetry/logger';
-import { type DeliverProps, deliverBatch } from './deliver';
+import { type DeliverDeps, deliverBatch } from './deliver';
 import { systemResolver } from './destination';
 import { post } from './post';
 import { settingsSchema } from './settings';
 import { SigningKeys } from './signing-keys';
 import { WebhookQueue } from './webhook-queue';
 
-const dependencies = lazy((): DeliverProps => {
+const dependencies = lazy((): DeliverDeps => {
   const settings = readSettings(settingsSchema);
   const agent = settings[Env.AGENT];
   const clock = systemClock();

@@ -1,7 +1,7 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
-import { checkDestination, type Destination, type DestinationProps } from './destination';
+import { checkDestination, type Destination, type DestinationOptions } from './destination';
 
 /** Of an answer so many bytes are read, and thrown away. */
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -34,7 +34,7 @@ export interface Answer {
  */
 export async function post(
   { url, headers, body }: Post,
-  props: DestinationProps,
+  props: DestinationOptions,
   signal: AbortSignal,
 ): Promise<Answer> {
   let target = new URL(url);

@@ -15,7 +15,7 @@ import type { QueueUrls } from '../settings';
 /** How far back a metric is looked for: SQS reports every minute, and CloudWatch is late by a few. */
 const LOOK_BACK_MS = 5 * MINUTE_MS;
 
-export interface BacklogCountProps {
+export interface BacklogCountDeps {
   readonly sqs: SQSClient;
   readonly cloudwatch: CloudWatchClient;
   readonly urls: QueueUrls;
@@ -35,7 +35,7 @@ interface Queue {
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
  */
 export class BacklogCount {
-  constructor(private readonly props: BacklogCountProps) {}
+  constructor(private readonly props: BacklogCountDeps) {}
 
   async take(before: BacklogItem | undefined): Promise<BacklogItem['queues']> {
     const { clock, urls } = this.props;

@@ -11,7 +11,7 @@ const COUNT_AFTER_MS = [30_000, 60_000] as const;
 /** Milliseconds (cloud time) after which a snapshot says nothing any more. */
 export const SNAPSHOT_GOOD_FOR_MS = 5 * 60_000;
 
-export interface BacklogViewProps {
+export interface BacklogViewDeps {
   readonly store: BacklogStore;
   /** Counts what is in the queues. Gets the last snapshot. */
   readonly count: (before: BacklogItem | undefined) => Promise<BacklogItem['queues']>;
@@ -41,7 +41,7 @@ export class BacklogView {
   private countAt = Number.NEGATIVE_INFINITY;
   private inProgress: Promise<void> | undefined;
 
-  constructor(private readonly props: BacklogViewProps) {
+  constructor(private readonly props: BacklogViewDeps) {
     const draw = ([least, most]: readonly [number, number]) => least + (props.random ?? Math.random)() * (most - least);
     this.cacheMs = draw(CACHE_MS);
     this.countAfter = draw(COUNT_AFTER_MS);

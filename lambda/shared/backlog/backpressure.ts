@@ -1,16 +1,16 @@
 import type { BacklogItem, BacklogLimitSeconds, LaneName, Priority } from '../../../lib/contract';
 import { type Overload, overloadOf } from './overload';
 
-export interface BackpressureProps {
+export interface BackpressureDeps {
   readonly backlog: { current(): Promise<BacklogItem | undefined> };
   readonly limits: BacklogLimitSeconds;
 }
 
 /** Refuses tasks of a queue whose oldest message is older than its limit. */
 export class Backpressure {
-  constructor(private readonly props: BackpressureProps) {}
+  constructor(private readonly props: BackpressureDeps) {}
 
-  /** Undefined when the task may come in, and when nothing is known: what is not known refuses nobody. */
+  /** Undefined when the task may be accepted, and when the backlog is unknown. */
   async overload(lane: LaneName, priority: Priority): Promise<Overload | undefined> {
     const { backlog, limits } = this.props;
     const snapshot = await backlog.current();

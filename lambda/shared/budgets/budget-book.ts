@@ -25,7 +25,7 @@ export interface UsedShares {
   readonly user: number | undefined;
 }
 
-export interface BudgetBookParts {
+export interface BudgetBookDeps {
   readonly settings: BudgetSettings;
   readonly store: BudgetStore;
   readonly clock: Clock;
@@ -33,10 +33,10 @@ export interface BudgetBookParts {
 
 /** The budgets of an agent and of its users, for each day (UTC) anew. */
 export class BudgetBook {
-  readonly #parts: BudgetBookParts;
+  readonly #parts: BudgetBookDeps;
   #agent: { readonly at: number; readonly day: string; readonly spent: number } | undefined;
 
-  constructor(parts: BudgetBookParts) {
+  constructor(parts: BudgetBookDeps) {
     this.#parts = parts;
   }
 

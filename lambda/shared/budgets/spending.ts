@@ -4,7 +4,7 @@ import type { MetricEmitter, MetricValue } from '../telemetry/emf';
 import type { Log } from '../telemetry/logger';
 import type { BudgetBook, UsedShares } from './budget-book';
 
-export interface SpendingParts {
+export interface SpendingDeps {
   readonly book: BudgetBook;
   readonly metrics: MetricEmitter;
 }
@@ -18,7 +18,7 @@ export interface SpendingParts {
  * answer was lost is repeated.
  */
 export class Spending {
-  constructor(private readonly parts: SpendingParts) {}
+  constructor(private readonly parts: SpendingDeps) {}
 
   /** A task is kept waiting for a budget. */
   refused(): void {

@@ -3,7 +3,7 @@ import { HttpErrorCode, type Json } from '../../../lib/contract';
 import { type ErrorDetail, Refusal } from './http';
 import { childPath, findUnstorable } from './storable';
 
-export interface JsonBodyProps<T> {
+export interface JsonBodyOptions<T> {
   readonly schema: z.ZodType<T>;
   readonly maxBytes: number;
   /** What to do instead of sending so much. */
@@ -15,7 +15,7 @@ export interface JsonBodyProps<T> {
  *
  * @throws Refusal too_large, or invalid_request with the path of each wrong field
  */
-export function parseJsonBody<T>(text: string, { schema, maxBytes, advice }: JsonBodyProps<T>): T {
+export function parseJsonBody<T>(text: string, { schema, maxBytes, advice }: JsonBodyOptions<T>): T {
   const size = Buffer.byteLength(text);
   if (size > maxBytes) {
     throw new Refusal(

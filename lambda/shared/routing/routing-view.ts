@@ -7,7 +7,7 @@ import { nextValve, ROUTING_CACHE_MS, type ShiftingState } from './valve-update'
 /** Milliseconds (cloud time) after which somebody has to look at the alias again: at least and at most. */
 const LOOK_AFTER_MS = [15_000, 30_000] as const;
 
-export interface RoutingViewProps {
+export interface RoutingViewDeps {
   readonly store: RoutingStore;
   /** Asks Lambda what the router's alias says. */
   readonly alias: () => Promise<AliasSnapshot>;
@@ -42,7 +42,7 @@ export class RoutingView {
   private retryAt = Number.NEGATIVE_INFINITY;
   private inProgress: Promise<RoutingState | undefined> | undefined;
 
-  constructor(private readonly props: RoutingViewProps) {
+  constructor(private readonly props: RoutingViewDeps) {
     const [least, most] = LOOK_AFTER_MS;
     this.lookAfter = least + (props.random ?? Math.random)() * (most - least);
   }

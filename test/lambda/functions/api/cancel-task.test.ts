@@ -1,4 +1,4 @@
-import type { StatusApiProps } from '../../../../lambda/functions/api/status-api';
+import type { StatusApiDeps } from '../../../../lambda/functions/api/status-api';
 import { cancelResponseSchema, errorResponseSchema, type TaskRecord } from '../../../../lib/contract';
 import { awsError, OUTAGES, START } from '../../shared/support/fakes';
 import { TestApi } from './support';
@@ -14,7 +14,7 @@ afterAll(() => api.close());
 const cancel = (on: TestApi, id: string) => on.ask({ method: 'DELETE', id });
 
 /** The real writes, with something done right before each. */
-function disturbed(before: (id: string, call: number) => Promise<void>, lost = false): StatusApiProps['tasks'] {
+function disturbed(before: (id: string, call: number) => Promise<void>, lost = false): StatusApiDeps['tasks'] {
   const real = api.props.tasks;
   let calls = 0;
   const around = async <T>(id: string, write: () => Promise<T>): Promise<T> => {

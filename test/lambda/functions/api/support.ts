@@ -1,6 +1,6 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { FeedbackStore } from '../../../../lambda/functions/api/feedback-store';
-import { answerStatusApi, type StatusApiProps } from '../../../../lambda/functions/api/status-api';
+import { answerStatusApi, type StatusApiDeps } from '../../../../lambda/functions/api/status-api';
 import { documentClient } from '../../../../lambda/shared/aws/clients/dynamodb';
 import type { HttpEvent } from '../../../../lambda/shared/http/http';
 import { TaskRepository } from '../../../../lambda/shared/tasks/task-repository';
@@ -27,7 +27,7 @@ export class TestApi {
   readonly logger = new CapturedLog();
   readonly metricLines: string[] = [];
   readonly announced: string[] = [];
-  props: StatusApiProps;
+  props: StatusApiDeps;
 
   private constructor(private readonly dynamodb: LocalDynamoDb) {
     const client = documentClient(dynamodb.client);
@@ -58,7 +58,7 @@ export class TestApi {
   }
 
   /** The repository with some of its methods replaced. */
-  tasksWith(changes: Partial<StatusApiProps['tasks']>): StatusApiProps['tasks'] {
+  tasksWith(changes: Partial<StatusApiDeps['tasks']>): StatusApiDeps['tasks'] {
     const { tasks } = this.props;
     return {
       get: (id) => tasks.get(id),
@@ -69,7 +69,7 @@ export class TestApi {
   }
 
   /** The same API over the same table, with nothing recorded yet. */
-  with(changes: Partial<StatusApiProps>): TestApi {
+  with(changes: Partial<StatusApiDeps>): TestApi {
     const other = new TestApi(this.dynamodb);
     other.props = { ...other.props, ...changes };
     return other;

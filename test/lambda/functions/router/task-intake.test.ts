@@ -229,7 +229,9 @@ describe('while too much waits', () => {
       code: 'overloaded',
       status: 429,
       retryAfterSeconds: 100,
-      message: expect.stringMatching(/priority normal.*priority high has waited 1000 s.*past 900 s.*again in 100 s/),
+      message: expect.stringMatching(
+        /queue 'high' is overloaded.*priority normal.*1000 s, exceeds 900 s; retry after 100 s/,
+      ),
     });
     expect(calls).toEqual([]);
     expect(metricLines.map((line) => JSON.parse(line))).toMatchObject([

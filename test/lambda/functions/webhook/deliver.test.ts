@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import type { Message } from '@aws-sdk/client-sqs';
 import fc from 'fast-check';
-import { type DeliverProps, deliverBatch } from '../../../../lambda/functions/webhook/deliver';
+import { type DeliverDeps, deliverBatch } from '../../../../lambda/functions/webhook/deliver';
 import { systemResolver } from '../../../../lambda/functions/webhook/destination';
 import { post } from '../../../../lambda/functions/webhook/post';
 import { retryDelayMs } from '../../../../lambda/functions/webhook/retry-delay';
@@ -22,7 +22,7 @@ let cloud: Cloud;
 let receiver: Receiver;
 let log: CapturedLog;
 let metrics: string[];
-let props: DeliverProps;
+let props: DeliverDeps;
 let secret: string;
 
 beforeEach(async () => {
@@ -76,7 +76,7 @@ async function ended(changes: Partial<TaskRecord> = {}): Promise<TaskRecord> {
 }
 
 /** What the event source mapping does: receives, invokes, deletes what did not fail. @returns messages that failed */
-async function run(changed: Partial<DeliverProps> = {}): Promise<readonly Message[]> {
+async function run(changed: Partial<DeliverDeps> = {}): Promise<readonly Message[]> {
   const messages = await cloud.receive('webhooks', 300);
   const { batchItemFailures } = await deliverBatch(
     messages.map(({ MessageId, Body, Attributes, MessageAttributes, ReceiptHandle }) => ({
@@ -285,7 +285,7 @@ test.each([
   expect(receiver.received).toHaveLength(1);
   const [dead] = await cloud.receive('webhooks-dead');
   expect(dead).toMatchObject({ Body: body, MessageAttributes: { Reason: { StringValue: 'invalid_message' } } });
-  expect(String(log.find('message given up').fields.reason)).toContain(reason);
+  expect(String(log.find('unreadable message moved').fields.reason)).toContain(reason);
 });
 
 test('the message of a task whose record is unreadable goes to the dead-letter queue at once', async () => {
@@ -309,7 +309,7 @@ test('fails for now when there is no key to sign with, and posts nothing unsigne
 });
 
 /** The repository with some of its methods replaced. */
-function tasksWith(changes: Partial<DeliverProps['tasks']>): DeliverProps['tasks'] {
+function tasksWith(changes: Partial<DeliverDeps['tasks']>): DeliverDeps['tasks'] {
   const { tasks } = props;
   return {
     get: (id) => tasks.get(id),
