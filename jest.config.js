@@ -1,20 +1,42 @@
 // The SDK's notice about future versions of Node.js would appear between the test results.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 
-/** Tests that judge latency and real time: they get the machine for themselves. */
+/** Whole drills, and tests of the command line that start one. */
 const DRILLS = ['<rootDir>/test/drills/', '<rootDir>/test/bin/'];
 
-/** The same, for a part: how much of a limit is used depends on who else wants the processor. */
+/** How much of a limit is used depends on what else wants the processor: it gets the machine for itself. */
 const LIMITER_LOAD = '<rootDir>/test/lambda/runtime/rate-limiter/limiter-processes.test.ts';
 
-/** Rollouts that are rehearsed whole and judge neither: two at once. */
+/** Drills that judge neither latency nor real time: two at once. */
 const SIDE_BY_SIDE = '<rootDir>/test/drills/side-by-side/';
 
-/**
- * Tests that take minutes: what other tests show in parts, shown together or against real time, and installations from the
- * package registries. `npm run test:all` runs them.
- */
+/** The drill of `npm start`: the only one that `npm test` runs. */
+const FIRST_DRILL = `${SIDE_BY_SIDE}built-in.test.ts`;
+
+/** Drills that take minutes, and installations from the package registries. */
 const LONG = ['<rootDir>/test/drills/long/', '<rootDir>/test/packaging/long/'];
+
+/** Packs both packages and uses them outside of the repository. */
+const PACKAGING = '<rootDir>/test/packaging/';
+
+/** Tests of parts that take longest, and whose subject quicker tests touch as well: `npm run test:all`. */
+const SLOW = [
+  'golden/security',
+  'lambda/functions/container/agent-protocol',
+  'lambda/functions/container/in-process',
+  'lambda/functions/container/python-agent',
+  'lambda/functions/redrive/redrive',
+  'lambda/functions/rotation/interruption',
+  'lambda/functions/router/agreement',
+  'lambda/shared/lost-answers',
+  'lambda/shared/tasks/task-leases',
+  'lambda/worker/interruptions',
+  'lambda/worker/lease/heartbeat',
+  'lambda/worker/returns',
+  'lib/agent-service/fargate-changes',
+  'lib/environments/fargate',
+  'lib/worker/fargate/lane-scaling',
+].map((name) => `<rootDir>/test/${name}.test.ts`);
 
 const common = {
   testEnvironment: '<rootDir>/test/environment/environment.ts',
@@ -44,16 +66,25 @@ const common = {
 module.exports = {
   globalSetup: '<rootDir>/test/global-setup.ts',
   testSequencer: '<rootDir>/test/drills/in-order.js',
-  testTimeout: 60_000,
+  // A guard against a test that hangs, not a measure of speed: a machine with other work takes several times as long.
+  testTimeout: 240_000,
   maxWorkers: 2,
   projects: [
     {
       ...common,
       displayName: 'parts',
       testMatch: ['**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', ...DRILLS, ...LONG, LIMITER_LOAD],
+      testPathIgnorePatterns: ['/node_modules/', ...DRILLS, LIMITER_LOAD, PACKAGING, ...SLOW],
     },
-    { ...common, displayName: 'side-by-side', testMatch: [`${SIDE_BY_SIDE}*.test.ts`] },
+    { ...common, displayName: 'packaging', testMatch: [`${PACKAGING}*.test.ts`] },
+    { ...common, displayName: 'first-drill', testMatch: [FIRST_DRILL] },
+    { ...common, displayName: 'slow', testMatch: SLOW },
+    {
+      ...common,
+      displayName: 'side-by-side',
+      testMatch: [`${SIDE_BY_SIDE}*.test.ts`],
+      testPathIgnorePatterns: ['/node_modules/', FIRST_DRILL],
+    },
     {
       ...common,
       displayName: 'drills',
