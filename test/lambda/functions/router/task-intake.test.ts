@@ -377,7 +377,7 @@ test('a message that did arrive, although the queue answered with an error, is a
   await expect(setup.intake.submit(submission())).resolves.toMatchObject({
     id: expect.stringMatching(TASK_ID_PATTERN),
   });
-  expect(setup.logger.find('yet a worker has the task').fields).toMatchObject({ task: sent[0] });
+  expect(setup.logger.find('a worker has claimed the task').fields).toMatchObject({ task: sent[0] });
 });
 
 test('fails to take the record back: still refuses, and says so in the log', async () => {
