@@ -63,7 +63,7 @@ test('production can do without, if it says so itself', () => {
 
 test('refuses a worker in production that says otherwise', () => {
   expect(() => service(testApp(), production(), { scaling: { min: 1 } })).toThrow(
-    /ConflictingEnvironment: scaling\.min of the worker is 1, and the environment keeps 2 at least: .*standbyWorkers/,
+    /ConflictingEnvironment: scaling\.min of the worker must be at least 2, the minimum of the environment, got 1; .*standbyWorkers/,
   );
 });
 

@@ -184,7 +184,7 @@ describe('a service that says other than its environment', () => {
     [
       'log retention of the worker',
       { worker: WorkerSpec.lambda({ entry: AGENT_ENTRY, logRetention: RetentionDays.ONE_DAY }) },
-      /logRetention is 1 days in the props of WorkerSpec\.lambda, and 90 days/,
+      /logRetention is 1 days in the options of WorkerSpec\.lambda and 90 days/,
     ],
     ['budget', { budgets: Budgets.perDay({ agent: 5 }) }, /budgets\.agent is 5 in the service and 50 in environment/],
     [
