@@ -1,10 +1,10 @@
 import type { TaskRecord } from '../../lib/contract';
 import type { Lease } from '../shared/tasks/task-leases';
-import type { ReceivedMessage } from './message/received-message';
+import type { WorkerMessage } from './message/worker-message';
 
 /** A task that this worker has claimed, with what is needed to run and finish it. */
 export interface ClaimedTask {
-  readonly message: ReceivedMessage;
+  readonly message: WorkerMessage;
   readonly lease: Lease;
   readonly task: TaskRecord;
   /** Attempts that count, including this one. */

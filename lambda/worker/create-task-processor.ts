@@ -36,7 +36,7 @@ import { leaseTimes } from './lease/lease-times';
 import { UserConcurrencyLimiter } from './lease/user-concurrency-limiter';
 import { loadBehavior } from './load-behavior';
 import { DeadLetterSender } from './message/dead-letter-sender';
-import type { MessageDisposition } from './message/received-message';
+import type { MessageDisposition } from './message/worker-message';
 import type { WorkerSettings } from './settings';
 import { readWorkerSettings } from './settings';
 import { TaskProcessor } from './task-processor';

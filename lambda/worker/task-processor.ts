@@ -30,7 +30,7 @@ import { TaskFinisher } from './ending/task-finisher';
 import { TaskRequeuer } from './ending/task-requeuer';
 import type { UserConcurrencyLimiter, UserSlot } from './lease/user-concurrency-limiter';
 import { parseMessage } from './message/parse-message';
-import { type MessageDisposition, ReceivedMessage } from './message/received-message';
+import { type MessageDisposition, WorkerMessage } from './message/worker-message';
 import { TaskMetrics } from './task-metrics';
 import { TaskPayloads } from './task-payloads';
 import type { TaskProcessorDeps } from './task-processor-deps';
@@ -85,7 +85,7 @@ export class TaskProcessor<I, O> {
       return 'leave';
     }
     const logger = this.#loggerFor(parsed.envelope, traceRootOf(record.attributes.AWSTraceHeader));
-    const message = new ReceivedMessage(parsed.envelope, logger, record, queues);
+    const message = new WorkerMessage(parsed.envelope, logger, record, queues);
     try {
       return message.isNearMaxReceiveCount(settings.maxReceives)
         ? await this.#replaceMessage(message)
@@ -107,7 +107,7 @@ export class TaskProcessor<I, O> {
     });
   }
 
-  async #replaceMessage(message: ReceivedMessage): Promise<MessageDisposition> {
+  async #replaceMessage(message: WorkerMessage): Promise<MessageDisposition> {
     await message.resend();
     message.logger.info('message replaced with a copy: its receive count is close to the maximum', {
       outcome: 'replaced',
@@ -117,7 +117,7 @@ export class TaskProcessor<I, O> {
   }
 
   /** Processes the task while it holds a slot of its user, if users are limited. Without a slot the task stays unclaimed. */
-  async #withUserSlot(message: ReceivedMessage, limits: Limits): Promise<MessageDisposition> {
+  async #withUserSlot(message: WorkerMessage, limits: Limits): Promise<MessageDisposition> {
     const { userConcurrency, random } = this.#deps;
     const { envelope, logger, receiveCount } = message;
     if (userConcurrency === undefined || envelope.mode === 'probe') {
@@ -168,7 +168,7 @@ export class TaskProcessor<I, O> {
   }
 
   /** @param onClaimed called before the task is run */
-  async #claim(message: ReceivedMessage, limits: Limits, onClaimed: () => Promise<void>): Promise<MessageDisposition> {
+  async #claim(message: WorkerMessage, limits: Limits, onClaimed: () => Promise<void>): Promise<MessageDisposition> {
     const { store } = this.#deps;
     const { envelope, traceHeader } = message;
     const elapsed = stopwatch();
@@ -186,7 +186,7 @@ export class TaskProcessor<I, O> {
   }
 
   /** The worker of the previous attempt neither finished nor renewed: it crashed, was killed, or hangs. */
-  #countLostWorker({ logger }: ReceivedMessage, task: TaskRecord): void {
+  #countLostWorker({ logger }: WorkerMessage, task: TaskRecord): void {
     logger.warn('worker lost: lease of the last attempt expired without a report', {
       outcome: 'abandoned',
       attempt: task.attempts - 1,
@@ -195,7 +195,7 @@ export class TaskProcessor<I, O> {
   }
 
   async #handleUnclaimed(
-    message: ReceivedMessage,
+    message: WorkerMessage,
     claim: Exclude<Claim, { kind: 'claimed' }>,
   ): Promise<MessageDisposition> {
     const { logger, receiveCount } = message;
@@ -250,7 +250,7 @@ export class TaskProcessor<I, O> {
   }
 
   /** Forwards the message of a task that moved to another lane: that lane may not have a message for it yet. */
-  async #forwardToLane(message: ReceivedMessage, task: TaskRecord): Promise<MessageDisposition> {
+  async #forwardToLane(message: WorkerMessage, task: TaskRecord): Promise<MessageDisposition> {
     if (task.status === 'queued') {
       await message.resend(task);
     }
@@ -264,7 +264,7 @@ export class TaskProcessor<I, O> {
    * task, the message waits.
    */
   async #failUnreadable(
-    message: ReceivedMessage,
+    message: WorkerMessage,
     { error, lease, heldUntil }: UnreadableClaim,
   ): Promise<MessageDisposition> {
     const { store, deadLetters, times, clock } = this.#deps;

@@ -4,7 +4,7 @@ import type { SqsRecord } from '../../shared/aws/sqs-event';
 import type { Clock } from '../../shared/clock';
 import { messageOf } from '../../shared/errors';
 import type { Log } from '../../shared/telemetry/logger';
-import type { MessageDisposition } from '../../worker/message/received-message';
+import type { MessageDisposition } from '../../worker/message/worker-message';
 import { type LaneQueueClient, LONG_POLL_SECONDS, MAX_PER_POLL } from './lane-queue-client';
 import { PriorityScheduler } from './priority-scheduler';
 import type { TaskProtection } from './task-protection';
@@ -20,7 +20,7 @@ const REFUSED_PAUSE_MS = 30_000;
 const REFUSED_JITTER = 0.5;
 
 /** `unhealthy`: the agent is unhealthy. `retired`: another release owns the lane. */
-export type PauseReason = 'unhealthy' | 'retired';
+export type PollPauseReason = 'unhealthy' | 'retired';
 
 export interface LanePollerDeps {
   readonly messages: Pick<LaneQueueClient, 'receive' | 'delete' | 'requeue'>;
@@ -74,7 +74,7 @@ export class LanePoller {
   /** Polls whose messages are received, but neither started nor returned. */
   #undispatchedPolls = 0;
   /** Reasons why no new tasks are accepted. */
-  readonly #pauses = new Set<PauseReason>();
+  readonly #pauses = new Set<PollPauseReason>();
   /** ECS refused to protect the task at the last request. */
   #protectionRefused = false;
   #lastPollAt: number | undefined;
@@ -142,12 +142,12 @@ export class LanePoller {
   }
 
   /** Accepts no new tasks until every reason is removed. Running tasks continue. */
-  pause(reason: PauseReason): void {
+  pause(reason: PollPauseReason): void {
     this.#pauses.add(reason);
     this.#wakeSignal.notify();
   }
 
-  resume(reason: PauseReason): void {
+  resume(reason: PollPauseReason): void {
     this.#pauses.delete(reason);
     this.#wakeSignal.notify();
   }

@@ -15,10 +15,10 @@ import { type RotationDeps, rotate } from './rotate';
 import { RotationMetrics } from './rotation-metrics';
 import { CURRENT, SecretVersions } from './secret-versions';
 import { ServiceAccounts } from './service-accounts';
-import { settingsSchema } from './settings';
+import { rotationSettingsSchema } from './settings';
 
 const dependencies = lazy((): RotationDeps & { readonly secret: string } => {
-  const settings = readSettings(settingsSchema);
+  const settings = readSettings(rotationSettingsSchema);
   const agent = settings[Env.AGENT];
   const name = settings[Env.ROTATED_SECRET_NAME];
   const clock = systemClock();

@@ -1,7 +1,7 @@
 import { fromHttp } from '@aws-sdk/credential-provider-http';
 import { memoize } from '@smithy/core/config';
 import { systemClock } from '../clock';
-import { defaultProvider as fromEnvironment } from './lambda-credentials';
+import { lambdaCredentials } from './lambda-credentials';
 
 type Provider = ReturnType<typeof fromHttp>;
 
@@ -16,11 +16,11 @@ const RENEWED_BEFORE_MS = 5 * 60_000;
  *
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
  */
-export function defaultProvider(): Provider {
+export function containerCredentials(): Provider {
   const { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_CREDENTIALS_FULL_URI } = process.env;
   return AWS_CONTAINER_CREDENTIALS_RELATIVE_URI || AWS_CONTAINER_CREDENTIALS_FULL_URI
     ? kept(fromHttp())
-    : fromEnvironment();
+    : lambdaCredentials();
 }
 
 /** Credentials expire by the wall clock, in rehearsals too: it is the SDK that looks. */
@@ -32,3 +32,6 @@ function kept(provider: Provider): Provider {
     ({ expiration }) => expiration !== undefined,
   );
 }
+
+// The name under which the SDK's clients import the chain that this module replaces.
+export { containerCredentials as defaultProvider };

@@ -12,7 +12,7 @@ interface Credentials {
  *
  * @throws Error (by the provider) outside Lambda, when the environment has no credentials
  */
-export function defaultProvider(): () => Promise<Credentials> {
+export function lambdaCredentials(): () => Promise<Credentials> {
   return async () => {
     const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = process.env;
     if (!AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) {
@@ -27,3 +27,6 @@ export function defaultProvider(): () => Promise<Credentials> {
     };
   };
 }
+
+// The name under which the SDK's clients import the chain that this module replaces.
+export { lambdaCredentials as defaultProvider };

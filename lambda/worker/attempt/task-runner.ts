@@ -18,7 +18,7 @@ import type { ClaimedTask } from '../claimed-task';
 import type { FinalState, TaskFinisher } from '../ending/task-finisher';
 import { isOwnLimit, type TaskRequeuer } from '../ending/task-requeuer';
 import { Heartbeat } from '../lease/heartbeat';
-import type { MessageDisposition } from '../message/received-message';
+import type { MessageDisposition } from '../message/worker-message';
 import type { TaskMetrics } from '../task-metrics';
 import type { TaskPayloads } from '../task-payloads';
 import type { TaskProcessorDeps } from '../task-processor-deps';

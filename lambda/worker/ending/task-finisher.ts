@@ -7,7 +7,7 @@ import { owesWebhook, type WebhookOutbox } from '../../shared/tasks/webhook-outb
 import type { ClaimedTask } from '../claimed-task';
 import type { LeaseTimes } from '../lease/lease-times';
 import type { DeadLetterSender } from '../message/dead-letter-sender';
-import type { MessageDisposition, ReceivedMessage } from '../message/received-message';
+import type { MessageDisposition, WorkerMessage } from '../message/worker-message';
 import type { TaskMetrics } from '../task-metrics';
 import type { TaskPayloads } from '../task-payloads';
 
@@ -61,7 +61,7 @@ export class TaskFinisher {
    * Sends the webhook of a finished task, and its dead-letter message if it failed after its last attempt: an alarm watches
    * that queue, and `redrive` reads it. An earlier worker may have sent both before it was lost, so both may be sent twice.
    */
-  async sendNotifications(message: ReceivedMessage, task: TaskRecord): Promise<MessageDisposition> {
+  async sendNotifications(message: WorkerMessage, task: TaskRecord): Promise<MessageDisposition> {
     const { webhooks, deadLetters } = this.#deps;
     try {
       if (webhooks !== undefined && owesWebhook(task)) {

@@ -7,7 +7,7 @@ import { messageOf } from '../../shared/errors';
 import type { TaskLeases, TaskRequeue } from '../../shared/tasks/task-leases';
 import type { AttemptOutcome } from '../attempt/run-attempt';
 import type { ClaimedTask } from '../claimed-task';
-import type { MessageDisposition } from '../message/received-message';
+import type { MessageDisposition } from '../message/worker-message';
 import type { TaskMetrics } from '../task-metrics';
 import type { TaskFinisher } from './task-finisher';
 

@@ -8,7 +8,7 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { rotationEventSchema } from '../../../lambda/functions/rotation/event';
 import { RotationMetrics } from '../../../lambda/functions/rotation/rotation-metrics';
-import { settingsSchema } from '../../../lambda/functions/rotation/settings';
+import { rotationSettingsSchema } from '../../../lambda/functions/rotation/settings';
 import { readSettings } from '../../../lambda/shared/settings';
 import { ApiKeyCheck, ApiKeyRotation, RotatingSecret, type RotatingSecretProps } from '../../../lib';
 import { Env, METRIC_NAMESPACE } from '../../../lib/contract';
@@ -96,7 +96,7 @@ describe('a secret that rotates', () => {
   });
 
   test('tells the function all that it reads from its environment', () => {
-    const settings = readSettings(settingsSchema, deployedEnvironment(resources, 'KeyFunction'));
+    const settings = readSettings(rotationSettingsSchema, deployedEnvironment(resources, 'KeyFunction'));
     expect(settings).toEqual({
       [Env.AGENT]: 'support',
       [Env.ROTATED_SECRET]: named(resources, 'KeySecret'),
@@ -174,7 +174,7 @@ test('a pool has an alarm that calls for people while there is a key left', () =
     ComparisonOperator: 'LessThanOrEqualToThreshold',
     Threshold: 1,
   });
-  const settings = readSettings(settingsSchema, deployedEnvironment(resourcesOf(stack), 'KeyFunction'));
+  const settings = readSettings(rotationSettingsSchema, deployedEnvironment(resourcesOf(stack), 'KeyFunction'));
   expect(settings[Env.ROTATION]).toMatchObject({ strategy: 'key_pool', test: { provider: 'anthropic' } });
 });
 

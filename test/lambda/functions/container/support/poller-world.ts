@@ -2,7 +2,7 @@ import { LanePoller } from '../../../../../lambda/functions/container/lane-polle
 import type { Protection } from '../../../../../lambda/functions/container/task-protection';
 import type { AgentError } from '../../../../../lambda/runtime/errors';
 import type { SqsRecord } from '../../../../../lambda/shared/aws/sqs-event';
-import type { MessageDisposition } from '../../../../../lambda/worker/message/received-message';
+import type { MessageDisposition } from '../../../../../lambda/worker/message/worker-message';
 import { DEFAULT_PRIORITY_SHARES, type Priority } from '../../../../../lib/contract';
 import { ManualClock } from '../../../../support/manual-clock';
 

@@ -14,7 +14,7 @@ export type MessageDisposition = 'delete' | 'leave';
 const RESERVED_RECEIVES_SHARE = 1 / 4;
 
 /** One message that a worker has received. */
-export class ReceivedMessage {
+export class WorkerMessage {
   readonly receiveCount: number;
   readonly traceHeader: string | undefined;
 
