@@ -84,7 +84,11 @@ export interface IAgentService extends IConstruct {
   metricModelRateLimitWaits(props?: AgentMetricOptions): Metric;
 }
 
-/** What created and imported agents have in common. @internal */
+/**
+ * What created and imported agents have in common. In other languages its members are those of the classes themselves.
+ *
+ * @jsii ignore
+ */
 export abstract class AgentServiceBase extends Construct implements IAgentService {
   /** Name of the agent: value of the metric dimension `Agent`. */
   abstract readonly agentName: string;

@@ -13,7 +13,7 @@ const BaseError: new (message: string) => ErrorInstance = Error;
  * The message names the construct, the wrong value, what is accepted, and what to do. docs/errors.md lists all codes.
  * Exported for TypeScript; jsii has no error classes, so other languages get the message alone.
  *
- * @internal
+ * @jsii ignore
  */
 export class LaneError extends BaseError {
   /** Whether a value is an error of this library, of this copy of the package or another. */
