@@ -5,15 +5,15 @@ import type { IConstruct } from 'constructs';
  * Records for cdk-nag why a permission ends in a wildcard.
  *
  * @param grantee role that has the permission
- * @param resource ARN or pattern as it was granted, tokens included
- * @param reason why it cannot be narrower
+ * @param resource ARN or pattern as granted, including tokens
+ * @param reason why the grant cannot be narrower
  */
 export function acknowledgeWildcard(grantee: IConstruct, resource: string, reason: string): void {
   const flat = flatten(Stack.of(grantee).resolve(resource));
   Validations.of(grantee).acknowledge({ id: `AwsSolutions-IAM5[Resource::${flat}]`, reason });
 }
 
-/** As cdk-nag writes references in the ids of its findings: `<LogicalId.Arn>`. */
+/** References in the format of cdk-nag's finding ids: `<LogicalId.Arn>`. */
 function flatten(value: unknown): string {
   if (typeof value !== 'object' || value === null) {
     return String(value);

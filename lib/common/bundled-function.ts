@@ -7,32 +7,34 @@ import { allowNetworkInterfaces, executionRole } from './execution-role';
 import { functionBundle } from './function-archive';
 import { stageFile } from './stage-file';
 
+/** Settings of a {@link BundledFunction}. */
 export interface BundledFunctionProps {
   /** Name in the archive of functions: router, api, webhook and so on. */
   readonly bundle: string;
   /** One line for the console. */
   readonly description: string;
+  /** Environment variables. @default - none */
   readonly environment?: { [name: string]: string };
-  /** @default 512 MiB */
+  /** Memory of the function. @default Size.mebibytes(512) */
   readonly memorySize?: Size;
-  /** @default 30 seconds */
+  /** Timeout of the function. @default Duration.seconds(30) */
   readonly timeout?: Duration;
-  /** @default one month */
+  /** How long logs are kept. @default RetentionDays.ONE_MONTH */
   readonly logRetention?: logs.RetentionDays;
-  /** What becomes of the log group when the stack is deleted. @default RemovalPolicy.DESTROY */
+  /** What happens to the log group when the stack is deleted. @default RemovalPolicy.DESTROY */
   readonly removalPolicy?: RemovalPolicy;
-  /** @default no VPC */
+  /** VPC of the function. @default - no VPC */
   readonly vpc?: ec2.IVpc;
-  /** @default private subnets */
+  /** Subnets of the function. @default - private subnets of the VPC */
   readonly vpcSubnets?: ec2.SubnetSelection;
-  /** @default one of its own, when in a VPC */
+  /** Security groups of the function. @default - one is created, when in a VPC */
   readonly securityGroups?: ec2.ISecurityGroup[];
 }
 
 /**
- * A function whose code was bundled when the library was built: synthesizing it takes neither Docker nor a bundler.
- * Published versions are kept on update and delete, but not when the update that made them is rolled back: deploying
- * the same content again would fail on a version that exists and that no stack knows.
+ * A function whose code was bundled when the library was built: synthesis needs neither Docker nor a bundler.
+ * Published versions are kept on update and delete, but not when the update that made them is rolled back: a later
+ * deployment of the same content would fail on a version that exists outside the stack.
  */
 export class BundledFunction extends lambda.Function {
   constructor(scope: Construct, id: string, props: BundledFunctionProps) {

@@ -4,7 +4,7 @@ import type { Construct } from 'constructs';
 import { acknowledgeWildcard } from './acknowledge';
 
 /**
- * What a function in a VPC needs for its network interfaces. EC2 knows no resource-level permission for them
+ * Permissions of a function in a VPC for its network interfaces. They do not support resource-level permissions
  * (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html).
  */
 export const NETWORK_INTERFACE_ACTIONS = [
@@ -17,8 +17,8 @@ export const NETWORK_INTERFACE_ACTIONS = [
 ];
 
 /**
- * Role of one function that may write to its own log group only. The managed policy AWSLambdaBasicExecutionRole, which
- * the CDK takes by default, may write to every log group of the account.
+ * Role of one function that may write to its own log group only. The managed policy AWSLambdaBasicExecutionRole, the default
+ * of the CDK, may write to every log group of the account.
  */
 export function executionRole(scope: Construct, id: string, logGroup: logs.ILogGroup): iam.Role {
   const role = new iam.Role(scope, id, { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
@@ -26,16 +26,17 @@ export function executionRole(scope: Construct, id: string, logGroup: logs.ILogG
   acknowledgeWildcard(
     role,
     '*',
-    'X-Ray knows no resource for xray:PutTraceSegments and xray:PutTelemetryRecords, which active tracing needs (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html)',
+    'Active tracing needs xray:PutTraceSegments and xray:PutTelemetryRecords, which do not support resource-level permissions (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html)',
   );
   return role;
 }
 
+/** Lets a function with this role run in a VPC. */
 export function allowNetworkInterfaces(role: iam.Role): void {
   role.addToPolicy(new iam.PolicyStatement({ actions: NETWORK_INTERFACE_ACTIONS, resources: ['*'] }));
   acknowledgeWildcard(
     role,
     '*',
-    'EC2 knows no resource-level permission for the network interfaces of a function in a VPC (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html)',
+    'The EC2 actions for the network interfaces of a function in a VPC do not support resource-level permissions (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html)',
   );
 }

@@ -4,17 +4,18 @@ import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigateway
 import type { Construct } from 'constructs';
 import { laneError } from '../common/errors';
 
-/** How callers of the HTTP API are told apart. */
+/** How the HTTP API authenticates callers. */
 export interface IntakeAuthConfig {
-  /** What the router and the status function are told: `iam` or `jwt`. */
+  /** Value of `Env.AUTH` for the router and the status function: `iam` or `jwt`. */
   readonly mode: string;
+  /** Authorizer of the routes. */
   readonly authorizer: IHttpRouteAuthorizer;
 }
 
 /** Who may call the HTTP API. */
 export abstract class IntakeAuth {
   /**
-   * Requests signed by IAM principals: backends act for their users and name them in the request. Grant with
+   * Requests signed by IAM principals: backends act for their users and name them in the request. Grant it with
    * `agent.grants.submit` and `agent.grants.read`.
    */
   static iam(): IntakeAuth {
@@ -22,16 +23,16 @@ export abstract class IntakeAuth {
   }
 
   /**
-   * Bearer tokens of an OpenID Connect issuer: the token's `sub` is the user, who sees his own tasks only.
+   * Bearer tokens of an OpenID Connect issuer: the token's `sub` is the user, who can access only their own tasks.
    *
    * @param issuer URL of the issuer, `https://…`
-   * @param audience values of `aud` (or `client_id`) that are accepted, at least one
+   * @param audience accepted values of `aud` (or `client_id`), at least one
    */
   static jwt(issuer: string, audience: string[]): IntakeAuth {
     return new JwtAuth(issuer, audience);
   }
 
-  /** @throws if the settings cannot work @internal */
+  /** @throws LaneError for an invalid issuer or audience @internal */
   abstract _bind(scope: Construct): IntakeAuthConfig;
 }
 
@@ -56,7 +57,7 @@ class JwtAuth extends IntakeAuth {
       throw laneError(
         scope,
         'InvalidJwtIssuer',
-        `issuer is '${this.issuer}', expected an https URL without query, like 'https://id.example.com/'; ` +
+        `issuer must be an https URL without query, like 'https://id.example.com/', got '${this.issuer}'; ` +
           'API Gateway reads the keys from its /.well-known/openid-configuration',
       );
     }
@@ -64,7 +65,7 @@ class JwtAuth extends IntakeAuth {
       throw laneError(
         scope,
         'MissingJwtAudience',
-        'audience is empty, expected at least one value; without one every token of the issuer would be accepted',
+        'audience must have at least one value, got none; without an audience, every token of the issuer would be accepted',
       );
     }
     return { mode: 'jwt', authorizer: new HttpJwtAuthorizer('Jwt', this.issuer, { jwtAudience: [...this.audience] }) };

@@ -1,4 +1,4 @@
-/** Every action that this folder grants, besides those of the store and of the lanes. */
+/** Every action that this folder grants, except for those of the store and of the lanes. */
 
 /**
  * The router, on itself: during a rollout the weights of its alias `live` are the valve. The action's resource is the
@@ -12,9 +12,9 @@ export const ROUTER_ALIAS_ACTIONS = ['lambda:GetAlias'];
  */
 export const INBOX_ACTIONS = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
 
-/** Router and status function, on the lanes' queues: how many messages wait. */
+/** Router and status function, on the lanes' queues: number of messages. */
 export const QUEUE_LENGTH_ACTIONS = ['sqs:GetQueueAttributes'];
-/** The same, for how long they have waited. CloudWatch knows no resource for it. */
+/** Router and status function: age of the messages. The action does not support resource-level permissions. */
 export const QUEUE_AGE_ACTIONS = ['cloudwatch:GetMetricData'];
 
 /** Callers of the HTTP API, on exact methods and paths. */

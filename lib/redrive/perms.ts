@@ -1,8 +1,8 @@
-/** Every action that this folder grants, besides those of the store and of the lanes. */
+/** Every action that this folder grants, except for those of the store and of the lanes. */
 
 /**
- * The redrive function, on the lanes' dead-letter queues: count, look at all, put back what stays, take out what was sent
- * back.
+ * The redrive function, on the lanes' dead-letter queues: count and read messages, make those visible again that stay, and
+ * delete those that were redriven.
  */
 export const DEAD_LETTER_ACTIONS = [
   'sqs:GetQueueAttributes',
@@ -11,5 +11,5 @@ export const DEAD_LETTER_ACTIONS = [
   'sqs:DeleteMessage',
 ];
 
-/** An operator, on the redrive function and no version of it. */
+/** An operator, on the redrive function without a version. */
 export const INVOKE_REDRIVE_ACTIONS = ['lambda:InvokeFunction'];

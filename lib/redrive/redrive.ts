@@ -10,23 +10,29 @@ import type { IAgentStore } from '../state';
 import { grantRedrive } from '../state/store-grants';
 import { DEAD_LETTER_ACTIONS, INVOKE_REDRIVE_ACTIONS } from './perms';
 
+/** Settings of a {@link Redrive}. */
 export interface RedriveProps {
+  /** Name of the agent: value of the metric dimension `Agent`. */
   readonly agentName: string;
+  /** Where tasks are recorded. */
   readonly store: IAgentStore;
+  /** Lane of the promoted release. */
   readonly stable: ILane;
+  /** Lane of the release that is rolled out. */
   readonly candidate: ILane;
   /** How long a finished task is kept, in whole days. */
   readonly taskRetention: Duration;
 }
 
-/** The function reads whole queues; `npx cdk-agent-lanes redrive` calls it again as long as there is more. */
+/** Limits one invocation; `npx cdk-agent-lanes redrive` invokes the function again while messages are left. */
 const TIMEOUT = Duration.minutes(5);
 
 /**
- * Lists the tasks in the lanes' dead-letter queues and sends them back. Sent back by SQS itself, a task would be found
- * ended and be put where it came from.
+ * Lists the tasks in the lanes' dead-letter queues and redrives them. A redrive by SQS alone is not enough: the task's record
+ * says that it has failed, so the worker would move the message to the dead-letter queue again.
  */
 export class Redrive extends Construct {
+  /** The redrive function, for `npx cdk-agent-lanes redrive`. */
   readonly function: LambdaFunction;
 
   constructor(scope: Construct, id: string, props: RedriveProps) {
@@ -35,7 +41,7 @@ export class Redrive extends Construct {
     const lanes = [stable, candidate];
     this.function = new BundledFunction(this, 'Function', {
       bundle: 'redrive',
-      description: 'Lists the tasks in the dead-letter queues and sends them back; invoked by operators',
+      description: 'Lists and redrives the tasks in the dead-letter queues; invoked by operators',
       timeout: TIMEOUT,
       environment: {
         [Env.AGENT]: agentName,
@@ -58,7 +64,7 @@ export class Redrive extends Construct {
     }
   }
 
-  /** Lets somebody list dead tasks and send them back: `npx cdk-agent-lanes redrive`. */
+  /** Lets the grantee list and redrive tasks in the dead-letter queues: `npx cdk-agent-lanes redrive`. */
   grantInvoke(grantee: IGrantable): Grant {
     return Grant.addToPrincipal({
       grantee,

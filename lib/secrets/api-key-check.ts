@@ -1,31 +1,36 @@
+import { laneError } from '../common';
 import { type ApiKeyCheckSettings, apiKeyCheckSchema } from '../contract';
 
-/** How a new key is tried before it is used. */
+/** Options of an {@link ApiKeyCheck}. */
 export interface ApiKeyCheckOptions {
-  /** Endpoint of the provider. @default the provider's own */
+  /** Base URL of the provider. @default - the provider's public endpoint */
   readonly baseUrl?: string;
 }
 
-/** Tries a key of a pool before the workers get it: by listing models, which costs nothing. */
+/** Checks a key of a pool before the workers use it: by listing models, which costs nothing. */
 export class ApiKeyCheck {
-  /** Keys of Anthropic's API, or of an endpoint that speaks it. `baseUrl` is without `/v1`, as in its SDK. */
+  /** Keys of Anthropic's API, or of an endpoint that is compatible with it. `baseUrl` has no `/v1`, as in its SDK. */
   static anthropic(options: ApiKeyCheckOptions = {}): ApiKeyCheck {
     return new ApiKeyCheck({ provider: 'anthropic', ...options });
   }
 
-  /** Keys of OpenAI's API, or of an endpoint that speaks it. `baseUrl` ends in `/v1`, as in its SDK. */
+  /** Keys of OpenAI's API, or of an endpoint that is compatible with it. `baseUrl` ends in `/v1`, as in its SDK. */
   static openAi(options: ApiKeyCheckOptions = {}): ApiKeyCheck {
     return new ApiKeyCheck({ provider: 'openai', ...options });
   }
 
   /**
-   * Keys are not tried: one that does not work is found by the tasks that fail with it.
+   * Keys are not checked: tasks fail with a key that does not work.
    *
-   * @param reason why it cannot be tried; kept for whoever reads the code
+   * @param reason why keys cannot be checked; documents the decision in the code
    */
   static none(reason: string): ApiKeyCheck {
     if (reason.trim() === '') {
-      throw new TypeError('ApiKeyCheck.none: expected the reason why keys cannot be tried, got an empty text');
+      throw laneError(
+        undefined,
+        'MissingReason',
+        'reason of ApiKeyCheck.none must not be empty; say why keys cannot be checked',
+      );
     }
     return new ApiKeyCheck({ provider: 'none' });
   }

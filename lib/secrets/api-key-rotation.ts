@@ -102,17 +102,17 @@ class OpenAiServiceAccount extends ApiKeyRotation {
       throw laneError(
         scope,
         'InvalidOpenAiProject',
-        `rotation: project is '${project}', expected the id of an OpenAI project like 'proj_abc123'; see the settings of the project`,
+        `rotation: project must be the id of an OpenAI project like 'proj_abc123', got '${project}'; see the settings of the project`,
       );
     }
     if (keyExpiry !== undefined) {
-      const least = interval.toSeconds() + gracePeriod.toSeconds();
+      const min = interval.toSeconds() + gracePeriod.toSeconds();
       const seconds = keyExpiry.toSeconds();
-      if (!(seconds > least && seconds <= MAX_EXPIRY.toSeconds())) {
+      if (!(seconds > min && seconds <= MAX_EXPIRY.toSeconds())) {
         throw laneError(
           scope,
           'InvalidKeyExpiry',
-          `rotation: keyExpiry is ${keyExpiry.toHumanString()}, expected more than interval and gracePeriod together (${Duration.seconds(least).toHumanString()}) and at most ${MAX_EXPIRY.toHumanString()}; rotate more often, or leave it out`,
+          `rotation: keyExpiry must be longer than interval and gracePeriod together (${Duration.seconds(min).toHumanString()}) and at most ${MAX_EXPIRY.toHumanString()}, got ${keyExpiry.toHumanString()}; rotate more often, or remove it`,
         );
       }
     }

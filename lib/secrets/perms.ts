@@ -1,4 +1,4 @@
-/** What the rotation function may do with the secret that it rotates. */
+/** The rotation function, on the secret that it rotates. */
 export const ROTATE_SECRET_ACTIONS = [
   'secretsmanager:DescribeSecret',
   'secretsmanager:GetSecretValue',
@@ -7,5 +7,5 @@ export const ROTATE_SECRET_ACTIONS = [
   'secretsmanager:UpdateSecretVersionStage',
 ];
 
-/** What it may do with a secret that a function of the user's rotates: it reads no value. */
+/** The rotation function, on a secret that a function of the user rotates: it reads no value. */
 export const WATCH_SECRET_ACTIONS = ['secretsmanager:DescribeSecret', 'secretsmanager:ListSecretVersionIds'];

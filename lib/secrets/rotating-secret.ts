@@ -122,7 +122,7 @@ export class RotatingSecret extends Construct {
     const { agentName, encryptionKey, secretName } = props;
     for (const [name, text] of Object.entries({ agentName, secretName })) {
       if (text.trim() === '') {
-        throw laneError(this, 'InvalidSecretName', `${name} is '${text}', expected a name that is not empty`);
+        throw laneError(this, 'InvalidSecretName', `${name} must not be empty, got '${text}'`);
       }
     }
     const { interval, gracePeriod } = this.checkTimes();
@@ -131,7 +131,7 @@ export class RotatingSecret extends Construct {
       throw laneError(
         this,
         'ConflictingEncryptionKey',
-        'secret and encryptionKey are both given, expected one of them: the key of a secret that exists is its own; leave encryptionKey out',
+        'secret and encryptionKey are both set: an existing secret has its own key; remove encryptionKey',
       );
     }
     this.secret =

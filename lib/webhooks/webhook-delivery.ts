@@ -10,38 +10,40 @@ import { grantSend } from '../lanes/lane-grants';
 import { grantWebhooks } from '../state/store-grants';
 import type { WebhookContext, WebhookSenderOptions } from './webhook-options';
 
+/** Settings of a {@link WebhookDelivery}. */
 export interface WebhookDeliveryProps extends WebhookSenderOptions, WebhookContext {
-  /** How long after a task's end its webhook is tried. */
+  /** How long after a task's end its webhook is retried. */
   readonly retryFor: Duration;
-  /** Host names to which webhooks may go although their addresses are private. */
+  /** Host names that webhooks may call at private addresses. */
   readonly privateHosts: string[];
 }
 
-/** A batch is delivered at once, and each receiver has 10 seconds to answer. */
+/** The webhooks of a batch are delivered concurrently, with a timeout of 10 seconds each. */
 const TIMEOUT = Duration.seconds(60);
 
-/** As AWS advises, six times the timeout; the function itself says when a webhook is tried again. */
+/** AWS advises six times the timeout; the function itself sets the visibility of a webhook to retry. */
 const VISIBILITY = Duration.seconds(6 * TIMEOUT.toSeconds());
 
-/** Batches that are delivered at once: slow receivers shall not take all the concurrency of the account. */
+/** Batches that are delivered at once: slow receivers must not use up the concurrency of the account. */
 const CONCURRENCY = 10;
 const BATCH_SIZE = 10;
 
-/** Characters of the key that is made here; letters and digits, about 380 bits. */
+/** Length of a generated key: letters and digits, about 380 bits. */
 const KEY_LENGTH = 64;
 
-/** Tells callers that their tasks have ended: a queue, and a function that signs and sends. */
+/** Sends signed webhooks when tasks have ended: a queue, and a function that signs and sends. */
 export class WebhookDelivery extends Construct {
-  /** Where whoever ends a task says so. */
+  /** Workers and the status function send a message here when a task has ended. */
   readonly queue: IQueue;
-  /** Where webhooks end that were given up. */
+  /** Queue of abandoned webhooks. */
   readonly deadLetterQueue: IQueue;
   /** In ALARM while the dead-letter queue holds a message. */
   readonly deadLetterAlarm: Alarm;
+  /** Signs and sends webhooks. */
   readonly function: LambdaFunction;
-  /** The key that signs. Receivers are given its value. */
+  /** The signing key. Receivers need its value. */
   readonly secret: ISecret;
-  /** Host names to which webhooks may go although their addresses are private. */
+  /** Host names that webhooks may call at private addresses. */
   readonly privateHosts: string[];
   private readonly agentName: string;
 
@@ -62,7 +64,7 @@ export class WebhookDelivery extends Construct {
 
     this.function = new BundledFunction(this, 'Function', {
       bundle: 'webhook',
-      description: 'Tells callers, signed, that their tasks have ended',
+      description: 'Sends signed webhooks when tasks have ended',
       timeout: TIMEOUT,
       environment: {
         [Env.AGENT]: agentName,
@@ -92,28 +94,28 @@ export class WebhookDelivery extends Construct {
     this.deadLetterAlarm = this.createDeadLetterAlarm(props);
   }
 
-  /** Webhooks that their receivers accepted. Count; sum by default. */
-  metricDelivered(options: MetricOptions = {}): Metric {
-    return this.metric(WebhookMetric.DELIVERED, options);
+  /** Webhooks that receivers accepted. Count; sum by default. */
+  metricDelivered(props?: MetricOptions): Metric {
+    return this.metric(WebhookMetric.DELIVERED, props);
   }
 
-  /** Deliveries that did not succeed; each is tried again. Count; sum by default. */
-  metricFailed(options: MetricOptions = {}): Metric {
-    return this.metric(WebhookMetric.FAILED, options);
+  /** Failed deliveries; each is retried. Count; sum by default. */
+  metricFailed(props?: MetricOptions): Metric {
+    return this.metric(WebhookMetric.FAILED, props);
   }
 
-  /** Webhooks that were given up. Count; sum by default. */
-  metricAbandoned(options: MetricOptions = {}): Metric {
-    return this.metric(WebhookMetric.ABANDONED, options);
+  /** Abandoned webhooks. Count; sum by default. */
+  metricAbandoned(props?: MetricOptions): Metric {
+    return this.metric(WebhookMetric.ABANDONED, props);
   }
 
-  private metric(metricName: string, options: MetricOptions): Metric {
+  private metric(metricName: string, props?: MetricOptions): Metric {
     return new Metric({
       namespace: METRIC_NAMESPACE,
       metricName,
       dimensionsMap: { [Dimension.AGENT]: this.agentName },
       statistic: Stats.SUM,
-      ...options,
+      ...props,
     });
   }
 
@@ -126,7 +128,7 @@ export class WebhookDelivery extends Construct {
     Validations.of(secret).acknowledge({
       id: 'AwsSolutions-SMG4',
       reason:
-        'The receivers of webhooks must be given a new key by hand, so no function can rotate it; a person puts a new value, and webhooks are signed with the previous one as well until the receivers have changed over',
+        'Receivers of webhooks get a new key by hand, so no function can rotate it; an operator puts a new value, and webhooks are signed with the previous key as well until the receivers use the new one',
     });
     return secret;
   }

@@ -5,53 +5,55 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IAgentStore } from '../state';
 
-/** What webhooks are signed with, and where they are sent from. */
+/** How webhooks are signed, and the network that they are sent from. */
 export interface WebhookSenderOptions {
   /**
-   * Key that signs: `whsec_` and base64, or any other text as it stands. Receivers are given the same. While a
-   * rotation lasts, webhooks are signed with the previous key as well.
+   * Signing key: `whsec_` and base64, or any other text, which is used as it is. Receivers need the same key. During a
+   * rotation, webhooks are signed with the previous key as well.
    *
-   * @default - created with a random value
+   * @default - a secret with a random value is created
    */
   readonly secret?: ISecret;
 
   /**
-   * VPC that webhooks are sent from, to reach private hosts; for others it needs a way to the internet (NAT).
+   * VPC that webhooks are sent from, to reach private hosts. Public hosts then need a NAT gateway.
    *
    * @default - no VPC
    */
   readonly vpc?: IVpc;
 
-  /** @default private subnets */
+  /** Subnets of the webhook function. @default - private subnets of the VPC */
   readonly vpcSubnets?: SubnetSelection;
 
-  /** @default one of its own, when in a VPC */
+  /** Security groups of the webhook function. @default - one is created, when in a VPC */
   readonly securityGroups?: ISecurityGroup[];
 }
 
+/** Options of `Webhooks.signed`. */
 export interface SignedWebhooksOptions extends WebhookSenderOptions {
   /**
-   * How long after a task's end its webhook is tried: whole seconds, 1 minute to 13 days.
+   * How long after a task's end its webhook is retried: whole seconds, 1 minute to 13 days. Queues keep messages for 14 days.
    *
    * @default Duration.hours(24)
    */
   readonly retryFor?: Duration;
 
   /**
-   * Host names to which webhooks may go although their addresses are private, and over plain HTTP. All others are called
-   * over HTTPS and only at public addresses, whatever their names resolve to: a caller must not reach through a webhook
-   * what he cannot reach himself.
+   * Host names that webhooks may call at private addresses and over plain HTTP. All other hosts are called over HTTPS and only
+   * at public addresses, independent of what their names resolve to: callers must not reach private hosts through a webhook.
    *
-   * @default - none
+   * @default - no private hosts
    */
   readonly privateHosts?: string[];
 }
 
-/** What webhooks are built into. */
+/** The agent that the webhooks belong to. */
 export interface WebhookContext {
+  /** Name of the agent: value of the metric dimension `Agent`. */
   readonly agentName: string;
+  /** Where tasks are recorded. */
   readonly store: IAgentStore;
-  /** @default keys that AWS manages */
+  /** Key that encrypts the queues and the secret. @default - keys that AWS manages */
   readonly encryptionKey?: IKey;
   /** Told when a webhook was given up. @default nobody */
   readonly alarmAction?: IAlarmAction;

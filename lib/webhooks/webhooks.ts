@@ -4,18 +4,18 @@ import { describeValue, laneError } from '../common';
 import { WebhookDelivery } from './webhook-delivery';
 import type { SignedWebhooksOptions, WebhookContext } from './webhook-options';
 
-/** How callers are told that their tasks have ended. */
+/** How callers are notified that their tasks have ended. */
 export abstract class Webhooks {
-  /** One HTTPS request for each end of a task, signed as https://www.standardwebhooks.com says, at least once. */
+  /** One HTTPS request per ended task, delivered at least once, signed as https://www.standardwebhooks.com specifies. */
   static signed(options: SignedWebhooksOptions = {}): Webhooks {
     return new SignedWebhooks(options);
   }
 
-  /** Creates what delivers. @internal */
+  /** Creates the queue and the function. @internal */
   abstract _bind(scope: Construct, id: string, context: WebhookContext): WebhookDelivery;
 }
 
-/** A day less than queues keep messages, so that every webhook is given up before it is forgotten. */
+/** A day less than the retention of the queue, so that each webhook is abandoned before its message expires. */
 const MAX_RETRY = Duration.days(13);
 const MIN_RETRY = Duration.minutes(1);
 
@@ -40,7 +40,7 @@ class SignedWebhooks extends Webhooks {
         throw laneError(
           scope,
           'InvalidPrivateHost',
-          `webhooks: private host is '${host}', expected a host name or IPv4 address without scheme, port and path, like 'hooks.internal.example.com'`,
+          `webhooks: each of privateHosts must be a host name or IPv4 address without scheme, port and path, like 'hooks.internal.example.com', got '${host}'`,
         );
       }
     }
@@ -48,7 +48,7 @@ class SignedWebhooks extends Webhooks {
       throw laneError(
         scope,
         'MissingWebhookVpc',
-        'webhooks: vpcSubnets or securityGroups are given without vpc, expected vpc as well; give it, or leave them out',
+        'webhooks: vpcSubnets or securityGroups is set, but vpc is not; set vpc, or remove them',
       );
     }
     return new WebhookDelivery(scope, id, { ...others, ...context, privateHosts: [...privateHosts], retryFor });

@@ -5,15 +5,15 @@ import { DEFAULT_MAX_ATTEMPTS, Env, RECEIVE_COUNT_HEADROOM } from '../contract';
 import type { ILaneQueues } from '../lanes';
 import { deadLetterUrls, queueUrls } from '../lanes/lane-queues';
 
-/** More attempts would bring a task that fails for good back for days. */
+/** With more attempts, a task that always fails would be retried for days. */
 const MAX_ATTEMPTS = 100;
 
-/** The lanes that a worker serves, and what it is told of their queues. */
+/** The lanes that a worker serves, and the environment variables for their queues. */
 export class AttachedLanes {
   private readonly maxAttempts: number;
   private readonly lanes: ILaneQueues[] = [];
 
-  /** @throws LaneError for attempts out of range */
+  /** @param maxAttempts 1 to 100 */
   constructor(
     private readonly worker: Construct,
     maxAttempts: number = DEFAULT_MAX_ATTEMPTS,
@@ -25,20 +25,20 @@ export class AttachedLanes {
     });
   }
 
-  /** @throws LaneError for a lane that is there already, or whose receives do not fit */
+  /** @throws LaneError for a lane that is already attached, or whose maxReceiveCount does not fit */
   add(lane: ILaneQueues): void {
     if (this.lanes.some(({ laneName }) => laneName === lane.laneName)) {
       throw laneError(
         this.worker,
         'DuplicateLane',
-        `lane "${lane.laneName}" is already attached to the worker: expected each lane once; use the attachment that the first call returned`,
+        `lane "${lane.laneName}" is already attached to the worker; use the attachment that the first call returned`,
       );
     }
     this.checkReceives(lane);
     this.lanes.push(lane);
   }
 
-  /** Variables of the contract that tell of queues and attempts. Lanes are attached once the worker is there. */
+  /** Environment variables for queues and attempts. They are lazy: lanes are attached after the worker is created. */
   environment(): { [name: string]: string } {
     return {
       [Env.MAX_ATTEMPTS]: String(this.maxAttempts),
@@ -50,14 +50,14 @@ export class AttachedLanes {
     };
   }
 
-  /** What a worker is told of receives holds for all its lanes. */
+  /** One environment variable holds maxReceiveCount for all lanes of the worker. */
   private checkReceives(lane: ILaneQueues): void {
-    const least = this.maxAttempts + RECEIVE_COUNT_HEADROOM;
-    if (lane.maxReceiveCount < least) {
+    const min = this.maxAttempts + RECEIVE_COUNT_HEADROOM;
+    if (lane.maxReceiveCount < min) {
       throw laneError(
         this.worker,
         'TooFewReceives',
-        `lane "${lane.laneName}" gives a message up after ${lane.maxReceiveCount} receives, and a task gets ${this.maxAttempts} attempts: expected at least ${least} receives, for throttled and repeated ones use up receives and no attempts; raise maxReceiveCount of the lane or lower maxAttempts`,
+        `maxReceiveCount of lane "${lane.laneName}" must be at least ${min}, ${RECEIVE_COUNT_HEADROOM} more than maxAttempts, got ${lane.maxReceiveCount}: throttled and repeated receives use up receives and no attempts; raise maxReceiveCount of the lane or lower maxAttempts`,
       );
     }
     const [other] = this.lanes;
@@ -65,7 +65,7 @@ export class AttachedLanes {
       throw laneError(
         this.worker,
         'ConflictingMaxReceiveCount',
-        `lane "${lane.laneName}" gives a message up after ${lane.maxReceiveCount} receives, lane "${other.laneName}" after ${other.maxReceiveCount}: expected the same number, for one worker serves both and replaces a message at its last receive; give both lanes the same maxReceiveCount`,
+        `maxReceiveCount is ${lane.maxReceiveCount} for lane "${lane.laneName}" and ${other.maxReceiveCount} for lane "${other.laneName}": one worker serves both, so the numbers must be equal; set the same maxReceiveCount for both lanes`,
       );
     }
   }

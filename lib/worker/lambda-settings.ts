@@ -38,7 +38,7 @@ export function checkLambdaSettings(scope: IConstruct, props: LambdaWorkerOption
     throw laneError(
       scope,
       'UnresolvedWorker',
-      'memory or timeout of the worker is a token: expected concrete values, known at synth, for the release is derived from them; write the values into the app',
+      'memorySize and timeout of the worker must not be tokens: the release id is derived from them; write the values into the app',
     );
   }
   const memory = settings.memory.toMebibytes();
@@ -46,7 +46,7 @@ export function checkLambdaSettings(scope: IConstruct, props: LambdaWorkerOption
     throw laneError(
       scope,
       'InvalidMemory',
-      `memory of the worker is ${memory} MiB: expected ${MIN_MEMORY_MIB} to ${MAX_MEMORY_MIB} MiB (${PlatformLimits.LAMBDA_TIMEOUT.source}); choose a size in between`,
+      `memorySize of the worker must be between ${MIN_MEMORY_MIB} and ${MAX_MEMORY_MIB} MiB, got ${memory} MiB (${PlatformLimits.LAMBDA_TIMEOUT.source})`,
     );
   }
   const timeout = settings.timeout.toSeconds();
@@ -54,7 +54,7 @@ export function checkLambdaSettings(scope: IConstruct, props: LambdaWorkerOption
     throw laneError(
       scope,
       'InvalidTimeout',
-      `timeout of the worker is ${timeout} s: expected 1 to ${PlatformLimits.LAMBDA_TIMEOUT.value} s (${PlatformLimits.LAMBDA_TIMEOUT.source}); tasks that take longer are handed to the next invocation between two of their steps`,
+      `timeout of the worker must be between 1 and ${PlatformLimits.LAMBDA_TIMEOUT.value} seconds, got ${timeout} (${PlatformLimits.LAMBDA_TIMEOUT.source}); longer tasks are requeued between two of their steps`,
     );
   }
   checkUserEnvironment(scope, settings.environment);
@@ -74,14 +74,14 @@ function checkSource(scope: IConstruct, props: LambdaWorkerOptions, runtime: lam
     throw laneError(
       scope,
       'ConflictingHandler',
-      `handler is "${props.handler}" beside entry "${props.entry}": expected no handler, for the bundle made from entry brings its own; remove it, or give code`,
+      `handler "${props.handler}" is set together with entry "${props.entry}": the bundle of entry has its own handler; remove handler, or set code instead of entry`,
     );
   }
   if (runtime.family !== lambda.RuntimeFamily.NODEJS) {
     throw laneError(
       scope,
       'InvalidRuntime',
-      `runtime of the worker is ${runtime.name}: expected a Node.js runtime like nodejs24.x, for the worker around the agent is a Node.js program; choose one`,
+      `runtime of the worker must be a Node.js runtime like nodejs24.x, got ${runtime.name}: the library's worker is a Node.js program`,
     );
   }
 }

@@ -25,17 +25,17 @@ import { stageWorker, workerCore } from './worker-core';
 import { workerEnvironment } from './worker-environment';
 import { grantContract, grantRequeue } from './worker-grants';
 
-/** Id of the construct under which code that was handed in is bound, so that its digest is known before the function. */
+/** Id of the construct under which `code` is bound, so that its digest is known before the function. */
 const CODE_SCOPE = 'WorkerCode';
 
 const DEFAULT_HANDLER = 'index.handler';
 
 /**
- * Seconds that a message stays hidden beyond the function's timeout. AWS advises six times the timeout, for batches
- * whose messages wait for each other and for throttled invocations. Here a batch is one message, and the mapping's
- * maximum concurrency keeps it from taking what it cannot start; with six times, a worker that crashed in its first
- * seconds would be tried again at minute 90. From its first heartbeat on, the worker sets the visibility itself, to little
- * more than its lease. Less than the timeout Lambda refuses.
+ * Seconds that a message stays invisible beyond the function's timeout. AWS advises six times the timeout, for batches whose
+ * messages wait for each other and for throttled invocations. Here a batch is one message, and the maximum concurrency of
+ * the mapping limits what it receives; with six times, a task whose worker crashed at once would be retried after 90
+ * minutes. From its first heartbeat on, the worker sets the visibility itself, to a little more than its lease. Lambda
+ * refuses a visibility timeout below the function's timeout.
  */
 const VISIBILITY_MARGIN_SECONDS = 60;
 
@@ -44,7 +44,7 @@ export interface LambdaWorkerProps {
   readonly context: WorkerContext;
 }
 
-/** What of a Lambda worker goes into the release. */
+/** The part of a Lambda worker that belongs to the release. */
 export function describeLambdaWorker(
   scope: Construct,
   props: LambdaWorkerOptions,
@@ -86,8 +86,7 @@ export class LambdaWorker extends AgentWorker {
     this.function = this.createFunction(worker, settings, context);
     this.grantPrincipal = this.function.grantPrincipal;
     grantContract(this, this.function, context);
-    // The CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes.
-    this.published = this.function.currentVersion as lambda.IVersion;
+    this.published = this.function.currentVersion;
     this.version = this.published.version;
     this.node.addValidation({ validate: () => this.checkEnvironmentSize() });
   }
@@ -97,7 +96,7 @@ export class LambdaWorker extends AgentWorker {
       throw laneError(
         this,
         'MissingVpc',
-        'worker is in no VPC, so it has no connections: expected vpc in the props of WorkerSpec.lambda; set it, or leave the security groups out',
+        'the worker has no connections because it is not in a VPC; set vpc in the options of WorkerSpec.lambda',
       );
     }
     return this.function.connections;
@@ -111,7 +110,7 @@ export class LambdaWorker extends AgentWorker {
       const queue = lane[priority];
       queue.grantConsumeMessages(this.function);
       return new lambda.EventSourceMapping(this, `${name}${pascalCase(priority)}`, {
-        target: alias as lambda.IFunction,
+        target: alias,
         eventSourceArn: queue.queueArn,
         batchSize: 1,
         reportBatchItemFailures: true,
@@ -154,15 +153,15 @@ export class LambdaWorker extends AgentWorker {
       vpc: worker.vpc,
       vpcSubnets: worker.vpcSubnets,
       securityGroups: worker.securityGroups,
-      // Not RETAIN: the version of a rollout that is rolled back would stay, unknown to the stack, and deploying the
-      // same content again would fail on it.
+      // Not RETAIN: the version of a rollout that is rolled back would stay outside the stack, and a later deployment of the
+      // same content would fail on it.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
     });
   }
 
   private lambdaCode(worker: LambdaWorkerOptions, models: readonly ModelSpec[]): lambda.Code {
     if (worker.entry === undefined) {
-      // checkLambdaSettings saw to it that there is one.
+      // checkLambdaSettings has checked that there is either an entry or code.
       return worker.code as lambda.Code;
     }
     const agent = bundleAgent(this, worker.entry);
@@ -173,21 +172,21 @@ export class LambdaWorker extends AgentWorker {
     return lambda.Code.fromAsset(directory, { assetHash: digest });
   }
 
-  /** Variables may be added to the function to the very end, so their size is known at synth only. */
+  /** Variables may be added to the function until synth, so their size is checked then. */
   private checkEnvironmentSize(): string[] {
     const resource = this.function.node.defaultChild as lambda.CfnFunction;
     const environment: { variables?: { [name: string]: unknown } } = Stack.of(this).resolve(resource.environment) ?? {};
     const bytes = minEnvironmentBytes(Stack.of(this), environment.variables ?? {});
-    const most = PlatformLimits.LAMBDA_ENVIRONMENT;
-    return bytes <= most.value
+    const limit = PlatformLimits.LAMBDA_ENVIRONMENT;
+    return bytes <= limit.value
       ? []
       : [
-          `environment of the worker is at least ${bytes} bytes: expected at most ${most.value} (${most.source}); move large values to a secret, a parameter, or the behavior folder`,
+          `environment variables of the worker must have at most ${limit.value} bytes, got at least ${bytes} (${limit.source}); move large values to a secret, a parameter, or the behavior folder`,
         ];
   }
 }
 
-/** The code's digest, and the files behind it. */
+/** Digest and source files of the code. */
 function codeOf(scope: Construct, props: LambdaWorkerOptions): { digest: string; sources: string[] } {
   if (props.entry !== undefined) {
     return bundleAgent(scope, props.entry);
@@ -196,7 +195,7 @@ function codeOf(scope: Construct, props: LambdaWorkerOptions): { digest: string;
     throw laneError(
       scope,
       'MissingCodeDigest',
-      `code of the worker is ${props.code?.constructor.name}: expected an asset (Code.fromAsset), for inline code, objects in S3 and images do not say what they hold; give a folder or an archive, or give entry`,
+      `code of the worker must be an asset (Code.fromAsset), got ${props.code?.constructor.name}: inline code, objects in S3 and images have no digest at synth; use a folder or an archive, or set entry`,
     );
   }
   const place = (scope.node.tryFindChild(CODE_SCOPE) as Construct | undefined) ?? new Construct(scope, CODE_SCOPE);
@@ -206,7 +205,7 @@ function codeOf(scope: Construct, props: LambdaWorkerOptions): { digest: string;
     throw laneError(
       scope,
       'MissingCodeDigest',
-      `key of the worker's code is "${key}", which does not hold its digest: expected the DefaultStackSynthesizer or another one that names assets by content; change the synthesizer, or give entry`,
+      `object key of the worker's code must contain its digest, got "${key}": use the DefaultStackSynthesizer or another one that names assets by content, or set entry`,
     );
   }
   return { digest, sources: [props.code.path] };

@@ -5,15 +5,15 @@ import { DEFAULT_PRIORITY_SHARES, PlatformLimits, PRIORITIES } from '../contract
 import type { Priority } from '../contract/lanes';
 import type { LambdaWorkerOptions, PriorityShares } from './lambda-worker-options';
 
-/** Least that an event source mapping can be limited to (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html). */
+/** Minimum of the maximum concurrency of an event source mapping (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html). */
 const MIN_CONCURRENCY = 2;
 
 const DEFAULT_MAX_CONCURRENCY = 100;
 
 /**
- * Concurrency of each queue of a lane: whole numbers that sum to `maxConcurrency`, as near to the shares as can be.
+ * Concurrency of each queue of a lane: integers that sum to `maxConcurrency`, as close to the shares as possible.
  *
- * @throws LaneError for a concurrency or shares that cannot be had
+ * @throws LaneError for a concurrency or shares out of range
  */
 export function shareConcurrency(
   scope: IConstruct,
@@ -36,7 +36,7 @@ export function shareConcurrency(
   checkPriorityShares(scope, priorityShares);
   const exact = PRIORITIES.map((priority) => priorityShares[priority] * maxConcurrency);
   const concurrency = exact.map((value) => Math.max(MIN_CONCURRENCY, Math.round(value)));
-  // Rounding, and the least that each must have, may miss the sum by a few: whoever is farthest off makes up for it.
+  // Rounding and the minimum of each queue may miss the sum by a few: the queue with the largest deviation is adjusted.
   for (let over = total(concurrency) - maxConcurrency; over !== 0; over -= Math.sign(over)) {
     const [index] = concurrency
       .map((value, at) => ({ at, value, off: Math.sign(over) * (value - (exact[at] ?? 0)) }))
@@ -60,7 +60,7 @@ export function checkPriorityShares(scope: IConstruct, priorityShares: PriorityS
     throw laneError(
       scope,
       'InvalidPriorityShares',
-      `priorityShares are ${given}, together ${Number(sum.toPrecision(6))}: expected numbers above 0 that sum to 1, like high 0.5, normal 0.35, low 0.15`,
+      `priorityShares must be numbers above 0 that sum to 1, like high 0.5, normal 0.35, low 0.15, got ${given} with the sum ${Number(sum.toPrecision(6))}`,
     );
   }
 }

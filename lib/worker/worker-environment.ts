@@ -6,13 +6,13 @@ import { rateLimitsOf } from '../limits/rate-limit';
 import type { AttachedLanes } from './attached-lanes';
 import type { WorkerContext } from './worker-context';
 
-/** The running tasks of a user are kept in one item. */
+/** The running tasks of a user are stored in one item. */
 const MAX_IN_FLIGHT_PER_USER = 1_000;
 
 /**
- * Environment variables by which a worker, whatever it runs on, is told of the service.
+ * Environment variables of a worker, on any compute.
  *
- * @param timeout longest that one claim works on a task
+ * @param timeout longest time that one claim works on a task
  * @throws LaneError for a model without its secret, and for limits out of range
  */
 export function workerEnvironment(
@@ -28,7 +28,7 @@ export function workerEnvironment(
     throw laneError(
       worker,
       'MissingModelSecret',
-      `a model of the release reads its API key from the secret "${missing}", and ${known.length === 0 ? 'no secret was handed in' : `the secrets are ${known.join(', ')}`}: expected one of that name; add it to secrets, or name another in secretName of the model`,
+      `a model of the release reads its API key from the secret "${missing}", and ${known.length === 0 ? 'the service has no secrets' : `the secrets of the service are ${known.join(', ')}`}; add it to secrets, or set secretName of the model`,
     );
   }
   const retention = context.taskRetention ?? Duration.days(30);

@@ -5,7 +5,7 @@ import { grantSend } from '../lanes/lane-grants';
 import { grantLimits, grantSpend, grantWorker, grantWriteTranscripts } from '../state/store-grants';
 import type { WorkerContext } from './worker-context';
 
-/** Lets a worker, whatever it runs on, do what the service asks of it; its queues aside. */
+/** Permissions of a worker, on any compute, except for its queues. */
 export function grantContract(worker: Construct, grantee: IGrantable, context: WorkerContext): void {
   const { release, store } = context;
   grantWorker(store, grantee);
@@ -32,8 +32,8 @@ export function grantContract(worker: Construct, grantee: IGrantable, context: W
 }
 
 /**
- * A worker sends, too: a fresh copy of a task that it hands back (to the other lane, if its release was revoked) or whose
- * message has been received too often, and a task that failed at its last attempt.
+ * A worker sends messages as well: a copy of a task that it requeues (to the other lane, if its release was revoked) or whose
+ * message was received too often, and a task that failed at its last attempt, to the dead-letter queue.
  */
 export function grantRequeue(lane: ILaneQueues, grantee: IGrantable): void {
   for (const queue of [lane.high, lane.normal, lane.low, lane.deadLetterQueue]) {
