@@ -30,7 +30,7 @@ export class RotationStack extends Stack {
     const providerKey = new RotatingSecret(this, 'ProviderKey', {
       ...common,
       secretName: 'anthropic',
-      rotation: ApiKeyRotation.keyPool({ poolSecret: new Secret(this, 'KeyPool'), test: ApiKeyCheck.anthropic() }),
+      rotation: ApiKeyRotation.keyPool({ poolSecret: new Secret(this, 'KeyPool'), check: ApiKeyCheck.anthropic() }),
     });
     const openAiKey = new RotatingSecret(this, 'OpenAiKey', {
       ...common,

@@ -25,7 +25,7 @@ export const rotationSchema = z.discriminatedUnion('strategy', [
     strategy: z.literal('key_pool'),
     /** ARN of the secret with the keys, a JSON array of strings. */
     poolSecret: z.string().min(1),
-    test: apiKeyCheckSchema,
+    check: apiKeyCheckSchema,
   }),
   /** A function of the user rotates the secret; this one only measures its age. */
   z.strictObject({ strategy: z.literal('custom') }),

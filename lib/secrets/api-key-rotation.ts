@@ -7,12 +7,13 @@ import { laneError } from '../common';
 import type { RotationSettings } from '../contract';
 import type { ApiKeyCheck } from './api-key-check';
 
+/** Options of `ApiKeyRotation.openAiServiceAccount`. */
 export interface OpenAiServiceAccountOptions {
   /**
-   * Secret whose text is an OpenAI admin key. The rotation function alone reads it; workers never do.
+   * Secret whose text is an OpenAI admin key. Only the rotation function reads it.
    *
-   * OpenAI lets nobody but a person make admin keys, so this one is not rotated by itself: a new value may be put in at
-   * any time.
+   * Admin keys can be created only in OpenAI's console, so this secret is not rotated automatically; its value may be replaced
+   * at any time.
    */
   readonly adminSecret: ISecret;
 
@@ -20,65 +21,68 @@ export interface OpenAiServiceAccountOptions {
   readonly project: string;
 
   /**
-   * Lets each key expire by itself, for organizations that ask for it: longer than `interval` and `gracePeriod` together, or
-   * a late rotation leaves the workers without a key. At most 365 days.
+   * Time after which OpenAI expires a key, for organizations that require it: longer than `interval` and `gracePeriod` together,
+   * because a late rotation would leave the workers without a key, and at most 365 days.
    *
    * @default - keys do not expire; they are deleted when their grace period is over
    */
   readonly keyExpiry?: Duration;
 
-  /** Endpoint with `/v1`. @default https://api.openai.com/v1 */
+  /** Base URL, with `/v1`. @default https://api.openai.com/v1 */
   readonly baseUrl?: string;
 }
 
+/** Options of `ApiKeyRotation.keyPool`. */
 export interface KeyPoolOptions {
-  /** Secret whose text is a JSON array of keys, in the order in which they are to be used. */
+  /** Secret whose text is a JSON array of keys, in the order of their use. */
   readonly poolSecret: ISecret;
 
-  /** How a key is tried before the workers get it. */
-  readonly test: ApiKeyCheck;
+  /** How a key is checked before the workers use it. */
+  readonly check: ApiKeyCheck;
 }
 
-/** What a strategy is built into. */
+/** Times of the secret that the strategy rotates. */
 export interface ApiKeyRotationContext {
+  /** Time between rotations. */
   readonly interval: Duration;
+  /** How long the previous key stays valid. */
   readonly gracePeriod: Duration;
 }
 
-/** What a strategy comes to. */
+/** Configuration of the rotation function. */
 export interface ApiKeyRotationConfig {
-  /** JSON for the rotation function. */
+  /** Value of `Env.ROTATION`. */
   readonly settings: string;
   /** Secrets that the rotation function reads. */
   readonly reads: ISecret[];
-  /** Whether keys run out unless people add some. */
-  readonly runsDry: boolean;
-  /** Rotates in place of the library's function. @default - the library's own */
+  /** Whether keys come from a pool, which operators must refill. */
+  readonly hasKeyPool: boolean;
+  /** Rotation function that replaces the library's. @default - the library's function */
   readonly handler?: IFunction;
 }
 
-/** Where the new keys of a secret come from. */
+/** Source of the new keys of a secret. */
 export abstract class ApiKeyRotation {
   /**
-   * A new service account in an OpenAI project for each rotation. Its key is tried and becomes current; the service
-   * account before it is deleted when the grace period is over.
+   * A new service account in an OpenAI project for each rotation. Its key is checked and becomes current; the previous service
+   * account is deleted after the grace period.
    */
   static openAiServiceAccount(options: OpenAiServiceAccountOptions): ApiKeyRotation {
     return new OpenAiServiceAccount(options);
   }
 
   /**
-   * Keys that people made in advance, for providers that let no program make any (Anthropic: keys are made in the
-   * console). Each rotation takes the next one of the list; people revoke the old ones and add new ones at the end.
+   * Keys that operators created in advance, for providers without an API for it (Anthropic: keys are created in the console).
+   * Each rotation uses the next key of the list; operators revoke old keys and append new ones.
    */
   static keyPool(options: KeyPoolOptions): ApiKeyRotation {
     return new KeyPool(options);
   }
 
   /**
-   * A rotation function of your own, with the four steps that Secrets Manager asks for
+   * Your own rotation function, with the four steps of Secrets Manager
    * (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html). It gets the
-   * permission for them; alarms and the watch over the secret's age are made as for the others.
+   * permissions for them; alarms and the age check are the same as for the other strategies.
    */
   static custom(handler: IFunction): ApiKeyRotation {
     return new CustomRotation(handler);
@@ -124,7 +128,7 @@ class OpenAiServiceAccount extends ApiKeyRotation {
       baseUrl,
       ...(keyExpiry === undefined ? {} : { keyExpirySeconds: keyExpiry.toSeconds() }),
     };
-    return { settings: JSON.stringify(settings), reads: [adminSecret], runsDry: false };
+    return { settings: JSON.stringify(settings), reads: [adminSecret], hasKeyPool: false };
   }
 }
 
@@ -135,13 +139,13 @@ class KeyPool extends ApiKeyRotation {
 
   /** @internal */
   _bind(): ApiKeyRotationConfig {
-    const { poolSecret, test } = this.options;
+    const { poolSecret, check } = this.options;
     const settings: RotationSettings = {
       strategy: 'key_pool',
       poolSecret: poolSecret.secretArn,
-      test: test._settings,
+      check: check._settings,
     };
-    return { settings: JSON.stringify(settings), reads: [poolSecret], runsDry: true };
+    return { settings: JSON.stringify(settings), reads: [poolSecret], hasKeyPool: true };
   }
 }
 
@@ -153,16 +157,16 @@ class CustomRotation extends ApiKeyRotation {
   /** @internal */
   _bind(): ApiKeyRotationConfig {
     const settings: RotationSettings = { strategy: 'custom' };
-    return { settings: JSON.stringify(settings), reads: [], runsDry: false, handler: this.handler };
+    return { settings: JSON.stringify(settings), reads: [], hasKeyPool: false, handler: this.handler };
   }
 }
 
-/** ARN for a policy: one that was imported without its random end is completed by a pattern. */
+/** ARN for a policy: a pattern completes the ARN of a secret that was imported without its random suffix. */
 export function policyArn(secret: ISecret): string {
   return secret.secretFullArn ?? `${secret.secretArn}-??????`;
 }
 
-/** Lets the grantee do this with the secret and no other. */
+/** Grants the actions on this secret only. */
 export function grantOnSecret(secret: ISecret, grantee: IGrantable, actions: string[]): Grant {
   return Grant.addToPrincipal({ grantee, actions, resourceArns: [policyArn(secret)] });
 }

@@ -1,6 +1,6 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import {
-  Alarm,
+  type Alarm,
   ComparisonOperator,
   type IAlarmAction,
   Metric,
@@ -15,37 +15,43 @@ import { type IKey, ViaServicePrincipal } from 'aws-cdk-lib/aws-kms';
 import type { CfnPermission, IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { CfnRotationSchedule, type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { BundledFunction, describeValue, laneError } from '../common';
+import { type AlarmDefinition, BundledFunction, createAlarm, describeValue, laneError } from '../common';
 import { Dimension, Env, METRIC_NAMESPACE, ROTATION_WATCH, RotationMetric } from '../contract';
 import { type ApiKeyRotation, type ApiKeyRotationConfig, grantOnSecret, policyArn } from './api-key-rotation';
 import { ROTATE_SECRET_ACTIONS, WATCH_SECRET_ACTIONS } from './perms';
 
+/** Settings of a {@link RotatingSecret}. */
 export interface RotatingSecretProps {
-  /** Name of the agent that uses the secret: the dimension of the metrics. */
+  /** Name of the agent that uses the secret: value of the metric dimension `Agent`. */
   readonly agentName: string;
 
-  /** Name by which the agent asks for the secret, as in `AgentServiceProps.secrets`. */
+  /** Name under which the agent reads the secret, as in `AgentServiceProps.secrets`. */
   readonly secretName: string;
 
-  /** Where new keys come from. */
+  /** Source of new keys. */
   readonly rotation: ApiKeyRotation;
 
   /**
-   * The secret to rotate. Its text is the key and nothing else.
+   * The secret to rotate. Its text is the key alone, not JSON.
    *
-   * @default - created, with a random value until it is rotated for the first time
+   * @default - a secret is created, with a random value until the first rotation
    */
   readonly secret?: ISecret;
 
-  /** How often it is rotated: whole hours, 4 hours to 1,000 days. @default Duration.days(30) */
+  /**
+   * Time between rotations: whole hours, 4 hours to 1,000 days
+   * (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html).
+   *
+   * @default Duration.days(30)
+   */
   readonly interval?: Duration;
 
   /**
-   * How long the key before the current one stays valid, so that nobody who still holds it is cut off: less than `interval`,
-   * and at least 10 minutes, in whole minutes. Workers ask for the key at every model call, and keep it for five minutes at
-   * most; what else the agent reads with `ctx.secret` and holds on to should be done with it by then.
+   * How long the previous key stays valid for workers that still use it: whole minutes, at least 10 minutes and less than
+   * `interval`. Workers read the key for every model call and cache it for at most five minutes. An agent
+   * that keeps values of `ctx.secret` must not keep them longer than this.
    *
-   * With `ApiKeyRotation.keyPool` people revoke the old keys, and should wait as long.
+   * With `ApiKeyRotation.keyPool`, operators revoke the old keys, and must wait this long.
    *
    * @default Duration.hours(24)
    */
@@ -54,63 +60,61 @@ export interface RotatingSecretProps {
   /**
    * Whether a deployment that changes the rotation rotates the secret at once.
    *
-   * CloudFormation's own default is yes. Here it is no, on purpose: a deployment that rotates makes a new key in the middle
-   * of a rollout, with two changes at once to blame for what goes wrong, spends a key of a pool each time, and does so
-   * before anybody could put the admin key or the pool in. So the first rotation is started by a person, once:
-   * `aws secretsmanager rotate-secret --secret-id …`.
+   * The default of CloudFormation is true. Here it is false: a rotation during a rollout would be a second change at the same
+   * time, would use up a key of a pool, and would run before an operator could store the admin key or the pool. Start the
+   * first rotation by hand: `aws secretsmanager rotate-secret --secret-id …`.
    *
    * @default false
    */
   readonly rotateImmediatelyOnUpdate?: boolean;
 
-  /** Told when a rotation fails or is overdue, or a pool runs dry. @default nobody */
+  /** Notified when a rotation fails or is overdue, or a pool is nearly empty. @default - no alarm action */
   readonly alarmAction?: IAlarmAction;
 
-  /** Key that encrypts the secret that is created here. @default a key that AWS manages */
+  /** Key that encrypts a created secret. @default - a key that AWS manages */
   readonly encryptionKey?: IKey;
 }
 
-/** Bounds of Secrets Manager, https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html */
+/** Limits of Secrets Manager: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html */
 const MIN_INTERVAL = Duration.hours(4);
 const MAX_INTERVAL = Duration.days(1000);
 
 const MIN_GRACE = Duration.minutes(10);
 
-/** A new key is tried five times, and each try may take ten seconds. */
+/** A new key is checked up to five times, with a timeout of ten seconds each. */
 const TIMEOUT = Duration.minutes(2);
 
-/** More often only where the grace period is shorter: a key is deleted by the first watch after it. */
+/** Interval of the age check. It is shorter for a shorter grace period: the next check deletes the key. */
 const WATCH_EVERY = Duration.hours(1);
 
-/** Three times the watch: without a value for so long, the watch itself does not work. */
+/** Three intervals of the age check: without a value for that long, the check itself has failed. */
 const AGE_PERIOD = Duration.hours(3);
 
-/** Secrets Manager rotates within a day of the time that is due, and repeats what failed. */
+/** Secrets Manager rotates within a day of the due time, and retries failed rotations. */
 const MAX_MARGIN = Duration.days(2);
 
-/** A pool with so few unused keys left calls for people. */
-const FEW_KEYS = 1;
+/** Unused keys at which the pool alarm fires. */
+const MIN_POOL_KEYS = 1;
 
 const ROTATOR = 'secretsmanager.amazonaws.com';
 
 /**
- * A secret that is rotated, watched and alarmed. Workers read it at run time, so that no rotation needs a deployment.
+ * A secret with rotation and alarms. Workers read it at run time, so a rotation needs no deployment. Prefer models that need
+ * no secret: workers call Bedrock with their role (`ModelSpec.bedrock`).
  *
- * No secret at all is better: Bedrock is called with the worker's role (`ModelSpec.bedrock`).
- *
- * That a rotation fails, the errors of its function say. That none happens at all, no error says, and an alarm can look
- * back no further than seven days (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html).
- * So the function measures the age of the current value every hour, and the alarm is on the age. Should the hourly values
- * stop, that alarm has insufficient data, which calls the same people.
+ * A failed rotation shows in the errors of its function. A rotation that never starts causes no error, and an alarm evaluates
+ * at most seven days (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html).
+ * So the function emits the age of the current value every hour, and an alarm watches the age. If the hourly values stop, the
+ * alarm has insufficient data, which notifies the same alarm action.
  */
 export class RotatingSecret extends Construct {
   /** For `AgentServiceProps.secrets`, under {@link RotatingSecretProps.secretName}. */
   readonly secret: ISecret;
-  /** Watches the secret, and rotates it unless a function of yours does. */
+  /** Measures the age of the secret, and rotates it, except with `ApiKeyRotation.custom`. */
   readonly function: LambdaFunction;
-  /** In ALARM when a step of a rotation, or the hourly watch, failed. */
+  /** In ALARM when a step of a rotation, or the hourly age check, failed. */
   readonly failureAlarm: Alarm;
-  /** In ALARM when the current value is older than it should ever be. */
+  /** In ALARM when the current value is older than the interval plus a margin. */
   readonly overdueAlarm: Alarm;
   /** In ALARM when the pool has one unused key or none. Only with `ApiKeyRotation.keyPool`. */
   readonly poolAlarm?: Alarm;
@@ -143,7 +147,7 @@ export class RotatingSecret extends Construct {
 
     this.function = new BundledFunction(this, 'Function', {
       bundle: 'rotation',
-      description: 'Rotates a secret, and watches its age',
+      description: 'Rotates a secret and measures its age',
       timeout: TIMEOUT,
       environment: {
         [Env.AGENT]: agentName,
@@ -162,31 +166,31 @@ export class RotatingSecret extends Construct {
       targets: [new FunctionTarget(this.function, { event: RuleTargetInput.fromObject({ ...ROTATION_WATCH }) })],
     });
 
-    this.failureAlarm = this.makeFailureAlarm(config.handler ?? this.function);
-    this.overdueAlarm = this.makeOverdueAlarm(interval);
-    if (config.runsDry) {
-      this.poolAlarm = this.makePoolAlarm();
+    this.failureAlarm = this.createFailureAlarm(config.handler ?? this.function);
+    this.overdueAlarm = this.createOverdueAlarm(interval);
+    if (config.hasKeyPool) {
+      this.poolAlarm = this.createPoolAlarm();
     }
   }
 
-  /** Rotations that came to their end. Count; sum by default. Not with `ApiKeyRotation.custom`. */
-  metricRotated(options: MetricOptions = {}): Metric {
-    return this.metric(RotationMetric.ROTATED, { statistic: Stats.SUM, ...options });
+  /** Completed rotations. Count; sum by default. Not with `ApiKeyRotation.custom`. */
+  metricRotated(props?: MetricOptions): Metric {
+    return this.metric(RotationMetric.ROTATED, { statistic: Stats.SUM, ...props });
   }
 
-  /** Steps that failed. Count; sum by default. Not with `ApiKeyRotation.custom`. */
-  metricFailed(options: MetricOptions = {}): Metric {
-    return this.metric(RotationMetric.FAILED, { statistic: Stats.SUM, ...options });
+  /** Failed steps. Count; sum by default. Not with `ApiKeyRotation.custom`. */
+  metricFailed(props?: MetricOptions): Metric {
+    return this.metric(RotationMetric.FAILED, { statistic: Stats.SUM, ...props });
   }
 
-  /** Days since the current value became current. Minimum by default: a rotation is seen at once. */
-  metricAgeDays(options: MetricOptions = {}): Metric {
-    return this.metric(RotationMetric.AGE, { statistic: Stats.MINIMUM, ...options });
+  /** Days since the current value became current. Minimum by default: a rotation shows at once. */
+  metricAgeDays(props?: MetricOptions): Metric {
+    return this.metric(RotationMetric.AGE, { statistic: Stats.MINIMUM, ...props });
   }
 
-  /** Keys of the pool that were not used yet. Count; minimum by default. Only with `ApiKeyRotation.keyPool`. */
-  metricPoolRemaining(options: MetricOptions = {}): Metric {
-    return this.metric(RotationMetric.POOL_REMAINING, { statistic: Stats.MINIMUM, ...options });
+  /** Unused keys of the pool. Count; minimum by default. Only with `ApiKeyRotation.keyPool`. */
+  metricPoolRemaining(props?: MetricOptions): Metric {
+    return this.metric(RotationMetric.POOL_REMAINING, { statistic: Stats.MINIMUM, ...props });
   }
 
   private metric(metricName: string, options: MetricOptions): Metric {
@@ -219,7 +223,7 @@ export class RotatingSecret extends Construct {
     return { interval, gracePeriod };
   }
 
-  /** Lets Secrets Manager call the function for this secret alone, and the function do its steps, before there is a schedule. */
+  /** Lets Secrets Manager invoke the function for this secret only, and grants the function its steps, before the schedule. */
   private schedule({ handler }: ApiKeyRotationConfig, interval: Duration): void {
     const rotator: IFunction = handler ?? this.function;
     rotator.addPermission(`Rotate${this.node.addr}`, {
@@ -245,25 +249,25 @@ export class RotatingSecret extends Construct {
     this.secret.encryptionKey?.grantEncryptDecrypt(new ViaServicePrincipal(via, rotator.grantPrincipal));
   }
 
-  private makeFailureAlarm(rotator: IFunction): Alarm {
-    return this.alarm('FailureAlarm', {
+  private createFailureAlarm(rotator: IFunction): Alarm {
+    return this.createSecretAlarm('FailureAlarm', {
       metric: rotator.metricErrors({ period: Duration.minutes(5), statistic: Stats.SUM }),
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       threshold: 0,
-      missing: TreatMissingData.NOT_BREACHING,
-      says: `a step of its rotation, or the hourly watch over it, failed. The current key stays in use. What to do: the log of function ${rotator.functionName} names the step and the reason. Secrets Manager repeats a rotation by itself; once the reason is mended, "aws secretsmanager rotate-secret" with the version that is labeled AWSPENDING as --client-request-token goes on at once. See docs/secrets.md.`,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+      description: `a step of the rotation, or the hourly age check, failed. The current key stays in use. What to do: the log of function ${rotator.functionName} names the step and the reason. Secrets Manager retries the rotation by itself; after fixing the cause, "aws secretsmanager rotate-secret" with the version labeled AWSPENDING as --client-request-token retries it at once. See docs/secrets.md.`,
     });
   }
 
-  private makeOverdueAlarm(interval: Duration): Alarm {
+  private createOverdueAlarm(interval: Duration): Alarm {
     const days = interval.toDays({ integral: false });
     const margin = Math.min(MAX_MARGIN.toDays(), days / 2);
-    const alarm = this.alarm('OverdueAlarm', {
+    const alarm = this.createSecretAlarm('OverdueAlarm', {
       metric: this.metricAgeDays({ period: AGE_PERIOD }),
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       threshold: days + margin,
-      missing: TreatMissingData.MISSING,
-      says: `it is to be rotated every ${interval.toHumanString()} and was not; or, with insufficient data, its age was not measured for ${AGE_PERIOD.toHumanString()}. What to do: "aws secretsmanager describe-secret" says whether rotation is on, when it was last done, and whether a version is stuck with AWSPENDING; "aws secretsmanager rotate-secret" rotates now. See docs/secrets.md.`,
+      treatMissingData: TreatMissingData.MISSING,
+      description: `the rotation, due every ${interval.toHumanString()}, is overdue; or, with insufficient data, the age was not measured for ${AGE_PERIOD.toHumanString()}. What to do: "aws secretsmanager describe-secret" shows whether rotation is enabled, the last rotation, and whether a version is stuck with AWSPENDING; "aws secretsmanager rotate-secret" rotates now. See docs/secrets.md.`,
     });
     if (this.props.alarmAction !== undefined) {
       alarm.addInsufficientDataAction(this.props.alarmAction);
@@ -271,39 +275,22 @@ export class RotatingSecret extends Construct {
     return alarm;
   }
 
-  private makePoolAlarm(): Alarm {
-    return this.alarm('PoolAlarm', {
+  private createPoolAlarm(): Alarm {
+    return this.createSecretAlarm('PoolAlarm', {
       metric: this.metricPoolRemaining({ period: AGE_PERIOD }),
       comparisonOperator: ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD,
-      threshold: FEW_KEYS,
-      missing: TreatMissingData.IGNORE,
-      says: `its pool has ${FEW_KEYS} unused key left, or none: then a rotation fails and the current key stays in use. What to do: make new keys in the provider's console and add them at the end of the JSON array in the pool's secret. See docs/secrets.md.`,
+      threshold: MIN_POOL_KEYS,
+      treatMissingData: TreatMissingData.IGNORE,
+      description: `the pool has ${MIN_POOL_KEYS} unused key or none: a rotation of an empty pool fails, and the current key stays in use. What to do: create new keys in the provider's console and append them to the JSON array in the pool's secret. See docs/secrets.md.`,
     });
   }
 
-  private alarm(
-    id: string,
-    props: {
-      readonly metric: Metric;
-      readonly comparisonOperator: ComparisonOperator;
-      readonly threshold: number;
-      readonly missing: TreatMissingData;
-      readonly says: string;
-    },
-  ): Alarm {
+  private createSecretAlarm(id: string, definition: Omit<AlarmDefinition, 'alarmAction'>): Alarm {
     const { agentName, alarmAction, secretName } = this.props;
-    const { metric, comparisonOperator, threshold, missing, says } = props;
-    const alarm = new Alarm(this, id, {
-      metric,
-      comparisonOperator,
-      threshold,
-      evaluationPeriods: 1,
-      treatMissingData: missing,
-      alarmDescription: `Agent '${agentName}', secret '${secretName}': ${says}`,
+    return createAlarm(this, id, {
+      ...definition,
+      description: `Agent '${agentName}', secret '${secretName}': ${definition.description}`,
+      alarmAction,
     });
-    if (alarmAction !== undefined) {
-      alarm.addAlarmAction(alarmAction);
-    }
-    return alarm;
   }
 }

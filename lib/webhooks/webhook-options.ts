@@ -55,6 +55,6 @@ export interface WebhookContext {
   readonly store: IAgentStore;
   /** Key that encrypts the queues and the secret. @default - keys that AWS manages */
   readonly encryptionKey?: IKey;
-  /** Told when a webhook was given up. @default nobody */
+  /** Notified when a webhook is abandoned. @default - no alarm action */
   readonly alarmAction?: IAlarmAction;
 }

@@ -85,8 +85,8 @@ function sourceOf(
       });
     }
     case 'key_pool': {
-      const { poolSecret, test } = settings;
-      return new KeyPool({ versions, poolSecret, test, metrics, clock, log });
+      const { poolSecret, check } = settings;
+      return new KeyPool({ versions, poolSecret, check, metrics, clock, log });
     }
     case 'custom':
       return CUSTOM_KEY_SOURCE;

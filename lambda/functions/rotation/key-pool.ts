@@ -16,7 +16,7 @@ const LOW_POOL = 1;
 export interface KeyPoolDeps {
   readonly versions: SecretVersions;
   readonly poolSecret: string;
-  readonly test: ApiKeyCheckSettings;
+  readonly check: ApiKeyCheckSettings;
   readonly metrics: RotationMetrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -46,7 +46,7 @@ export class KeyPool implements KeySource {
   }
 
   async test(key: string): Promise<void> {
-    await checkApiKey(this.#deps.test, key, this.#deps.clock);
+    await checkApiKey(this.#deps.check, key, this.#deps.clock);
   }
 
   async checkConfiguration(): Promise<void> {

@@ -9,32 +9,32 @@ import { Construct } from 'constructs';
 import { laneError } from '../../common';
 import { sha256 } from '../../contract';
 
-/** An image in a registry that asks who pulls. */
+/** Options of `AgentImage.digest`. */
 export interface AgentImageDigestOptions {
   /**
    * Secret with `username` and `password` for a private registry
    * (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html).
    *
-   * @default anybody may pull the image
+   * @default - the image is public
    */
   readonly credentials?: ISecret;
 }
 
-/** How an image is built. */
+/** Options of `AgentImage.asset`. */
 export interface AgentImageAssetOptions {
-  /** Relative to the directory. @default Dockerfile */
+  /** Path of the Dockerfile, relative to the directory. @default Dockerfile */
   readonly file?: string;
-  /** Stage of the Dockerfile. @default the last */
+  /** Build stage of the Dockerfile. @default - the last stage */
   readonly target?: string;
-  /** No secrets here: they stay in the image's history. @default none */
+  /** Build arguments. Do not put secrets here: they stay in the image's history. @default - none */
   readonly buildArgs?: { readonly [name: string]: string };
-  /** Patterns of files that are no part of the image, beside those in `.dockerignore`. @default none */
+  /** Patterns of files to exclude from the build, in addition to `.dockerignore`. @default - none */
   readonly exclude?: string[];
 }
 
-/** What of an image goes into a release. */
+/** The part of an image that belongs to the release. */
 export interface AgentImageDescription {
-  /** SHA-256 (64 hexadecimal digits): of the image itself, or of all that it is built from. */
+  /** SHA-256 (64 hexadecimal digits) of the image itself, or of the files that it is built from. */
   readonly digest: string;
   /** Files that the image is built from, for the provenance of the release. */
   readonly sources: string[];
@@ -43,12 +43,11 @@ export interface AgentImageDescription {
 const REPOSITORY_IN_ECR = /^\d{12}\.dkr\.ecr\./;
 
 /**
- * A container image that cannot change: a tag can be moved to another image at any time, and a release that named one
- * would no longer be what it was.
+ * An immutable container image. A tag can be moved to another image at any time, which would change a release that names it.
  */
 export abstract class AgentImage {
   /**
-   * An image in any registry but ECR's private one.
+   * An image in any registry except for private repositories in ECR.
    *
    * @param reference `registry/name@sha256:…`; `docker buildx imagetools inspect registry/name:tag` prints the digest
    * @throws LaneError without a digest
@@ -59,28 +58,28 @@ export abstract class AgentImage {
       throw laneError(
         undefined,
         'MissingImageDigest',
-        `image is "${reference}": expected registry/name@sha256:… with 64 hexadecimal digits, known at synth, for a tag can be moved to another image under a release; "docker buildx imagetools inspect ${name}" prints the digest, or have the image built from a folder by AgentImage.asset`,
+        `image must be registry/name@sha256:… with 64 hexadecimal digits, got "${reference}": a tag can be moved to another image; "docker buildx imagetools inspect ${name}" prints the digest, and AgentImage.asset builds an image from a folder`,
       );
     }
     if (name.slice(name.lastIndexOf('/')).includes(':')) {
       throw laneError(
         undefined,
         'MissingImageDigest',
-        `image is "${reference}", with a tag beside its digest: expected the digest alone, for the tag says nothing that ECS would look at; take it out`,
+        `image must have a digest without a tag, got "${reference}": ECS ignores the tag; remove it`,
       );
     }
     if (REPOSITORY_IN_ECR.test(name)) {
       throw laneError(
         undefined,
         'UnsupportedImageRegistry',
-        `image "${reference}" is in a repository of ECR, which lets nobody pull without permission: expected AgentImage.ecr, which gives it; use AgentImage.ecr(Repository.fromRepositoryArn(…), '${digest}')`,
+        `image "${reference}" is in a private repository of ECR, from which workers need permission to pull; use AgentImage.ecr(Repository.fromRepositoryArn(…), '${digest}')`,
       );
     }
     return new RegistryImage(name, digest, options.credentials);
   }
 
   /**
-   * An image in a repository of ECR. Workers are let pull from it.
+   * An image in a repository of ECR. Workers get permission to pull it.
    *
    * @param digest `sha256:…`
    * @throws LaneError for a tag
@@ -90,26 +89,26 @@ export abstract class AgentImage {
       throw laneError(
         undefined,
         'MissingImageDigest',
-        `image in the repository is "${digest}": expected sha256: and 64 hexadecimal digits, known at synth, for a tag can be moved to another image under a release; "aws ecr describe-images --image-ids imageTag=…" prints the digest`,
+        `digest of the image must be sha256: and 64 hexadecimal digits, got "${digest}": a tag can be moved to another image; "aws ecr describe-images --image-ids imageTag=…" prints the digest`,
       );
     }
     return new RepositoryImage(repository, digest);
   }
 
   /**
-   * An image that `cdk deploy` builds and publishes. What it is built from is its digest; what its Dockerfile fetches from
-   * elsewhere is fetched once, when that digest is published first.
+   * An image that `cdk deploy` builds and publishes. The files that it is built from determine its digest; downloads in its
+   * Dockerfile happen once, when that digest is published first.
    *
-   * @param directory with a Dockerfile, relative to the directory that the app is run in
+   * @param directory with a Dockerfile, relative to the directory that the app runs in
    */
   static asset(directory: string, options: AgentImageAssetOptions = {}): AgentImage {
     return new BuiltImage(directory, options);
   }
 
-  /** Whether it is pulled from outside AWS. */
+  /** Whether the image is pulled from outside AWS. */
   abstract readonly needsInternet: boolean;
 
-  /** Same answer whenever it is asked with the same content. @internal */
+  /** Deterministic for the same content. @internal */
   abstract _describe(scope: Construct, platform: Platform): AgentImageDescription;
 
   /** @internal */
@@ -196,7 +195,7 @@ class BuiltImage extends AgentImage {
       throw laneError(
         scope,
         'MissingImageSource',
-        `image folder "${directory}" has no ${file}: expected one to build the image from; paths are relative to ${process.cwd()}`,
+        `image folder "${directory}" has no ${file} to build the image from; paths are relative to ${process.cwd()}`,
       );
     }
     return imageAsset(scope, { directory: resolve(directory), platform, ...options });
@@ -209,13 +208,13 @@ interface ImageBuild extends AgentImageAssetOptions {
   readonly platform: Platform;
 }
 
-/** Id of the construct under which images are, so that a release can be derived from them before there is a worker. */
+/** Id of the construct that holds the image assets: the release is derived from them before the worker exists. */
 const IMAGES_SCOPE = 'WorkerImages';
 
-/** The asset of a build: one and the same when it is asked for again under the same scope. */
+/** The asset of a build: created once per scope. */
 export function imageAsset(scope: Construct, build: ImageBuild): DockerImageAsset {
   const place = (scope.node.tryFindChild(IMAGES_SCOPE) as Construct | undefined) ?? new Construct(scope, IMAGES_SCOPE);
-  // The id goes nowhere: assets have no logical id.
+  // The id is not in the template: assets have no logical id.
   const id = `Image${sha256(JSON.stringify(build)).slice(0, 16)}`;
   const { directory, platform, file, target, buildArgs, exclude } = build;
   return (

@@ -44,9 +44,9 @@ import { PROTECTION_ACTIONS, TRACE_ACTIONS } from './perms';
 import { programOf, type WorkerImage, workerImage } from './worker-image';
 
 /**
- * How long a message stays hidden from its receipt. The worker claims it in seconds, and from its first heartbeat on sets
- * the visibility itself, to little more than its lease; so this is what passes before another worker gets the message of
- * one that died in between.
+ * Initial visibility timeout of a message. The worker claims it within seconds, and from its first heartbeat on sets the
+ * visibility itself, to a little more than its lease. So this is the delay before another worker receives the message of a
+ * worker that died in between.
  */
 const VISIBILITY_MS = LEASE_MS + 30_000;
 
@@ -55,7 +55,7 @@ export interface FargateWorkerProps {
   readonly context: WorkerContext;
 }
 
-/** What of a Fargate worker goes into the release. */
+/** The part of a Fargate worker that belongs to the release. */
 export function describeFargateWorker(
   scope: Construct,
   props: FargateWorkerOptions,
@@ -81,7 +81,7 @@ export function describeFargateWorker(
   };
 }
 
-/** What was made for one lane. */
+/** Resources of one lane. */
 interface LaneParts {
   readonly laneName: string;
   readonly service: LaneService;
@@ -141,7 +141,7 @@ export class FargateWorker extends AgentWorker {
     const securityGroups = worker.securityGroups ?? [
       new SecurityGroup(this, 'SecurityGroup', {
         vpc: this.network.vpc,
-        description: `Workers of agent ${context.agentName}: call, and are never called`,
+        description: `Workers of agent ${context.agentName}: egress only`,
       }),
     ];
     this.connections = new Connections({ securityGroups });
@@ -158,7 +158,7 @@ export class FargateWorker extends AgentWorker {
     acknowledgeWildcard(
       this.executionRole,
       '*',
-      'ECR knows no resource for ecr:GetAuthorizationToken; what may be pulled is named (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html)',
+      'ecr:GetAuthorizationToken does not support resource-level permissions; the repositories to pull from are named (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html)',
     );
     this.taskRole = this.role('Role');
     this.grantPrincipal = this.taskRole.grantPrincipal;
@@ -166,7 +166,7 @@ export class FargateWorker extends AgentWorker {
     this.grantPlatform();
 
     this.environment = {
-      // Fargate sets it as well, but no document promises it.
+      // Fargate sets it as well, but that is not documented.
       AWS_REGION: Stack.of(this).region,
       ...(this.agent === undefined ? settings.environment : {}),
       ...workerEnvironment(this, context, this.lanes, settings.timeout),
@@ -219,7 +219,7 @@ export class FargateWorker extends AgentWorker {
     return { carrier: service.service, consumers: [...scaling.parts] };
   }
 
-  /** Attempts that nobody ended, found by the next one: their container was killed, or its process died. */
+  /** Attempts whose container was killed or crashed, found by the next attempt. Count; sum by default. */
   override metricCrashes(props?: MetricOptions): Metric {
     return TaskMetricSet.ofAgent(this.props.context.agentName).metricAttemptsAbandoned(props);
   }
@@ -231,26 +231,26 @@ export class FargateWorker extends AgentWorker {
     return [
       [
         graph('Workers running', ({ laneName, metrics }) => [metrics.running(`${laneName} lane`)]),
-        graph(`Messages for each worker (scaled to ${backlogPerWorker})`, ({ laneName, metrics }) => [
+        graph(`Messages per worker (scales to ${backlogPerWorker})`, ({ laneName, metrics }) => [
           metrics.backlogPerWorker(`${laneName} lane`),
         ]),
-        graph('Messages waiting or in work', ({ laneName, metrics }) => [
+        graph('Messages waiting or in flight', ({ laneName, metrics }) => [
           metrics.load(`${laneName} lane`),
           metrics.arrivals(`${laneName} lane, new in the minute`),
         ]),
       ],
       [
-        graph('CPU of the workers, mean (%)', ({ laneName, metrics }) => [
+        graph('CPU of the workers, average (%)', ({ laneName, metrics }) => [
           metrics.service('CPUUtilization', Stats.AVERAGE, `${laneName} lane`),
         ]),
-        graph('Memory of the workers, highest (%)', ({ laneName, metrics }) => [
+        graph('Memory of the workers, maximum (%)', ({ laneName, metrics }) => [
           metrics.service('MemoryUtilization', Stats.MAXIMUM, `${laneName} lane`),
         ]),
       ],
     ];
   }
 
-  /** Services that the worker itself calls, besides S3 and DynamoDB. */
+  /** Services that the worker itself calls, in addition to S3 and DynamoDB. */
   private services(): InterfaceVpcEndpointAwsService[] {
     const { flags, release, secrets } = this.props.context;
     return [
@@ -267,7 +267,7 @@ export class FargateWorker extends AgentWorker {
     ];
   }
 
-  /** @throws LaneError for what the network cannot give */
+  /** @throws LaneError for requirements that the network does not meet */
   private checkReach(): void {
     const { worker, context } = this.props;
     const standby = context.availability?.standby ?? 0;
@@ -277,7 +277,7 @@ export class FargateWorker extends AgentWorker {
       throw laneError(
         this,
         'TooFewAvailabilityZones',
-        `the subnets of the worker are in one zone (${zones.join(', ')}), and the environment keeps ${standby} workers ready: expected subnets in two zones or more, for workers in one zone stop together; add subnets`,
+        `the subnets of the worker must be in at least two zones, got ${zones.join(', ')}: the environment requires ${standby} standby workers, and workers in one zone fail together; add subnets`,
       );
     }
     if (!network.reachesInternet) {
@@ -285,35 +285,34 @@ export class FargateWorker extends AgentWorker {
         throw laneError(
           this,
           'UnreachableImage',
-          'an image of the worker is in a registry outside AWS, and the network is isolated: expected an image in ECR; use AgentImage.ecr or AgentImage.asset, or another network',
+          'an image of the worker is in a registry outside AWS, which the isolated network cannot reach; use AgentImage.ecr or AgentImage.asset, or another network',
         );
       }
       const outside = context.release.models.find(({ _settings }) => _settings.provider !== 'bedrock');
       if (outside !== undefined) {
         Annotations.of(this).addWarningV2(
           'cdk-agent-lanes:modelOutOfReach',
-          `the network of the worker is isolated, and model ${outside._settings.id} is served by ${outside._settings.provider}: unless that is inside the VPC no task reaches it; use a model on Bedrock, or another network`,
+          `the network of the worker is isolated, and model ${outside._settings.id} is served by ${outside._settings.provider}: tasks cannot reach it, unless it is inside the VPC; use a model on Bedrock, or another network`,
         );
       }
     }
     if (standby > 0 && capacity.spotOnly) {
       Annotations.of(this).addWarningV2(
         'cdk-agent-lanes:spotOnly',
-        'all workers run on Spot, in an environment that keeps workers ready: while AWS has no spare capacity no task runs; use FargateCapacity.mix',
+        'all workers run on Spot, in an environment with standby workers: no task runs while AWS has no spare capacity; use FargateCapacity.mix',
       );
     }
   }
 
   private ownCluster(): ICluster {
     const cluster = new Cluster(this, 'Cluster', { vpc: this.network.vpc });
-    // Here and not by enableFargateCapacityProviders, which makes a resource that nothing waits for.
+    // enableFargateCapacityProviders would create a resource that nothing depends on.
     (cluster.node.defaultChild as CfnCluster).capacityProviders = ['FARGATE', 'FARGATE_SPOT'];
     Validations.of(cluster).acknowledge({
       id: 'AwsSolutions-ECS4',
       reason:
-        "The lanes are scaled and shown by metrics that cost nothing (AWS/ECS, AWS/SQS) and by the agent's own; Container Insights bills each metric of each task. A platform that wants it hands in its own cluster",
+        "Scaling and dashboard use free metrics (AWS/ECS, AWS/SQS) and the agent's own; Container Insights bills each metric of each task. To have it, pass an existing cluster",
     });
-    // The CDK's own classes do not fit its interfaces under exactOptionalPropertyTypes.
     return cluster;
   }
 
@@ -321,7 +320,7 @@ export class FargateWorker extends AgentWorker {
     return new Role(this, id, { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') });
   }
 
-  /** What a container needs that Lambda does for a function. */
+  /** Permissions that a container needs and a function does not: task protection and traces. */
   private grantPlatform(): void {
     const tasks = Stack.of(this).formatArn({
       service: 'ecs',
@@ -333,19 +332,19 @@ export class FargateWorker extends AgentWorker {
     acknowledgeWildcard(
       this.taskRole,
       tasks,
-      'Tasks of one cluster: a task protects itself, and gets its id when it starts (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html)',
+      'The ECS tasks of one cluster: a task protects itself, and its id is not known before it starts (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html)',
     );
     this.taskRole.addToPrincipalPolicy(new PolicyStatement({ actions: TRACE_ACTIONS, resources: ['*'] }));
     acknowledgeWildcard(
       this.taskRole,
       '*',
-      'X-Ray knows no resource for xray:PutTraceSegments (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html)',
+      'xray:PutTraceSegments does not support resource-level permissions (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html)',
     );
   }
 
   /**
-   * A task definition keeps its logical id when its content changes, so there is no version in the template to refer to: this
-   * takes the part. Of a value that is decided at deployment the reference takes part.
+   * Version of the worker. A task definition keeps its logical id when its content changes, so the template has no version to
+   * refer to. A value that is known only at deployment is represented by its reference.
    */
   private digestOfLanes(): string {
     const lanes = Object.fromEntries(this.parts.map(({ laneName, service }) => [laneName, service.content()]));

@@ -4,30 +4,35 @@ import { pascalCase } from '../../common';
 import { Dimension, IntakeMetric, METRIC_NAMESPACE, PRIORITIES, PreflightMetric } from '../../contract';
 import { AgentLane, type ILaneQueues } from '../../lanes';
 
-/** What the scaling of a lane looks at. Every period is a minute, the shortest of SQS and ECS. */
+/** Period of the scaling metrics: the shortest of SQS and ECS. */
 const PERIOD = Duration.minutes(1);
 
+/** The lane and the ECS service that its metrics are about. */
 export interface LaneMetricsProps {
+  /** Name of the agent: value of the metric dimension `Agent`. */
   readonly agentName: string;
+  /** Queues of the lane. */
   readonly lane: ILaneQueues;
+  /** Cluster of the service. */
   readonly clusterName: string;
+  /** Service of the lane's workers. */
   readonly serviceName: string;
 }
 
 /**
- * A gap is as before, and nothing before is none. Not `FILL(…, 0)` alone: SQS and ECS may be late with the newest minute, and
- * then it would always read 0
+ * A missing value repeats the previous one, and is 0 without a previous one. `FILL(…, 0)` alone would always read 0 for the
+ * newest minute when SQS and ECS are late
  * (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html, on FILL in alarms).
  */
 function steady(id: string): string {
   return `FILL(FILL(${id}, REPEAT), 0)`;
 }
 
-/** Measures of one lane and of the service that works on it. */
+/** Metrics of one lane and of its service, for scaling and dashboard. */
 export class LaneMetrics {
   constructor(private readonly props: LaneMetricsProps) {}
 
-  /** Messages that wait in the lane's queues or are in work. Count. */
+  /** Messages in the lane's queues, visible and in flight. Count. */
   load(label?: string): IMetric {
     const { lane } = this.props;
     const queues = PRIORITIES.flatMap((priority) => [
@@ -44,8 +49,8 @@ export class LaneMetrics {
   }
 
   /**
-   * Messages that came in the minute. Ours, and so never late; SQS starts to measure a queue that nobody touched for six
-   * hours only after up to a quarter of an hour
+   * Messages sent in the minute, measured by the library without delay. SQS metrics of a queue that was inactive for six hours
+   * may be up to 15 minutes late
    * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-monitoring-using-cloudwatch.html).
    */
   arrivals(label?: string): IMetric {
@@ -59,7 +64,7 @@ export class LaneMetrics {
       });
     const sources = {
       [this.id('accepted')]: own(IntakeMetric.ACCEPTED),
-      // A preflight probes no other lane.
+      // Preflights probe the candidate lane only.
       ...(this.props.lane.laneName === AgentLane.CANDIDATE ? { [this.id('probes')]: own(PreflightMetric.PROBES) } : {}),
     };
     const sum = Object.keys(sources).map((id) => `FILL(${id}, 0)`);
@@ -67,22 +72,22 @@ export class LaneMetrics {
   }
 
   /**
-   * Workers that run: each reports its CPU once a minute
-   * (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cloudwatch-metrics.html). Old ones that still finish their
-   * tasks after a deployment are among them. Count.
+   * Running workers: each reports its CPU once a minute
+   * (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cloudwatch-metrics.html). Old workers that
+   * still finish tasks after a deployment are included. Count.
    */
   running(label?: string): IMetric {
     const samples = this.id('samples');
     return this.math(steady(samples), { [samples]: this.service('CPUUtilization', Stats.SAMPLE_COUNT) }, label);
   }
 
-  /** Load for each worker that runs. Count; no value without workers. */
+  /** Load per running worker. Count; no value without workers. */
   backlogPerWorker(label?: string): IMetric {
     const [load, running] = [this.id('load'), this.id('running')];
     return this.math(`${load} / ${running}`, { [load]: this.load(), [running]: this.running() }, label);
   }
 
-  /** Of what the service's tasks have. Percent. */
+  /** Utilization of the CPU or the memory of the service's ECS tasks. Percent. */
   service(metricName: 'CPUUtilization' | 'MemoryUtilization', statistic: string, label?: string): Metric {
     const { clusterName, serviceName } = this.props;
     return new Metric({
@@ -95,12 +100,12 @@ export class LaneMetrics {
     });
   }
 
-  /** Two lanes may be in one graph, which has one name for a metric. */
+  /** Ids of metrics must be unique in a graph that shows both lanes. */
   private id(name: string): string {
     return `${this.props.lane.laneName}${pascalCase(name)}`;
   }
 
-  /** An expression over others. */
+  /** A math expression with the period of the scaling metrics. */
   math(expression: string, usingMetrics: Record<string, IMetric>, label?: string): MathExpression {
     return new MathExpression({ expression, usingMetrics, period: PERIOD, label });
   }

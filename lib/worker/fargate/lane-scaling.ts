@@ -5,6 +5,7 @@ import { type LanePlan, MAX_WORKERS } from './fargate-settings';
 import type { LaneMetrics } from './lane-metrics';
 import { type CapacityStep, capacitySteps, minRunningTasks, SCALE_IN_BELOW } from './scaling-plan';
 
+/** Settings of a {@link LaneScaling}. */
 export interface LaneScalingProps {
   readonly laneName: string;
   readonly plan: LanePlan;
@@ -14,24 +15,24 @@ export interface LaneScalingProps {
 }
 
 /**
- * An alarm goes off for one minute of the last three: metrics may be late by one or two, and what is missing repeats what was
- * before.
+ * The alarm fires for one breaching minute of the last three: metrics may be one or two minutes late.
  */
 const OUT_WINDOW = 3;
 
-/** Seconds in which a start is waited for. A greater need is met all the same. */
+/** Seconds to wait for started workers. A larger step during the cooldown is still applied. */
 const OUT_COOLDOWN = 120;
+/** Seconds between two scale-ins. */
 const IN_COOLDOWN = 60;
 
 /**
- * How many workers a lane has. Both policies set an exact number by the load, from the same steps; two alarms say when. The
- * alarms' value is the load and 1, where something is to be done, and 0 elsewhere; so a step is an interval of the load.
+ * Scaling of a lane. Two alarms trigger two policies, which set an exact number of workers by the load, from the same steps.
+ * The value of an alarm's metric is the load + 1 when the lane must scale, and else 0, so a step is an interval of the load.
  *
- * Nothing here depends on the release: a rollout changes none of it. The most that the target allows is a constant, and the
- * steps keep to `max`: to lower the target's own limit stops workers at once, at whatever they are.
+ * Nothing here depends on the release: a rollout changes none of it. The maximum capacity of the target is a constant, and
+ * the steps apply `max`: a lower maximum of the target would stop workers at once, while they run tasks.
  */
 export class LaneScaling extends Construct {
-  /** Depend on these to be sure that workers are started. */
+  /** Depend on these to be sure that the lane scales. */
   readonly parts: readonly IConstruct[];
 
   constructor(scope: Construct, id: string, props: LaneScalingProps) {
@@ -48,7 +49,7 @@ export class LaneScaling extends Construct {
     const lowest = minRunningTasks(plan);
     const measures = { load: metrics.load(), arrivals: metrics.arrivals(), running: metrics.running() };
 
-    // Before the first worker runs, what came in the minute counts as well: the queues' own metrics may be late.
+    // Without workers, new messages of the minute count as well: the queues' own metrics may be late.
     const need = metrics.math('IF(running < 1, IF(arrivals > load, arrivals, load), load)', measures);
     const short = `((need > ${plan.backlogPerWorker} * running) AND (running < ${plan.max}))`;
     const out = metrics.math(
@@ -57,7 +58,7 @@ export class LaneScaling extends Construct {
       `${laneName}: too few workers for the load`,
     );
 
-    // A minute in which something came is not idle, whatever the queues' own metrics say.
+    // A minute with new messages is not idle, even if the queues' own metrics are late.
     const busy = metrics.math('IF(arrivals > 0, IF(load > 1, load, 1), load)', measures);
     const enough = Number((SCALE_IN_BELOW * plan.backlogPerWorker).toFixed(4));
     const within = metrics.math(
@@ -72,13 +73,13 @@ export class LaneScaling extends Construct {
       target,
       outPolicy,
       inPolicy,
-      this.alarm('OutAlarm', out, outPolicy, [1, OUT_WINDOW], `Starts workers of the ${laneName} lane.`),
+      this.alarm('OutAlarm', out, outPolicy, [1, OUT_WINDOW], `Scales out the ${laneName} lane.`),
       this.alarm(
         'InAlarm',
         within,
         inPolicy,
         [plan.scaleInMinutes, plan.scaleInMinutes],
-        `Gives up workers of the ${laneName} lane.`,
+        `Scales in the ${laneName} lane.`,
       ),
     ];
   }
@@ -115,7 +116,7 @@ export class LaneScaling extends Construct {
       evaluationPeriods,
       datapointsToAlarm,
       treatMissingData: TreatMissingData.NOT_BREACHING,
-      alarmDescription: `${description} In ALARM it does its work; nobody need be told. See docs/fargate.md.`,
+      alarmDescription: `${description} The ALARM state is part of normal operation and needs no action. See docs/fargate.md.`,
     });
     alarm.addAlarmAction({ bind: () => ({ alarmActionArn: policy.ref }) });
     return alarm;

@@ -17,13 +17,15 @@ import { AGENT_PORT_VARIABLE, ContainerName } from '../../contract';
 import type { FargateSettings } from './fargate-settings';
 import type { NetworkConfig } from './network';
 
-/** The container of an agent that has one. */
+/** The agent's own container. */
 export interface AgentContainerSpec {
+  /** Image of the agent. */
   readonly image: ContainerImage;
-  /** In place of the image's own. */
+  /** Overrides the command of the image. */
   readonly command?: string[];
 }
 
+/** Settings of a {@link LaneService}. */
 export interface LaneServiceProps {
   readonly laneName: string;
   readonly clusterName: string;
@@ -33,25 +35,25 @@ export interface LaneServiceProps {
   readonly workerImage: ContainerImage;
   /** Undefined: the agent runs in the worker's process. */
   readonly agent: AgentContainerSpec | undefined;
-  /** Of the worker's container. */
+  /** Environment variables of the worker's container. */
   readonly environment: { readonly [name: string]: string };
   readonly taskRole: IRole;
   readonly executionRole: IRole;
   readonly logGroup: ILogGroup;
-  /** Come before the first container. */
+  /** The service depends on these: the network must exist before the first container starts. */
   readonly ready: readonly IDependable[];
 }
 
 /**
- * Of the desired tasks, so many may exist during a deployment: the new ones beside old ones of two deployments that still
- * finish what they run.
+ * Maximum number of ECS tasks during a deployment, in percent of the desired count: the new ones, and those of two earlier
+ * deployments that still finish their tasks.
  */
 const MAXIMUM_PERCENT = 300;
 
-/** The agent's container is told to stop when the worker is gone: there is nothing left for it to finish. */
+/** ECS stops the agent's container after the worker has exited: it has nothing left to finish. */
 const AGENT_STOP_TIMEOUT = Duration.seconds(10);
 
-/** Lines that are held in memory while the log does not take them. Then they are dropped: no task waits for the log. */
+/** Buffer for log lines while CloudWatch Logs is unavailable. Further lines are dropped: no task waits for the log. */
 const LOG_BUFFER = Size.mebibytes(25);
 
 /** Task definition and service of one lane. */
@@ -64,18 +66,18 @@ export class LaneService extends Construct {
     const { settings, network } = props;
     const definition = this.taskDefinition(props);
     this.definition = definition.node.defaultChild as CfnTaskDefinition;
-    // The revision before is what a deployment that fails goes back to, and what old tasks still run.
+    // A failed deployment rolls back to the previous revision, and old ECS tasks still run it.
     this.definition.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE);
 
     this.service = new CfnService(this, 'Service', {
       cluster: props.clusterName,
       taskDefinition: definition.taskDefinitionArn,
-      // No desired count: it is the scaling's, and one in the template would undo it with every deployment.
+      // No desired count: scaling sets it, and one in the template would reset it with every deployment.
       capacityProviderStrategy: settings.capacity._strategy(),
       networkConfiguration: {
         awsvpcConfiguration: {
           subnets: network.subnets.subnetIds,
-          // Rules may be added to the group to the very end, groups may not.
+          // Rules may be added to the groups until synth; further groups may not.
           securityGroups: props.securityGroups.map(({ securityGroupId }) => securityGroupId),
           assignPublicIp: network.assignPublicIp ? 'ENABLED' : 'DISABLED',
         },
@@ -84,8 +86,8 @@ export class LaneService extends Construct {
         minimumHealthyPercent: 100,
         maximumPercent: MAXIMUM_PERCENT,
         deploymentCircuitBreaker: { enable: true, rollback: true },
-        // The deployment is over when the new tasks are healthy. The old ones go when they are done: a protected task would
-        // else hold up CloudFormation for as long as it runs.
+        // The deployment is complete when the new ECS tasks are healthy. The old ones stop when they are idle: a protected
+        // task would otherwise block CloudFormation while it runs.
         earlySuccessCriteria: { enable: true, healthyPercent: 100, sourceServiceRevisionCleanup: 'DEFERRED' },
       },
       availabilityZoneRebalancing: 'ENABLED',
@@ -95,7 +97,7 @@ export class LaneService extends Construct {
     this.service.node.addDependency(props.taskRole, props.executionRole, ...props.ready);
   }
 
-  /** All of the lane that runs tasks, as it stands in the template, less the tags. */
+  /** The task definition, capacity and network of the lane as in the template, without tags. */
   content(): unknown {
     const { Tags: _, ...definition } = propertiesOf(this.definition);
     const { CapacityProviderStrategy, NetworkConfiguration } = propertiesOf(this.service);
@@ -124,15 +126,15 @@ export class LaneService extends Construct {
       image: props.workerImage,
       environment: { ...props.environment },
       stopTimeout: settings.stopTimeout,
-      // The library's own code writes no file; an agent in its process may.
+      // The library's own code writes no files; an agent in its process may.
       readonlyRootFilesystem: props.agent !== undefined,
       healthCheck: {
         command: ['CMD', 'node', 'index.js', 'health'],
-        // Each check is a start of Node.js: over a second of a quarter of a vCPU.
+        // Each check starts Node.js: more than a second with a quarter of a vCPU.
         interval: Duration.seconds(30),
         timeout: Duration.seconds(10),
         retries: 3,
-        // The worker is well when its agent is, and gives it two minutes for that.
+        // The worker is healthy when its agent is, and waits two minutes for that.
         startPeriod: Duration.seconds(180),
       },
       logging,
@@ -146,19 +148,19 @@ export class LaneService extends Construct {
         logging,
         command,
       });
-      // ECS stops containers in the reverse order: the agent outlives the worker, and so the tasks that it runs.
+      // ECS stops containers in reverse order: the agent runs until the worker has exited.
       worker.addContainerDependencies({ container: agent, condition: ContainerDependencyCondition.START });
     }
     Validations.of(definition).acknowledge({
       id: 'AwsSolutions-ECS2',
       reason:
-        'The variables are names, URLs and numbers of this service, as the release pins them. Secrets are none of them: the worker reads those by ARN while it runs, so that a rotation needs no deployment',
+        'The variables are names, URLs and numbers of this service. Secrets are not among them: the worker reads secrets by ARN at run time, so that a rotation needs no deployment',
     });
     return definition;
   }
 }
 
-/** With every token resolved: what is decided at deployment stands there as a reference. */
+/** Properties with resolved tokens: values that are known only at deployment are references. */
 function propertiesOf(resource: CfnResource): Readonly<Record<string, unknown>> {
   const template: { Resources: Record<string, { Properties?: Record<string, unknown> }> } = Stack.of(resource).resolve(
     resource._toCloudFormation(),

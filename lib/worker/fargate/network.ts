@@ -15,23 +15,23 @@ import {
 import { Construct, type IDependable } from 'constructs';
 import { laneError } from '../../common';
 
-/** Where in a VPC of the platform's the workers run. */
+/** Options of `FargateNetwork.vpc`. */
 export interface FargateVpcOptions {
-  /** @default private subnets; isolated ones if there are none */
+  /** Subnets of the workers. @default - private subnets, or isolated ones if there are none */
   readonly subnets?: SubnetSelection;
-  /** Public addresses for the workers: what public subnets need. @default false */
+  /** Whether workers get public addresses, which public subnets require. @default false */
   readonly assignPublicIp?: boolean;
 }
 
-/** Endpoints beyond those that the worker itself needs. */
+/** Options of `FargateNetwork.isolated`. */
 export interface IsolatedNetworkOptions {
-  /** What else the agent calls, for instance `InterfaceVpcEndpointAwsService.LAMBDA`. @default none */
+  /** Endpoints of further services that the agent calls, for example `InterfaceVpcEndpointAwsService.LAMBDA`. @default - none */
   readonly endpoints?: InterfaceVpcEndpointAwsService[];
 }
 
-/** What a network is to give. @internal */
+/** Requirements of the worker for its network. @internal */
 export interface NetworkNeeds {
-  /** Services that the worker calls, besides S3 and DynamoDB. */
+  /** Services that the worker calls, in addition to S3 and DynamoDB. */
   readonly services: readonly InterfaceVpcEndpointAwsService[];
 }
 
@@ -40,46 +40,46 @@ export interface NetworkConfig {
   readonly vpc: IVpc;
   readonly subnets: SelectedSubnets;
   readonly assignPublicIp: boolean;
-  /** Come before the first container. */
+  /** The services of the lanes depend on these. */
   readonly ready: readonly IDependable[];
-  /** To be let in by what the worker calls in the VPC. */
+  /** Security groups of the endpoints that the worker calls: they must allow inbound traffic from it. */
   readonly callees: readonly ISecurityGroup[];
 }
 
-/** Zones that a network of the library's own spans: losing one leaves every lane workers. */
+/** Availability zones of a VPC that the library creates: when one fails, every lane still has workers. */
 const ZONES = 2;
 
 /**
- * Where workers run and how they reach the queues, the tables, and the model's provider. None of them has a NAT gateway, or
- * lets anybody in: a worker calls and is never called.
+ * Network of the workers, from which they reach the queues, the tables, and the model's provider. None has a NAT gateway or
+ * inbound rules: workers only make outbound connections.
  */
 export abstract class FargateNetwork {
-  /** A VPC of the platform's. Whether its subnets reach what the agent calls is the platform's to see to. */
+  /** An existing VPC. Its subnets must reach the services that the agent calls. */
   static vpc(vpc: IVpc, options: FargateVpcOptions = {}): FargateNetwork {
     return new GivenNetwork(vpc, options);
   }
 
   /**
-   * A VPC of the agent's own with public subnets in two zones: each worker has a public address and no port that anybody
-   * can reach. Reaches every provider; costs the addresses of running workers and nothing when there are none.
+   * A new VPC with public subnets in two zones: each worker has a public address and no open port. It reaches every provider.
+   * It costs the public addresses of running workers, and nothing without workers.
    */
   static publicSubnets(): FargateNetwork {
     return new PublicNetwork();
   }
 
   /**
-   * A VPC of the agent's own without a way out, in two zones: gateway endpoints for S3 and DynamoDB, and an interface endpoint
-   * for each other service that the worker calls. Those cost by the hour whether anything runs or not. A model is reached
-   * only on Bedrock.
+   * A new VPC without internet access in two zones: gateway endpoints for S3 and DynamoDB, and an interface endpoint for each
+   * other service that the worker calls. Interface endpoints are billed by the hour, also without workers. Only models on
+   * Bedrock can be reached.
    */
   static isolated(options: IsolatedNetworkOptions = {}): FargateNetwork {
     return new IsolatedNetwork(options);
   }
 
-  /** In words, to be compared between environments. */
+  /** Description, to compare environments. */
   abstract readonly description: string;
 
-  /** False if nothing outside AWS can be reached. */
+  /** False if the network reaches only AWS. */
   abstract readonly reachesInternet: boolean;
 
   /** @internal */
@@ -88,7 +88,7 @@ export abstract class FargateNetwork {
 
 class GivenNetwork extends FargateNetwork {
   readonly description = 'given VPC';
-  /** Not known; whoever gives a VPC knows. */
+  /** Assumed: the routes of an existing VPC are not known at synth. */
   readonly reachesInternet = true;
 
   constructor(
@@ -107,7 +107,7 @@ class GivenNetwork extends FargateNetwork {
       throw laneError(
         scope,
         'MissingPublicAddress',
-        'the subnets of the worker are public, and it gets no public address: expected assignPublicIp, for without one a container in a public subnet reaches nothing, not even its own image; set it in FargateNetwork.vpc, or choose private subnets',
+        'the subnets of the worker are public, but assignPublicIp is not set: without a public address, a container in a public subnet cannot even pull its image; set assignPublicIp in FargateNetwork.vpc, or choose private subnets',
       );
     }
     return { vpc, subnets, assignPublicIp, ready: [subnets.internetConnectivityEstablished], callees: [] };
@@ -157,7 +157,7 @@ class IsolatedNetwork extends FargateNetwork {
           vpc,
           service,
           subnets,
-          // Not to the whole VPC, which is what the CDK lets in by itself.
+          // The CDK would allow the whole VPC by default.
           open: false,
           securityGroups: [group],
         }),
@@ -172,7 +172,7 @@ class IsolatedNetwork extends FargateNetwork {
   }
 }
 
-/** The port at which AWS answers. */
+/** Port of the AWS endpoints. */
 export const HTTPS = Port.tcp(443);
 
 function ownVpc(scope: Construct, subnetType: SubnetType): IVpc {
@@ -180,25 +180,25 @@ function ownVpc(scope: Construct, subnetType: SubnetType): IVpc {
     maxAzs: ZONES,
     natGateways: 0,
     subnetConfiguration: [
-      // Addresses are the service's to give, to its containers and to nothing else that may be put here.
+      // The service assigns addresses to its containers; other resources in the subnets get none.
       {
         name: 'Worker',
         subnetType,
         ...(subnetType === SubnetType.PUBLIC ? { mapPublicIpOnLaunch: false } : {}),
       },
     ],
-    // That would take a custom resource with a function of its own, to empty a group that nothing here is a member of.
+    // It would need a custom resource with its own function, to empty a group without members.
     restrictDefaultSecurityGroup: false,
   });
   Validations.of(vpc).acknowledge({
     id: 'AwsSolutions-VPC7',
     reason:
-      "Nothing in this VPC listens: the workers' security group lets nobody in. What they call is in their log and traces with status and duration. Flow logs are billed by volume; a platform that wants them brings its own VPC, or adds them to this one",
+      "Nothing in this VPC listens: the workers' security group has no inbound rules. Their calls are in logs and traces with status and duration. Flow logs are billed by volume; to have them, pass an existing VPC, or add them to this one",
   });
   return vpc;
 }
 
-/** Zones that are known to differ. */
+/** Distinct availability zones; a token counts as one zone. */
 export function zonesOf({ availabilityZones }: SelectedSubnets): string[] {
   return [...new Set(availabilityZones.map((zone) => (Token.isUnresolved(zone) ? JSON.stringify(zone) : zone)))];
 }

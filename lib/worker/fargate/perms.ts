@@ -1,13 +1,13 @@
-/** Every action that this folder grants, besides those of the store, the lanes and what the agent is given. */
+/** Every action that this folder grants, except for those of the store, the lanes and the agent's own grants. */
 
 /**
- * Protects the own task from scale-in while it works, and releases it
+ * The worker protects its own ECS task from scale-in while it runs tasks
  * (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html).
  */
 export const PROTECTION_ACTIONS = ['ecs:GetTaskProtection', 'ecs:UpdateTaskProtection'];
 
 /**
- * Traces: containers have no daemon beside them that would send them. X-Ray knows no resource for it
+ * The worker sends traces itself: there is no X-Ray daemon in the task. The action does not support resource-level permissions
  * (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html).
  */
 export const TRACE_ACTIONS = ['xray:PutTraceSegments'];

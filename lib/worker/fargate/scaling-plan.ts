@@ -1,15 +1,16 @@
-/** How many workers a lane is to have. */
+/** Number of workers of a lane. */
 export interface ScalingPlan {
   /** Workers when the lane is idle. */
   readonly min: number;
-  /** Fewest workers of a lane that has work. */
+  /** Minimum number of workers of a lane that has work. */
   readonly floor: number;
+  /** Maximum number of workers. */
   readonly max: number;
-  /** Messages, waiting or in work, that one worker is there for. */
+  /** Messages, waiting or in flight, per running worker. */
   readonly backlogPerWorker: number;
 }
 
-/** So many workers for a load of `from` messages (included) to `to` (excluded; undefined: any more). */
+/** Number of workers for a load of `from` messages (included) to `to` (excluded; undefined: no upper bound). */
 export interface CapacityStep {
   readonly from: number;
   readonly to?: number;
@@ -17,28 +18,28 @@ export interface CapacityStep {
 }
 
 /**
- * A lane scales in only when its load is below this share of what its workers are there for. The gap to 1 is what keeps a
- * steady load from adding a worker and taking it away again.
+ * A lane scales in only when its load is below this share of `backlogPerWorker` for each running worker. The gap to 1
+ * prevents a steady load from adding and removing workers in turn.
  */
 export const SCALE_IN_BELOW = 0.6;
 
 /**
- * Step adjustments that one policy may have
+ * Maximum number of step adjustments of one policy
  * (https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-quotas.html).
  */
 const MAX_STEPS = 20;
 
-/** Fewest workers of a lane that has work. */
+/** Minimum number of workers of a lane that has work. */
 export function minRunningTasks({ min, floor }: ScalingPlan): number {
   return Math.max(min, floor);
 }
 
 /**
- * Workers by load, for both directions: as many as the upper end of a band needs. Bands grow by the same ratio, as little
- * as 20 steps allow, and by less than 1 / {@link SCALE_IN_BELOW}. So:
+ * Workers by load, for both directions: as many as the upper end of a band needs. All bands grow by the same ratio: the
+ * smallest that 20 steps allow, and less than 1 / {@link SCALE_IN_BELOW}. So:
  *
- * - scaling out, which happens when the load exceeds what the running workers are there for, never lowers their number
- * - scaling in, which happens below the share of that, never raises it
+ * - scale out, which happens when the load exceeds the capacity of the running workers, never lowers their number
+ * - scale in, which happens below a share of that capacity, never raises it
  */
 export function capacitySteps(plan: ScalingPlan): CapacityStep[] {
   const { backlogPerWorker, min } = plan;
@@ -59,7 +60,7 @@ export function workersFor(load: number, steps: readonly CapacityStep[]): number
   return steps.find(({ from, to }) => load >= from && (to === undefined || load < to))?.workers;
 }
 
-/** In hundredths, so that no sum of fractions decides what a template looks like. */
+/** Ratios in hundredths, so that rounding of fractions does not change the template. */
 function workersOfBands(first: number, max: number): number[] {
   for (let percent = 100; ; percent++) {
     const bands = [first];

@@ -13,7 +13,7 @@ test('cdk-nag finds nothing in a secret that rotates', () => {
   new RotatingSecret(stack, 'Key', {
     agentName: 'support',
     secretName: 'anthropic',
-    rotation: ApiKeyRotation.keyPool({ poolSecret, test: ApiKeyCheck.anthropic() }),
+    rotation: ApiKeyRotation.keyPool({ poolSecret, check: ApiKeyCheck.anthropic() }),
   });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   try {

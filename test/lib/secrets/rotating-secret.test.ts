@@ -33,7 +33,7 @@ function build(
 const openAi = (stack: ReturnType<typeof testStack>) =>
   ApiKeyRotation.openAiServiceAccount({ adminSecret: new Secret(stack, 'Admin'), project: 'proj_1' });
 const pool = (stack: ReturnType<typeof testStack>) =>
-  ApiKeyRotation.keyPool({ poolSecret: new Secret(stack, 'Pool'), test: ApiKeyCheck.anthropic() });
+  ApiKeyRotation.keyPool({ poolSecret: new Secret(stack, 'Pool'), check: ApiKeyCheck.anthropic() });
 const custom = (stack: ReturnType<typeof testStack>) =>
   ApiKeyRotation.custom(
     new LambdaFunction(stack, 'Mine', {
@@ -175,7 +175,7 @@ test('a pool has an alarm that calls for people while there is a key left', () =
     Threshold: 1,
   });
   const settings = readSettings(rotationSettingsSchema, deployedEnvironment(resourcesOf(stack), 'KeyFunction'));
-  expect(settings[Env.ROTATION]).toMatchObject({ strategy: 'key_pool', test: { provider: 'anthropic' } });
+  expect(settings[Env.ROTATION]).toMatchObject({ strategy: 'key_pool', check: { provider: 'anthropic' } });
 });
 
 test('a function of one’s own rotates with the same permission, and the library’s only watches', () => {

@@ -11,7 +11,7 @@ const STEP = { Step: 'createSecret', SecretId: ARN, ClientRequestToken: 'v-2' };
 const SETTINGS = {
   [Env.ROTATED_SECRET]: ARN,
   [Env.ROTATED_SECRET_NAME]: 'anthropic',
-  [Env.ROTATION]: JSON.stringify({ strategy: 'key_pool', poolSecret: POOL, test: { provider: 'none' } }),
+  [Env.ROTATION]: JSON.stringify({ strategy: 'key_pool', poolSecret: POOL, check: { provider: 'none' } }),
 };
 
 let cloud: LocalCloud;

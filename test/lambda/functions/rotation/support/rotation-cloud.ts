@@ -127,7 +127,7 @@ export class RotationCloud {
     const adminKey = async () => (await this.versions.text(this.admin, 'AWSCURRENT')) ?? '';
     const source: KeySource =
       strategy === 'pool'
-        ? new KeyPool({ ...common, metrics, poolSecret: this.pool, test: { provider: 'openai', baseUrl } })
+        ? new KeyPool({ ...common, metrics, poolSecret: this.pool, check: { provider: 'openai', baseUrl } })
         : new ServiceAccounts({
             ...common,
             admin: new OpenAiAdmin(adminKey, 'proj_1', baseUrl),
