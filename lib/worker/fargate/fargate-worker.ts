@@ -12,7 +12,7 @@ import { type CfnCluster, Cluster, type ICluster } from 'aws-cdk-lib/aws-ecs';
 import { type IPrincipal, type IRole, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type ILogGroup, LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import { acknowledgeWildcard, laneError, pascalCase } from '../../common';
+import { acknowledgeWildcard, describeValue, laneError, pascalCase } from '../../common';
 import { DEFAULT_WORKER_PORT, digestOf, Env, type Json, LEASE_MS, PRIORITIES } from '../../contract';
 import { AgentLane, type ILaneQueues } from '../../lanes';
 import { grantReceive } from '../../lanes/lane-grants';
@@ -277,7 +277,7 @@ export class FargateWorker extends AgentWorker {
       throw laneError(
         this,
         'TooFewAvailabilityZones',
-        `the subnets of the worker must be in at least two zones, got ${zones.join(', ')}: the environment requires ${standby} standby workers, and workers in one zone fail together; add subnets`,
+        `the subnets of the worker must be in at least two zones, got ${zones.map(describeValue).join(', ')}: the environment requires ${standby} standby workers, and workers in one zone fail together; add subnets`,
       );
     }
     if (!network.reachesInternet) {

@@ -70,15 +70,15 @@ describe('HTTP API', () => {
   });
 
   test.each([
-    ['http://id.example.com', /issuer is 'http:\/\/id.example.com', expected an https URL/],
-    ['id.example.com', /expected an https URL/],
+    ['http://id.example.com', /issuer must be an https URL .*got 'http:\/\/id.example.com'/],
+    ['id.example.com', /issuer must be an https URL/],
   ])('refuses the issuer %s', (issuer, message) => {
     expect(() => synthesize({ intake: { auth: IntakeAuth.jwt(issuer, ['web']) } })).toThrow(message);
   });
 
   test('refuses an empty audience', () => {
     expect(() => synthesize({ intake: { auth: IntakeAuth.jwt('https://id.example.com/', []) } })).toThrow(
-      /MissingJwtAudience: audience is empty/,
+      /MissingJwtAudience: audience must have at least one value/,
     );
   });
 });
@@ -190,7 +190,7 @@ describe('backpressure', () => {
   test.each<[BacklogLimits, RegExp]>([
     [
       { low: Duration.minutes(20) },
-      /ConflictingBacklogLimits: .*low 1200 s, normal 900 s, high 3600 s, expected low ≤ normal ≤ high/,
+      /ConflictingBacklogLimits: .*low ≤ normal ≤ high, got low 1200 s, normal 900 s, high 3600 s/,
     ],
     [{ high: Duration.minutes(10) }, /ConflictingBacklogLimits/],
     [

@@ -274,7 +274,7 @@ describe('refuses', () => {
       { interval: Duration.days(1) },
       /gracePeriod must be .* less than interval \(1 day\), got 1 day/,
     ],
-    ['a name that is empty', { secretName: ' ' }, /secretName is ' ', expected a name that is not empty/],
+    ['a name that is empty', { secretName: ' ' }, /secretName must not be empty, got ' '/],
   ])('%s', (_, props, message) => {
     expect(() => build(openAi, props)).toThrow(message);
   });
@@ -285,7 +285,7 @@ describe('refuses', () => {
         secret: new Secret(scope, 'There'),
         encryptionKey: new Key(scope, 'Own'),
       }));
-    expect(both).toThrow(/secret and encryptionKey are both given/);
+    expect(both).toThrow(/secret and encryptionKey are both set/);
   });
 
   test('a project that is empty, and keys that expire before the next rotation', () => {
@@ -295,7 +295,7 @@ describe('refuses', () => {
         project: 'proj_1',
         ...options,
       });
-    expect(() => build(rotation({ project: '' }))).toThrow(/project is '', expected the id of an OpenAI project/);
+    expect(() => build(rotation({ project: '' }))).toThrow(/project must be the id of an OpenAI project .*got ''/);
     expect(() => build(rotation({ keyExpiry: Duration.days(31) }))).toThrow(
       /keyExpiry is 31 days, expected more than interval and gracePeriod together \(31 days\)/,
     );
@@ -303,7 +303,7 @@ describe('refuses', () => {
   });
 
   test('untested keys without a reason', () => {
-    expect(() => ApiKeyCheck.none('')).toThrow(/expected the reason/);
+    expect(() => ApiKeyCheck.none('')).toThrow(/MissingReason: reason of ApiKeyCheck\.none must not be empty/);
     expect(ApiKeyCheck.none('the endpoint lists no models')).toBeInstanceOf(ApiKeyCheck);
   });
 });

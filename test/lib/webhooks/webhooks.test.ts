@@ -61,7 +61,7 @@ describe('webhooks', () => {
       MetricName: 'ApproximateNumberOfMessagesVisible',
       Threshold: 0,
       AlarmActions: [{ Ref: named(resources, 'SupportAlerts') }],
-      AlarmDescription: expect.stringMatching(/given up, after 1 day .*What to do: /),
+      AlarmDescription: expect.stringMatching(/abandoned: .* for 1 day, .*What to do: /),
     });
   });
 
@@ -123,7 +123,7 @@ describe('options', () => {
     });
     expect(Object.keys(resources).filter((id) => id.startsWith('SupportWebhooksSecret'))).toEqual([]);
     Template.fromStack(stack).hasResourceProperties('AWS::Lambda::Function', {
-      Description: Match.stringLikeRegexp('^Tells callers'),
+      Description: Match.stringLikeRegexp('^Sends signed webhooks'),
       VpcConfig: { SecurityGroupIds: [stack.resolve(securityGroup.securityGroupId)] },
     });
     expect(JSON.stringify(resources[named(resources, 'SupportWebhooksFunctionRoleDefaultPolicy')])).toContain(
@@ -140,11 +140,11 @@ describe('options', () => {
     [{ retryFor: Duration.millis(90_500) }, /InvalidWebhookRetry/],
     [
       { privateHosts: ['https://hooks.internal'] },
-      /InvalidPrivateHost: webhooks: private host is 'https:\/\/hooks.internal'/,
+      /InvalidPrivateHost: webhooks: each of privateHosts must be .*got 'https:\/\/hooks.internal'/,
     ],
     [{ privateHosts: ['hooks.internal:8080'] }, /InvalidPrivateHost/],
     [{ privateHosts: [''] }, /InvalidPrivateHost/],
-    [{ securityGroups: [] }, /MissingWebhookVpc: .*expected vpc as well/],
+    [{ securityGroups: [] }, /MissingWebhookVpc: .*set vpc/],
   ])('refuses %j', (options, message) => {
     expect(() => build(options)).toThrow(message);
   });

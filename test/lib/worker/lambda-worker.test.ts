@@ -256,7 +256,7 @@ describe('WorkerSpec.lambda: code that was bundled elsewhere', () => {
 
   test('refuses inline code, objects in S3 and images, which do not say what they hold', () => {
     expect(() => build({ code: Code.fromInline('exports.handler = 1;') })).toThrow(
-      /MissingCodeDigest: code of the worker is InlineCode: expected an asset/,
+      /MissingCodeDigest: code of the worker must be an asset .*got InlineCode/,
     );
     const stack = testStack();
     const bucket = Bucket.fromBucketName(stack, 'Bucket', 'code');
@@ -438,13 +438,13 @@ describe('WorkerSpec.lambda: lanes', () => {
   test('refuses a lane twice, one with too few receives, and one with others than its neighbor', () => {
     const { stack, worker } = build({ entry }, { context: { maxAttempts: 6 } });
     expect(() => worker.attachLane(lane(stack, 'short', worker.visibilityTimeout, 20))).toThrow(
-      /\[Test\/Worker\] TooFewReceives: lane "short" gives a message up after 20 receives, and a task gets 6 attempts: expected at least 21/,
+      /\[Test\/Worker\] TooFewReceives: maxReceiveCount of lane "short" must be at least 21, .*got 20/,
     );
     const candidate = lane(stack, 'candidate', worker.visibilityTimeout, 21);
     worker.attachLane(candidate);
     expect(() => worker.attachLane(candidate)).toThrow(/DuplicateLane: lane "candidate" is already attached/);
     expect(() => worker.attachLane(lane(stack, 'stable', worker.visibilityTimeout, 22))).toThrow(
-      /ConflictingMaxReceiveCount: lane "stable" gives a message up after 22 receives, lane "candidate" after 21/,
+      /ConflictingMaxReceiveCount: maxReceiveCount is 22 for lane "stable" and 21 for lane "candidate"/,
     );
     expect(environmentOf(stack)).toMatchObject({ [Env.MAX_ATTEMPTS]: '6', [Env.MAX_RECEIVES]: '21' });
   });
@@ -516,7 +516,7 @@ describe('WorkerSpec.lambda: network and grants', () => {
 
   test('refuses connections without a VPC', () => {
     expect(() => build().worker.connections).toThrow(
-      /\[Test\/Worker\] MissingVpc: .*expected vpc in the props of WorkerSpec\.lambda/,
+      /\[Test\/Worker\] MissingVpc: .*set vpc in the options of WorkerSpec\.lambda/,
     );
   });
 
@@ -533,28 +533,32 @@ describe('WorkerSpec.lambda: refusals', () => {
   test.each<[string, () => LambdaWorkerOptions, RegExp]>([
     ['neither entry nor code', () => ({}), /MissingCode: the worker has neither entry nor code/],
     ['both', () => ({ entry, code: Code.fromInline('x') }), /ConflictingCode: the worker has both entry and code/],
-    ['a handler beside entry', () => ({ entry, handler: 'x.y' }), /ConflictingHandler: handler is "x\.y" beside entry/],
+    [
+      'a handler beside entry',
+      () => ({ entry, handler: 'x.y' }),
+      /ConflictingHandler: handler "x\.y" is set together with entry/,
+    ],
     ['an entry that is a token', () => ({ entry: Aws.STACK_NAME }), /UnresolvedWorker: worker entry is a token/],
     [
       'another runtime',
       () => ({ entry, runtime: Runtime.PYTHON_3_13 }),
-      /InvalidRuntime: runtime of the worker is python3\.13/,
+      /InvalidRuntime: runtime of the worker must be a Node\.js runtime .*got python3\.13/,
     ],
     [
       'too little memory',
       () => ({ entry, memorySize: Size.mebibytes(64) }),
-      /InvalidMemory: memory of the worker is 64 MiB: expected 128 to 10240/,
+      /InvalidMemory: memorySize of the worker must be between 128 and 10240 MiB, got 64 MiB/,
     ],
     ['too much memory', () => ({ entry, memorySize: Size.gibibytes(11) }), /InvalidMemory/],
     [
       'too long a timeout',
       () => ({ entry, timeout: Duration.minutes(16) }),
-      /InvalidTimeout: timeout of the worker is 960 s: expected 1 to 900 s/,
+      /InvalidTimeout: timeout of the worker must be between 1 and 900 seconds, got 960/,
     ],
     [
       'a timeout that is a token',
       () => ({ entry, timeout: Duration.seconds(number()) }),
-      /UnresolvedWorker: memory or timeout/,
+      /UnresolvedWorker: memorySize and timeout/,
     ],
     [
       'too little concurrency',
@@ -573,11 +577,7 @@ describe('WorkerSpec.lambda: refusals', () => {
       () => ({ entry, environment: { AGENT_LANES_RELEASE: 'x' } }),
       /ReservedEnvironmentVariable: environment variable AGENT_LANES_RELEASE is set/,
     ],
-    [
-      'a name of one character',
-      () => ({ entry, environment: { A: 'x' } }),
-      /InvalidEnvironmentVariable: environment variable "A"/,
-    ],
+    ['a name of one character', () => ({ entry, environment: { A: 'x' } }), /InvalidEnvironmentVariable: .*got "A"/],
     ['a name that Lambda refuses', () => ({ entry, environment: { 'A-B': 'x' } }), /InvalidEnvironmentVariable/],
   ])('refuses %s', (_, make, message) => {
     expect(() => build(make())).toThrow(message);
@@ -585,7 +585,7 @@ describe('WorkerSpec.lambda: refusals', () => {
 
   test('refuses a model whose secret was not handed in', () => {
     expect(() => build({ entry }, { secrets: secretNamed('openai') })).toThrow(
-      /MissingModelSecret: a model of the release reads its API key from the secret "anthropic", and the secrets are openai/,
+      /MissingModelSecret: a model of the release reads its API key from the secret "anthropic", and the secrets of the service are openai/,
     );
     expect(() => build({ entry }, { secrets: () => ({}) })).toThrow(/MissingModelSecret: .* no secret was handed in/);
   });
@@ -603,6 +603,8 @@ describe('WorkerSpec.lambda: refusals', () => {
     const app = testApp();
     const { worker } = build({ entry, environment: { TEXT: 'x'.repeat(2000) } }, { stack: new Stack(app, 'Test') });
     (worker as LambdaWorker).function.addEnvironment('MORE', 'y'.repeat(2000));
-    expect(() => app.synth()).toThrow(/environment of the worker is at least 4\d{3} bytes: expected at most 4096/);
+    expect(() => app.synth()).toThrow(
+      /environment variables of the worker must have at most 4096 bytes, got at least 4\d{3}/,
+    );
   });
 });

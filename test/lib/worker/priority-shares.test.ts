@@ -45,12 +45,12 @@ describe('shares of the priorities', () => {
   });
 
   test.each([
-    [{ high: 0.5, normal: 0.5, low: 0 }, /low 0, together 1: expected numbers above 0 that sum to 1/],
-    [{ high: 0.5, normal: 0.3, low: 0.3 }, /together 1\.1: expected/],
+    [{ high: 0.5, normal: 0.5, low: 0 }, /must be numbers above 0 that sum to 1, .*low 0 with the sum 1$/],
+    [{ high: 0.5, normal: 0.3, low: 0.3 }, /with the sum 1\.1$/],
     [{ high: 1.5, normal: -0.25, low: -0.25 }, /normal -0\.25/],
     [{ high: Number.NaN, normal: 0.5, low: 0.5 }, /high NaN/],
   ])('refuses %p', (shares, message) => {
     expect(() => share(100, shares)).toThrow(message);
-    expect(() => share(100, shares)).toThrow(/^\[Test\] InvalidPriorityShares: priorityShares are /);
+    expect(() => share(100, shares)).toThrow(/^\[Test\] InvalidPriorityShares: priorityShares must be /);
   });
 });

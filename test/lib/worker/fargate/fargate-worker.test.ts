@@ -537,7 +537,7 @@ describe('network', () => {
       });
       return build({ image: IMAGE, network: FargateNetwork.vpc(vpc, { assignPublicIp }) }, { stack });
     };
-    expect(() => publicOnly(false)).toThrow(/\[Test\/Worker\] MissingPublicAddress: .*expected assignPublicIp/);
+    expect(() => publicOnly(false)).toThrow(/\[Test\/Worker\] MissingPublicAddress: .*set assignPublicIp/);
     expect(() => publicOnly(true)).not.toThrow();
   });
 
@@ -548,7 +548,9 @@ describe('network', () => {
       const context = { availability: { standby: 2, floor: 2 } };
       return build({ image: IMAGE, network: FargateNetwork.vpc(vpc) }, { stack, context });
     };
-    expect(() => inZones(1)).toThrow(/TooFewAvailabilityZones: the subnets of the worker are in one zone/);
+    expect(() => inZones(1)).toThrow(
+      /TooFewAvailabilityZones: the subnets of the worker must be in at least two zones, got a token:/,
+    );
     expect(() => inZones(2)).not.toThrow();
   });
 
@@ -570,11 +572,11 @@ describe('images', () => {
   test.each<[string, RegExp]>([
     [
       'acme/agent:1.4',
-      /MissingImageDigest: image is "acme\/agent:1\.4": expected registry\/name@sha256:….*imagetools inspect acme\/agent:1\.4/,
+      /MissingImageDigest: image must be registry\/name@sha256:… .*got "acme\/agent:1\.4".*imagetools inspect acme\/agent:1\.4"/,
     ],
     ['acme/agent', /MissingImageDigest/],
     ['acme/agent@sha256:abc', /MissingImageDigest/],
-    [`acme/agent:1.4@${DIGEST}`, /MissingImageDigest: .*with a tag beside its digest/],
+    [`acme/agent:1.4@${DIGEST}`, /MissingImageDigest: image must have a digest without a tag/],
     [
       `123456789012.dkr.ecr.eu-west-1.amazonaws.com/agent@${DIGEST}`,
       /UnsupportedImageRegistry: .*AgentImage\.ecr\(Repository\.fromRepositoryArn\(…\), 'sha256:a/,
@@ -589,7 +591,7 @@ describe('images', () => {
 
   test('refuses a tag in ECR, and lets a digest be pulled', () => {
     expect(() => AgentImage.ecr(repository(), 'latest')).toThrow(
-      /MissingImageDigest: image in the repository is "latest"/,
+      /MissingImageDigest: digest of the image must be sha256: .*got "latest"/,
     );
     const { stack } = build({ image: AgentImage.ecr(repository(), DIGEST) });
     expect(JSON.stringify(containersOf(resourcesOf(stack), 'stable').agent?.Image)).toContain(`@${DIGEST}`);
@@ -623,7 +625,7 @@ describe('refusals', () => {
     ['neither entry nor image', () => ({}), /MissingImage: the worker has neither entry nor image/],
     ['both', () => ({ entry, image: IMAGE }), /ConflictingImage: the worker has both entry and image/],
     ['an entry that is a token', () => ({ entry: Aws.STACK_NAME }), /UnresolvedWorker: worker entry is a token/],
-    ['a port beside entry', () => ({ entry, port: 80 }), /ConflictingImageOption: port is set beside entry/],
+    ['a port beside entry', () => ({ entry, port: 80 }), /ConflictingImageOption: port is set together with entry/],
     ['a command beside entry', () => ({ entry, command: ['x'] }), /ConflictingImageOption: command is set/],
     [
       'a worker image beside entry',
@@ -635,7 +637,11 @@ describe('refusals', () => {
       () => ({ image: IMAGE, workerImage: IMAGE, baseImage: `node@${DIGEST}` }),
       /ConflictingBaseImage: baseImage is "node@sha256/,
     ],
-    ['a base without digest', () => ({ entry, baseImage: 'node:24' }), /MissingImageDigest: baseImage is "node:24"/],
+    [
+      'a base without digest',
+      () => ({ entry, baseImage: 'node:24' }),
+      /MissingImageDigest: baseImage must be .*got "node:24"/,
+    ],
     [
       'PORT',
       () => ({ image: IMAGE, environment: { PORT: '1' } }),
@@ -700,7 +706,7 @@ describe('refusals', () => {
     [
       'more at least than at most',
       () => ({ entry, scaling: { min: 5, max: 4 } }),
-      /ConflictingScaling: max is 4, and a lane keeps 5 workers while it has work \(min 5, floor 2\)/,
+      /ConflictingScaling: scaling\.max must be at least 5, .*\(min 5, floor 2\), got 4/,
     ],
     [
       'half a minute of waiting',
@@ -725,14 +731,14 @@ describe('refusals', () => {
 
   test('refuses a model whose secret was not handed in', () => {
     expect(() => build({ image: IMAGE }, { secrets: () => ({}) })).toThrow(
-      /MissingModelSecret: .* no secret was handed in/,
+      /MissingModelSecret: .* the service has no secrets/,
     );
   });
 
   test('refuses another log retention than that of the environment', () => {
     const logRetention = RetentionDays.ONE_WEEK;
     expect(() => build({ image: IMAGE, logRetention }, { context: { logRetention: RetentionDays.ONE_DAY } })).toThrow(
-      /ConflictingEnvironment: logRetention is 7 days in the props of WorkerSpec\.fargate, and 1 days in the environment/,
+      /ConflictingEnvironment: logRetention is 7 days in the options of WorkerSpec\.fargate and 1 days in the environment/,
     );
   });
 

@@ -270,9 +270,9 @@ describe('in an environment', () => {
   });
 
   test.each<[FargateScaling, RegExp]>([
-    [{ min: 1 }, /ConflictingEnvironment: scaling\.min of the worker is 1, and the environment keeps 2 at least/],
+    [{ min: 1 }, /ConflictingEnvironment: scaling\.min of the worker must be at least 2, .*got 1/],
     [{ min: 0 }, /ConflictingEnvironment/],
-    [{ floor: 1 }, /ConflictingEnvironment: scaling\.floor of the worker is 1/],
+    [{ floor: 1 }, /ConflictingEnvironment: scaling\.floor of the worker must be at least 2, .*got 1/],
   ])('refuses fewer (%j)', (scaling, message) => {
     expect(() => scalingOf(scaling, production)).toThrow(message);
   });

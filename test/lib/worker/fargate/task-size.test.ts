@@ -17,10 +17,10 @@ test.each<[number, number]>([
 });
 
 test.each<[number, number, RegExp]>([
-  [300, 1_024, /InvalidTaskSize: cpu of the worker is 300: expected one of 256, 512, .*16384 units.*https/],
-  [256, 1_536, /memory of the worker is 1536 MiB with cpu 256: expected 512, 1024 or 2048 MiB \(https/],
-  [256, 4_096, /expected 512, 1024 or 2048 MiB/],
-  [512, 512, /memory of the worker is 512 MiB with cpu 512: expected 1024 to 4096 MiB in steps of 1024 MiB/],
+  [300, 1_024, /InvalidTaskSize: cpu of the worker must be one of 256, 512, .*16384 units.*got 300 \(https/],
+  [256, 1_536, /memorySize of the worker with cpu 256 must be 512, 1024 or 2048 MiB, got 1536 MiB \(https/],
+  [256, 4_096, /must be 512, 1024 or 2048 MiB/],
+  [512, 512, /memorySize of the worker with cpu 512 must be 1024 to 4096 MiB in steps of 1024 MiB, got 512 MiB/],
   [1_024, 2_500, /InvalidTaskSize/],
   [8_192, 17_408, /in steps of 4096 MiB/],
 ])('refuses %d units with %d MiB', (cpu, memoryMiB, message) => {
@@ -29,6 +29,6 @@ test.each<[number, number, RegExp]>([
 
 test('refuses what only a deployment can tell', () => {
   expect(() => checkTaskSize(testStack(), Lazy.number({ produce: () => 512 }), Size.mebibytes(1_024))).toThrow(
-    /UnresolvedWorker: cpu or memory of the worker is a token/,
+    /UnresolvedWorker: cpu and memorySize of the worker must not be tokens/,
   );
 });
