@@ -11,6 +11,7 @@ import {
 } from './fargate-costs';
 import type { FargateParts } from './fargate-parts';
 import { PRICE } from './prices';
+import type { StandingParts } from './standing-parts';
 
 /** Memory of the functions, GB: the router's and the worker's defaults. */
 const ROUTER_GB = 0.5;
@@ -22,14 +23,6 @@ const WORKER_MS = 30;
 
 /** Requests that the pollers of an idle queue make in a month: 5 of them, a long poll of 20 s each. */
 const IDLE_POLLS = (5 * 30 * 24 * 3600) / 20;
-
-/** What of a stack is paid by the month, whether or not it works. */
-export interface StandingParts {
-  readonly eventSourceMappings: number;
-  readonly alarmMetrics: number;
-  readonly dashboards: number;
-  readonly secrets: number;
-}
 
 /** Seconds. */
 const WAITS = [1, 5, 10, 30, 60];

@@ -1,5 +1,12 @@
-import type { StandingParts } from './costs';
 import type { RehearsedStack } from './rehearsed-stack';
+
+/** Resources of a stack with a monthly price, independent of its load. */
+export interface StandingParts {
+  readonly eventSourceMappings: number;
+  readonly alarmMetrics: number;
+  readonly dashboards: number;
+  readonly secrets: number;
+}
 
 /** Counts what of the deployed stack is paid by the month; the peer's own parts are left out. */
 export function standingParts({ cloud }: RehearsedStack): StandingParts {

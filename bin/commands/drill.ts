@@ -1,14 +1,6 @@
 import { Command } from 'commander';
 import { EXIT_CODE_HELP, integerBetween, numberBetween, TERMINAL, type Terminal } from './command-line';
-
-export interface DrillCommandOptions {
-  readonly list?: boolean;
-  readonly seed?: number;
-  readonly speed?: number;
-  readonly tasks?: number;
-  readonly json?: string;
-  readonly keep?: string;
-}
+import type { DrillCommandOptions } from './command-options';
 
 const HELP = `
 What it does:

@@ -1,43 +1,8 @@
 import { createInterface } from 'node:readline/promises';
 import { Command, Option } from 'commander';
-import { LANES, type LaneName, PRIORITIES, type Priority } from '../../lib/contract';
-import { durationInSeconds, integerBetween, TERMINAL, type Terminal } from './command-line';
-
-export const RedriveExitCode = {
-  DONE: 0,
-  /** At least one task could not be redriven, or the operator declined at the prompt. */
-  NOT_DONE: 1,
-  USAGE: 2,
-  /** The function could not be invoked, or failed. */
-  INVOKE_FAILED: 3,
-} as const;
-
-export interface RedriveCommandOptions {
-  readonly function?: string;
-  readonly outputs?: string;
-  readonly stack?: string;
-  readonly list?: boolean;
-  readonly execute?: boolean;
-  readonly dryRun?: boolean;
-  readonly lane?: LaneName;
-  readonly priority?: Priority;
-  readonly code?: string;
-  readonly release?: string;
-  readonly user?: string;
-  readonly task?: readonly string[];
-  readonly olderThan?: number;
-  readonly limit?: number;
-  readonly json?: boolean;
-  readonly region?: string;
-  readonly yes?: boolean;
-}
-
-/** A terminal that can ask a question. */
-export interface InteractiveTerminal extends Terminal {
-  /** Whether a person can answer: neither input nor standard error is redirected. */
-  readonly isInteractive: boolean;
-  readonly prompt: (question: string) => Promise<string>;
-}
+import { LANES, PRIORITIES } from '../../lib/contract';
+import { durationInSeconds, integerBetween, TERMINAL } from './command-line';
+import type { InteractiveTerminal, RedriveCommandOptions } from './command-options';
 
 const INTERACTIVE_TERMINAL: InteractiveTerminal = {
   ...TERMINAL,

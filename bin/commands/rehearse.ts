@@ -1,18 +1,6 @@
 import { Command } from 'commander';
 import { EXIT_CODE_HELP, integerBetween, numberBetween, TERMINAL, type Terminal } from './command-line';
-
-/** Scenario to run when --scenario is absent and this file exists. */
-export const DEFAULT_SCENARIO = 'rehearsal.json';
-export const DEFAULT_REPORT = 'rehearsal-report.json';
-
-export interface RehearseCommandOptions {
-  readonly app?: string;
-  readonly scenario?: string;
-  readonly speed?: number;
-  readonly seed?: number;
-  readonly json?: string;
-  readonly keep?: string;
-}
+import { DEFAULT_REPORT, DEFAULT_SCENARIO, type RehearseCommandOptions } from './command-options';
 
 const HELP = `
 What it does:

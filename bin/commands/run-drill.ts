@@ -3,7 +3,7 @@ import { DRILLS, type NamedDrill } from '../../rehearsal/catalog';
 import { repositoryRoot } from '../../rehearsal/core/package-root';
 import { withTasks } from '../../rehearsal/drill';
 import { ExitCode, type Terminal } from './command-line';
-import type { DrillCommandOptions } from './drill';
+import type { DrillCommandOptions } from './command-options';
 import { runAndReport } from './run-and-report';
 
 /** @returns the exit code */

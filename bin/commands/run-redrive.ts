@@ -7,7 +7,7 @@ import {
   redriveFilterSchema,
 } from '../../lambda/functions/redrive/protocol';
 import { type Style, styleFor } from '../../rehearsal/drill/report/style';
-import { type InteractiveTerminal, type RedriveCommandOptions, RedriveExitCode } from './redrive';
+import { type InteractiveTerminal, type RedriveCommandOptions, RedriveExitCode } from './command-options';
 import {
   createRedriveClient,
   createRedriveInvoker,

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { BUILT_IN_SCENARIO, loadScenario, NEXT_STEPS, ScenarioError } from '../../rehearsal/drill';
 import { ExitCode, type Terminal } from './command-line';
-import { DEFAULT_REPORT, DEFAULT_SCENARIO, type RehearseCommandOptions } from './rehearse';
+import { DEFAULT_REPORT, DEFAULT_SCENARIO, type RehearseCommandOptions } from './command-options';
 import { runAndReport } from './run-and-report';
 
 /** @returns the exit code */

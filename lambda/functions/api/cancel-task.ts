@@ -12,11 +12,11 @@ import {
 import { type HttpEvent, type HttpResponse, jsonResponse, Refusal } from '../../shared/http/http';
 import { orRefuse } from '../../shared/http/refusals';
 import type { TaskRepository } from '../../shared/tasks/task-repository';
+import { linksOf } from '../../shared/tasks/task-response';
 import { owesWebhook } from '../../shared/tasks/webhook-outbox';
 import type { MetricEmitter } from '../../shared/telemetry/emf';
 import type { Log } from '../../shared/telemetry/logger';
 import { type OwnTaskDeps, ownTask } from './own-task';
-import { linksOf } from './task-response';
 
 export interface CancelTaskDeps extends OwnTaskDeps {
   readonly tasks: Pick<TaskRepository, 'get' | 'cancelQueued' | 'requestCancellation'>;

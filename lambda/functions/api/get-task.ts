@@ -1,8 +1,8 @@
 import type { BacklogItem, Json, PayloadRef, TaskRecord, TaskResponse } from '../../../lib/contract';
 import { type HttpEvent, type HttpResponse, jsonResponse } from '../../shared/http/http';
 import { orRefuse } from '../../shared/http/refusals';
+import { iso, type TaskExtras, taskResponseOf } from '../../shared/tasks/task-response';
 import { type OwnTaskDeps, ownTask } from './own-task';
-import { iso, type TaskExtras, taskResponseOf } from './task-response';
 
 export interface GetTaskDeps extends OwnTaskDeps {
   readonly payloads: { get(ref: PayloadRef): Promise<Json> };

@@ -24,11 +24,11 @@ import {
 } from '../../shared/http/http';
 import { parseJsonBody } from '../../shared/http/json-body';
 import { orRefuse } from '../../shared/http/refusals';
+import { linksOf } from '../../shared/tasks/task-response';
 import type { MetricEmitter } from '../../shared/telemetry/emf';
 import type { Log } from '../../shared/telemetry/logger';
 import type { Feedback } from './feedback-store';
 import { type OwnTaskDeps, ownTask } from './own-task';
-import { linksOf } from './task-response';
 
 export interface GiveFeedbackDeps extends OwnTaskDeps {
   readonly feedback: Feedback;

@@ -17,15 +17,15 @@ import { TaskRepository } from '../../shared/tasks/task-repository';
 import { createLogger } from '../../shared/telemetry/logger';
 import { DeadLetters, HIDE_MS, MIN_REAL_HIDE_MS } from './dead-letters';
 import type { RedriveAnswer } from './protocol';
-import { Redrive, type RedriveDeps } from './redrive';
+import { TaskRedriver, type TaskRedriverDeps } from './redrive';
 import { parseRequest } from './request';
-import { settingsSchema } from './settings';
+import { redriveSettingsSchema } from './settings';
 
 /** Real milliseconds that are kept for the end of a call: releasing messages, audit, answer. */
 const RESERVE_MS = 15_000;
 
-const dependencies = lazy((): Omit<RedriveDeps, 'isOver' | 'requestId'> => {
-  const settings = readSettings(settingsSchema);
+const dependencies = lazy((): Omit<TaskRedriverDeps, 'isOver' | 'requestId'> => {
+  const settings = readSettings(redriveSettingsSchema);
   const agent = settings[Env.AGENT];
   const clock = systemClock();
   const dynamodb = documentClient();
@@ -51,7 +51,7 @@ export async function handler(
   context: InvocationContext & { readonly awsRequestId: string },
 ): Promise<RedriveAnswer> {
   const request = parseRequest(event);
-  return await new Redrive(request, {
+  return await new TaskRedriver(request, {
     ...dependencies(),
     isOver: () => context.getRemainingTimeInMillis() < RESERVE_MS,
     requestId: context.awsRequestId,

@@ -15,7 +15,7 @@ import type { DeadEntry, RedriveAnswer, RedriveRequest } from './protocol';
 /** An answer of a function may have 6 MB, quotes and all. */
 const ANSWER_BYTES = 4 * 1024 * 1024;
 
-export interface RedriveDeps {
+export interface TaskRedriverDeps {
   readonly agent: string;
   readonly letters: Pick<DeadLetters, 'read' | 'delete' | 'release' | 'hidden'>;
   readonly tasks: Pick<TaskRepository, 'get' | 'redrive' | 'restoreAttempts'>;
@@ -43,7 +43,7 @@ export interface RedriveDeps {
  * All that was read stays hidden until the end of the call, so that it is read once; then what is left is released. When
  * there is more than one call can read, it stays hidden for a few minutes, so that the next call reads the rest.
  */
-export class Redrive {
+export class TaskRedriver {
   private readonly entries: DeadEntry[] = [];
   /** Messages that have not gone. */
   private readonly held: DeadLetter[] = [];
@@ -56,7 +56,7 @@ export class Redrive {
 
   constructor(
     private readonly request: RedriveRequest,
-    private readonly props: RedriveDeps,
+    private readonly deps: TaskRedriverDeps,
   ) {}
 
   async run(): Promise<RedriveAnswer> {
@@ -79,10 +79,10 @@ export class Redrive {
   /** @returns whether there may be more than was read, for want of time or room */
   private async readLane(lane: LaneName): Promise<boolean> {
     while (!this.isFull()) {
-      if (this.props.isOver() || this.bytes > ANSWER_BYTES) {
+      if (this.deps.isOver() || this.bytes > ANSWER_BYTES) {
         return true;
       }
-      const letters = await this.props.letters.read(lane);
+      const letters = await this.deps.letters.read(lane);
       if (letters.length === 0) {
         return false;
       }
@@ -97,7 +97,7 @@ export class Redrive {
   }
 
   private async handle(letters: readonly DeadLetter[]): Promise<void> {
-    const { clock } = this.props;
+    const { clock } = this.deps;
     const found = await Promise.all(letters.map((letter) => this.look(letter))).catch((error: unknown) => {
       this.held.push(...letters);
       throw error;
@@ -126,7 +126,7 @@ export class Redrive {
 
   /** @throws when the records cannot be read for now */
   private async look(letter: DeadLetter): Promise<Found> {
-    const { agent, logger, tasks } = this.props;
+    const { agent, logger, tasks } = this.deps;
     const envelope = envelopeIn(letter.body, agent);
     if (envelope === undefined) {
       return { letter };
@@ -148,7 +148,7 @@ export class Redrive {
   }
 
   private async handleMeant(meant: readonly Found[]): Promise<void> {
-    const { clock, routing } = this.props;
+    const { clock, routing } = this.deps;
     const acts = this.request.action === 'redrive' && !this.request.dryRun;
     let state: RoutingState | undefined;
     try {
@@ -179,7 +179,7 @@ export class Redrive {
 
   /** Brings the entry's fate about. Does not reject. */
   private async act(found: Found, entry: DeadEntry, state: RoutingState | undefined): Promise<DeadEntry> {
-    const { letters, logger } = this.props;
+    const { letters, logger } = this.deps;
     const { letter, task } = found;
     const line = { task: entry.task, lane: entry.lane, fate: entry.fate };
     try {
@@ -202,7 +202,7 @@ export class Redrive {
 
   /** @returns the lane that the task was sent to; undefined if it has ended otherwise meanwhile */
   private async redriveTask(read: TaskRecord, state: RoutingState | undefined): Promise<LaneName | undefined> {
-    const { agent, clock, queues, retentionDays, tasks } = this.props;
+    const { agent, clock, queues, retentionDays, tasks } = this.deps;
     let task = read;
     if (task.status === 'failed') {
       const { lane } = chooseLane(state, clock.now(), agent, task.user);
@@ -231,11 +231,11 @@ export class Redrive {
       return;
     }
     try {
-      await this.props.letters.delete(letter);
+      await this.deps.letters.delete(letter);
       this.duplicatesRemoved += 1;
     } catch (error) {
       this.held.push(letter);
-      this.props.logger.warn('a further message of a task could not be removed', {
+      this.deps.logger.warn('a further message of a task could not be removed', {
         task: taskId,
         reason: describeError(error),
       });
@@ -244,9 +244,9 @@ export class Redrive {
 
   private async release(): Promise<void> {
     try {
-      await this.props.letters.release(this.held, this.props.isOver);
+      await this.deps.letters.release(this.held, this.deps.isOver);
     } catch (error) {
-      this.props.logger.warn('messages could not be made visible: they become so by themselves', {
+      this.deps.logger.warn('messages could not be made visible: they become so by themselves', {
         messages: this.held.length,
         reason: describeError(error),
       });
@@ -271,7 +271,7 @@ export class Redrive {
 
   /** What was changed is written down, whether the call came to its end or not. */
   private async audit(): Promise<void> {
-    const { audit, clock, requestId } = this.props;
+    const { audit, clock, requestId } = this.deps;
     const { by, filter } = this.request;
     const { redriven, removed, failed, duplicatesRemoved } = this;
     if (redriven + removed + duplicatesRemoved === 0) {
@@ -293,12 +293,10 @@ export class Redrive {
   }
 
   private async answer(more: boolean): Promise<RedriveAnswer> {
-    const hidden = await Promise.all(
-      lanesOf(this.request.filter, LANES).map((lane) => this.props.letters.hidden(lane)),
-    );
+    const hidden = await Promise.all(lanesOf(this.request.filter, LANES).map((lane) => this.deps.letters.hidden(lane)));
     const { entries, read, duplicates, redriven, removed, failed } = this;
     const totals = { read, duplicates, redriven, removed, failed, hidden: hidden.reduce((sum, one) => sum + one, 0) };
-    this.props.logger.info('dead-letter queues read', { action: this.request.action, ...totals, more });
+    this.deps.logger.info('dead-letter queues read', { action: this.request.action, ...totals, more });
     return { entries, totals, more };
   }
 }

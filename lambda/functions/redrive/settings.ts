@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { Env, LANES } from '../../../lib/contract';
 import { queueUrlsSchema, setting } from '../../shared/settings';
 
-/** What the redrive function reads from its environment. */
-export const settingsSchema = z.object({
+/** Environment variables of the redrive function. */
+export const redriveSettingsSchema = z.object({
   [Env.AGENT]: setting.text,
   [Env.TASKS_TABLE]: setting.text,
   [Env.CONTROL_TABLE]: setting.text,

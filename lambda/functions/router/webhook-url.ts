@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { isPublicAddress } from '../webhook/public-address';
+import { isPublicAddress } from '../../shared/http/public-address';
 
 /** Where webhooks may go. */
 export interface WebhookPolicy {

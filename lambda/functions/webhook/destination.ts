@@ -2,7 +2,7 @@ import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { describeError } from '../../shared/errors';
-import { isPublicAddress } from './public-address';
+import { isPublicAddress } from '../../shared/http/public-address';
 
 /** Where webhooks must not go, whoever asks for it. */
 export class RefusedDestination extends Error {

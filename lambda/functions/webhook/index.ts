@@ -13,12 +13,12 @@ import { createLogger } from '../../shared/telemetry/logger';
 import { type DeliverDeps, deliverBatch } from './deliver';
 import { systemResolver } from './destination';
 import { post } from './post';
-import { settingsSchema } from './settings';
+import { webhookSettingsSchema } from './settings';
 import { SigningKeys } from './signing-keys';
 import { WebhookQueue } from './webhook-queue';
 
 const dependencies = lazy((): DeliverDeps => {
-  const settings = readSettings(settingsSchema);
+  const settings = readSettings(webhookSettingsSchema);
   const agent = settings[Env.AGENT];
   const clock = systemClock();
   const dynamodb = documentClient();

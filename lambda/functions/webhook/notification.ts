@@ -1,5 +1,5 @@
 import type { TaskRecord } from '../../../lib/contract';
-import { taskResponseOf } from '../api/task-response';
+import { taskResponseOf } from '../../shared/tasks/task-response';
 
 export interface Notification {
   /** The same for every delivery of one end of a task: receivers know a repeat by it. */

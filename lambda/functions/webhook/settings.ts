@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { Env } from '../../../lib/contract';
 import { setting } from '../../shared/settings';
 
-/** What the webhook function reads from its environment. */
-export const settingsSchema = z.object({
+/** Environment variables of the webhook function. */
+export const webhookSettingsSchema = z.object({
   [Env.AGENT]: setting.text,
   [Env.TASKS_TABLE]: setting.text,
   [Env.WEBHOOK_QUEUE]: z.url(),

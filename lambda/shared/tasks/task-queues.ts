@@ -16,8 +16,8 @@ import type { QueueUrls } from '../settings';
  */
 export const MAX_HIDE_MS = 11 * 60 * 60_000;
 
-/** A message that a worker has in hand. */
-export interface ReceivedMessage {
+/** Handle of a message that a worker received, and the queue that it came from. */
+export interface MessageHandle {
   readonly lane: LaneName;
   readonly priority: Priority;
   readonly receiptHandle: string;
@@ -53,7 +53,7 @@ export class TaskQueues {
 
   /** Makes a message that was received visible again after so many milliseconds from now. */
   async hide(
-    { lane, priority, receiptHandle }: ReceivedMessage,
+    { lane, priority, receiptHandle }: MessageHandle,
     milliseconds: number,
     abortSignal?: AbortSignal,
   ): Promise<void> {

@@ -1,6 +1,6 @@
 import { Stack } from 'aws-cdk-lib';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { settingsSchema } from '../../../lambda/functions/redrive/settings';
+import { redriveSettingsSchema } from '../../../lambda/functions/redrive/settings';
 import { readSettings } from '../../../lambda/shared/settings';
 import { Env } from '../../../lib/contract';
 import { supportAgent } from '../../support/agent-service';
@@ -19,7 +19,7 @@ describe('the redrive function', () => {
   const resources = resourcesOf(stack);
 
   test('has all that it reads from its environment', () => {
-    const settings = readSettings(settingsSchema, deployedEnvironment(resources, 'SupportRedriveFunction'));
+    const settings = readSettings(redriveSettingsSchema, deployedEnvironment(resources, 'SupportRedriveFunction'));
     expect(settings[Env.AGENT]).toBe('support');
     expect(settings[Env.TASK_RETENTION_DAYS]).toBe(30);
     expect(settings[Env.DEAD_LETTER_QUEUES].candidate).toContain('SupportCandidateDeadLetters');

@@ -2,7 +2,7 @@ import { Duration, type Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { settingsSchema } from '../../../lambda/functions/webhook/settings';
+import { webhookSettingsSchema } from '../../../lambda/functions/webhook/settings';
 import { readSettings } from '../../../lambda/shared/settings';
 import { type SignedWebhooksOptions, Webhooks } from '../../../lib';
 import { Env, WEBHOOK_MAX_RECEIVES } from '../../../lib/contract';
@@ -35,7 +35,7 @@ describe('webhooks', () => {
   });
 
   test('tell the function all that it reads from its environment', () => {
-    const settings = readSettings(settingsSchema, deployedEnvironment(resources, 'SupportWebhooksFunction'));
+    const settings = readSettings(webhookSettingsSchema, deployedEnvironment(resources, 'SupportWebhooksFunction'));
     expect(settings).toMatchObject({
       [Env.AGENT]: 'support',
       [Env.WEBHOOK_QUEUE]: expect.stringContaining('SupportWebhooksQueue'),

@@ -5,7 +5,7 @@ import {
   type RedriveRequest,
   redriveAnswerSchema,
 } from '../../../../lambda/functions/redrive/protocol';
-import { Redrive, type RedriveDeps } from '../../../../lambda/functions/redrive/redrive';
+import { TaskRedriver, type TaskRedriverDeps } from '../../../../lambda/functions/redrive/redrive';
 import { parseRequest } from '../../../../lambda/functions/redrive/request';
 import { AuditTrail } from '../../../../lambda/shared/routing/audit-trail';
 import { ControlTable } from '../../../../lambda/shared/routing/control-table';
@@ -21,7 +21,7 @@ const OTHER_RELEASE = 'r-ba9876543210';
 const target = (release: string, version: string) => ({ release, workerVersion: version, routerVersion: version });
 
 let cloud: Cloud;
-let props: RedriveDeps;
+let props: TaskRedriverDeps;
 let invocations = 0;
 
 beforeEach(async () => {
@@ -50,9 +50,12 @@ async function promote(): Promise<void> {
 }
 
 /** One invocation. Long polls wait for cloud time, so it is made to pass. */
-async function call(request: Partial<RedriveRequest> = {}, changed: Partial<RedriveDeps> = {}): Promise<RedriveAnswer> {
+async function call(
+  request: Partial<RedriveRequest> = {},
+  changed: Partial<TaskRedriverDeps> = {},
+): Promise<RedriveAnswer> {
   invocations += 1;
-  const redrive = new Redrive(parseRequest({ action: 'list', ...request }), {
+  const redrive = new TaskRedriver(parseRequest({ action: 'list', ...request }), {
     ...props,
     requestId: `invocation-${invocations}`,
     ...changed,
@@ -74,7 +77,7 @@ async function call(request: Partial<RedriveRequest> = {}, changed: Partial<Redr
   return redriveAnswerSchema.parse(await running);
 }
 
-const executeRedrive = (filter: RedriveRequest['filter'] = {}, changed: Partial<RedriveDeps> = {}) =>
+const executeRedrive = (filter: RedriveRequest['filter'] = {}, changed: Partial<TaskRedriverDeps> = {}) =>
   call({ action: 'redrive', filter }, changed);
 
 /** Envelopes that wait in a lane's queue. */
@@ -425,7 +428,7 @@ describe('too much for one call', () => {
 });
 
 describe('interrupted', () => {
-  type Call = readonly [keyof RedriveDeps, string];
+  type Call = readonly [keyof TaskRedriverDeps, string];
   const CALLS: readonly Call[] = [
     ['letters', 'read'],
     ['letters', 'delete'],
@@ -439,7 +442,7 @@ describe('interrupted', () => {
   ];
 
   /** The call fails once: before it is made, or after it was made and its answer got lost. */
-  function interrupting([part, method]: Call, when: 'before' | 'after'): Partial<RedriveDeps> {
+  function interrupting([part, method]: Call, when: 'before' | 'after'): Partial<TaskRedriverDeps> {
     const original = props[part] as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
     let left = 1;
     const replaced = new Proxy(original, {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { isPublicAddress } from '../../../../lambda/functions/webhook/public-address';
+import { isPublicAddress } from '../../../../lambda/shared/http/public-address';
 
 test.each([
   '1.1.1.1',
