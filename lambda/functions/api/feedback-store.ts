@@ -3,20 +3,20 @@ import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { type FeedbackItem, feedbackItemSchema, TaskKey, WRITE_TOKEN_ATTRIBUTE } from '../../../lib/contract';
 import { ownWrite, replaceItem } from '../../shared/aws/conditional-write';
 
-/** Where judgements are kept: one of each user about each task. */
+/** Where judgments are kept: one of each user about each task. */
 export interface Feedback {
   /** @param user digest */
   get(taskId: string, user: string): Promise<FeedbackItem | undefined>;
   /**
-   * Writes the judgement if the one that was read is still there.
+   * Writes the judgment if the one that was read is still there.
    *
-   * @param replaces when the judgement that was read was made; undefined: there was none
+   * @param replaces when the judgment that was read was made; undefined: there was none
    * @returns false if another one came in between
    */
   put(taskId: string, user: string, item: FeedbackItem, replaces: number | undefined): Promise<boolean>;
 }
 
-/** Judgements beside the record of their task. */
+/** Judgments beside the record of their task. */
 export class FeedbackStore implements Feedback {
   constructor(
     private readonly client: DynamoDBDocumentClient,

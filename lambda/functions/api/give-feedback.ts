@@ -39,12 +39,12 @@ export interface GiveFeedbackDeps extends OwnTaskDeps {
 /** Largest request, in bytes: the longest comment, however its characters are written. */
 const MAX_BYTES = 64 * 1024;
 
-/** Times that one user's judgement may change while it is being written. */
+/** Times that one user's judgment may change while it is being written. */
 const MAX_TRIES = 5;
 
 const UNREACHED = 'the feedback could not be written';
 
-/** Answers `POST /tasks/{id}/feedback`. Each user has one judgement about a task; a new one takes the old one's place. */
+/** Answers `POST /tasks/{id}/feedback`. Each user has one judgment about a task; a new one takes the old one's place. */
 export async function giveFeedback(event: HttpEvent, props: GiveFeedbackDeps): Promise<HttpResponse> {
   const { auth, logger, metrics } = props;
   const task = await ownTask(event, props);
@@ -61,12 +61,12 @@ export async function giveFeedback(event: HttpEvent, props: GiveFeedbackDeps): P
   if (release === undefined) {
     throw new Refusal(HttpErrorCode.CONFLICT, `the task is ${status} and never ran: there is nothing to judge`);
   }
-  const judgement = judgementOf(request);
-  if (await write(task, user, judgement, props)) {
-    countFeedback(task, release, judgement.score, metrics);
-    logger.info('task judged', { task: id, release, score: judgement.score });
+  const judgment = judgmentOf(request);
+  if (await write(task, user, judgment, props)) {
+    countFeedback(task, release, judgment.score, metrics);
+    logger.info('task judged', { task: id, release, score: judgment.score });
   }
-  const body: FeedbackResponse = { id, score: judgement.score, links: linksOf(id) };
+  const body: FeedbackResponse = { id, score: judgment.score, links: linksOf(id) };
   return jsonResponse(200, body, { 'cache-control': 'no-store' });
 }
 
@@ -84,9 +84,9 @@ function countFeedback({ id, lane, flags = {} }: TaskRecord, release: string, sc
   metrics.count(IntakeMetric.FEEDBACK);
 }
 
-type Judgement = Omit<FeedbackItem, 'at' | 'expiresAt'>;
+type Judgment = Omit<FeedbackItem, 'at' | 'expiresAt'>;
 
-function judgementOf({ thumb, score, comment }: FeedbackRequest): Judgement {
+function judgmentOf({ thumb, score, comment }: FeedbackRequest): Judgment {
   return {
     score: score ?? (thumb === 'up' ? 1 : 0),
     thumb,
@@ -104,18 +104,18 @@ function judgeOf({ user }: FeedbackRequest, task: TaskRecord, subject: string | 
   return subject ?? user ?? task.user;
 }
 
-/** @returns false if the user's judgement was the same before, or the store had written what it failed to answer */
+/** @returns false if the user's judgment was the same before, or the store had written what it failed to answer */
 async function write(
   { id, expiresAt }: TaskRecord,
   user: string,
-  judgement: Judgement,
+  judgment: Judgment,
   { clock, feedback }: GiveFeedbackDeps,
 ): Promise<boolean> {
   const digest = sha256(user);
-  const item: FeedbackItem = { ...judgement, at: Math.floor(clock.now()), expiresAt };
+  const item: FeedbackItem = { ...judgment, at: Math.floor(clock.now()), expiresAt };
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const present = await orRefuse(UNREACHED, () => feedback.get(id, digest));
-    if (present !== undefined && isSame(present, judgement)) {
+    if (present !== undefined && isSame(present, judgment)) {
       return false;
     }
     if (await orRefuse(UNREACHED, () => feedback.put(id, digest, item, present?.at))) {
@@ -128,6 +128,6 @@ async function write(
   );
 }
 
-function isSame(a: Judgement, b: Judgement): boolean {
+function isSame(a: Judgment, b: Judgment): boolean {
   return a.score === b.score && a.thumb === b.thumb && a.comment === b.comment;
 }

@@ -6,7 +6,7 @@ import type { TaskRepository } from '../../shared/tasks/task-repository';
 
 export interface OwnTaskDeps {
   readonly tasks: Pick<TaskRepository, 'get'>;
-  /** `jwt`: a task is its owner's only. `iam`: whoever may call the API acts for all users. */
+  /** `jwt`: only its owner has access to a task. `iam`: a caller of the API acts for all users. */
   readonly auth: 'iam' | 'jwt';
   readonly clock: Clock;
 }
@@ -15,7 +15,7 @@ export interface OwnTaskDeps {
  * The task that the request is about, as it is now.
  *
  * Other users' tasks are not found, like ids that do not exist: an answer must not tell the two apart. Probes and shadows
- * are nobody's, and a task past its expiry is gone, although DynamoDB takes days to delete it.
+ * have no owner, and a task past its expiry is gone, although DynamoDB takes days to delete it.
  *
  * @throws Refusal not_found, unavailable or internal
  */

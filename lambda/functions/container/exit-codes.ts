@@ -3,13 +3,13 @@
  * from what shells and runtimes use themselves (137 is a kill: out of memory, or not gone by the end of the stop timeout).
  */
 export const ContainerExit = {
-  /** Told to stop, and nothing was left under way. Health checks: healthy. */
+  /** Told to stop, and no task was left running. Health checks: healthy. */
   STOPPED: 0,
-  /** An error that nobody caught. Health checks: not healthy. */
+  /** An uncaught error. Health checks: not healthy. */
   CRASHED: 1,
   /** The agent's container was not healthy for too long: the task is to be replaced. */
   AGENT_UNHEALTHY: 69,
-  /** Told to stop, and a task was still under way when time was up: its lease runs out, and another worker goes on. */
+  /** Told to stop, and a task was still running when time was up: its lease runs out, and another worker continues. */
   NOT_DRAINED: 75,
   /** A setting is missing or wrong; the log names it. Starting again would end the same way. */
   WRONG_SETTINGS: 78,

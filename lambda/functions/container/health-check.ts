@@ -9,7 +9,7 @@ const TIMEOUT_MS = 3_000;
 
 const MAX_BYTES = 64 * 1024;
 
-/** `node index.js health`: asks the worker of this container how it is. What it prints is shown by ECS to nobody but its log. */
+/** `node index.js health`: asks the worker of this container how it is. ECS shows the output only in its log. */
 export async function healthCheck(environment?: NodeJS.ProcessEnv): Promise<ContainerExitCode> {
   try {
     const url = `http://127.0.0.1:${readWorkerPort(environment)}${WORKER_HEALTH_PATH}`;

@@ -21,13 +21,13 @@ export interface LocalHttpResponse {
   readonly retryAfterSeconds: number | undefined;
 }
 
-/** No answer came, or not all of it: nobody listens, the connection broke, time was up. */
+/** No answer came, or not all of it: no server listens, the connection broke, time was up. */
 export class UnreachableError extends Error {
   override readonly name = 'UnreachableError';
 
   constructor(
     message: string,
-    /** Somebody may be there, and be slow: time was up. */
+    /** The time was up: the server may be there, and slow. */
     readonly timedOut: boolean,
     options?: ErrorOptions,
   ) {

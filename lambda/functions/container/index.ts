@@ -9,24 +9,24 @@
  *     most.
  *  4. The agent's own settings are checked. If they are wrong, or the agent never got well, no task is run. In the
  *     candidate lane the worker waits two minutes for the preflight's probe and answers it, so that the deployment fails
- *     with the reason and not with "no worker came"; in the stable lane nobody would hear it. Then it ends (78, 69).
+ *     with the reason and not with "no worker came"; in the stable lane no deployment would hear it. Then it ends (78, 69).
  *  5. It polls, claims, runs, deletes, until SIGTERM: see LanePoller. ECS is asked to protect the task as long as it has work.
  *  6. Twice a minute it looks whose the lane is. When that is another release, it takes no new task, comes to rest, and waits
  *     for ECS to end it: see LaneOwnershipMonitor.
- *  7. SIGTERM: no new task. Tasks that run have the stop timeout, less what it takes to hand them back, to end; an agent in
- *     a container of its own is told by `POST /checkpoint`. What has not ended then is handed back with its finished steps,
+ *  7. SIGTERM: no new task. Tasks that run have the stop timeout, less the time to requeue them, to end; an agent in
+ *     a container of its own is told by `POST /checkpoint`. A task that has not ended then is requeued with its finished steps,
  *     uncounted. It ends with 0; or with 75 when even that was not done in time, and the leases run out.
  *
  * What to know:
  *
- *  - A poll that is under way at SIGTERM is waited for, up to 20 seconds: SQS may have hidden a message for it. An idle
+ *  - A poll in progress at SIGTERM is waited for, up to 20 seconds: SQS may have hidden a message for it. An idle
  *    container takes that long to stop, unless its stop timeout is shorter.
- *  - An agent in this process that throws where nobody catches takes all its neighbors with it: their leases run out after
- *    90 seconds, and the attempt counts for each. A rejected promise that nobody handles is logged, and nothing else. An
+ *  - An uncaught error of an agent in this process ends all its neighbors: their leases run out after
+ *    90 seconds, and the attempt counts for each. An unhandled rejection of a promise is logged, and nothing else. An
  *    agent that blocks the event loop blocks its neighbors, their heartbeats and the health check.
  *  - A container of the agent that is not well for a minute ends the worker (69), and so its ECS task, which ECS replaces.
  *    The attempts that ran in it count: a task that makes its agent hang must come to an end some time.
- *  - The worker's timeout holds for each claim, as on Lambda: a task that takes longer goes on with the next claim.
+ *  - The worker's timeout holds for each claim, as on Lambda: a task that takes longer continues with the next claim.
  */
 import { Env } from '../../../lib/contract';
 import type { AgentSource } from '../../runtime/agent';

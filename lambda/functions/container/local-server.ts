@@ -21,7 +21,7 @@ export interface LocalServerOptions {
   readonly logger: Log;
 }
 
-/** What the worker answers to its neighbors in the task. On localhost alone: nobody outside of the task gets there. */
+/** What the worker answers to its neighbors in the task. It listens on localhost only: no caller outside of the task reaches it. */
 export class LocalServer {
   readonly #server: Server;
 

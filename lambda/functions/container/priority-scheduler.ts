@@ -1,8 +1,8 @@
 import { PRIORITIES, type Priority } from '../../../lib/contract';
 
 /**
- * Decides which queue of a lane is polled first, round after round, so that each is first in its share of the rounds. Whoever
- * is owed most is next, so the turns of a queue are spread evenly: one with the share s waits less than 2/s rounds for its
+ * Decides which queue of a lane is polled first, round after round, so that each is first in its share of the rounds. The
+ * queue that is owed most is next, so the turns of a queue are spread evenly: one with the share s waits less than 2/s rounds for its
  * turn, whatever the others bring (the least urgent, with 15 %, in fact 6). By chance alone it would now and then wait many
  * times as long.
  */

@@ -31,8 +31,8 @@ const answerSchema = z.object({
 });
 
 /**
- * `protected`: ECS does not stop the task to scale in or to deploy. `unprotected`: it cannot be asked for now, or nobody
- * is there to ask. `refused`: it says no, so the task is about to go, or may not be asked for.
+ * `protected`: ECS does not stop the task to scale in or to deploy. `unprotected`: ECS cannot be asked now, or there is
+ * no ECS agent. `refused`: it says no, so the task is about to go, or may not be asked for.
  */
 export type Protection = 'protected' | 'unprotected' | 'refused';
 
@@ -45,8 +45,8 @@ export interface TaskProtectionDeps {
 
 /**
  * Keeps ECS from stopping the task while it has work. Protection does not cover everything (a Spot interruption, a
- * deployment that stops on purpose, maintenance), and what is stopped hands its work back; so where ECS cannot be asked,
- * work goes on without: an outage of a control plane must not stop what it controls. What ECS refuses is refused.
+ * deployment that stops on purpose, maintenance), and a stopped container requeues its work; so where ECS cannot be asked,
+ * work continues without protection: an outage of a control plane must not stop what it controls. What ECS refuses is refused.
  *
  * Calls are made one after the other: the last one that was asked for is the one that counts.
  */
@@ -83,7 +83,7 @@ export class TaskProtection {
     });
   }
 
-  /** To be called when there is no work. Does not reject: what is not released runs out. */
+  /** To be called when there is no work. Does not reject: a protection that is not released runs out. */
   release(): Promise<void> {
     return this.#next(async () => {
       if (this.#renewal === undefined) {

@@ -133,7 +133,7 @@ const ROUTES: readonly Route[] = [
  * | ------ | ----------------------------------------------------------------------------------------------------- |
  * | 410    | the attempt has ended, or the token is not valid for it: stop working on the task                              |
  * | 422    | refused; asking again would end the same way                                                          |
- * | 409    | refused because of what is matching: the session's state was changed, or the step is not under way        |
+ * | 409    | refused because of what is matching: the session's state was changed, or the step is not in progress      |
  * | 429    | a limit: let the task wait                                                                            |
  * | 503    | something is away: let the task be tried again                                                        |
  * | 400, 404, 405, 413 | not of the protocol                                                                       |

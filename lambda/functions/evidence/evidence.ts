@@ -6,7 +6,7 @@ import { type Clock, scaleTimeout } from '../../shared/clock';
 /** Milliseconds (cloud time) between two looks at the metric. */
 const POLL_MS = 15_000;
 
-/** Real milliseconds that tasks under way are given at least; see {@link scaleTimeout}. */
+/** Real milliseconds that running tasks are given at least; see {@link scaleTimeout}. */
 const MIN_REAL_MS = 8_000;
 
 export interface EvidenceDeps {
@@ -32,7 +32,7 @@ export interface EvidenceDeps {
 export async function gatherEvidence(props: EvidenceDeps, signal?: AbortSignal): Promise<HookResult> {
   const { clock, countFinished, minTasks, release, waitSeconds } = props;
   if (minTasks === 0) {
-    return { passed: true, reason: `no evidence asked for: release ${release} goes on without` };
+    return { passed: true, reason: `no evidence asked for: release ${release} continues without` };
   }
   const end = clock.now() + scaleTimeout(waitSeconds * 1000, MIN_REAL_MS);
   const scaledTimeout = { until: end, pauseMs: POLL_MS, clock, signal };
@@ -42,7 +42,7 @@ export async function gatherEvidence(props: EvidenceDeps, signal?: AbortSignal):
       rollout === undefined ? 'no rollout' : `a rollout of ${rollout.target.release} with status ${rollout.status}`;
     return {
       passed: false,
-      reason: `no evidence: expected a rollout of ${release} under way, the control table has ${seen}`,
+      reason: `no evidence: expected a rollout of ${release} in progress, the control table has ${seen}`,
     };
   }
   for (;;) {

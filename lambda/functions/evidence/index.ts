@@ -1,4 +1,4 @@
-/** AfterAllowTraffic hook of the router's deployment: a release that nobody used is not promoted. */
+/** AfterAllowTraffic hook of the router's deployment: a release that no task used is not promoted. */
 import * as z from 'zod';
 import { Env } from '../../../lib/contract';
 import { cloudWatchClient } from '../../shared/aws/clients/cloudwatch';

@@ -69,8 +69,8 @@ async function recordPromotion(event: CustomResourceEvent, props: RecorderDeps):
 }
 
 /**
- * What the record named before this event, if its tasks are to be handed back should it turn out to be a rollback: then
- * the old properties are those of the deployment that failed.
+ * The previous target of the record, if its running tasks are requeued in case this event is a rollback: then the old
+ * properties are those of the deployment that failed.
  */
 function revokedBy({ OldResourceProperties }: CustomResourceEvent): RolloutTarget | undefined {
   const before = releaseRecordPropertiesSchema.safeParse(OldResourceProperties);

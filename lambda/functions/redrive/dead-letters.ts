@@ -80,7 +80,7 @@ export class DeadLetters {
     }
   }
 
-  /** Messages that nobody can read at the moment, for somebody holds them. Approximate. */
+  /** Messages that cannot be read at the moment, because another reader holds them. Approximate. */
   async hidden(lane: LaneName): Promise<number> {
     const { Attributes } = await this.client.send(
       new GetQueueAttributesCommand({

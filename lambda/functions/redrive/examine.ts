@@ -43,7 +43,7 @@ export function fateOf(
     return { fate: 'remove', reason: 'there is no record of the task: it has expired' };
   }
   if (task.mode !== 'live') {
-    return { fate: 'remove', reason: `it is a ${task.mode}, whose result nobody waits for any more` };
+    return { fate: 'remove', reason: `it is a ${task.mode}, whose result no caller waits for any more` };
   }
   if (!FINAL_STATUSES.includes(task.status)) {
     // An outage took its message away before the task could end: it has to end, late or not.
@@ -58,7 +58,7 @@ export function fateOf(
   return { fate: 'redrive' };
 }
 
-/** Whether the filter means it. What is not known of a task fits no condition on it. */
+/** Whether the task matches the filter. An unknown property of a task matches no condition on it. */
 export function fits({ letter, envelope, task }: Found, filter: RedriveFilter, now: number): boolean {
   const { lane, priority, code, release, user, task: ids, olderThanSeconds } = filter;
   const endedAt = task?.finishedAt ?? task?.createdAt;

@@ -32,7 +32,7 @@ export type RedriveRequest = z.infer<typeof redriveRequestSchema>;
 
 /**
  * What `redrive` does with a task and its message: the task goes to its queue again; its message alone is removed, for
- * there is nothing to run; or both are left, for nobody can tell what it is.
+ * there is nothing to run; or both are left, because the function cannot tell what the message is.
  */
 export const FATES = ['redrive', 'remove', 'leave'] as const;
 export type Fate = (typeof FATES)[number];
@@ -76,7 +76,7 @@ export const redriveAnswerSchema = z.strictObject({
     redriven: z.number(),
     removed: z.number(),
     failed: z.number(),
-    /** Messages that somebody else holds, or an earlier call: they can be read a few minutes later. */
+    /** Messages that another reader or an earlier call holds: they can be read a few minutes later. */
     hidden: z.number(),
   }),
   /** Not everything was read, for want of time or room in the answer: ask again at once for what is left. */

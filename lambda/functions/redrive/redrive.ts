@@ -35,9 +35,9 @@ export interface TaskRedriverDeps {
 /**
  * One invocation: reads the dead-letter queues, and acts on what the filter means.
  *
- * Life cycle of a message that is sent back: the record is put back to queued, then the task is sent to its lane's queue,
+ * Life cycle of a message that is sent back: the record returns to queued, then the task is sent to its lane's queue,
  * then the message leaves the dead-letter queue. Whatever ends the function in between, the message is still there, and
- * the next call goes on where this one ended: a task that is queued already is sent (again), which its lease makes
+ * the next call continues where this one ended: a task that is queued already is sent (again), which its lease makes
  * harmless. So nothing is lost, and no task is sent back that is not there.
  *
  * All that was read stays hidden until the end of the call, so that it is read once; then what is left is released. When

@@ -4,7 +4,7 @@ import type { Submission } from './submission';
 
 /**
  * Id of the task: from the idempotency key, so that a repeat meets the first one's record at once; else random. The user
- * is part of it: nobody can meet, or guess, another user's task by choosing the same key.
+ * is part of it: no user can meet, or guess, another user's task by choosing the same key.
  */
 export function taskIdOf(agent: string, { user, idempotencyKey }: Submission): string {
   return idempotencyKey === undefined

@@ -59,7 +59,7 @@ export interface SubmitOptions {
  * What may go wrong between record and message:
  * - the message could not be sent, and the request has an idempotency key: the record stays, the caller is told to repeat
  *   with the same key, and the repeat sends the message;
- * - without a key a repeat would make another task, so the record is taken back. If a worker has claimed it by then, the
+ * - without a key a repeat would make another task, so the record is removed. If a worker has claimed it by then, the
  *   message did arrive (only its receipt was lost), and the task is accepted after all.
  *
  * An input that no record refers to expires with the rest of the bucket.
@@ -105,7 +105,7 @@ export class TaskIntake {
     try {
       await this.send(task, submission);
     } catch (error) {
-      if (submission.idempotencyKey === undefined && !(await this.takeBack(task))) {
+      if (submission.idempotencyKey === undefined && !(await this.withdraw(task))) {
         logger.warn('sending failed, but a worker has claimed the task: accepted', {
           task: task.id,
           error: error as Error,
@@ -126,7 +126,7 @@ export class TaskIntake {
     submission: Submission,
   ): Promise<Accepted> {
     if (present === undefined) {
-      // Taken back by the first request, or expired, between the write and the read.
+      // The first request removed it, or it expired, between the write and the read.
       throw new Refusal(HttpErrorCode.UNAVAILABLE, 'the task was just removed; send the request again');
     }
     if (present.requestDigest !== requestDigest) {
@@ -143,7 +143,7 @@ export class TaskIntake {
     return { id: present.id, status: present.status };
   }
 
-  /** Budgets that cannot be read refuse nobody: the worker looks again before it spends. */
+  /** Budgets that cannot be read refuse no task: the worker looks again before it spends. */
   private async exceeded(user: string): Promise<ExceededBudget | undefined> {
     try {
       return await this.props.budgets?.exceeded(user);
@@ -166,12 +166,12 @@ export class TaskIntake {
   }
 
   /** @returns false if a worker has claimed the task */
-  private async takeBack(task: TaskRecord): Promise<boolean> {
+  private async withdraw(task: TaskRecord): Promise<boolean> {
     const { logger, tasks } = this.props;
     try {
       return await tasks.discard(task.id);
     } catch (error) {
-      logger.warn('a task that could not be queued could not be taken back: it stays queued until it expires', {
+      logger.warn('a task that could not be queued could not be removed: it stays queued until it expires', {
         task: task.id,
         error: error as Error,
       });

@@ -57,8 +57,8 @@ type Outcome =
  * message goes after the record is marked. Whatever ends the function in between, the message comes again, and what it
  * finds in the record tells what is left to do.
  *
- * A webhook that is given up goes to the dead-letter queue first, then into the record: the other way round it could be
- * given up and be nowhere. Moved back from there it is tried once more.
+ * An abandoned webhook goes to the dead-letter queue first, then into the record: in the other order, the record could say
+ * "abandoned" while no queue has the webhook. A webhook that is moved back from the dead-letter queue is tried once more.
  */
 export async function deliverBatch(records: readonly SqsRecord[], props: DeliverDeps): Promise<SqsBatchResponse> {
   const outcomes = await Promise.all(

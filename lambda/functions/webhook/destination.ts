@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { describeError } from '../../shared/errors';
 import { isPublicAddress } from '../../shared/http/public-address';
 
-/** Where webhooks must not go, whoever asks for it. */
+/** A destination that webhooks must not go to, whichever caller asks for it. */
 export class RefusedDestination extends Error {
   override readonly name = 'RefusedDestination';
 

@@ -9,7 +9,7 @@ export interface BacklogStore {
    * Writes the snapshot if the one that was read is still there.
    *
    * @param replaces sequence of what was read; undefined: there was none
-   * @returns false if somebody was faster
+   * @returns false if another environment was faster
    */
   write(item: BacklogItem, replaces: number | undefined): Promise<boolean>;
 }

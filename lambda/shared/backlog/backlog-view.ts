@@ -5,7 +5,7 @@ import type { BacklogStore } from './backlog-store';
 /** Milliseconds (cloud time) that an environment goes by what it read: at least and at most. */
 const CACHE_MS = [5_000, 10_000] as const;
 
-/** Milliseconds (cloud time) after which somebody has to count anew: at least and at most. */
+/** Milliseconds (cloud time) after which an environment counts again: at least and at most. */
 const COUNT_AFTER_MS = [30_000, 60_000] as const;
 
 /** Milliseconds (cloud time) after which a snapshot says nothing any more. */
@@ -16,7 +16,7 @@ export interface BacklogViewDeps {
   /** Counts what is in the queues. Gets the last snapshot. */
   readonly count: (before: BacklogItem | undefined) => Promise<BacklogItem['queues']>;
   readonly clock: Clock;
-  /** Told of what went wrong; the view goes on with what it knows. */
+  /** Told of what went wrong; the view continues with what it knows. */
   readonly onProblem: (message: string, error: unknown) => void;
   /** 0 to 1, drawn once per environment. @default Math.random */
   readonly random?: () => number;
@@ -28,7 +28,7 @@ export interface BacklogViewDeps {
  * Life cycle: the snapshot is read at most every 5 to 10 s. Whichever environment first finds it older than 30 to 60 s
  * (each has limits of its own, so that they do not all count at once) counts and writes what it found, conditional on the
  * snapshot it had read; who comes second takes over what the first wrote. So the queues are counted about once a minute,
- * however many environments there are, and not at all while nobody asks.
+ * however many environments there are, and not at all while no caller asks.
  *
  * Any failure leaves the last snapshot in place, until it is five minutes old: then nothing is known.
  */

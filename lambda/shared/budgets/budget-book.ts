@@ -31,7 +31,7 @@ export interface BudgetBookDeps {
   readonly clock: Clock;
 }
 
-/** The budgets of an agent and of its users, for each day (UTC) anew. */
+/** The budgets of an agent and of its users. Each day (UTC) has its own. */
 export class BudgetBook {
   readonly #parts: BudgetBookDeps;
   #agent: { readonly at: number; readonly day: string; readonly spent: number } | undefined;

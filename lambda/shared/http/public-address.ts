@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 
-/** What IANA has given out for global unicast so far; the rest of IPv6 is special or nobody's. */
+/** What IANA has given out for global unicast so far; the rest of IPv6 is special or unassigned. */
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
 
 /**

@@ -29,7 +29,7 @@ export interface LaneDecision {
   readonly lane: LaneName;
   readonly reason: LaneReason;
   readonly rolloutId?: string;
-  /** Present while a shift is under way. */
+  /** Present while a shift is in progress. */
   readonly bucket?: number;
   readonly weight?: number;
 }

@@ -30,10 +30,11 @@ export interface LaneOwnershipMonitorOptions {
 /**
  * Whether the lane is still this worker's, or has passed to another release.
  *
- * A deployment does not stop an old container that is protected for the tasks it runs, and with clean-up deferred nobody waits
- * for it. One that goes on taking tasks is never without, and so would serve the release before for as long as there is
- * load. Hence it looks for itself, and takes no more tasks once its release has gone: then it comes to rest, is not
- * protected any more, and ECS ends it. Should its release come back meanwhile, so does it.
+ * A deployment does not stop an old container that is protected for the tasks it runs, and with a deferred clean-up the
+ * deployment does not wait for it. A container that continued to take tasks would always run one, and would serve the
+ * previous release for as long as there is load. Hence each container checks by itself, and takes no more tasks once its
+ * release has left the lane: it becomes idle, loses its protection, and ECS stops it. If the release returns before that,
+ * the container takes tasks again.
  */
 export class LaneOwnershipMonitor {
   readonly #options: LaneOwnershipMonitorOptions;
@@ -62,7 +63,7 @@ export class LaneOwnershipMonitor {
     }
   }
 
-  /** What cannot be read changes nothing: a worker that does not know goes on. */
+  /** A failed read changes nothing: a worker that does not know continues. */
   async #look(before: boolean): Promise<boolean> {
     const { lane, release, logger } = this.#options;
     try {
@@ -74,7 +75,7 @@ export class LaneOwnershipMonitor {
         rollout === undefined ? undefined : rolloutItemSchema.parse(rollout),
       );
     } catch (error) {
-      logger.warn('it is not known whose the lane is, the worker goes on as before', {
+      logger.warn('the release of the lane could not be read, the worker continues as before', {
         component: 'succession',
         outcome: 'error',
         reason: messageOf(error),
@@ -90,8 +91,8 @@ export class LaneOwnershipMonitor {
 }
 
 /**
- * Whether the lane is for this release, by what is promoted and what is being rolled out. The candidate lane is the rollout's
- * while one is under way. The stable lane is both's then: it gets the new release as the last act before the promotion.
+ * Whether the lane is for this release, by what is promoted and what is being rolled out. During a rollout the candidate lane
+ * belongs to the new release, and the stable lane to both: it gets the new release as the last act before the promotion.
  */
 export function servesLane(
   lane: LaneName,

@@ -13,8 +13,8 @@ export interface RevocationOptions {
 }
 
 /**
- * Whether the release that this worker runs was taken back by its rollout, with its running tasks to go on in the stable
- * lane. One read for all tasks of an environment; read only while tasks run that are longer than a heartbeat.
+ * Whether the rollout of the release that this worker runs was rolled back, and its running tasks must continue in the
+ * stable lane. One read for all tasks of an environment; read only while tasks run that are longer than a heartbeat.
  */
 export class Revocation {
   readonly #options: RevocationOptions;

@@ -18,7 +18,7 @@ export interface Operation {
   readonly requestId: string;
   readonly actor: string;
   /**
-   * Target whose running tasks are to be handed back to the stable lane, should this operation put its rollout back.
+   * Target whose running tasks are requeued in the stable lane if this operation rolls its rollout back.
    */
   readonly revokes?: RolloutTarget;
 }
@@ -30,15 +30,15 @@ export interface LedgerProps {
 }
 
 /**
- * Keeps what is promoted and which rollout is under way. One stack operation at a time writes here; an event that is
+ * Keeps what is promoted and which rollout is in progress. One stack operation at a time writes here; an event that is
  * delivered again finds its work done and changes nothing.
  */
 export class RolloutLedger {
   constructor(private readonly props: LedgerProps) {}
 
   /**
-   * The template names this target. A rollout is under way if it is not what is promoted; naming what is promoted ends
-   * one: that is how CloudFormation puts a failed deployment back.
+   * The template names this target. A target that is not promoted starts a rollout. The promoted target ends one: that is
+   * how CloudFormation rolls a failed deployment back.
    */
   async name(target: RolloutTarget, operation: Operation): Promise<RolloutItem | undefined> {
     const { audit, clock, table } = this.props;
@@ -102,7 +102,7 @@ export class RolloutLedger {
     if (rollout === undefined || rollout.status === 'promoted') {
       return rollout;
     }
-    // An event delivered again finds the rollout put back already, and only makes sure of the audit entry.
+    // An event delivered again finds the rollout rolled back already, and only makes sure of the audit entry.
     const ended: RolloutItem =
       rollout.status === 'rolled_back'
         ? rollout
@@ -116,7 +116,7 @@ export class RolloutLedger {
       await table.replace(ControlKey.rollout, { ...ended });
     }
     const revoked = ended.revoked === true;
-    const tasks = revoked ? 'its running tasks are handed back to the stable lane' : 'its running tasks may finish';
+    const tasks = revoked ? 'its running tasks are requeued in the stable lane' : 'its running tasks may finish';
     await audit.append({
       at: ended.endedAt ?? ended.startedAt,
       id: ended.id,

@@ -1,7 +1,7 @@
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { ControlKey, type RolloutItem, rolloutItemSchema } from '../../../lib/contract';
 
-/** The rollout under way or the last one; undefined before the first. */
+/** The rollout in progress or the last one; undefined before the first. */
 export async function readRollout(
   client: DynamoDBDocumentClient,
   controlTable: string,

@@ -4,7 +4,7 @@ import type { RoutingState } from './decision';
 import type { RoutingStore } from './routing-store';
 import { nextValve, ROUTING_CACHE_MS, type ShiftingState } from './valve-update';
 
-/** Milliseconds (cloud time) after which somebody has to look at the alias again: at least and at most. */
+/** Milliseconds (cloud time) after which a router looks at the alias again: at least and at most. */
 const LOOK_AFTER_MS = [15_000, 30_000] as const;
 
 export interface RoutingViewDeps {
@@ -12,7 +12,7 @@ export interface RoutingViewDeps {
   /** Asks Lambda what the router's alias says. */
   readonly alias: () => Promise<AliasSnapshot>;
   readonly clock: Clock;
-  /** Told of what went wrong; the view goes on with what it knows. */
+  /** Told of what went wrong; the view continues with what it knows. */
   readonly onProblem: (message: string, error: unknown) => void;
   /** 0 to 1, drawn once per environment. @default Math.random */
   readonly random?: () => number;
@@ -27,9 +27,9 @@ interface Reading {
 /**
  * The routing items, as one environment of the router sees them.
  *
- * Life cycle: the items are read at most every 5 s. While a rollout is under way, whichever environment first finds that
- * nobody looked at the alias for 15 to 30 s (each has a limit of its own, so that they do not all look at once) asks
- * Lambda and writes what it saw, conditional on the item it had read; who comes second takes over what the first wrote.
+ * Life cycle: the items are read at most every 5 s. During a rollout, the first environment to find that no environment has
+ * looked at the alias for 15 to 30 s (each has a limit of its own, so that they do not all look at once) asks Lambda and
+ * writes what it saw, conditional on the item it had read; the second environment takes over what the first wrote.
  * So the fleet asks `GetAlias`, which shares 15 calls a second with the whole account, about twice a minute.
  *
  * What Lambda said counts only once it is written: an environment that went by its own look would be ahead of the others.

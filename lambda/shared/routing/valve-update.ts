@@ -5,12 +5,12 @@ import { snapshotInForce } from './decision';
 export const ROUTING_CACHE_MS = 5_000;
 
 /**
- * Milliseconds (cloud time) between writing that the valve opens further and its taking effect. Whoever read just before
- * the write still learns of it in time: {@link ROUTING_CACHE_MS} for the cache, the rest for a slow write or a slow read.
+ * Milliseconds (cloud time) between writing that the valve opens further and its taking effect. A router that read
+ * just before the write still learns of it in time: {@link ROUTING_CACHE_MS} for the cache, the rest for a slow write or a slow read.
  */
 export const OPENING_DELAY_MS = 20_000;
 
-/** A rollout under way, over something promoted: the only state in which the alias says where tasks go. */
+/** A rollout in progress, over a promoted release: the only state in which the alias says where tasks go. */
 export interface ShiftingState {
   readonly promoted: PromotedItem;
   readonly rollout: RolloutItem;
@@ -39,7 +39,7 @@ export function nextValve(state: ShiftingState, seen: AliasSnapshot, now: number
     return { ...base, current: seen, previous: inForce, effectiveAt: now };
   }
   if (now < effectiveAt) {
-    // Some routers may already have read that the pending change takes effect then: it has to, the next look goes on.
+    // Some routers may have read when the pending change takes effect: it must, and the next look continues from there.
     return { ...base, current, previous, effectiveAt };
   }
   return { ...base, current: seen, previous: inForce, effectiveAt: now + OPENING_DELAY_MS };

@@ -1,6 +1,6 @@
 import { TASKS_PATH, type TaskRecord, type TaskResponse } from '../../../lib/contract';
 
-/** What is not in the record. */
+/** The fields that do not come from the record. */
 export type TaskExtras = Partial<Pick<TaskResponse, 'result' | 'queue'>>;
 
 /** What a caller may see of a task. Lane, lease and trace are ours. */

@@ -15,7 +15,7 @@ export class WebhookOutbox {
   }
 }
 
-/** Whether the task has a webhook that was neither delivered nor given up. */
+/** Whether the task has a webhook that was neither delivered nor abandoned. */
 export function owesWebhook({ webhook, webhookDeliveredAt, webhookAbandonedAt }: TaskRecord): boolean {
   return webhook !== undefined && webhookDeliveredAt === undefined && webhookAbandonedAt === undefined;
 }

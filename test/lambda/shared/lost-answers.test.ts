@@ -131,7 +131,7 @@ test('word left for a worker is left', async () => {
   await expect(losing(() => new TaskRepository(documents, 'tasks').requestCancellation(id, START))).resolves.toBe(true);
 });
 
-test('a judgement that was written is not taken for another, first or not', async () => {
+test('a judgment that was written is not taken for another, first or not', async () => {
   const feedback = new FeedbackStore(documents, 'tasks');
   const id = nextId();
   const first = { score: 1, at: START, expiresAt: START };

@@ -14,7 +14,7 @@ afterAll(() => api.close());
 const judge = (on: TestApi, id: string, body: unknown, subject?: string) =>
   on.ask({ method: 'POST', id, path: `/tasks/${id}/feedback`, body, subject });
 
-const judgementOf = (id: string, user = 'alice') => api.props.feedback.get(id, sha256(user));
+const judgmentOf = (id: string, user = 'alice') => api.props.feedback.get(id, sha256(user));
 
 test.each([
   [{ thumb: 'up' }, 1],
@@ -27,7 +27,7 @@ test.each([
   const { status, body: answer } = await judge(one, task.id, body);
   expect(status).toBe(200);
   expect(feedbackResponseSchema.parse(answer)).toEqual({ id: task.id, score, links: { self: `/tasks/${task.id}` } });
-  await expect(judgementOf(task.id)).resolves.toEqual({ ...body, score, at: START, expiresAt: task.expiresAt });
+  await expect(judgmentOf(task.id)).resolves.toEqual({ ...body, score, at: START, expiresAt: task.expiresAt });
   expect(one.metrics).toEqual([
     {
       Agent: 'support',
@@ -49,27 +49,27 @@ test.each<TaskRecord['status']>(['failed', 'timed_out', 'cancelled'])(
   },
 );
 
-test('the same judgement again changes nothing; another one of the same user takes its place', async () => {
+test('the same judgment again changes nothing; another one of the same user takes its place', async () => {
   const one = api.with({});
   const { id } = await one.put(ENDED);
   await judge(one, id, { thumb: 'up' });
   one.clock.time += 1_000;
   expect((await judge(one, id, { thumb: 'up' })).status).toBe(200);
-  await expect(judgementOf(id)).resolves.toMatchObject({ at: START });
+  await expect(judgmentOf(id)).resolves.toMatchObject({ at: START });
   expect(one.metrics).toHaveLength(2);
   expect((await judge(one, id, { thumb: 'down' })).status).toBe(200);
-  await expect(judgementOf(id)).resolves.toMatchObject({ score: 0, at: START + 1_000 });
+  await expect(judgmentOf(id)).resolves.toMatchObject({ score: 0, at: START + 1_000 });
   expect(one.metrics).toHaveLength(4);
 });
 
-test('each user has a judgement of his own', async () => {
+test('each user has a judgment of his own', async () => {
   const one = api.with({});
   const { id } = await one.put(ENDED);
   await judge(one, id, { score: 1, user: 'bob' });
   await judge(one, id, { score: 0, user: 'carol' });
-  await expect(judgementOf(id, 'bob')).resolves.toMatchObject({ score: 1 });
-  await expect(judgementOf(id, 'carol')).resolves.toMatchObject({ score: 0 });
-  await expect(judgementOf(id, 'alice')).resolves.toBeUndefined();
+  await expect(judgmentOf(id, 'bob')).resolves.toMatchObject({ score: 1 });
+  await expect(judgmentOf(id, 'carol')).resolves.toMatchObject({ score: 0 });
+  await expect(judgmentOf(id, 'alice')).resolves.toBeUndefined();
 });
 
 test('the subject of the token judges', async () => {
@@ -79,7 +79,7 @@ test('the subject of the token judges', async () => {
   const { status, body } = await judge(one, id, { score: 0, user: 'bob' }, 'alice');
   expect(status).toBe(403);
   expect(errorResponseSchema.parse(body).error.code).toBe('forbidden');
-  await expect(judgementOf(id)).resolves.toMatchObject({ score: 1 });
+  await expect(judgmentOf(id)).resolves.toMatchObject({ score: 1 });
 });
 
 test.each<[string, Partial<TaskRecord>]>([
@@ -95,7 +95,7 @@ test.each<[string, Partial<TaskRecord>]>([
     code: 'conflict',
     message: expect.stringContaining(why),
   });
-  await expect(judgementOf(id)).resolves.toBeUndefined();
+  await expect(judgmentOf(id)).resolves.toBeUndefined();
   expect(one.metrics).toEqual([]);
 });
 
@@ -118,7 +118,7 @@ test.each<[string, unknown, string]>([
   expect(errorResponseSchema.parse(body).error).toMatchObject({ code: 'invalid_request', details: [{ path }] });
 });
 
-test('refuses more bytes than a judgement takes', async () => {
+test('refuses more bytes than a judgment takes', async () => {
   const { id } = await api.put(ENDED);
   const { status, body } = await judge(api, id, { score: 1, comment: 'x'.repeat(70_000) });
   expect(status).toBe(413);
@@ -135,7 +135,7 @@ test.each(OUTAGES)('refuses as unavailable when the store has %s, and counts not
   expect(one.metrics).toEqual([]);
 });
 
-test('of the same judgement sent many times at once, one counts', async () => {
+test('of the same judgment sent many times at once, one counts', async () => {
   const one = api.with({});
   const { id } = await one.put(ENDED);
   const answers = await Promise.all(Array.from({ length: 6 }, () => judge(one, id, { score: 0.5 })));
@@ -143,7 +143,7 @@ test('of the same judgement sent many times at once, one counts', async () => {
   expect(one.metrics).toHaveLength(2);
 });
 
-test('of judgements that differ, sent at once by one user, one stays', async () => {
+test('of judgments that differ, sent at once by one user, one stays', async () => {
   const one = api.with({});
   const { id } = await one.put(ENDED);
   const scores = [0, 0.25, 0.5, 0.75, 1];
@@ -154,10 +154,10 @@ test('of judgements that differ, sent at once by one user, one stays', async () 
     }),
   );
   expect(answers.every(({ status }) => status === 200 || status === 503)).toBe(true);
-  expect(scores).toContain((await judgementOf(id))?.score);
+  expect(scores).toContain((await judgmentOf(id))?.score);
 });
 
-test('a write whose answer was lost is a judgement all the same', async () => {
+test('a write whose answer was lost is a judgment all the same', async () => {
   const real = api.props.feedback;
   const lossy: Feedback = {
     get: (id, user) => real.get(id, user),
@@ -168,5 +168,5 @@ test('a write whose answer was lost is a judgement all the same', async () => {
   };
   const { id } = await api.put(ENDED);
   expect((await judge(api.with({ feedback: lossy }), id, { score: 0.5 })).status).toBe(200);
-  await expect(judgementOf(id)).resolves.toMatchObject({ score: 0.5 });
+  await expect(judgmentOf(id)).resolves.toMatchObject({ score: 0.5 });
 });

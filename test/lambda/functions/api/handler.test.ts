@@ -87,7 +87,7 @@ test('a queued task is cancelled, and its webhook sent on its way', async () => 
   });
 });
 
-test('a judgement is kept beside the task', async () => {
+test('a judgment is kept beside the task', async () => {
   const { id } = await put({ status: 'succeeded', attempts: 1, release: 'r-0123456789ab' });
   await expect(ask('POST', id, '/feedback', { thumb: 'up' })).resolves.toMatchObject({ status: 200 });
   const { Item } = await cloud.tables.send(

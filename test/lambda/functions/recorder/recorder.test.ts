@@ -204,7 +204,7 @@ describe('tasks that run when a rollout is put back', () => {
       status: 'rolled_back',
       revoked: true,
     });
-    await expect(reason()).resolves.toMatch(/; its running tasks are handed back to the stable lane$/);
+    await expect(reason()).resolves.toMatch(/; its running tasks are requeued in the stable lane$/);
     const before = await everything();
     await handle(given);
     await expect(everything()).resolves.toEqual(before);

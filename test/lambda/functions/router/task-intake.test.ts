@@ -388,7 +388,7 @@ test('fails to take the record back: still refuses, and says so in the log', asy
   };
   const { intake, logger } = setUp({ tasks, onSend: () => Promise.reject(awsError('ServiceUnavailable', 503)) });
   await expect(intake.submit(submission())).rejects.toMatchObject({ code: 'unavailable' });
-  expect(logger.find('could not be taken back').level).toBe('warn');
+  expect(logger.find('could not be removed').level).toBe('warn');
 });
 
 test('nothing is ever queued without a record, whatever fails and whoever repeats', async () => {
