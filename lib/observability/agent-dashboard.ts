@@ -169,7 +169,7 @@ function webhookGraph(webhooks: WebhookDelivery, period: Duration): IWidget {
     left: [
       webhooks.metricDelivered({ period, label: 'delivered' }),
       webhooks.metricFailed({ period, label: 'failed, to be tried again' }),
-      webhooks.metricAbandoned({ period, label: 'given up' }),
+      webhooks.metricAbandoned({ period, label: 'abandoned' }),
     ],
   });
 }

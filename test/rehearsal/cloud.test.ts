@@ -193,8 +193,8 @@ describe('the local cloud', () => {
     );
   });
 
-  test('takes the mended release', async () => {
-    const { result } = await underLoad(cloud.deploy(synthesize({ name: 'mended' })));
+  test('takes the fixed release', async () => {
+    const { result } = await underLoad(cloud.deploy(synthesize({ name: 'fixed' })));
     expect(result.status).toBe('UPDATE_COMPLETE');
     // The number of the version that was rolled back is not given again.
     expect(cloud.alias(worker(), 'live')).toMatchObject({ version: '4', weights: {} });

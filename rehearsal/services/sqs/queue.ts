@@ -100,8 +100,8 @@ interface Waiter {
 }
 
 /**
- * One standard queue. Every operation works on the messages it concerns and on none besides: those that become visible
- * at a time stand in a heap, those that are visible in a line, and long polls are woken when a message gets there.
+ * One standard queue. An operation reads only the messages that it concerns: a heap keeps those that become visible at a
+ * certain time, a line keeps those that are visible, and a new message wakes the long polls.
  *
  * Stricter than SQS, which promises less: counts are exact, delivery happens once per receive, a stale receipt handle
  * deletes nothing.

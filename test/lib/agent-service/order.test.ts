@@ -91,7 +91,7 @@ describe('order of a release', () => {
     }
   });
 
-  test('the alias is shifted by CodeDeploy with both hooks and taken back by the gates', () => {
+  test('the alias is shifted by CodeDeploy with both hooks and rolled back by the gates', () => {
     expect(resources[id('SupportIntakeLive')]?.UpdatePolicy).toEqual({
       CodeDeployLambdaAliasUpdate: {
         ApplicationName: { Ref: id('SupportRolloutDeploymentGroupApplication') },

@@ -26,7 +26,7 @@ const PRODUCTION: ProductionEnvironmentOptions = {
   budgets: Budgets.perDay({ agent: 50 }),
 };
 const production = () => AgentEnvironment.production(PRODUCTION);
-const REASON = 'staging runs on sanitized copies that nobody misses';
+const REASON = 'staging runs on sanitized copies that no user misses';
 
 describe('production', () => {
   test('keeps its data and its logs, and says so only once', () => {

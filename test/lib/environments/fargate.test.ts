@@ -48,7 +48,7 @@ function firstStart(resources: Resources): number | undefined {
   return policy?.StepAdjustments[1]?.ScalingAdjustment;
 }
 
-test('production keeps two workers for its users, and none for a candidate that nobody meets', () => {
+test('production keeps two workers for its users, and none for a candidate without users', () => {
   const resources = service(testApp(), production());
   expect(leastOf(resources, 'Stable')).toBe(2);
   expect(leastOf(resources, 'Candidate')).toBe(0);

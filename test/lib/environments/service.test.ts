@@ -79,7 +79,7 @@ describe('the template', () => {
     });
   });
 
-  test('of staging is the same, but for what was accepted, which stands in it with its reason', () => {
+  test('of staging is the same except for the accepted differences, which are in it with their reasons', () => {
     const accept = { removalPolicy: REASON, deletionProtection: REASON };
     const options = { removalPolicy: RemovalPolicy.DESTROY, deletionProtection: false, accept };
     const staging = AgentEnvironment.staging(production(), options);

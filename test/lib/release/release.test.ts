@@ -31,7 +31,7 @@ describe('release id', () => {
   test('does not depend on the folder, the stack, tags, or neighbors', () => {
     const stack = new Stack(testApp(), 'Other');
     Tags.of(stack).add('team', 'support');
-    new Queue(stack, 'Neighbour');
+    new Queue(stack, 'Neighbor');
     expect(release(testBehavior(), { ...worker, sources: ['elsewhere'] }, stack).releaseId).toBe(release().releaseId);
   });
 
@@ -158,7 +158,7 @@ describe('behavior document', () => {
     const stack = new Stack(app, 'Test');
     const { releaseId, behaviorKey } = release(testBehavior(), worker, stack);
     // A template must have a resource.
-    new LogGroup(stack, 'Neighbour', { retention: RetentionDays.ONE_DAY });
+    new LogGroup(stack, 'Neighbor', { retention: RetentionDays.ONE_DAY });
     const assembly = app.synth();
     const { files } = JSON.parse(readFileSync(join(assembly.directory, 'Test.assets.json'), 'utf8')) as {
       files: Record<string, { source: { path: string }; destinations: Record<string, { objectKey: string }> }>;

@@ -144,14 +144,14 @@ describe('defaults', () => {
   });
 });
 
-describe('tasks that run when a rollout is put back', () => {
-  test('are handed back when asked for, which the record of the release says', () => {
+describe('tasks that run when a rollout is rolled back', () => {
+  test('are requeued on request, which the record of the release says', () => {
     const { resources } = synthesize({ onRollback: InFlightTaskPolicy.REQUEUE });
     const properties = resources[named(resources, 'SupportRolloutReleaseRecord')]?.Properties;
     expect(releaseRecordPropertiesSchema.shape.OnRollback.parse(properties?.OnRollback)).toBe('requeue');
   });
 
-  test('are handed back or finish, as the recorder knows it', () => {
+  test('are requeued or finish, as the recorder knows it', () => {
     expect(Object.values(InFlightTaskPolicy)).toEqual(
       expect.arrayContaining([...releaseRecordPropertiesSchema.shape.OnRollback.unwrap().options]),
     );
@@ -265,8 +265,8 @@ describe('gates', () => {
   });
 
   describe.each([
-    ['by prop', { ignoreGates: 'mends the loop in r-0' }, {}],
-    ['by context', {}, { 'cdk-agent-lanes:ignoreGates': 'mends the loop in r-0' }],
+    ['by prop', { ignoreGates: 'fixes the loop in r-0' }, {}],
+    ['by context', {}, { 'cdk-agent-lanes:ignoreGates': 'fixes the loop in r-0' }],
   ])('can be ignored %s, for a reason', (_, props, context) => {
     const { stack, resources } = synthesize(props, TEN_MINUTES, context);
 
@@ -279,7 +279,7 @@ describe('gates', () => {
       Annotations.fromStack(stack).hasWarning(
         '/Test/Support/Rollout',
         Match.stringLikeRegexp(
-          "gates do not stop the rollout of r-.* for agent 'support': mends the loop in r-0.*cdk-agent-lanes:gatesIgnored",
+          "gates do not stop the rollout of r-.* for agent 'support': fixes the loop in r-0.*cdk-agent-lanes:gatesIgnored",
         ),
       );
     });

@@ -222,7 +222,7 @@ test('one’s own key encrypts the secret, and the function may use it through S
   });
 });
 
-test('whoever is told of alarms is told when the age is not measured either', () => {
+test('the alarm action also runs when the age is not measured', () => {
   const { stack } = build(pool, (scope) => ({ alarmAction: new SnsAction(new Topic(scope, 'Topic')) }));
   const alarms = Object.values(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'));
   expect(alarms.every(({ Properties }) => Properties.AlarmActions.length === 1)).toBe(true);

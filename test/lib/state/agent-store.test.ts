@@ -162,7 +162,7 @@ describe('bucket of payloads', () => {
     });
   });
 
-  test('loses payloads a day after their tasks, transcripts when they are due, and uploads that nobody finished', () => {
+  test('expires payloads a day after their tasks, transcripts when they are due, and unfinished uploads', () => {
     bucketOf().hasResourceProperties(BUCKET, {
       LifecycleConfiguration: {
         Rules: [
@@ -174,7 +174,7 @@ describe('bucket of payloads', () => {
     });
   });
 
-  test('keeps transcripts of which nobody said how long', () => {
+  test('keeps transcripts that have no retention', () => {
     const stack = testStack();
     store({}, stack)._expirePayloads(Duration.days(1), undefined);
     expect(JSON.stringify(Template.fromStack(stack).findResources(BUCKET))).not.toContain('transcripts/');
@@ -247,7 +247,7 @@ describe('grants', () => {
     ]);
   });
 
-  test('transcripts: whoever writes them cannot read, whoever reads them sees nothing else', () => {
+  test('transcripts: a writer cannot read them, a reader sees nothing else', () => {
     expect(statements((s, g) => grantWriteTranscripts(s, g))).toEqual([
       { on: 'Payloads/transcripts/*', actions: ['PutObject'] },
     ]);
@@ -269,7 +269,7 @@ describe('grants', () => {
     ]);
   });
 
-  test('nobody may delete an object', () => {
+  test('no grant allows to delete an object', () => {
     const grants = [
       (s: AgentStore, g: IGrantable) => grantIntake(s, g),
       (s: AgentStore, g: IGrantable) => grantStatus(s, g),

@@ -46,7 +46,7 @@ describe('webhooks', () => {
     });
   });
 
-  test('are signed with a key that nobody chose, and that the operator finds', () => {
+  test('are signed with a generated key that the operator finds', () => {
     expect(properties('SupportWebhooksSecret')).toMatchObject({
       GenerateSecretString: { PasswordLength: 64, ExcludePunctuation: true },
     });
@@ -56,7 +56,7 @@ describe('webhooks', () => {
     );
   });
 
-  test('raise an alarm when one is given up', () => {
+  test('raise an alarm when one is abandoned', () => {
     expect(properties('SupportWebhooksDeadLetterAlarm')).toMatchObject({
       MetricName: 'ApproximateNumberOfMessagesVisible',
       Threshold: 0,

@@ -62,7 +62,7 @@ describe('bundleAgent', () => {
     expect([folder, here, 'agent.ts', 'shout.ts'].filter((path) => code.includes(path))).toEqual([]);
   });
 
-  test('does not change with comments, formatting or licence notes', () => {
+  test('does not change with comments, formatting or license notes', () => {
     const folder = codeFolder();
     const before = bundle(folder).digest;
     writeFiles(folder, {

@@ -85,7 +85,7 @@ function lane(stack: Stack, laneName: string, visibilityTimeout: Duration, maxRe
   };
 }
 
-/** JSON with references, as it stands in the template: the references' logical ids instead of what they will be. */
+/** JSON with references, as the template has it: logical ids instead of the values. */
 function parsed(value: { readonly 'Fn::Join': [string, unknown[]] }): unknown {
   const [, parts] = value['Fn::Join'];
   return JSON.parse(
@@ -406,7 +406,7 @@ describe('WorkerSpec.lambda: lanes', () => {
     expect(build({ entry, timeout: Duration.minutes(10) }).worker.visibilityTimeout.toSeconds()).toBe(660);
   });
 
-  test('tells the worker where to send what it hands back or gives up, and lets it', () => {
+  test('tells the worker where to send what it requeues or moves to a dead-letter queue, and allows it', () => {
     const { stack, worker } = build();
     for (const name of ['stable', 'candidate']) {
       worker.attachLane(lane(stack, name, worker.visibilityTimeout));
@@ -599,7 +599,7 @@ describe('WorkerSpec.lambda: refusals', () => {
     );
   });
 
-  test('refuses, at synth, an environment of more than 4 KB, whoever added to it', () => {
+  test('refuses, at synth, an environment of more than 4 KB, whatever code added to it', () => {
     const app = testApp();
     const { worker } = build({ entry, environment: { TEXT: 'x'.repeat(2000) } }, { stack: new Stack(app, 'Test') });
     (worker as LambdaWorker).function.addEnvironment('MORE', 'y'.repeat(2000));

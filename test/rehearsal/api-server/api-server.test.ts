@@ -147,7 +147,7 @@ describe('authorization', () => {
   });
 
   test('refuses with AccessDeniedException in JSON and REST JSON', async () => {
-    const settings = rig.role('nobody');
+    const settings = rig.role('unprivileged');
     const codeDeploy = new CodeDeployClient(settings).send(new PutLifecycleEventHookExecutionStatusCommand({}));
     await expect(codeDeploy).rejects.toMatchObject({ name: 'AccessDeniedException' });
     const alias = new LambdaClient(settings).send(new GetAliasCommand({ FunctionName: 'router', Name: 'live' }));
@@ -202,7 +202,7 @@ describe('on the way to a service', () => {
   });
 });
 
-describe('what is not rehearsed', () => {
+describe('operations outside the rehearsal', () => {
   test('refuses an unknown operation by name', async () => {
     const call = new SQSClient(rig.operator).send(new CreateQueueCommand({ QueueName: 'new' }));
     await expect(call).rejects.toMatchObject({ name: 'NotRehearsable', message: 'not rehearsable: sqs.CreateQueue' });

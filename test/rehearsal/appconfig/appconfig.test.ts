@@ -116,7 +116,7 @@ describe('a deployment', () => {
   test.each([
     ['while it grows', 2 * MINUTE],
     ['while it bakes', 12 * MINUTE],
-  ])('is taken back from every caller by an alarm %s', async (_, after) => {
+  ])('is rolled back for every caller by an alarm %s', async (_, after) => {
     await world.deploy({ a: 1 });
     const { done } = await world.begin({ a: 2 });
     const first = await latest(await session());
@@ -129,7 +129,7 @@ describe('a deployment', () => {
     expect(world.appConfig.deployments().at(-1)?.shares.at(-1)?.percent).toBe(0);
   });
 
-  test('is not taken back by an alarm once it is complete', async () => {
+  test('is not rolled back by an alarm once it is complete', async () => {
     await world.deploy({ a: 1 });
     world.alarm = 'ALARM';
     await world.clock.advance(MINUTE);
@@ -142,8 +142,8 @@ describe('a deployment', () => {
   });
 
   test('fails with a role that AppConfig may not assume', async () => {
-    await world.prepare({ role: 'arn:aws:iam::123456789012:role/nobody' });
-    await expect((await world.begin({ a: 1 })).done).rejects.toThrow('role/nobody does not exist');
+    await world.prepare({ role: 'arn:aws:iam::123456789012:role/missing' });
+    await expect((await world.begin({ a: 1 })).done).rejects.toThrow('role/missing does not exist');
   });
 
   test('fails for a configuration that its validator refuses', async () => {

@@ -116,7 +116,7 @@ test('alarms on messages for each running task drive a service from none to its 
   };
   const history = () => scaling.activities().map(({ from, to }) => [from, to]);
 
-  // Nobody sends anything: the one task that the service began with goes.
+  // No producer sends a message: scaling stops the one task that the service began with.
   await minutes(6);
   expect(world.service).toMatchObject({ desired: 0, running: 0 });
   expect(history()).toEqual([[1, 0]]);

@@ -192,7 +192,7 @@ describe('a step scaling policy', () => {
     expect(w.service.desired).toBe(after);
   });
 
-  test('goes on during its cooldown only to more, and counts what it added already', async () => {
+  test('scales during its cooldown only to a larger capacity, and counts what it added already', async () => {
     const w = world(1);
     const policy = await w.policy({
       AdjustmentType: 'ChangeInCapacity',

@@ -170,7 +170,7 @@ describe('the fault plan', () => {
     expect(plan.taskFault('worker', 'work')).toBeDefined();
   });
 
-  test('meets nobody else, and nothing before it begins and after it ends', async () => {
+  test('meets no other caller, and nothing before it begins and after it ends', async () => {
     const everything: Record<FaultKind, number> = {
       throttled: 1,
       failed: 1,

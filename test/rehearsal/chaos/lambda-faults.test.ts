@@ -39,7 +39,7 @@ describe('faults in Lambda', () => {
   const PRINT =
     'exports.handler = async (event) => console.log("> " + event.Records[0].attributes.ApproximateReceiveCount);';
 
-  test('a dropped delivery counts as a receive, invokes nobody, and comes back when its invisibility is over', async () => {
+  test('a dropped delivery counts as a receive, invokes no function, and comes back when its invisibility is over', async () => {
     await stage.function('f', PRINT);
     faults.deliveryFault = once('dropped' as const);
     await map();
@@ -85,7 +85,7 @@ describe('faults in Lambda', () => {
     await until(() => printed().join() === '1,2', 'the second attempt');
   });
 
-  test('a frozen process stands still, its message comes back meanwhile, and it goes on where it was', async () => {
+  test('a frozen process stands still, its message comes back meanwhile, and it continues where it was', async () => {
     await stage.function(
       'f',
       `exports.handler = async (event) => {

@@ -55,7 +55,7 @@ test('with another id is replaced: the old one gets a Delete in the clean-up', a
   expect(result.changes[0]).toMatchObject({ logicalId: 'A', action: 'replace', replaced: true });
 });
 
-test('with another id in an update that fails is put back, and the new one gets a Delete', async () => {
+test('with another id in an update that fails is rolled back, and the new one gets a Delete', async () => {
   const w = world();
   await w.deploy({ A: custom({ Value: 1 }) });
   w.takeLog();

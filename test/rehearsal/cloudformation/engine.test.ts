@@ -42,7 +42,7 @@ describe('create', () => {
     expect(most).toBe(2);
   });
 
-  test('that fails deletes everything again in reverse order, and the next attempt begins anew', async () => {
+  test('that fails deletes everything again in reverse order, and the next attempt begins with no resource', async () => {
     const w = world();
     w.behave((operation, id) => {
       if (operation === 'create' && id === 'C') {
@@ -172,7 +172,7 @@ describe('update', () => {
     ]);
   });
 
-  test('goes on when the clean-up fails', async () => {
+  test('continues when the clean-up fails', async () => {
     const w = world();
     await w.deploy({ A: thing(), B: thing({ Needs: ref('A') }) });
     w.behave((operation, id) => {
@@ -214,7 +214,7 @@ describe('an update that fails', () => {
     };
   }
 
-  test('is put back dependents first, then what was created is deleted', async () => {
+  test('is rolled back dependents first, then the created resources are deleted', async () => {
     const w = world();
     await w.deploy(chain(1));
     w.takeLog();
@@ -232,7 +232,7 @@ describe('an update that fails', () => {
     });
   });
 
-  test('can be put back in the order of the way forward, for AWS documents none', async () => {
+  test('can be rolled back in the order of the update, because AWS documents no order', async () => {
     const w = world({ rollbackOrder: 'forward' });
     await w.deploy(chain(1));
     w.takeLog();
@@ -285,7 +285,7 @@ describe('an update that fails', () => {
     expect(w.log).toEqual(['update A', 'update A back']);
   });
 
-  test('that cannot be put back is told, and then the stack can only be destroyed', async () => {
+  test('that cannot be rolled back is reported, and then the stack can only be destroyed', async () => {
     const w = world();
     await w.deploy(chain(1));
     w.behave((operation, id, rollback) => {
@@ -303,7 +303,7 @@ describe('an update that fails', () => {
     await expect(w.engine.destroy('Test')).resolves.toMatchObject({ status: 'DELETE_COMPLETE' });
   });
 
-  test('by an output that cannot be resolved is put back as well', async () => {
+  test('by an output that cannot be resolved is rolled back as well', async () => {
     const w = world();
     await w.deploy({ A: thing({ Value: 1 }) });
     const result = await w.deploy({ A: thing({ Value: 2 }) }, { Outputs: { X: { Value: att('A', 'Nothing') } } });
@@ -313,7 +313,7 @@ describe('an update that fails', () => {
 });
 
 describe('ordered failures', () => {
-  test('hit the matching operation once, and are put back like any other', async () => {
+  test('hit the matching operation once, and are rolled back like any other', async () => {
     const w = world();
     const template = (value: number) => ({
       A: thing({ Value: value }, { Metadata: { 'aws:cdk:path': 'Test/Lane/Resource' } }),
@@ -329,11 +329,11 @@ describe('ordered failures', () => {
     await expect(w.deploy(template(2))).resolves.toMatchObject({ status: 'UPDATE_COMPLETE' });
   });
 
-  test('can be taken back, and do not hit another kind of operation', async () => {
+  test('can be withdrawn, and do not hit another kind of operation', async () => {
     const w = world();
     w.engine.failResource('A', 'ordered', 'update');
-    const takeBack = w.engine.failResource('A', 'ordered', 'create');
-    takeBack();
+    const withdraw = w.engine.failResource('A', 'ordered', 'create');
+    withdraw();
     await expect(w.deploy({ A: thing() })).resolves.toMatchObject({ status: 'CREATE_COMPLETE' });
   });
 });
@@ -354,10 +354,10 @@ describe('refused before anything is touched', () => {
     const text = await findings({
       Vpc: { Type: 'AWS::EC2::VPC', Metadata: { 'aws:cdk:path': 'Test/Vpc/Resource' } },
       Other: { Type: 'AWS::EC2::VPC' },
-      A: thing({ Colour: 'red' }),
+      A: thing({ Color: 'red' }),
     });
     expect(text).toContain('not rehearsable: AWS::EC2::VPC, used by Test/Vpc/Resource, Other');
-    expect(text).toContain('not rehearsable: property Colour of Test::Thing, used by A');
+    expect(text).toContain('not rehearsable: property Color of Test::Thing, used by A');
   });
 
   test.each([
@@ -403,7 +403,7 @@ describe('refused before anything is touched', () => {
     expect(text).toContain('circular dependency: A → B → C → A');
   });
 
-  test('references to what is not there', async () => {
+  test('references to missing resources', async () => {
     const text = await findings({
       A: thing({ Needs: [ref('Gone'), { 'Fn::Sub': '${Missing.Arn}' }] }, { DependsOn: 'Nowhere' }),
     });
@@ -512,7 +512,7 @@ describe('destroy', () => {
     expect(w.things.size).toBe(0);
   });
 
-  test('fails when a resource cannot be deleted, and goes on with the others', async () => {
+  test('fails when a resource cannot be deleted, and continues with the others', async () => {
     const w = world();
     await w.deploy({ A: thing(), B: thing() });
     w.behave((operation, id) => {

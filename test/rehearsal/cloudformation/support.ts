@@ -12,7 +12,7 @@ export interface Thing {
   readonly value: unknown;
 }
 
-type Behaviour = (
+type Behavior = (
   operation: 'create' | 'update' | 'delete',
   physicalId: string,
   rollback: boolean,
@@ -27,7 +27,7 @@ export function world(options: Partial<EngineDeps> = {}) {
   const events: StackEvent[] = [];
   const invocations: InvokeRequest[] = [];
   const made = new Map<string, number>();
-  let behavior: Behaviour = () => undefined;
+  let behavior: Behavior = () => undefined;
 
   const handler: ResourceHandler = {
     type: 'Test::Thing',
@@ -106,7 +106,7 @@ export function world(options: Partial<EngineDeps> = {}) {
     invocations,
     replies,
     /** What resources do from now on; throwing fails the operation. */
-    behave: (next: Behaviour) => {
+    behave: (next: Behavior) => {
       behavior = next;
     },
     /** What custom resources answer; undefined: nothing. */

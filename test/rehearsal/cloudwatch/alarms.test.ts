@@ -116,7 +116,7 @@ describe('an alarm that scales', () => {
     expect(scaled).toEqual([]);
   });
 
-  test('tells of a policy that is not there, and goes on', async () => {
+  test('reports a policy that is missing, and continues', async () => {
     const { create, minutes, actions, service } = world(() => {
       throw new Error('there is no scaling policy');
     });

@@ -293,7 +293,7 @@ describe('permissions of the service role', () => {
   );
 });
 
-test('refuses a second deployment of a group while one is under way', async () => {
+test('refuses a second deployment of a group while one is in progress', async () => {
   const w = world();
   await w.setUp();
   w.update('2');

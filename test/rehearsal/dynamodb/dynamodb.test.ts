@@ -249,7 +249,7 @@ describe('authorization', () => {
   });
 });
 
-describe('what is not there', () => {
+describe('operations outside the rehearsal', () => {
   test('refuses transactions and scans by name', async () => {
     const transaction = new TransactWriteItemsCommand({ TransactItems: [] });
     await expect(client.send(transaction)).rejects.toThrow('not rehearsable: dynamodb.TransactWriteItems');

@@ -160,7 +160,7 @@ describe('what EC2 would not take', () => {
   const vpc = async (more: Record<string, unknown> = {}) =>
     (await create('VPC', { CidrBlock: '10.0.0.0/16', ...more })).physicalId;
 
-  test('a reference to what is not there, or is something else', async () => {
+  test('a reference to a missing resource, or to one of another type', async () => {
     const VpcId = await vpc();
     await expect(create('Subnet', { CidrBlock: '10.0.0.0/24', VpcId: 'vpc-1' })).rejects.toThrow(
       "InvalidVPCID.NotFound: AWS::EC2::Subnet.VpcId: the VPC 'vpc-1' does not exist",

@@ -55,7 +55,7 @@ test('runs what was given for an image, before anything else', () => {
 });
 
 test.each([
-  ['an image that nobody knows', 'public.ecr.aws/acme/agent:1', NONE, 'under "containers" in the scenario'],
+  ['an image that is not known', 'public.ecr.aws/acme/agent:1', NONE, 'under "containers" in the scenario'],
   ['an asset without exec form', ASSET, NONE, 'has a CMD that is not in exec form'],
   [
     'a command beside the one that was given',

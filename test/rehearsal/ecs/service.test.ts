@@ -311,7 +311,7 @@ describe('the circuit breaker', () => {
     expect(world.tasks.map(({ id }) => id)).toEqual(before);
   });
 
-  test('begins to count anew when a task becomes healthy', async () => {
+  test('begins to count from zero when a task becomes healthy', async () => {
     const script = `const fs = require("fs"); if (!fs.existsSync("works")) process.exit(1); ${IDLE}`;
     const definition = await world.define([container(world.image('moody', script), CHECK)]);
     const creating = world.create('AWS::ECS::Service', 'Service', await world.serviceOf(definition, BREAKER));

@@ -95,7 +95,7 @@ test.each<[string, readonly Record<string, unknown>[], Record<string, unknown>, 
   ['another log driver', [container('idle', { LogConfiguration: { LogDriver: 'splunk' } })], {}, 'LogDriver'],
   ['another network mode', [container('idle')], { NetworkMode: 'host' }, 'NetworkMode'],
   [
-    'an image that nobody can run',
+    'an image that cannot run here',
     [container('unknown')],
     {},
     'not rehearsable: image unknown: no container engine here',

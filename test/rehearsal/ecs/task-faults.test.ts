@@ -93,7 +93,7 @@ test('nothing happens to a task that also has a message to be left in peace', as
   expect(happened).toEqual([]);
 });
 
-test('nobody else is asked about', async () => {
+test('no other task is asked about', async () => {
   faults.taskFault = () => {
     throw new Error('asked');
   };

@@ -41,7 +41,7 @@ describe('a task that starts', () => {
     process.env.SECRET_OF_THIS_MACHINE = 'x';
     const script = `console.log(JSON.stringify(process.env)); ${IDLE}`;
     const environment = [
-      { Name: 'COLOUR', Value: 'red' },
+      { Name: 'COLOR', Value: 'red' },
       { Name: 'AGENT_LANES_LANE', Value: 'candidate' },
       { Name: 'AGENT_LANES_WORKER_PORT', Value: '9400' },
       { Name: 'AGENT_LANES_AGENT_PORT', Value: '8080' },
@@ -54,7 +54,7 @@ describe('a task that starts', () => {
       .lines()
       .filter((line) => line.startsWith('{'))
       .map((line): Record<string, string> => JSON.parse(line));
-    expect(first).toMatchObject({ COLOUR: 'red', AWS_REGION: 'us-east-1', AWS_EXECUTION_ENV: 'AWS_ECS_FARGATE' });
+    expect(first).toMatchObject({ COLOR: 'red', AWS_REGION: 'us-east-1', AWS_EXECUTION_ENV: 'AWS_ECS_FARGATE' });
     expect(first).not.toHaveProperty('SECRET_OF_THIS_MACHINE');
     // It was not asked for one.
     expect(first).not.toHaveProperty('PORT');
@@ -327,7 +327,7 @@ describe('a task that stops', () => {
     expect(world.ecs.kill(id)).toBe(false);
   });
 
-  test('stands still for a while and goes on', async () => {
+  test('stands still for a while and continues', async () => {
     const script = `setInterval(() => console.log("tick"), 20);`;
     await world.launch(await world.define([container(world.image('ticking', script))]));
     await eventually(() => world.lines().length > 3, 'some ticks');

@@ -173,7 +173,7 @@ describe('sessions', () => {
   });
 
   test('refuses a role that does not exist', () => {
-    expect(() => iam.sessionFor(roleArn('nobody'), 'x')).toThrow(`role ${roleArn('nobody')} does not exist`);
+    expect(() => iam.sessionFor(roleArn('missing'), 'x')).toThrow(`role ${roleArn('missing')} does not exist`);
   });
 });
 
@@ -223,7 +223,7 @@ describe('resources', () => {
     expect(may({ kind: 'role', arn: String(attributes.Arn), label: 'x' })).toBe(true);
   });
 
-  test('a role name of the template is used, and a path stands in the ARN', async () => {
+  test('a role name of the template is used, and a path is in the ARN', async () => {
     const outcome = await role().create({ ...trust, RoleName: 'named', Path: '/agents/' });
     expect(outcome).toMatchObject({ physicalId: 'named', attributes: { Arn: roleArn('agents/named') } });
   });
@@ -236,7 +236,7 @@ describe('resources', () => {
   });
 
   test('refuses a policy on users and a role with a permissions boundary, by name', async () => {
-    const users = { PolicyName: 'p', PolicyDocument: policy(), Users: ['someone'] };
+    const users = { PolicyName: 'p', PolicyDocument: policy(), Users: ['operator'] };
     await expect(Resource.of(handlers, 'AWS::IAM::Policy').create(users)).rejects.toThrow(
       /not rehearsable: AWS::IAM::Policy at Test\/Thing: .*Users/,
     );

@@ -12,7 +12,7 @@ test('a key has an id and an ARN, an alias its name', async () => {
   expect((await Resource.of(handlers, 'AWS::KMS::Alias').create(alias)).physicalId).toBe('alias/agents');
 });
 
-test('refuses keys that could not stand in for an encryption key', async () => {
+test('refuses keys that could not replace an encryption key', async () => {
   const key = Resource.of(createKms().handlers, 'AWS::KMS::Key');
   await expect(key.create({ KeySpec: 'RSA_2048' })).rejects.toThrow(
     'not rehearsable: AWS::KMS::Key at Test/Thing: KeySpec',

@@ -208,7 +208,7 @@ describe('event source mappings from SQS', () => {
       BatchSize: 1,
     });
     send(...Array.from({ length: 30 }, () => 'bulk'));
-    await until(() => printed().length >= 3, 'bulk work to be under way');
+    await until(() => printed().length >= 3, 'bulk work to be in progress');
     const before = printed().length;
     stage.sqs.port.send(urgent, 'urgent');
     await until(() => printed().includes('urgent'), 'the urgent message');

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ManualClock } from '../../support/manual-clock';
 import { Stage, until } from './support';
 
-/** Returns when as many invocations of the same meeting are under way as are expected. */
+/** Returns when the expected number of invocations of the same meeting is in progress. */
 const MEETING = `
   const { mkdirSync, readdirSync, writeFileSync } = require('node:fs');
   exports.handler = async ({ folder, name, size }) => {
@@ -168,7 +168,7 @@ describe('invocations', () => {
 
   test.each([
     ['exits', 'process.exit(7)', 'Runtime.ExitError', /Runtime exited with error: exit status 7/],
-    ['throws where nobody catches', 'setTimeout(() => { throw new RangeError("late"); }, 1)', 'RangeError', /late/],
+    ['throws outside of any catch', 'setTimeout(() => { throw new RangeError("late"); }, 1)', 'RangeError', /late/],
     [
       'leaves a rejection unhandled',
       'Promise.reject(new Error("forgotten"))',
@@ -214,7 +214,7 @@ describe('invocations', () => {
     expect(stage.lambda.kill(environment?.id ?? '')).toBe(true);
     expect(JSON.parse((await running).payload).errorMessage).toMatch(/signal: killed/);
     expect((await stage.invoke('f', { ms: 0 })).payload).toBe('1');
-    expect(stage.lambda.kill('nobody')).toBe(false);
+    expect(stage.lambda.kill('missing')).toBe(false);
   });
 
   test('a killed idle environment is replaced without anybody noticing', async () => {

@@ -73,7 +73,9 @@ test('lines are read on the wire, by those who may', async () => {
 
 test('refuses readers without permission, unknown groups, and patterns', async () => {
   logs.write('g', 's', 'line');
-  expect(await filter(rig.role('nobody'), { logGroupName: 'g' })).toMatchObject({ __type: 'AccessDeniedException' });
+  expect(await filter(rig.role('unprivileged'), { logGroupName: 'g' })).toMatchObject({
+    __type: 'AccessDeniedException',
+  });
   expect(await filter(rig.operator, { logGroupName: 'none' })).toMatchObject({ __type: 'ResourceNotFoundException' });
   expect(await filter(rig.operator, { logGroupName: 'g', filterPattern: 'x' })).toMatchObject({
     __type: 'NotRehearsable',

@@ -268,7 +268,7 @@ describe('a bucket of the stack', () => {
     await expect(client.send(new HeadObjectCommand(place))).rejects.toMatchObject({ name: 'NotFound' });
   });
 
-  test('refuses what is not rehearsed by name: versions', async () => {
+  test('refuses features outside the rehearsal by name: versions', async () => {
     expect(s3?.handlers[0]?.properties).not.toContain('VersioningConfiguration');
     await expect(make('Versions', { VersioningConfiguration: { Status: 'Enabled' } })).rejects.toThrow(
       'VersioningConfiguration',

@@ -102,7 +102,7 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-/** Time flies until the rotation is over or given up. */
+/** The clock advances until the rotation succeeded or was abandoned. */
 async function settled(): Promise<void> {
   let over = false;
   void secrets.rotationsSettled().then(() => {
@@ -168,7 +168,7 @@ describe('a rotation', () => {
     expect(await value('AWSPREVIOUS')).toBe('key-0');
   });
 
-  test('that is stuck refuses the next one, but goes on under its own token', async () => {
+  test('that is stuck refuses the next one, but continues under its own token', async () => {
     rotate = async () => Promise.reject(new Error('down'));
     const { VersionId } = await start();
     await settled();

@@ -47,7 +47,7 @@ test('what is published is kept, with the cloud time', async () => {
 });
 
 test('refuses a publisher without permission, with the code of SNS', async () => {
-  await expect(new SNSClient(rig.role('nobody')).send(publish())).rejects.toMatchObject({
+  await expect(new SNSClient(rig.role('unprivileged')).send(publish())).rejects.toMatchObject({
     name: 'AuthorizationErrorException',
     message: expect.stringContaining(`sns:Publish on resource: ${topicArn}`),
     $metadata: { httpStatusCode: 403 },

@@ -252,7 +252,7 @@ describe('SQS on the wire', () => {
     expect(await counts()).toEqual([2, 0, 0]);
   });
 
-  test('refuses to move from a queue that is nobody’s dead-letter queue', async () => {
+  test('refuses to move from a queue that is no queue’s dead-letter queue', async () => {
     await expect(sqs.send(new StartMessageMoveTaskCommand({ SourceArn: arn }))).rejects.toMatchObject({
       message: 'Source queue must be configured as a Dead Letter Queue.',
     });

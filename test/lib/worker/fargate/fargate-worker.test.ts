@@ -468,7 +468,7 @@ describe('version', () => {
 });
 
 describe('network', () => {
-  test('is by default a VPC of its own with public subnets, which lets nobody in and has no NAT gateway', () => {
+  test('is by default a VPC of its own with public subnets, which allows no inbound traffic and has no NAT gateway', () => {
     const { stack } = build();
     expect(ofType(stack, 'AWS::EC2::NatGateway')).toEqual([]);
     expect(ofType(stack, 'AWS::EC2::Subnet')).toHaveLength(2);

@@ -38,7 +38,7 @@ interface LaneScalingTemplate {
   readonly in: LaneAlarm;
 }
 
-/** The scaling of a lane as it stands in the template. */
+/** The scaling of a lane in the template. */
 function scalingOf(
   scaling: FargateScaling,
   availability?: WorkerAvailability,
@@ -283,7 +283,7 @@ describe('in an environment', () => {
 });
 
 describe('metrics that are late', () => {
-  test('repeat what was before: no worker is given up or added for them', () => {
+  test('repeat the values before them: no worker is removed or added for them', () => {
     const late: Minutes = { waiting: [30, 30, undefined], taken: [50, 50, undefined], running: [8, 8, undefined] };
     expect(values(DEFAULT.out, late)).toEqual([0, 0, 0]);
     expect(values(DEFAULT.in, late)).toEqual([0, 0, 0]);

@@ -99,7 +99,7 @@ test('scaling in never raises the number of workers', () => {
   );
 });
 
-test('a load that stays where it is adds no worker that is then given up', () => {
+test('a constant load adds no worker that is then removed', () => {
   fc.assert(
     fc.property(plans, fc.integer({ min: 1, max: 200_000 }), (plan, load) => {
       const running = workers(load, plan);

@@ -85,7 +85,7 @@ export function only(stack: Stack, type: string): TemplateResource {
   return resource;
 }
 
-/** A container as it stands in a task definition. */
+/** A container of a task definition. */
 export interface Container {
   readonly Name: string;
   readonly Environment?: readonly { readonly Name: string; readonly Value: unknown }[];
