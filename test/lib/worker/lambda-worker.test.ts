@@ -261,12 +261,12 @@ describe('WorkerSpec.lambda: code that was bundled elsewhere', () => {
     const stack = testStack();
     const bucket = Bucket.fromBucketName(stack, 'Bucket', 'code');
     expect(() => build({ code: Code.fromBucket(bucket, `${'a'.repeat(64)}.zip`) }, { stack })).toThrow(
-      /MissingCodeDigest: code of the worker is S3Code/,
+      /MissingCodeDigest: code of the worker must be an asset .*got S3Code/,
     );
     const repository = Repository.fromRepositoryName(stack, 'Images', 'agents');
     const image = Code.fromEcrImage(repository, { tagOrDigest: 'latest' });
     expect(() => build({ code: image }, { stack: testStack() })).toThrow(
-      /MissingCodeDigest: code of the worker is EcrImageCode/,
+      /MissingCodeDigest: code of the worker must be an asset .*got EcrImageCode/,
     );
   });
 });
@@ -587,7 +587,9 @@ describe('WorkerSpec.lambda: refusals', () => {
     expect(() => build({ entry }, { secrets: secretNamed('openai') })).toThrow(
       /MissingModelSecret: a model of the release reads its API key from the secret "anthropic", and the secrets of the service are openai/,
     );
-    expect(() => build({ entry }, { secrets: () => ({}) })).toThrow(/MissingModelSecret: .* no secret was handed in/);
+    expect(() => build({ entry }, { secrets: () => ({}) })).toThrow(
+      /MissingModelSecret: .* the service has no secrets/,
+    );
   });
 
   test('refuses a second agent in one store', () => {
