@@ -37,7 +37,7 @@ test('reads it again when it has come of age, so that a rotation is seen without
   expect(asked).toHaveLength(2);
 });
 
-test('goes on with the value it knows while Secrets Manager is away', async () => {
+test('continues with the value it knows while Secrets Manager is away', async () => {
   const { reader, clock } = setUp(['old-value', new Error('away'), 'new-value']);
   await reader.get('crm');
   clock.time = SECRET_MAX_AGE_MS;
@@ -103,7 +103,7 @@ test('reads once for many whose value was not accepted', async () => {
 describe('in place of a value that was not accepted', () => {
   const absent = named('ResourceNotFoundException', 'no such stage');
 
-  test('gives the one that was put since, whoever asks', async () => {
+  test('gives the one that was put since, to any caller', async () => {
     const { reader, asked } = setUp(['old-value', 'new-value']);
     await reader.get('crm');
     expect(await reader.alternativeTo('crm', 'old-value')).toBe('new-value');
@@ -141,7 +141,7 @@ test('has no former value when there is none, or it cannot be read', async () =>
   expect(await reader.previous('crm')).toBe('old-value');
 });
 
-test('goes on with a former value that was accepted, but not for long', async () => {
+test('continues with a former value that was accepted, but not for long', async () => {
   const { reader, clock } = setUp(['new-value', 'old-value', 'new-value']);
   await reader.get('crm');
   const former = await reader.previous('crm');

@@ -70,7 +70,7 @@ test('fails the second of two updates of the same version', async () => {
   expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
 });
 
-test('forgets what has expired, before DynamoDB has removed it, and can be written anew', async () => {
+test('forgets an expired state before DynamoDB has removed it, and can be written again', async () => {
   const name = newSession();
   const first = open(name);
   await first.get();

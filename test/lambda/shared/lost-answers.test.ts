@@ -104,7 +104,7 @@ test('a task that was recorded is not taken for another', async () => {
   await expect(losing(() => table.create(task))).resolves.toBe(false);
 });
 
-test('a task whose every answer was lost is known by its token, by whoever tries again', async () => {
+test('a task whose every answer was lost is known by its token to any worker that tries again', async () => {
   const table = new TaskRepository(documents, 'tasks');
   const task = newTask();
   loseAnswers(3);
@@ -113,7 +113,7 @@ test('a task whose every answer was lost is known by its token, by whoever tries
   await expect(table.create(task, 'other')).resolves.toBe(false);
 });
 
-test('a task that was taken back is gone', async () => {
+test('a discarded task is gone', async () => {
   const { id } = await putTask();
   await expect(losing(() => new TaskRepository(documents, 'tasks').discard(id))).resolves.toBe(true);
 });
@@ -142,7 +142,7 @@ test('a judgment that was written is not taken for another, first or not', async
   await expect(feedback.get(id, 'u')).resolves.toEqual(second);
 });
 
-test('a dead task that was put back is queued once', async () => {
+test('a dead task that returned to queued is queued once', async () => {
   const tasks = new TaskRepository(documents, 'tasks');
   const task = await putTask({ status: 'failed', attempts: 3, exhausted: true, finishedAt: START });
   // Told apart by the record: redrive looks at it after a refusal.

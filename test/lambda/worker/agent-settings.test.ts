@@ -20,7 +20,7 @@ const agent = () =>
 const LINE =
   /^settings of the agent: CRM_URL is malformed: Invalid URL; CRM_PAGE is missing: [^\n]+environment of WorkerSpec\.lambda\)$/;
 
-/** A URL of an intranet is nobody's business. */
+/** A log must not contain the URL of an intranet. */
 const MALFORMED = 'intranet-of-acme';
 
 test('reach the agent, checked and typed', async () => {

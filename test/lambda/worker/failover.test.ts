@@ -55,7 +55,7 @@ async function work(rules: readonly ProviderRule[]) {
 const emitted = (name: string) =>
   output.metrics().filter(({ _aws }) => _aws.CloudWatchMetrics.some(({ Metrics }) => Metrics[0]?.Name === name));
 
-test('an answer of a fallback stands in the record, at its own price, and is measured', async () => {
+test('an answer of a fallback is in the record, at its own price, and is measured', async () => {
   const record = await work([
     { name: 'primary', match: { provider: 'anthropic' }, errors: [{ status: 503, rate: 1 }] },
     { name: 'fallback', answer: { inputTokens: 3 } },

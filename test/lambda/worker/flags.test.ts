@@ -61,7 +61,7 @@ test('a task is told of flags, and measured once more for each that it met', asy
   expect(bench.output.metrics().filter((line) => 'Release' in line && TaskMetric.FINISHED in line)).toHaveLength(1);
 });
 
-test('a flag that nobody asked for is not met', async () => {
+test('a flag that no agent asked for is not met', async () => {
   await world.deploy(on(100));
   const { record } = await work((ctx) => ctx.flags.bool('careful'));
   expect(record.flags).toEqual({ careful: true });

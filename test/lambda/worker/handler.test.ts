@@ -346,7 +346,7 @@ describe('an attempt that may be repeated', () => {
     expect(output.metrics().flatMap((line) => line[TaskMetric.FINISHED] ?? [])).toEqual([1]);
   });
 
-  test('reads a key that the provider does not accept again, and goes on with the new one', async () => {
+  test('reads a key that the provider does not accept again, and continues with the new one', async () => {
     let current = 'sk-old-0123456789';
     cloud.secrets = () => {
       const SecretString = current;

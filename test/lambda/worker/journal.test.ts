@@ -159,7 +159,7 @@ describe('a first attempt', () => {
 });
 
 describe('another attempt', () => {
-  test('goes on after the steps that are finished, and runs only what is left', async () => {
+  test('continues after the steps that are finished, and runs only what is left', async () => {
     const taskId = newTaskId();
     const ran: string[] = [];
     const body = (dies: boolean) => async (ctx: AgentContext) => {
@@ -259,7 +259,7 @@ describe('another attempt', () => {
     expect(two.usage).toEqual({ modelCalls: 4, toolCalls: 2, inputTokens: 100, outputTokens: 900, cost: 0.5 });
   });
 
-  test('asks anew when the prompt is another one', async () => {
+  test('asks again when the prompt is another one', async () => {
     const taskId = newTaskId();
     const ask = (prompt: string) => (ctx: AgentContext) => ctx.model.generate({ prompt }).then(({ text }) => text);
     await run(ask('old words'), { taskId });
@@ -384,7 +384,7 @@ describe('another attempt', () => {
     expect(attempts.lines.filter(({ fields }) => fields.outcome === 'unused')).toEqual([]);
   });
 
-  test('goes on within a step that was not finished', async () => {
+  test('continues within a step that was not finished', async () => {
     const taskId = newTaskId();
     const ran: string[] = [];
     const body = (dies: boolean) => (ctx: AgentContext) =>

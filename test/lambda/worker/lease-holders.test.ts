@@ -22,7 +22,7 @@ beforeAll(async () => {
 
 afterAll(() => cloud.close());
 
-/** A worker's clock: it wakes nobody while its process is frozen. */
+/** A worker's clock: it wakes no sleeper while its process is frozen. */
 class WorkerClock implements Clock {
   frozen = false;
   readonly #sleepers = new Set<{ readonly at: number; readonly wake: () => void }>();
@@ -83,7 +83,7 @@ class Workers {
   readonly clocks = SKEWS.map((skew) => new WorkerClock(this.time, skew));
   readonly holdings: (Holding | undefined)[] = SKEWS.map(() => undefined);
   readonly #log = new CapturedLog();
-  /** Calls of heartbeats under way. */
+  /** Calls of heartbeats in progress. */
   #calls = 0;
   ends = 0;
   /** How the store meets renewals. */
@@ -166,10 +166,10 @@ class Workers {
     }
   }
 
-  /** Whoever would go on has the task; whoever runs and has not was told so. */
+  /** A worker that would continue has the task; a worker that runs without the task was told so. */
   async check(): Promise<void> {
     const record = await cloud.task(this.id);
-    // First, for whoever is asked notices by itself that its time is up.
+    // First, because a worker that is asked notices by itself that its time is up.
     const told = this.holdings.map((holding) => holding?.controller.signal.aborted);
     const believers = this.holdings.filter((holding) => holding?.heartbeat.isLeaseHeld());
     expect(believers.length).toBeLessThanOrEqual(1);

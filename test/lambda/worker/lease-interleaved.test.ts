@@ -43,7 +43,7 @@ interface Caller {
   readonly since: number;
 }
 
-/** A call of one worker that is under way: it stands still before it arrives, and before its answer does. */
+/** A call of one worker in progress: it stops before it arrives, and before its answer does. */
 interface Gate {
   readonly open: (fate: Fate) => void;
 }
@@ -235,7 +235,7 @@ function problemOf(before: Held, after: Held, { act, token: own, since }: Caller
     case 'requeue':
       return before.status === 'running' && before.token === own && after.status === 'queued' ? undefined : change;
     default:
-      return `nobody did anything: ${change}`;
+      return `no worker did anything: ${change}`;
   }
 }
 
@@ -244,7 +244,7 @@ class Task {
   readonly time = { now: START };
   readonly workers: readonly SteppedWorker[];
   readonly violations: string[] = [];
-  /** When somebody was last seen to have a lease. */
+  /** When a worker was last seen to have a lease. */
   heldAt = 0;
   /** Attempts whose end or return was carried out: each adds its running time once. */
   readonly #counted = new Set<number>();
@@ -292,7 +292,7 @@ class Task {
   }
 }
 
-/** What the commands know without asking: who is under way, and who ever had a lease. */
+/** What the commands know without asking: which workers are busy, and which ever had a lease. */
 interface Model {
   readonly busy: boolean[];
   readonly leased: boolean[];
@@ -419,7 +419,7 @@ class GoOn implements Command {
     await goOnWith(model, task, nth(model.busy, this.#which), this.#fate);
   }
 
-  toString = () => `${this.#which} goes on, ${this.#fate}`;
+  toString = () => `${this.#which} continues, ${this.#fate}`;
 }
 
 /** One of the calls that are late arrives. */
@@ -476,7 +476,7 @@ const commands = [
   fc.constantFrom(40_000, LEASE_MS + 1).map((ms): Command => new Wait(ms)),
 ];
 
-/** Whatever is under way comes to its end, and a delivery after the last lease has run out ends the task. */
+/** All calls in progress come to their end, and a delivery after the last lease has run out ends the task. */
 async function comeToAnEnd(task: Task): Promise<void> {
   for (const one of task.workers) {
     while (one.isBusy) {
@@ -537,7 +537,7 @@ test('a renewal that arrives after a later one does not shorten the lease', asyn
   await comeToAnEnd(task);
 });
 
-test('a claim that arrives once more when its worker is done gives nobody a lease to write under, and runs out', async () => {
+test('a claim that arrives once more when its worker is done gives no worker a lease to write under, and runs out', async () => {
   const { id } = await cloud.putTask({ createdAt: START });
   const task = new Task(id);
   const model = newModel();

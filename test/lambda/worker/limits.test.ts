@@ -110,7 +110,7 @@ describe('budgets', () => {
     expect(bench.cloud.stubs.model.requests).toHaveLength(3);
   });
 
-  test('however often a task waited for a budget, it goes on', async () => {
+  test('however often a task waited for a budget, it continues', async () => {
     await put(ControlKey.userBudget(today(), sha256('patient')), { dollars: 1 });
     const { record } = await bench.work(ask, { task: { user: 'patient', waits: MAX_WAITS }, settings });
     expect(record.status).toBe('queued');

@@ -58,7 +58,7 @@ async function tracesOf(run: (ctx: AgentContext) => unknown): Promise<Record<str
   const task = await cloud.putTask();
   const agent = defineAgent({ input: z.object({ question: z.string() }), run: (_, ctx) => run(ctx) });
   await createHandler(agent)({ Records: [messageFor(task, { trace: TRACE })] }, context(60_000));
-  // Documents come by UDP: nobody says when the last has arrived.
+  // Documents come by UDP: no message says when the last has arrived.
   await new Promise((resolve) => setTimeout(resolve, 100));
   const { Items = [] } = await cloud.documents.send(
     new QueryCommand({

@@ -186,7 +186,7 @@ describe('a message that was received very often', () => {
   });
 });
 
-describe('a task that is handed back', () => {
+describe('a task that is requeued', () => {
   /** Two steps; the second takes longer than the worker can run. */
   const twoSteps = async (ctx: Parameters<Parameters<Bench['work']>[0]>[0]) => {
     const first = await ctx.step('first', () => 1);
@@ -197,7 +197,7 @@ describe('a task that is handed back', () => {
     return first + second;
   };
 
-  test('near the end of its worker goes on from its journal in another one, with a message of its own', async () => {
+  test('near the end of its worker continues from its journal in another one, with a message of its own', async () => {
     const task = await bench.cloud.putTask();
     const { record, deleted } = await bench.deliver(task, twoSteps, { remainingMs: 200, trace: TRACE });
     expect(deleted).toBe(true);
@@ -228,7 +228,7 @@ describe('a task that is handed back', () => {
   });
 });
 
-describe('a release that was taken back with its running tasks', () => {
+describe('a release that was revoked with its running tasks', () => {
   const SPEED = 30;
   const rollout = (changes: Partial<RolloutItem> = {}): RolloutItem => ({
     id: 'rollout-1',
@@ -255,7 +255,7 @@ describe('a release that was taken back with its running tasks', () => {
   });
 
   test.each([
-    ['is under way', 'candidate', rollout({ status: 'in_progress', revoked: false })],
+    ['is in progress', 'candidate', rollout({ status: 'in_progress', revoked: false })],
     ['lets running tasks finish', 'candidate', rollout({ revoked: false })],
     ['was of another release', 'candidate', rollout({ target: { ...rollout().target, release: 'r-ffffffffffff' } })],
     ['is not where the task runs', 'stable', rollout()],

@@ -54,7 +54,7 @@ describe('a worker that is told to stop', () => {
     expect(steps).toEqual(['long']);
   });
 
-  test('hands back a task that got nothing done, too: it would have had its time elsewhere', async () => {
+  test('requeues a task that got nothing done, too: it would have had its time elsewhere', async () => {
     const stop = new AbortController();
     const task = await bench.cloud.putTask();
     const { record } = await work(
@@ -109,13 +109,13 @@ describe('a worker that is told to stop', () => {
   });
 });
 
-describe('an attempt that nobody ended', () => {
+describe('an attempt that no worker ended', () => {
   const abandoned = () => {
     const now = Date.now();
     return { status: 'running', attempts: 1, lease: { token: 'gone', expiresAt: now - 1 } } as const;
   };
 
-  test('is counted by whoever claims the task next, in the dimension sets of the contract', async () => {
+  test('is counted by the worker that claims the task next, in the dimension sets of the contract', async () => {
     const { record } = await work(await bench.cloud.putTask(abandoned()), () => 'done');
     expect(record).toMatchObject({ status: 'succeeded', attempts: 2, claimedFrom: 'running' });
     expect(bench.metric(WorkerMetric.ABANDONED)).toEqual([1]);
@@ -134,7 +134,7 @@ describe('an attempt that nobody ended', () => {
     expect(bench.metric(WorkerMetric.ABANDONED)).toEqual([]);
   });
 
-  test('of a probe is counted by nobody', async () => {
+  test('of a probe is not counted', async () => {
     const probe = { mode: 'probe', lane: 'candidate', priority: 'high' } as const;
     await work(await bench.cloud.putTask({ ...abandoned(), ...probe }), () => 'done');
     expect(bench.metric(WorkerMetric.ABANDONED)).toEqual([]);

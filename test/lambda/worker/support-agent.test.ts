@@ -9,7 +9,7 @@ import { behaviorDocument, context, messageFor, modelMessage, TaskCloud } from '
 
 const EXAMPLE = join(__dirname, '../../../examples/support-agent');
 
-/** Behaviours and the phrase in their prompts that rehearsals tell them apart by; the example's README lists them. */
+/** Behaviors and the phrase in their prompts that rehearsals tell them apart by; the example's README lists them. */
 const PHRASES = {
   agent: 'in at most three sentences',
   'agent-regressed': 'explain every step of your reasoning in full',

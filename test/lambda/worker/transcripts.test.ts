@@ -108,7 +108,7 @@ test('holds no secret, and nothing that the agent takes out', async () => {
   });
 });
 
-test('that cannot be written is a warning, and the task goes on', async () => {
+test('that cannot be written is a warning, and the task continues', async () => {
   attempts.payloads.failure = new Error('the bucket is away');
   expect(await run(agentThat(ask('why?')), {})).toMatchObject({ kind: 'succeeded', result: 'fine' });
   expect(attempts.log('transcript of a model call could not be written')).toMatchObject({

@@ -179,7 +179,7 @@ describe.each(['GET', 'DELETE', 'POST'])('by %s', (method) => {
     expect(other.logger.find('request refused').fields.error).toBe(outage);
   });
 
-  test('refuses as internal what asking again would not mend, without details', async () => {
+  test('refuses as internal what asking again would not fix, without details', async () => {
     const tasks = api.tasksWith({ get: () => Promise.reject(awsError('AccessDeniedException')) });
     const { response } = await api.with({ tasks }).ask({ ...request(`t-${'a'.repeat(32)}`), body: { thumb: 'up' } });
     expect(response.statusCode).toBe(500);

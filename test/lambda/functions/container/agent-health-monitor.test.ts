@@ -76,7 +76,7 @@ describe('an agent at work', () => {
     return { ...made, changes, ended, stop: () => stop.abort(), watching };
   }
 
-  test('is looked after every ten seconds, and given up when it is unwell for a minute', async () => {
+  test('is checked every ten seconds, and abandoned when it is unhealthy for a minute', async () => {
     let now: HealthCheckResult = WELL;
     const { clock, looks, changes, ended, watching } = await watched(() => now);
     const before = looks();
@@ -91,7 +91,7 @@ describe('an agent at work', () => {
     expect(ended.value).toBe(true);
   });
 
-  test('that comes back in time is not given up', async () => {
+  test('that recovers in time is not abandoned', async () => {
     let now: HealthCheckResult = WELL;
     const { clock, changes, ended, stop, watching } = await watched(() => now);
     for (let times = 0; times < 4; times += 1) {
@@ -133,7 +133,7 @@ describe('an agent at work', () => {
     expect(ended.value).toBe(false);
   });
 
-  test('that is slow to answer while it works is busy: it gets no more, and is not given up', async () => {
+  test('that is slow to answer while it works is busy: it gets no more, and is not abandoned', async () => {
     let running = 1;
     let now: HealthCheckResult = WELL;
     const { clock, changes, ended, watching } = await watched(
@@ -198,7 +198,7 @@ describe('GET /health of an agent', () => {
     expect(await asked(answer)).toEqual({ healthy: false, slow: false, message: expect.stringContaining(why) });
   });
 
-  test('is unhealthy when nobody is there', async () => {
+  test('is unhealthy when no agent is there', async () => {
     expect(await new AgentClient(await freePort()).health()).toMatchObject({
       healthy: false,
       slow: false,

@@ -21,7 +21,7 @@ const bench = new BridgeBench();
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Behaviour with other limits. */
+/** Behavior with other limits. */
 const limited = (limits: Record<string, number>) => {
   bench.cloud.s3 = () => ({ body: behaviorDocument({ limits: { ...behaviorDocument().limits, ...limits } }) });
 };
@@ -98,7 +98,7 @@ describe('a task', () => {
     expect(record.error?.code ?? bench.output.logs().find((line) => 'code' in line)?.code).toBe(code);
   });
 
-  test('of an agent that nobody can reach is tried again, and never fails for good before its attempts are used up', async () => {
+  test('of an unreachable agent is tried again, and never fails for good before its attempts are used up', async () => {
     const { record } = await bench.bridged(() => BREAK, { task: { attempts: 1 } });
     expect(record).toMatchObject({ status: 'queued', attempts: 2 });
     const last = await bench.bridged(() => BREAK, { task: { attempts: 2 } });
@@ -108,7 +108,7 @@ describe('a task', () => {
   test.each([
     ['breaks off', BREAK, false],
     ['is answered with an error', new Reply(503, ''), true],
-  ])('that %s leaves its agent doubted only where nobody is there', async (_, answer, healthy) => {
+  ])('that %s leaves its agent doubted only where no agent is there', async (_, answer, healthy) => {
     let agent: AgentContainer | undefined;
     await bench.bridged(() => answer, {
       onStarted: (container) => {
@@ -298,7 +298,7 @@ describe('steps', () => {
     expect(bench.output.text).not.toContain('without using steps');
   });
 
-  test('any number may be under way at once', async () => {
+  test('any number may be in progress at once', async () => {
     const { record } = await bench.bridged(async ({ call }) => {
       const begun = await Promise.all([1, 2, 3, 4].map((n) => call('POST', '/steps', { name: `n:${n}` })));
       const values = await Promise.all(
@@ -466,7 +466,7 @@ describe('models', () => {
     const { record } = await bench.delivered(
       task,
       async ({ call }) => {
-        // The attempt pays anew, and what the one before paid is not forgotten.
+        // The attempt pays again, and the payments of the one before are not forgotten.
         const { body } = await call('POST', '/usage', own);
         return { result: body.usage.modelCalls };
       },
@@ -636,7 +636,7 @@ describe('what else the worker offers', () => {
 });
 
 describe('a worker that must stop', () => {
-  test('tells the agent, which gets to a checkpoint: the task is handed back at once', async () => {
+  test('tells the agent, which gets to a checkpoint: the task is requeued at once', async () => {
     const { record } = await bench.bridged(
       async ({ call }) => {
         const { body } = await call('POST', '/steps', { name: 'first' });
@@ -656,7 +656,7 @@ describe('a worker that must stop', () => {
     expect(bench.output.log('requeued')).toMatchObject({ code: 'worker_stopping' });
   });
 
-  test('hands back what an agent does not end, and the next one goes on from its steps', async () => {
+  test('requeues a task that an agent does not end, and the next one continues from its steps', async () => {
     const stop = new AbortController();
     const task = await bench.cloud.putTask();
     const first = await bench.delivered(
@@ -679,7 +679,7 @@ describe('a worker that must stop', () => {
     expect(second.record).toMatchObject({ status: 'succeeded', result: 'finished' });
   });
 
-  test('takes no checkpoint that nobody asked for', async () => {
+  test('takes no checkpoint that the worker did not ask for', async () => {
     const { record } = await bench.bridged(() => ({ checkpointed: true }));
     expect(record).toMatchObject({ status: 'queued', attempts: 1 });
     expect(record.uncounted).toBeUndefined();

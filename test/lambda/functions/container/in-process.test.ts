@@ -24,7 +24,7 @@ const STEPPER = `
     probe: { input: { steps: 1, stepMs: 1 } },
     async run({ input }, ctx) {
       if (input.reject) {
-        void Promise.reject(new Error('nobody waits for this'));
+        void Promise.reject(new Error('no code waits for this'));
       }
       for (let step = 1; step <= input.steps; step += 1) {
         await ctx.step('step-' + step, async () => {
@@ -88,7 +88,7 @@ test('a container runs tasks of its lane, N at a time, under protection, and end
   expect(cloud.ecs.credentialCalls).toBeGreaterThan(0);
 });
 
-test('a task that SIGTERM cuts off is handed back with its steps, and the next container does the rest alone', async () => {
+test('a task that SIGTERM cuts off is requeued with its steps, and the next container does the rest alone', async () => {
   const first = await start({ stopTimeoutSeconds: 2 });
   const { id } = await cloud.submit({ input: { steps: 4, stepMs: 900 } });
   await until(
@@ -108,7 +108,7 @@ test('a task that SIGTERM cuts off is handed back with its steps, and the next c
   expect(ran(second)).not.toContain(1);
   const both = [...ran(first), ...ran(second)];
   expect(new Set(both)).toEqual(new Set([1, 2, 3, 4]));
-  // The step that was under way is the only one that may have been begun twice.
+  // The step that was running is the only one that may have begun twice.
   expect(both.length).toBeLessThanOrEqual(5);
   expect(await cloud.tasks.task(id)).toMatchObject({ attempts: 2, result: { attempt: 2 } });
   expect(sumOf(second, WorkerMetric.ABANDONED)).toBe(0);
@@ -154,7 +154,7 @@ test('what ECS refuses to protect is not run', async () => {
   await succeeded(id, worker);
 });
 
-test('a rejected promise that nobody handles is told, and its neighbors go on', async () => {
+test('an unhandled rejection is logged, and its neighbors continue', async () => {
   const worker = await start();
   const tasks = [
     await cloud.submit({ input: { steps: 1, stepMs: 300, reject: true } }),
@@ -163,7 +163,7 @@ test('a rejected promise that nobody handles is told, and its neighbors go on', 
   for (const { id } of tasks) {
     await succeeded(id, worker);
   }
-  expect(worker.logs('unhandled promise rejection')).toMatchObject([{ reason: 'nobody waits for this' }]);
+  expect(worker.logs('unhandled promise rejection')).toMatchObject([{ reason: 'no code waits for this' }]);
 });
 
 test('the health check says how the worker is, and does not load the agent for it', async () => {

@@ -16,7 +16,7 @@ function streamOf(seed: number): () => number {
 const task = fc.record({
   runsMs: fc.oneof(fc.integer({ min: 0, max: 3_000 }), fc.integer({ min: 0, max: 120_000 })),
   ends: fc.constantFrom('delete', 'delete', 'delete', 'leave', 'throws'),
-  handsBackMs: fc.oneof(fc.integer({ min: 0, max: 3_000 }), fc.constant(undefined)),
+  requeueMs: fc.oneof(fc.integer({ min: 0, max: 3_000 }), fc.constant(undefined)),
 });
 
 const arrivals: fc.Arbitrary<readonly Arrival[]> = fc.array(

@@ -111,7 +111,7 @@ test('a queue that was empty for long is asked as before once there is work: an 
   for (let task = 0; task < 100; task += 1) {
     world.arrive('low', { runsMs: 1_000, ends: 'delete' });
   }
-  // Long polls of the other queues that were under way have ended by then.
+  // Long polls of the other queues that were in progress have ended by then.
   await world.clock.advance(30_000);
   world.arrive('high', quick);
   await world.clock.advance(10_000);
@@ -146,13 +146,13 @@ test('a full container does not poll, and one with a free slot does not wait for
   await wide.end();
 });
 
-test('a paused container finishes what runs, takes nothing new, and goes on when every reason is gone', async () => {
+test('a paused container finishes what runs, takes nothing new, and continues when every reason is gone', async () => {
   const { world, end } = await started({ slots: 2, slowest: 1 });
   world.arrive('normal', { runsMs: 5_000, ends: 'delete' });
   await world.clock.advance(2_000);
   world.poller.pause('unhealthy');
   world.poller.pause('retired');
-  // A long poll that was under way brings it, and gives it back.
+  // A long poll that was in progress brings it, and returns it.
   world.arrive('normal', quick);
   await world.clock.advance(MINUTE);
   expect(world.begun).toEqual(['normal']);
@@ -167,7 +167,7 @@ test('a paused container finishes what runs, takes nothing new, and goes on when
   await end();
 });
 
-test('polls under way are waited for when the container stops, and what they bring is given back', async () => {
+test('the container waits for polls in progress when it stops, and returns the messages that they bring', async () => {
   const { world, run } = await started({ slowest: 1 });
   await world.clock.advance(5_000);
   world.poller.stop();

@@ -111,7 +111,7 @@ const hasPython = spawnSync('python3', ['--version']).status === 0;
     expect([...read(first.agent), ...read(second.agent)]).toEqual(sources);
   });
 
-  test('that is killed in the midst of a task costs an attempt, and the next container goes on from its steps', async () => {
+  test('that is killed during a task costs an attempt, and the next container continues from its steps', async () => {
     const first = await start({ readSeconds: 0.5 });
     const { id } = await submit(['a', 'b', 'c']);
     await until(
@@ -124,7 +124,7 @@ const hasPython = spawnSync('python3', ['--version']).status === 0;
       () => first.worker.text,
     );
     expect(first.worker.logs('the attempt failed')).toMatchObject([{ code: 'agent_unreachable' }]);
-    // Nobody replaces the agent here: the worker sees that it is gone, takes no more tasks, and ends for it.
+    // No supervisor replaces the agent here: the worker sees that it is gone, takes no more tasks, and ends for it.
     expect(await first.worker.exit).toBe(69);
     expect(await cloud.tasks.task(id)).toMatchObject({ status: 'queued', attempts: 1 });
     expect((await cloud.tasks.task(id)).uncounted).toBeUndefined();

@@ -51,7 +51,7 @@ test('is renewed long before it ends, for as long as there is work', async () =>
   expect(ecs.requests).toHaveLength(length);
 });
 
-test('that is taken back and wanted again at the same time is on in the end', async () => {
+test('that is released and acquired again at the same time is on in the end', async () => {
   const task = protection();
   await task.acquire();
   const [, again] = await Promise.all([task.release(), task.acquire()]);
@@ -102,7 +102,7 @@ test('is nothing to ask for outside of ECS', async () => {
   expect(lines).toEqual([]);
 });
 
-test('is not waited for when nobody is there', async () => {
+test('is not waited for when no ECS agent is there', async () => {
   const task = protection('http://127.0.0.1:1');
   expect(await task.acquire()).toBe('unprotected');
   expect(lines).toEqual([expect.stringContaining('ECS could not be asked')]);

@@ -69,7 +69,7 @@ test('that are sent at the end leave nothing behind', async () => {
 test.each<[string, StubAnswer]>([
   ['refuses them', { status: 403, body: { message: 'no' } }],
   ['is away', { status: 500, body: {} }],
-])('are lost when X-Ray %s: told once, and nobody waits', async (_, refusal) => {
+])('are lost when X-Ray %s: told once, and no caller waits', async (_, refusal) => {
   answer = refusal;
   const sender = segments();
   const trace = new Tracer(new ManualClock(), {}, sender.send).contextOf(HEADER);

@@ -58,7 +58,7 @@ test('a rollout that asks for none needs none', async () => {
 
 test.each<[string, readonly RolloutItem[], string]>([
   ['no rollout', [], 'has no rollout'],
-  ['a rollout that was put back', [{ ...rollout, status: 'rolled_back' }], 'with status rolled_back'],
+  ['a rollout that was rolled back', [{ ...rollout, status: 'rolled_back' }], 'with status rolled_back'],
   [
     'a rollout of another release',
     [{ ...rollout, target: { ...rollout.target, release: 'r-000000000000' } }],

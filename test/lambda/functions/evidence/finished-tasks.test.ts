@@ -53,7 +53,7 @@ test('adds up all pages', async () => {
   expect(inputs.map(({ NextToken }) => NextToken)).toEqual([undefined, 'more']);
 });
 
-test('a metric that nobody emitted counts as none', async () => {
+test('a metric that no worker emitted counts as none', async () => {
   const { client } = setUp([{}]);
   await expect(countFinishedTasks(client, 'support', 'r-0123456789ab', START, START)).resolves.toBe(0);
 });

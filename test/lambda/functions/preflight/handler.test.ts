@@ -52,7 +52,7 @@ test('a probe that succeeds lets the deployment go on', async () => {
   ]);
 });
 
-test('fails the deployment when nobody answers the probe', async () => {
+test('fails the deployment when no worker answers the probe', async () => {
   // The rehearsal gives a probe some real seconds at least, but no more than this.
   process.env[Env.PREFLIGHT_TIMEOUT_SECONDS] = '2';
   cloud.answers = { [REPORT]: () => ({ body: {} }), 'AmazonSQS.SendMessage': messageSent };

@@ -113,7 +113,7 @@ test.each<[string, NonNullable<Given['work']>, string]>([
     'run by release r-000000000000',
   ],
   [
-    'was run by nobody known',
+    'was run by no known release',
     (_, trace) => ({ ...succeeded(trace), release: undefined }) as never,
     'run by release none',
   ],

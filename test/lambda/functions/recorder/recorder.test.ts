@@ -93,7 +93,7 @@ const target = ({ release }: BehaviorDocument, version: string) => ({
   routerVersion: version,
 });
 
-test('the first deployment: recorded, under way, promoted', async () => {
+test('the first deployment: recorded, in progress, promoted', async () => {
   await expect(handle(releaseRecord(one, '1', { RequestType: 'Create' }))).resolves.toEqual({
     physicalId: 'support-release-record',
     data: { Release: one.release, Rollout: 'in_progress' },
@@ -156,8 +156,8 @@ test('a release is kept with all that is known of it, and its document can be fe
   });
 });
 
-/** Brings the table to where release one is promoted and release two is on its way. */
-async function secondUnderWay() {
+/** Brings the table to where release one is promoted and the rollout of release two is in progress. */
+async function startSecondRollout() {
   await handle(releaseRecord(one, '1', { RequestType: 'Create' }));
   await handle(promotedRecord(one, '1', { RequestType: 'Create' }));
   const started = releaseRecord(two, '2');
@@ -165,8 +165,8 @@ async function secondUnderWay() {
   return started;
 }
 
-test('a failed deployment is put back when the record gets its old properties', async () => {
-  await secondUnderWay();
+test('a failed deployment is rolled back when the record gets its old properties', async () => {
+  await startSecondRollout();
   await expect(table.get(ControlKey.rollout)).resolves.toMatchObject({
     target: target(two, '2'),
     status: 'in_progress',
@@ -183,7 +183,7 @@ test('a failed deployment is put back when the record gets its old properties', 
   await expect(table.get(ControlKey.release(two.release))).resolves.toBeDefined();
 });
 
-describe('tasks that run when a rollout is put back', () => {
+describe('tasks that run when a rollout is rolled back', () => {
   const props = (document: BehaviorDocument, version: string, more: object = {}) => ({
     ...releaseRecord(document, version).ResourceProperties,
     ...more,
@@ -195,8 +195,8 @@ describe('tasks that run when a rollout is put back', () => {
       ?.reason;
   };
 
-  test('are handed back if the deployment that failed said so', async () => {
-    await secondUnderWay();
+  test('are requeued if the deployment that failed said so', async () => {
+    await startSecondRollout();
     const given = rollBack(props(two, '2', { OnRollback: 'requeue' }));
     await handle(given);
     await expect(table.get(ControlKey.rollout)).resolves.toMatchObject({
@@ -216,7 +216,7 @@ describe('tasks that run when a rollout is put back', () => {
     ['another one said so', () => props(two, '3', { OnRollback: 'requeue' })],
     ['its properties cannot be read', () => ({ OnRollback: 'requeue' })],
   ])('may finish if %s', async (_, failed) => {
-    await secondUnderWay();
+    await startSecondRollout();
     await handle(rollBack(failed()));
     const rollout = await table.get(ControlKey.rollout);
     expect(rollout).toMatchObject({ status: 'rolled_back' });
@@ -233,7 +233,7 @@ describe('tasks that run when a rollout is put back', () => {
 });
 
 test('the same release tried again is another rollout', async () => {
-  await secondUnderWay();
+  await startSecondRollout();
   const first = await table.get(ControlKey.rollout);
   await handle(releaseRecord(one, '1'));
   await handle(releaseRecord(two, '3'));
@@ -248,7 +248,7 @@ test('a new worker version of the same release is a rollout too', async () => {
   await expect(handle(releaseRecord(one, '2'))).resolves.toMatchObject({ data: { Rollout: 'in_progress' } });
 });
 
-test('naming what is promoted, with no rollout under way, changes nothing', async () => {
+test('naming what is promoted, with no rollout in progress, changes nothing', async () => {
   await handle(releaseRecord(one, '1'));
   await handle(promotedRecord(one, '1'));
   const before = await everything();
@@ -258,7 +258,7 @@ test('naming what is promoted, with no rollout under way, changes nothing', asyn
 });
 
 test('after a promotion, old properties promote the old release again, in whichever order they come', async () => {
-  await secondUnderWay();
+  await startSecondRollout();
   await handle(promotedRecord(two, '2'));
   await handle(releaseRecord(one, '1'));
   await handle(promotedRecord(one, '1'));
@@ -276,10 +276,10 @@ test('after a promotion, old properties promote the old release again, in whiche
 describe('delivered twice', () => {
   test.each([
     ['the start of a rollout', () => releaseRecord(two, '2')],
-    ['a put-back', () => releaseRecord(one, '1')],
+    ['a rollback', () => releaseRecord(one, '1')],
     ['a promotion', () => promotedRecord(two, '2')],
   ])('%s changes nothing the second time', async (_, make) => {
-    await secondUnderWay();
+    await startSecondRollout();
     const given = make();
     await handle(given);
     const before = await everything();
@@ -290,7 +290,7 @@ describe('delivered twice', () => {
   test.each(['release_recorded', 'rollout_started'])(
     'an event that got stuck before its audit entry %s gets it',
     async (action) => {
-      const given = await secondUnderWay();
+      const given = await startSecondRollout();
       const before = await everything();
       const entry = before.find((item) => {
         const { action: was, release } = item as { action?: string; release?: string };
@@ -321,7 +321,7 @@ test('refuses to mix with what another content left half written', async () => {
   await expect(table.get(ControlKey.release(one.release))).resolves.toBeUndefined();
 });
 
-test('goes on with what the same content left half written', async () => {
+test('continues with what the same content left half written', async () => {
   await handle(releaseRecord(one, '1'));
   const content = ControlKey.releaseContent(one.release, 0);
   const before = await table.get(content);
@@ -335,7 +335,7 @@ test('goes on with what the same content left half written', async () => {
 test.each(['Custom::AgentLanesReleaseRecord', 'Custom::AgentLanesPromotedRecord'])(
   'a deletion of %s removes nothing',
   async (type) => {
-    await secondUnderWay();
+    await startSecondRollout();
     const before = await everything();
     const given = event(type, one, '1', { RequestType: 'Delete', PhysicalResourceId: 'kept', ResourceProperties: {} });
     await expect(handle(given)).resolves.toEqual({ physicalId: 'kept' });

@@ -72,7 +72,7 @@ describe.each(STRATEGIES)('a rotation of %s', (strategy) => {
             cloud.disturb = () => plan[call++];
             let version = await cloud.rotate();
             if (Object.values(await cloud.labels()).some((labels) => labels.includes('AWSPENDING'))) {
-              // Given up: an operator goes on with the same version when all is well again.
+              // Abandoned: an operator continues with the same version when all is well again.
               expect(await cloud.value()).toBe(before);
               cloud.disturb = () => undefined;
               version = await cloud.rotate(version);

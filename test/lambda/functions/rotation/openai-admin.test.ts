@@ -68,7 +68,7 @@ test('refuses to follow a redirect with the admin key', async () => {
   await expect(admin.list()).rejects.toThrow(/GET .* failed: .*redirect/);
 });
 
-test('fails with the reason when nobody answers', async () => {
+test('fails with the reason when no server answers', async () => {
   stop = async () => {};
   const admin = new OpenAiAdmin(async () => 'sk-admin', 'proj_1', 'http://127.0.0.1:9/v1');
   await expect(admin.list()).rejects.toThrow(

@@ -194,7 +194,7 @@ describe('service accounts', () => {
     expect(cloud.provider.list()).toEqual([]);
   });
 
-  test('are taken back by an attempt that another one has overtaken', async () => {
+  test('are removed by an attempt that another one has overtaken', async () => {
     cloud = await RotationCloud.start('service accounts');
     await bring('pending, empty');
     const create = () => cloud.step({ Step: 'createSecret', SecretId: cloud.arn, ClientRequestToken: TOKEN });

@@ -4,7 +4,7 @@ import { RoutingView } from '../../../../lambda/shared/routing/routing-view';
 import { ROUTING_CACHE_MS } from '../../../../lambda/shared/routing/valve-update';
 import type { AliasSnapshot, LaneName } from '../../../../lib/contract';
 import { FakeClock } from '../../shared/support/fakes';
-import { AGENT, CLOSED, DONE, MemoryRouting, shifting, UNDER_WAY } from './support';
+import { AGENT, CLOSED, DONE, IN_PROGRESS, MemoryRouting, shifting } from './support';
 
 const USERS = Array.from({ length: 10 }, (_, user) => `user-${user}`);
 
@@ -38,7 +38,7 @@ function steps(says: readonly AliasSnapshot[]): fc.Arbitrary<readonly Step[]> {
 /** Three environments of the router, each with its own cache, over one table and one alias. */
 class Fleet {
   readonly clock = new FakeClock();
-  readonly store = new MemoryRouting(UNDER_WAY);
+  readonly store = new MemoryRouting(IN_PROGRESS);
   alias: AliasSnapshot = CLOSED;
   private writeTakes = 0;
   private readonly views: readonly RoutingView[];
@@ -129,7 +129,7 @@ test('over a valve that closed, routers differ no longer than their caches last'
   );
 });
 
-test('a router that sees the valve closed sends nobody to the candidate from that moment', async () => {
+test('a router that sees the valve closed sends no user to the candidate from that moment', async () => {
   await fc.assert(
     fc.asyncProperty(draws, steps(aliasStates), async (drawn, sequence) => {
       const fleet = new Fleet(drawn);
@@ -144,7 +144,7 @@ test('a router that sees the valve closed sends nobody to the candidate from tha
   );
 });
 
-test('within a rollout a growing shift takes nobody back', async () => {
+test('within a rollout a growing shift returns no user to the stable lane', async () => {
   const weights = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 6 });
   await fc.assert(
     fc.asyncProperty(draws, weights, async (drawn, unsorted) => {

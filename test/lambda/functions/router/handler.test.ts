@@ -77,7 +77,7 @@ test('a request over HTTP becomes a record and a message in a lane', async () =>
   expect(envelopeSchema.parse(JSON.parse(MessageBody))).toMatchObject({ taskId: id, lane: 'stable', mode: 'live' });
 });
 
-test('the rollout under way made the router look at its alias and write down the valve', async () => {
+test('the rollout in progress made the router look at its alias and write down the valve', async () => {
   expect(cloud.requestsOf(ALIAS_PATH)).toHaveLength(1);
   const { Items = [] } = await cloud.tables.send(new ScanCommand({ TableName: 'control' }));
   expect(Items.find(({ sk }) => sk === 'VALVE')).toMatchObject({
@@ -98,7 +98,7 @@ test('the queues were counted for all routers to know', async () => {
   });
 });
 
-test('a large input lies in the bucket under the id of its task', async () => {
+test('a large input is in the bucket under the id of its task', async () => {
   const input = { text: 'ä'.repeat(MAX_INLINE_BYTES) };
   const response = (await handler({
     rawPath: '/tasks',

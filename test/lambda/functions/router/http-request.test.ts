@@ -72,7 +72,7 @@ test('the subject of the token is the user, whether the body says so or not', ()
   expect(parse({ body: { input: 1, user: 'alice' }, subject: 'alice' }, 'jwt')).toMatchObject({ user: 'alice' });
 });
 
-test("the invocation's trace goes on; else the caller's; else none", () => {
+test("the invocation's trace continues; else the caller's; else none", () => {
   const headers = { 'x-amzn-trace-id': 'Root=1-00000000-000000000000000000000000' };
   const body = { input: 1, user: 'u' };
   expect(parse({ body, headers }, 'iam', TRACE).traceHeader).toBe(TRACE);

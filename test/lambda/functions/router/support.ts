@@ -13,8 +13,8 @@ export function shifting(weight: number) {
   return { version: OLD.routerVersion, shift: { version: NEW.routerVersion, weight } };
 }
 
-/** A rollout from OLD to NEW under way, nobody having looked at the alias yet. */
-export const UNDER_WAY = {
+/** A rollout from OLD to NEW in progress. No router has looked at the alias yet. */
+export const IN_PROGRESS = {
   promoted: { target: OLD, promotedAt: START - 100_000 },
   rollout: { id: 'rollout-1', target: NEW, status: 'in_progress', startedAt: START },
 } as const satisfies RoutingState;

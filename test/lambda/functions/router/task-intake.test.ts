@@ -17,7 +17,7 @@ import {
 } from '../../../../lib/contract';
 import { type LocalDynamoDb, startDynamoDb } from '../../../support/local-dynamodb';
 import { awsError, CapturedLog, FakeClock, OUTAGES, START } from '../../shared/support/fakes';
-import { AGENT, UNDER_WAY } from './support';
+import { AGENT, IN_PROGRESS } from './support';
 
 let dynamodb: LocalDynamoDb;
 let table: TaskRepository;
@@ -68,7 +68,7 @@ function setUp({
   const intake = new TaskIntake({
     agent: AGENT,
     retentionDays: 7,
-    routing: { current: async () => ({ promoted: UNDER_WAY.promoted }) },
+    routing: { current: async () => ({ promoted: IN_PROGRESS.promoted }) },
     tasks: {
       create: async (task) => {
         calls.push('create');
@@ -330,7 +330,7 @@ describe.each(OUTAGES)('when the store has %s', (_, outage) => {
   });
 });
 
-test('refuses as internal what asking again would not mend', async () => {
+test('refuses as internal what asking again would not fix', async () => {
   const denied = {
     ...table,
     create: () => Promise.reject(awsError('AccessDeniedException')),
@@ -391,7 +391,7 @@ test('fails to take the record back: still refuses, and says so in the log', asy
   expect(logger.find('could not be removed').level).toBe('warn');
 });
 
-test('nothing is ever queued without a record, whatever fails and whoever repeats', async () => {
+test('nothing is ever queued without a record, whatever fails and whichever caller repeats', async () => {
   const flaky = { create: 0, send: 0 };
   const tasks: TaskIntakeDeps['tasks'] = {
     create: async (task) => {

@@ -187,7 +187,7 @@ test('waits as long as the receiver asks for', async () => {
   await expect(cloud.counts('webhooks')).resolves.toEqual([1, 0]);
 });
 
-test('is given up when its time is over, and can be moved back to be tried once more', async () => {
+test('is abandoned when its time is over, and can be moved back to be tried once more', async () => {
   const task = await ended();
   receiver.answer = answering(500);
   let tries = 0;
@@ -208,7 +208,7 @@ test('is given up when its time is over, and can be moved back to be tried once 
   await expect(run()).resolves.toEqual([]);
   expect(receiver.received).toHaveLength(before);
 
-  // Somebody moves it back: still failing it is dead again, then it is taken.
+  // An operator moves it back: still failing it is dead again, then it is taken.
   await cloud.move('webhooks-dead', 'webhooks');
   await expect(run()).resolves.toEqual([]);
   expect(receiver.received).toHaveLength(before + 1);
@@ -226,7 +226,7 @@ test.each([
   ['receiver_gone', 410],
   ['destination_not_allowed', 'http://8.8.8.8/'],
   ['destination_not_allowed', 'https://user:pass@8.8.8.8/'],
-])('is given up at once when it is %s: %s', async (reason, cause) => {
+])('is abandoned at once when it is %s: %s', async (reason, cause) => {
   receiver.answer = answering(typeof cause === 'number' ? cause : 200);
   const task = await ended(typeof cause === 'number' ? {} : { webhook: { url: cause } });
   await expect(run()).resolves.toEqual([]);
@@ -262,7 +262,7 @@ test.each([
   ['runs again', { status: 'queued', finishedAt: undefined }],
   ['has no webhook', { webhook: undefined }],
   ['was told', { webhookDeliveredAt: 1 }],
-  ['was given up', { webhookAbandonedAt: 1 }],
+  ['has an abandoned webhook', { webhookAbandonedAt: 1 }],
 ])('nothing is posted for a task that %s', async (_, changes) => {
   await ended(changes as Partial<TaskRecord>);
   await expect(run()).resolves.toEqual([]);
@@ -334,7 +334,7 @@ describe('interrupted', () => {
 
   test.each([
     ['before it is in the dead-letter queue', 'moveToDeadLetterQueue'],
-    ['before its record says that it was given up', 'markWebhookAbandoned'],
+    ['before its record says that it was abandoned', 'markWebhookAbandoned'],
   ])('while giving up, %s: it ends there all the same', async (_, call) => {
     const task = await ended();
     receiver.answer = answering(410);

@@ -35,7 +35,7 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-test('refuses a certificate that nobody vouches for, whatever address was checked', async () => {
+test('refuses a certificate that no authority vouches for, whatever address was checked', async () => {
   const { port } = server.address() as AddressInfo;
   const sent = post(
     { url: `https://hooks.test:${port}/`, headers: { 'content-length': '2' }, body: '{}' },

@@ -87,7 +87,7 @@ test('refuses a host that only looks like a private host of the deployment', asy
 });
 
 test('a name is resolved once for each hop, and connected to where it was checked', async () => {
-  // The second answer would lead to another server: nobody asks for it.
+  // The second answer would lead to another server: the function does not ask for it.
   const { asked, resolve } = resolver({
     'inside.test': [[LOCAL], [{ address: '127.0.0.2', family: 4 }]],
   });

@@ -11,7 +11,7 @@ const sequence = (...parts: readonly Buffer[]) => der(0x30, ...parts);
 const oid = (hex: string) => der(0x06, Buffer.from(hex, 'hex'));
 const text = (tag: number, value: string) => der(tag, Buffer.from(value));
 
-/** Key and certificate of a server for the host, signed by nobody but itself (https://www.rfc-editor.org/rfc/rfc5280). */
+/** Key and certificate of a server for the host, signed by itself only (https://www.rfc-editor.org/rfc/rfc5280). */
 export function selfSigned(host: string): { readonly key: string; readonly cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'));

@@ -83,7 +83,7 @@ test('an unchanged document stands, although its answer is empty', async () => {
   expect(lines.filter(({ message }) => message === 'flags read')).toHaveLength(1);
 });
 
-test('a session that expired while the environment was frozen is begun anew', async () => {
+test('a session that expired while the environment was frozen is replaced by a new one', async () => {
   await world.deploy(on(100));
   const flags = source();
   await flags.value('careful', 'ann');

@@ -182,7 +182,7 @@ test('a journal larger than one answer of the table is loaded whole', async () =
   expect(loaded.map(({ key }) => key).sort()).toEqual(keys.sort());
 });
 
-test("an entry that has expired is nobody's: it is not loaded, and any attempt writes over it", async () => {
+test('an expired entry has no owner: it is not loaded, and any attempt writes over it', async () => {
   const taskId = newTaskId();
   const lastMinute = Math.floor(Date.now() / 1000) - 60;
   await store.record(taskId, { ...entryOf('step:a', 3, 'finished'), expiresAt: lastMinute });

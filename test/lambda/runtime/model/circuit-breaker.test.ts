@@ -41,7 +41,7 @@ test('opens again at once when the call that tries it fails', () => {
   expect(breaker.tryAcquire()).toBeUndefined();
 });
 
-test('lets another call try when the one that did was given up', () => {
+test('lets another call try when the trial call was abandoned', () => {
   const { breaker, fail, clock } = setUp();
   [fail(), fail(), fail()];
   clock.time = 1_000;
@@ -49,7 +49,7 @@ test('lets another call try when the one that did was given up', () => {
   expect(breaker.tryAcquire()).toBeDefined();
 });
 
-test('learns nothing from calls that were under way when it opened', () => {
+test('learns nothing from calls that were in progress when it opened', () => {
   const { breaker, fail, clock } = setUp();
   const early = breaker.tryAcquire();
   const alsoEarly = breaker.tryAcquire();
@@ -106,7 +106,7 @@ test('under any interleaving of calls and time lets no call pass while open, one
           expect(breaker.state).toBe(before);
         }
       }
-      // Whatever happened: once nothing is under way and time has passed, an answered call closes it.
+      // Whatever happened: once no call is in progress and time has passed, an answered call closes it.
       for (const { passage } of open) {
         passage.released();
       }

@@ -127,7 +127,7 @@ test('takes the refusal of a model as its answer', async () => {
   expect(await ask()).toMatchObject({ stopReason: 'refusal', model: { id: 'a' } });
 });
 
-test('makes the task wait when nobody answered and one of them for its limit, as long as the soonest asks', async () => {
+test('makes the task wait when no model answered and one of them for its limit, as long as the soonest asks', async () => {
   const { ask } = setUp({ a: [limited(9_000)], b: [away()], c: [limited(7_000)] }, { attempts: 1 });
   const error: unknown = await ask().catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(ThrottledError);

@@ -87,7 +87,7 @@ describe.each(NAMES)('%s through its SDK', (name) => {
     expect(scripted.counts()[0]?.requests).toBe(1);
   });
 
-  test('fails as unavailable when nobody listens', async () => {
+  test('fails as unavailable when no server listens', async () => {
     const { generate, scripted } = await setUp(name, {});
     await scripted.stop();
     running.length = 0;

@@ -233,7 +233,7 @@ describe('without the store', () => {
     return { ...parts, limiter };
   }
 
-  test('a worker goes on at the pace at which it was served, for half a minute', async () => {
+  test('a worker continues at the pace at which it was served, for half a minute', async () => {
     const { clock, limiter, problems } = await served();
     const begun = clock.time;
     let calls = 0;

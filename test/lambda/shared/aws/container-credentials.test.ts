@@ -28,7 +28,7 @@ afterEach(() => {
   process.env = environment;
 });
 
-test("a container has its task's credentials, with the time by which they must be fetched anew", async () => {
+test("a container has its task's credentials, with the time by which they must be fetched again", async () => {
   process.env.AWS_CONTAINER_CREDENTIALS_FULL_URI = `${endpoint.endpoint}/credentials`;
   process.env.AWS_CONTAINER_AUTHORIZATION_TOKEN = 'of the task';
   expect(await defaultProvider()()).toMatchObject({

@@ -26,7 +26,7 @@ function setUp() {
   const calls = { counts: 0, reads: 0, writes: 0 };
   const problems: string[] = [];
   const failing = { read: false, count: false };
-  /** Holds every count up until so many are under way. */
+  /** Holds every count up until `of` counts run. */
   const meeting = { of: 1, met: () => {}, all: Promise.resolve() };
   const meet = (of: number) => {
     meeting.of = of;
@@ -69,7 +69,7 @@ function setUp() {
   return { calls, clock, environment, failing, meet, problems, store, waiting };
 }
 
-test('the queues are counted by whoever finds the snapshot old, and by nobody else', async () => {
+test('only an environment that finds the snapshot old counts the queues', async () => {
   const { calls, clock, environment, store, waiting } = setUp();
   const [failFastClientConfig, patient] = [environment(0), environment(1)];
   await expect(waiting(failFastClientConfig)).resolves.toBe(1);

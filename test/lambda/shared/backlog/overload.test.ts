@@ -35,7 +35,7 @@ test('the limit itself is not past it', () => {
   expect(overloadOf(backlog({ low: 300 }), 'stable', 'low', LIMITS)).toBeUndefined();
 });
 
-test('less urgent queues, other lanes, and queues of unknown age hold nobody back', () => {
+test('less urgent queues, other lanes, and queues of unknown age refuse no task', () => {
   expect(overloadOf(backlog({ low: 99_999 }), 'stable', 'normal', LIMITS)).toBeUndefined();
   expect(overloadOf(backlog({}, { high: 99_999 }), 'stable', 'low', LIMITS)).toBeUndefined();
   expect(overloadOf(backlog({}), 'stable', 'low', LIMITS)).toBeUndefined();

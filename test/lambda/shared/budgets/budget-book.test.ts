@@ -41,7 +41,7 @@ test('a budget is used up when all of it is spent, and not before', async () => 
   expect(await book().exceeded('bert')).toBeUndefined();
 });
 
-test('what is not counted yet counts as well', async () => {
+test('spending that is not counted yet counts as well', async () => {
   const { book } = setUp();
   await book().spend('anna', 2);
   expect(await book().exceeded('anna', 0.9)).toBeUndefined();
@@ -61,7 +61,7 @@ test('says whose budget it is, how large, and when the next begins', async () =>
   });
 });
 
-test('begins anew at midnight UTC, also where the day before is remembered', async () => {
+test('begins again at midnight UTC, also where the day before is remembered', async () => {
   const { book, clock } = setUp({ agentPerDay: 10 });
   const kept = book();
   await kept.spend(undefined, 10);

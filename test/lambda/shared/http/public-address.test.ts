@@ -54,8 +54,8 @@ test.each([
   ['Teredo', '2001:0:7f00:1::1'],
   ['discarded', '100::1'],
   ['segment routing', '5f00::1'],
-  ['given to nobody', '4000::1'],
-  ['given to nobody', 'e000::1'],
+  ['unassigned', '4000::1'],
+  ['unassigned', 'e000::1'],
   ['no address at all', 'localhost'],
   ['no address at all', ''],
 ])('refuses %s: %s', (_, address) => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { chooseLane, type RoutingState } from '../../../../lambda/shared/routing/decision';
 import { valveBucketOf } from '../../../../lib/contract';
-import { AGENT, CLOSED, DONE, NEW, shifting, UNDER_WAY, valve } from '../../functions/router/support';
+import { AGENT, CLOSED, DONE, IN_PROGRESS, NEW, shifting, valve } from '../../functions/router/support';
 import { START } from '../support/fakes';
 
 const choose = (state: RoutingState | undefined, now = START, user = 'user-1') => chooseLane(state, now, AGENT, user);
@@ -14,26 +14,30 @@ const late = users.find((user) => valveBucketOf(AGENT, NEW.routerVersion, user) 
 test.each<[string, RoutingState | undefined, string, string]>([
   ['the routing items could never be read', undefined, 'stable', 'routing_unknown'],
   ['nothing is recorded at all', {}, 'candidate', 'nothing_promoted'],
-  ['the first deployment is under way', { rollout: UNDER_WAY.rollout }, 'candidate', 'nothing_promoted'],
-  ['nothing was rolled out since the promotion', { promoted: UNDER_WAY.promoted }, 'stable', 'no_rollout'],
+  ['the first deployment is in progress', { rollout: IN_PROGRESS.rollout }, 'candidate', 'nothing_promoted'],
+  ['nothing was rolled out since the promotion', { promoted: IN_PROGRESS.promoted }, 'stable', 'no_rollout'],
   [
     'the last rollout was promoted',
-    { ...UNDER_WAY, rollout: { ...UNDER_WAY.rollout, status: 'promoted' }, valve: valve({ current: DONE }) },
+    { ...IN_PROGRESS, rollout: { ...IN_PROGRESS.rollout, status: 'promoted' }, valve: valve({ current: DONE }) },
     'stable',
     'no_rollout',
   ],
   [
-    'the last rollout was put back',
-    { ...UNDER_WAY, rollout: { ...UNDER_WAY.rollout, status: 'rolled_back' }, valve: valve({ current: shifting(1) }) },
+    'the last rollout was rolled back',
+    {
+      ...IN_PROGRESS,
+      rollout: { ...IN_PROGRESS.rollout, status: 'rolled_back' },
+      valve: valve({ current: shifting(1) }),
+    },
     'stable',
     'no_rollout',
   ],
-  ['nobody looked at the alias yet', UNDER_WAY, 'stable', 'valve_closed'],
-  ['the alias has not begun to shift', { ...UNDER_WAY, valve: valve() }, 'stable', 'valve_closed'],
-  ['the shift is done', { ...UNDER_WAY, valve: valve({ current: DONE }) }, 'candidate', 'awaiting_promotion'],
+  ['no router has looked at the alias yet', IN_PROGRESS, 'stable', 'valve_closed'],
+  ['the alias has not begun to shift', { ...IN_PROGRESS, valve: valve() }, 'stable', 'valve_closed'],
+  ['the shift is done', { ...IN_PROGRESS, valve: valve({ current: DONE }) }, 'candidate', 'awaiting_promotion'],
   [
     'the valve is of another rollout',
-    { ...UNDER_WAY, valve: valve({ rolloutId: 'rollout-0', current: shifting(1), previous: shifting(1) }) },
+    { ...IN_PROGRESS, valve: valve({ rolloutId: 'rollout-0', current: shifting(1), previous: shifting(1) }) },
     'stable',
     'valve_closed',
   ],
@@ -42,13 +46,13 @@ test.each<[string, RoutingState | undefined, string, string]>([
 });
 
 test('during a shift the bucket decides', () => {
-  const state = { ...UNDER_WAY, valve: valve({ current: shifting(0.1) }) };
+  const state = { ...IN_PROGRESS, valve: valve({ current: shifting(0.1) }) };
   expect(choose(state, START, early)).toMatchObject({ lane: 'candidate', reason: 'valve_open_for_user', weight: 0.1 });
   expect(choose(state, START, late)).toMatchObject({ lane: 'stable', reason: 'valve_closed_for_user', weight: 0.1 });
 });
 
 test('a change takes effect at its moment, not before', () => {
-  const state = { ...UNDER_WAY, valve: valve({ current: shifting(0.1), effectiveAt: START + 10 }) };
+  const state = { ...IN_PROGRESS, valve: valve({ current: shifting(0.1), effectiveAt: START + 10 }) };
   expect(choose(state, START + 9, early).lane).toBe('stable');
   expect(choose(state, START + 10, early).lane).toBe('candidate');
 });
@@ -68,7 +72,7 @@ test('a valve of another rollout never matters', () => {
       fc.string(),
       (current, previous, effectiveAt, after, user) => {
         const stale = valve({ rolloutId: 'rollout-0', current, previous, effectiveAt });
-        expect(choose({ ...UNDER_WAY, valve: stale }, START + after, user)).toEqual(choose(UNDER_WAY, START, user));
+        expect(choose({ ...IN_PROGRESS, valve: stale }, START + after, user)).toEqual(choose(IN_PROGRESS, START, user));
       },
     ),
   );

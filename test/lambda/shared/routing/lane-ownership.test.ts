@@ -40,8 +40,8 @@ describe('servesLane', () => {
     ['the next one rolls out', 'candidate', promoted(OLD), rollout(NEW, 'in_progress'), [NEW]],
     ['the next one is promoted', 'stable', promoted(NEW), rollout(NEW, 'promoted'), [NEW]],
     ['the next one is promoted', 'candidate', promoted(NEW), rollout(NEW, 'promoted'), [NEW]],
-    ['the next one is put back', 'stable', promoted(OLD), rollout(NEW, 'rolled_back'), [OLD]],
-    ['the next one is put back', 'candidate', promoted(OLD), rollout(NEW, 'rolled_back'), [OLD]],
+    ['the next one is rolled back', 'stable', promoted(OLD), rollout(NEW, 'rolled_back'), [OLD]],
+    ['the next one is rolled back', 'candidate', promoted(OLD), rollout(NEW, 'rolled_back'), [OLD]],
   ])('while %s, lane %s is for the right releases', (_, lane, promotion, under, expected) => {
     expect(releases(lane, promotion, under)).toEqual(expected);
   });

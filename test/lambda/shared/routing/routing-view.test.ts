@@ -1,7 +1,7 @@
 import { RoutingView } from '../../../../lambda/shared/routing/routing-view';
 import { OPENING_DELAY_MS } from '../../../../lambda/shared/routing/valve-update';
 import type { AliasSnapshot } from '../../../../lib/contract';
-import { CLOSED, MemoryRouting, shifting, UNDER_WAY, valve } from '../../functions/router/support';
+import { CLOSED, IN_PROGRESS, MemoryRouting, shifting, valve } from '../../functions/router/support';
 import { awsError, FakeClock, START } from '../support/fakes';
 
 function setUp(store: MemoryRouting, random = 0) {
@@ -26,7 +26,7 @@ function setUp(store: MemoryRouting, random = 0) {
 }
 
 test('without a rollout the alias is never looked at, and the items are read every five seconds', async () => {
-  const store = new MemoryRouting({ promoted: UNDER_WAY.promoted });
+  const store = new MemoryRouting({ promoted: IN_PROGRESS.promoted });
   const { alias, clock, view } = setUp(store);
   for (const passed of [0, 1, 5_000, 5_001, 5_002]) {
     clock.time = START + passed;
@@ -37,7 +37,7 @@ test('without a rollout the alias is never looked at, and the items are read eve
 });
 
 test('the first router to see a rollout looks at once and writes what it saw', async () => {
-  const store = new MemoryRouting(UNDER_WAY);
+  const store = new MemoryRouting(IN_PROGRESS);
   const { alias, view } = setUp(store);
   alias.seen = shifting(0.1);
   expect((await view.current())?.valve).toMatchObject({ rolloutId: 'rollout-1', current: shifting(0.1), sequence: 0 });
@@ -48,7 +48,7 @@ test.each([
   [0, 15_000],
   [0.999_999, 30_000],
 ])('with a draw of %d the alias is looked at again after %d ms', async (random, after) => {
-  const store = new MemoryRouting({ ...UNDER_WAY, valve: valve() });
+  const store = new MemoryRouting({ ...IN_PROGRESS, valve: valve() });
   const { alias, clock, view } = setUp(store, random);
   clock.time = START + after - 1;
   await view.current();
@@ -59,7 +59,7 @@ test.each([
 });
 
 test('a fleet looks at the alias about twice a minute, not once per router', async () => {
-  const store = new MemoryRouting(UNDER_WAY);
+  const store = new MemoryRouting(IN_PROGRESS);
   const fleet = Array.from({ length: 50 }, (_, index) => setUp(store, index / 50));
   for (let second = 0; second < 600; second += 1) {
     for (const { clock, view } of fleet) {
@@ -73,7 +73,7 @@ test('a fleet looks at the alias about twice a minute, not once per router', asy
 });
 
 test('who comes second takes over what the first wrote', async () => {
-  const store = new MemoryRouting(UNDER_WAY);
+  const store = new MemoryRouting(IN_PROGRESS);
   const { alias, problems, view } = setUp(store);
   alias.seen = shifting(0.2);
   const first = valve({ current: shifting(0.1), sequence: 0 });
@@ -86,7 +86,7 @@ test('who comes second takes over what the first wrote', async () => {
 });
 
 test('fails to read: goes by the last items, and tries again after five seconds', async () => {
-  const store = new MemoryRouting({ promoted: UNDER_WAY.promoted });
+  const store = new MemoryRouting({ promoted: IN_PROGRESS.promoted });
   const { clock, problems, view } = setUp(store);
   const known = await view.current();
   store.failure = awsError('InternalServerError', 500);
@@ -109,7 +109,7 @@ test('fails to read at all: the items are unknown', async () => {
 });
 
 test('fails to look at the alias: goes by the last look, and looks again with the next read only', async () => {
-  const store = new MemoryRouting({ ...UNDER_WAY, valve: valve({ checkedAt: START - 40_000 }) });
+  const store = new MemoryRouting({ ...IN_PROGRESS, valve: valve({ checkedAt: START - 40_000 }) });
   const { alias, clock, problems, view } = setUp(store);
   alias.failure = awsError('TooManyRequestsException');
   for (const passed of [0, 1_000, 5_000, 5_001]) {
@@ -121,15 +121,15 @@ test('fails to look at the alias: goes by the last look, and looks again with th
 });
 
 test('fails to write what it saw: does not go by it', async () => {
-  const store = new MemoryRouting(UNDER_WAY);
+  const store = new MemoryRouting(IN_PROGRESS);
   store.onWrite = () => Promise.reject(awsError('ThrottlingException'));
   const { alias, view } = setUp(store);
   alias.seen = shifting(1);
-  await expect(view.current()).resolves.toEqual(UNDER_WAY);
+  await expect(view.current()).resolves.toEqual(IN_PROGRESS);
 });
 
 test('a look that took long is followed by another read', async () => {
-  const store = new MemoryRouting(UNDER_WAY);
+  const store = new MemoryRouting(IN_PROGRESS);
   const { alias, view } = setUp(store);
   alias.takes = 6_000;
   await view.current();
@@ -137,7 +137,7 @@ test('a look that took long is followed by another read', async () => {
 });
 
 test('what a slow look saw takes effect as long after the write as what a quick one saw', async () => {
-  const store = new MemoryRouting(UNDER_WAY);
+  const store = new MemoryRouting(IN_PROGRESS);
   const { alias, view } = setUp(store);
   alias.seen = shifting(0.1);
   alias.takes = 4_000;
@@ -146,7 +146,7 @@ test('what a slow look saw takes effect as long after the write as what a quick 
 });
 
 test('requests that come together share one read', async () => {
-  const store = new MemoryRouting({ promoted: UNDER_WAY.promoted });
+  const store = new MemoryRouting({ promoted: IN_PROGRESS.promoted });
   const { view } = setUp(store);
   await Promise.all([view.current(), view.current(), view.current()]);
   expect(store.reads).toBe(1);

@@ -34,7 +34,7 @@ test('fails for good when the object is another than was written', async () => {
   await expect(answering(() => body('[]')).get(ref)).rejects.toThrow(/is not what was written there/);
 });
 
-test.each(['SlowDown', 'AccessDenied'])('fails for now when S3 answers %s: that can be mended', async (name) => {
+test.each(['SlowDown', 'AccessDenied'])('fails for now when S3 answers %s: an operator can fix that', async (name) => {
   const failure = await answering(failing(name))
     .get(ref)
     .catch((error: unknown) => error);

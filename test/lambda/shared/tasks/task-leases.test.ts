@@ -51,7 +51,7 @@ function storeAt(clock: HandClock): TaskLeases {
   });
 }
 
-/** The lease of a task that nobody has. */
+/** The lease of a task that no worker has. */
 async function leaseOf(store: TaskLeases, taskId: string): Promise<Lease> {
   const claim = await store.claim(taskId, 'stable', undefined);
   if (claim.kind !== 'claimed') {
@@ -318,7 +318,7 @@ describe('a lease', () => {
     });
   });
 
-  test('that has run out can be renewed as long as nobody has taken the task', async () => {
+  test('that has run out can be renewed as long as no other worker has taken the task', async () => {
     const clock = new HandClock();
     const store = storeAt(clock);
     const { id } = await cloud.putTask();

@@ -71,7 +71,7 @@ test('the id of an expired task is free, although the store still has the record
   await expect(table.get(old.id)).resolves.toEqual(next);
 });
 
-test('a task that nobody claimed is taken back, and again', async () => {
+test('a task that no worker claimed is discarded, and again', async () => {
   const one = task();
   await table.create(one);
   await expect(table.discard(one.id)).resolves.toBe(true);
@@ -79,7 +79,7 @@ test('a task that nobody claimed is taken back, and again', async () => {
   await expect(table.discard(one.id)).resolves.toBe(true);
 });
 
-test('refuses to take back a task that a worker claimed', async () => {
+test('refuses to discard a task that a worker claimed', async () => {
   const one = task();
   await table.create(one);
   await claim(one.id);

@@ -126,7 +126,7 @@ test('the daemon may have one address for TCP and another for UDP', async () => 
   expect(Object.keys(await daemon.documents(1))).toEqual(['search']);
 });
 
-test('nothing fails when nobody listens, or the daemon cannot be found', async () => {
+test('nothing fails when no daemon listens, or the daemon cannot be found', async () => {
   const gone = daemon.address;
   for (const address of [gone, 'no-such-host.invalid:2000']) {
     const trace = new Tracer(new FakeClock(), { AWS_XRAY_DAEMON_ADDRESS: address }).contextOf(HEADER);

@@ -66,7 +66,7 @@ test('emits no task metrics', async () => {
   expect(output.metrics()).toEqual([]);
 });
 
-test("runs the agent on its probe input, in probe mode, with a session that is nobody's", async () => {
+test('runs the agent on its probe input, in probe mode, with a session that has no owner', async () => {
   const seen: Partial<Pick<AgentContext, 'mode' | 'task'>>[] = [];
   const { check, record } = await probeOf(
     defineAgent({

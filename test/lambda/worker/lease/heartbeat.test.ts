@@ -48,7 +48,7 @@ test('a longer task renews its lease and hides its message, until it is done', a
   expect(new Set(hidden)).toEqual(new Set([(LEASE_MS + VISIBILITY_BEYOND_LEASE_MS) / 1000]));
 });
 
-test('a heartbeat that cannot hide the message is logged, and the task goes on', async () => {
+test('a heartbeat that cannot hide the message is logged, and the task continues', async () => {
   bench.fast(SPEED);
   bench.cloud.sqs = () => ({ status: 400, body: { __type: 'com.amazonaws.sqs#InvalidParameterValue', message: 'no' } });
   const { record } = await bench.work((ctx) => until(ctx.signal, HEARTBEAT_REAL_MS * 1.3).then(() => 'ok'));

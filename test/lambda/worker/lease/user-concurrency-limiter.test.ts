@@ -59,7 +59,7 @@ test('slots that are taken and left in any order, or run out, are never more tha
       const user = newUser();
       const held = new Map<number, UserSlot>();
       for (const one of steps) {
-        // What ran out is given away only when somebody needs it; till then its task has it still.
+        // A slot that ran out is given away only when another task needs it; until then its task still has it.
         const full = [...held].filter(([task]) => !('task' in one) || task !== one.task);
         const running = full.filter(([, { expiresAt }]) => expiresAt >= time.now);
         switch (one.act) {

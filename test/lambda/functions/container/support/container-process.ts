@@ -56,7 +56,7 @@ export class ContainerProcess {
   }
 }
 
-/** A port on this machine that nobody has at the moment. */
+/** A port on this machine that no process has at the moment. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');

@@ -21,8 +21,8 @@ export interface WorldTask {
   readonly runsMs: number;
   /** `throws`: the worker itself fails. */
   readonly ends: 'delete' | 'leave' | 'throws';
-  /** Milliseconds that handing back takes when the container must stop. Undefined: it does not listen. */
-  readonly handsBackMs?: number | undefined;
+  /** Milliseconds that a requeue takes when the container must stop. Undefined: it does not listen. */
+  readonly requeueMs?: number | undefined;
 }
 
 export interface WorldOptions {
@@ -32,7 +32,7 @@ export interface WorldOptions {
   readonly random: () => number;
   /** Share of calls of SQS that fail. @default none */
   readonly failing?: number;
-  /** Share of answers of ECS that refuse, and of calls that find nobody. @default none */
+  /** Share of answers of ECS that refuse, and of calls that find no ECS agent. @default none */
   readonly refusing?: number;
   readonly unavailable?: number;
   readonly shares?: Readonly<Record<Priority, number>>;
@@ -222,11 +222,11 @@ export class PollerWorld {
   async #release(): Promise<void> {
     this.calls.release += 1;
     if (this.#acquiring > 0) {
-      this.broken.push('protection is given up while it is asked for');
+      this.broken.push('protection is released while it is asked for');
     }
     if (this.isProtected) {
       if (this.running > 0) {
-        this.broken.push('protection is given up while a task runs');
+        this.broken.push('protection is released while a task runs');
       }
       this.isProtected = false;
       await this.#latency();
@@ -235,7 +235,7 @@ export class PollerWorld {
 
   async #work(record: SqsRecord, stop: AbortSignal): Promise<MessageDisposition> {
     const receipt = this.#receiptOf(record);
-    const { runsMs, ends, handsBackMs } = receipt.message.task;
+    const { runsMs, ends, requeueMs } = receipt.message.task;
     if (receipt.run === true || receipt.givenBack === true) {
       this.broken.push(`${record.messageId} is run after it was ${receipt.run === true ? 'run' : 'given back'}`);
     }
@@ -251,13 +251,13 @@ export class PollerWorld {
       this.broken.push('a task runs without protection');
     }
     try {
-      const stopped = await this.clock.sleep(runsMs, handsBackMs === undefined ? undefined : stop).then(
+      const stopped = await this.clock.sleep(runsMs, requeueMs === undefined ? undefined : stop).then(
         () => undefined,
         (reason: AgentError) => reason,
       );
       if (stopped !== undefined) {
         // A message of its own was sent for the next worker, so this one has done its service.
-        await this.clock.sleep(handsBackMs ?? 0);
+        await this.clock.sleep(requeueMs ?? 0);
         receipt.ended = true;
         return 'delete';
       }
