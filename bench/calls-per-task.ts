@@ -5,7 +5,7 @@ import { accessOf, type RehearsedStack } from './rehearsed-stack';
 
 const WARM_UP = 100;
 const TASKS = 500;
-/** Tasks of the run that tells what steps cost, and steps in each. */
+/** Tasks of the run that measures what steps cost, and steps in each. */
 const STEPPED_TASKS = 100;
 const STEPS = 5;
 
@@ -48,7 +48,7 @@ export async function callsPerTask(stack: RehearsedStack): Promise<CallsPerTask>
   return { wire, mapping, itemBytes: size, logBytes, perStep: Object.fromEntries(perStep) };
 }
 
-/** Calls per task of so many tasks, sent after the ones before. */
+/** Calls per task over a number of tasks, sent after the earlier ones. */
 async function count(
   { cloud, send, allFinal }: RehearsedStack,
   before: number,
@@ -79,7 +79,7 @@ async function mappingCalls(stack: RehearsedStack, tasks: number): Promise<Calls
   });
   const client = new CloudWatchClient(accessOf(stack));
   try {
-    // The queue tells its counts by the minute.
+    // The queue publishes its counts once per minute.
     await cloud.clock.sleep(120_000);
     const { MetricDataResults = [] } = await client.send(
       new GetMetricDataCommand({

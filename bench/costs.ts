@@ -205,7 +205,7 @@ function callsText(calls: Readonly<Record<string, number>>): string {
     .join(', ');
 }
 
-/** Whole numbers as such, what is rare with the digits that it needs. */
+/** Integers without decimals, fractions with two. */
 function figure(value: number): string {
   return Math.abs(value - Math.round(value)) < 0.005 ? String(Math.round(value)) : value.toFixed(2);
 }

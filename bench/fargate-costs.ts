@@ -34,7 +34,7 @@ export function networkMonth({ interfaceEndpoints, zones, natGateways }: Network
   return HOURS * (interfaceEndpoints * zones * PRICE.interfaceEndpoint + natGateways * PRICE.natGateway);
 }
 
-/** US dollars for a million tasks that each wait so many seconds in a container that runs {@link AT_ONCE}. */
+/** US dollars for a million tasks that each wait a number of seconds in a container that runs {@link AT_ONCE}. */
 function waiting(seconds: number, size: (typeof SIZES)[number]): number {
   return ((seconds * 1e6) / AT_ONCE / 3600) * containerHour(size);
 }

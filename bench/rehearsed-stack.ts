@@ -23,9 +23,9 @@ export interface RehearsedStack {
   readonly cloud: RehearsalCloud;
   readonly agent: AgentUnderTest;
   readonly outputs: Readonly<Record<string, string>>;
-  /** Sends so many tasks as fast as they are taken. */
+  /** Sends a number of tasks as fast as the intake accepts them. */
   send(count: number, input: unknown): Promise<void>;
-  /** Waits until so many tasks, since the start, are final. */
+  /** Waits until a number of tasks, counted from the start, are final. */
   allFinal(count: number): Promise<void>;
 }
 

@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   }
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) {
-    throw new Error(`--rounds is ${values.rounds}, but a whole number from 1 up is expected`);
+    throw new Error(`--rounds must be an integer of 1 or more, got ${values.rounds}`);
   }
   const install = installFigures();
   for (const text of installLines(install)) {

@@ -1,4 +1,4 @@
-/** Does what the model tells it: so many tool calls, such a score. A refusal, or an answer it cannot read, fails the task. */
+/** The model's answer sets the number of tool calls and the score. A refusal, or an answer it cannot read, fails the task. */
 import { defineAgent, FatalError } from 'cdk-agent-lanes/runtime';
 import { z } from 'zod';
 

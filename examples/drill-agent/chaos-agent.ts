@@ -1,6 +1,6 @@
 /**
- * Does what its input says: so many steps, tools and model calls, and then what is to become of the task. Writes down each
- * thing that it really does, the moment it begins, in a file beside the worker: a drill compares that with the journal.
+ * The input sets the number of steps, tool calls and model calls, and how the task ends. The agent records each action when
+ * it begins in a file beside the worker: a drill compares that file with the journal.
  */
 import { appendFileSync } from 'node:fs';
 import { type AgentContext, defineAgent, FatalError, RetryableError } from 'cdk-agent-lanes/runtime';

@@ -18,7 +18,7 @@ import type { Construct } from 'constructs';
 import { behaviorOf } from './behavior-of';
 
 /**
- * What a drill on Fargate is about: `gates` runs the agent of the gates' drills, which does what the model tells it; `work` runs
+ * What a drill on Fargate is about: `gates` runs the agent of the gates' drills, which follows the model's answer; `work` runs
  * the agent of the chaos drill, whose input says what it does and for how long, without gates or evidence.
  */
 export type FargateDrill = 'gates' | 'work';

@@ -1,4 +1,4 @@
-/** Does what the model tells it, in one of two ways: which one, a flag says. A refusal fails the task. */
+/** Follows the model's answer in one of two ways, which a flag chooses. A refusal fails the task. */
 import { defineAgent, FatalError } from 'cdk-agent-lanes/runtime';
 import { z } from 'zod';
 

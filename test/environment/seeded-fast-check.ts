@@ -15,7 +15,7 @@ const fastCheck = require(join(root, 'lib/cjs/fast-check.js')) as FastCheck;
 
 const asked = process.env.PROPERTY_SEED ?? String(SEED);
 if (asked !== 'random' && !/^-?\d+$/.test(asked)) {
-  throw new Error(`PROPERTY_SEED is ${JSON.stringify(asked)}: expected a whole number, or "random"`);
+  throw new Error(`PROPERTY_SEED must be an integer or "random", got ${JSON.stringify(asked)}`);
 }
 fastCheck.configureGlobal({
   ...fastCheck.readConfigureGlobal(),

@@ -44,7 +44,7 @@ describe('a worker that has to start', () => {
   const waits = (stack: Stack) =>
     environment(resourcesOf(stack), 'SupportRolloutPreflight')?.[Env.PREFLIGHT_TIMEOUT_SECONDS];
 
-  test('is waited for by the preflight, and the rollout takes so much longer', () => {
+  test('is waited for by the preflight, and the rollout takes that time longer', () => {
     const { stack, agent } = onFargate();
     expect(waits(stack)).toBe('420');
     expect(agent.rollout.duration.toMinutes()).toBe(22);

@@ -243,7 +243,7 @@ test.each([
   [Duration.hours(4), Duration.hours(1), 4 / 24 + 2 / 24],
   [Duration.days(2), Duration.hours(24), 3],
   [Duration.days(1000), Duration.days(7), 1002],
-])('every %s may be late by so much', (interval, gracePeriod, threshold) => {
+])('every %s, with grace period %s, may be late by %s', (interval, gracePeriod, threshold) => {
   const { stack } = build(openAi, { interval, gracePeriod });
   const [alarm] = Object.values(
     Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm', { Properties: { MetricName: 'SecretAgeDays' } }),

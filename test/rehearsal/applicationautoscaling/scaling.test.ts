@@ -104,7 +104,7 @@ test('alarms on messages for each running task drive a service from none to its 
   await alarm('too-few', 'IF(load > 10 * running, load + 1, 0)', 1, out.physicalId);
   await alarm('too-many', 'IF((running > 0) AND (load < 6 * running), load + 1, 0)', 3, into.physicalId);
 
-  /** So many minutes; in real time processes start and end meanwhile. */
+  /** Advances by a number of minutes; in real time processes start and end meanwhile. */
   const minutes = async (count: number) => {
     for (let minute = 0; minute < count; minute += 1) {
       await world.pass(MINUTE);

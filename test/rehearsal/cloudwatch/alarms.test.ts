@@ -59,7 +59,7 @@ function world(scale: () => void = () => undefined) {
     create: (properties: Record<string, unknown>) => handler.create(request({ AlarmName: 'gate', ...properties })),
     call: (operation: string, input: Record<string, unknown>) =>
       operations.handle({ operation, input, principal: OPERATOR, signal: new AbortController().signal, headers: {} }),
-    /** So many minutes; in each the values are put at its middle. */
+    /** Advances by a number of minutes; the values of each are put at its middle. */
     minutes: async (...values: readonly (number | undefined)[]) => {
       for (const value of values) {
         await clock.advance(MINUTE / 2);

@@ -14,7 +14,7 @@ interface Told {
   readonly AWS_CONTAINER_AUTHORIZATION_TOKEN: string;
 }
 
-/** Starts a service of so many tasks. @returns what the container of each was told */
+/** Starts a service of a number of tasks. @returns what the container of each received */
 async function told(count = 1, more: Record<string, unknown> = {}): Promise<readonly Told[]> {
   const script = `console.log(JSON.stringify(process.env)); ${IDLE}`;
   await world.launch(await world.define([container(world.image('telling', script))]), {
@@ -24,7 +24,7 @@ async function told(count = 1, more: Record<string, unknown> = {}): Promise<read
   return tell(count);
 }
 
-/** What so many containers were told, in the order of their tasks. */
+/** What a number of containers received, in the order of their tasks. */
 async function tell(count: number): Promise<readonly Told[]> {
   const lines = () => world.lines().filter((line) => line.startsWith('{'));
   await eventually(() => lines().length === count, 'the containers to tell');

@@ -24,7 +24,7 @@ async function protect(task: TaskView | undefined, on: boolean): Promise<Record<
 
 const TELLING = `console.log("agent " + process.env.ECS_AGENT_URI); ${IDLE}`;
 
-/** A service of so many tasks that have said where their agent is. */
+/** A service of a number of tasks that have registered where their agent is. */
 async function serve(count: number, more: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
   const definition = await world.define([container(world.image('first', TELLING))]);
   const properties = await world.launch(definition, { DesiredCount: count, ...more });

@@ -116,7 +116,7 @@ describe('AWS::Lambda::Function, Version, Permission, EventInvokeConfig', () => 
     await expect(stage.publish('f')).rejects.toThrow(
       'A version for this Lambda function exists ( 1 ). Modify the function to create a new version.',
     );
-    // The same code from another asset is no change; a variable is one, and so is going back.
+    // The same code from another asset is no change. Another variable is a change, and so is the return to the old one.
     const same = {
       ...one,
       Code: { S3Bucket: 'assets', S3Key: stage.asset({ 'index.js': 'exports.handler = async () => 1;' }) },

@@ -26,7 +26,7 @@ describe('invocations', () => {
   afterEach(() => stage.close());
 
   let meetings = 0;
-  /** Runs so many invocations of {@link MEETING} that end only together. @returns the processes that ran them */
+  /** Runs a number of invocations of {@link MEETING} that end only together. @returns the processes that ran them */
   const meet = async (size: number): Promise<number[]> => {
     meetings += 1;
     const folder = join(stage.folder, `meeting-${meetings}`);
