@@ -25,6 +25,7 @@ import { type Clock, systemClock } from '../shared/clock';
 import { messageOf } from '../shared/errors';
 import { lazyAsync } from '../shared/lazy';
 import { Revocation } from '../shared/routing/revocation';
+import { RoutingRepository } from '../shared/routing/routing-repository';
 import { PayloadStore } from '../shared/tasks/payload-store';
 import { TaskLeases } from '../shared/tasks/task-leases';
 import { TaskQueues } from '../shared/tasks/task-queues';
@@ -146,7 +147,7 @@ export function createTaskProcessor<I, O, S>(
             book,
             metrics: new MetricEmitter({ dimensions: { [Dimension.AGENT]: settings.agent }, clock }),
           }),
-    revocation: new Revocation({ client, table: controlTable, release, clock }),
+    revocation: new Revocation({ routing: new RoutingRepository(client, controlTable), release, clock }),
     environment,
     redact: (text) => secrets.redact(text),
     times,

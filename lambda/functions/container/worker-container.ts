@@ -5,6 +5,7 @@ import { documentClient } from '../../shared/aws/clients/dynamodb';
 import { sqsClient } from '../../shared/aws/clients/sqs';
 import { type Clock, scaleTimeout, stopwatch, systemClock } from '../../shared/clock';
 import { LaneOwnershipMonitor } from '../../shared/routing/lane-ownership';
+import { RoutingRepository } from '../../shared/routing/routing-repository';
 import { createLogger, type Log } from '../../shared/telemetry/logger';
 import { Tracer } from '../../shared/telemetry/tracing';
 import type { CreatedTaskProcessor } from '../../worker/create-task-processor';
@@ -86,8 +87,7 @@ export class WorkerContainer {
     });
     this.#protection = new TaskProtection({ agentUri: environment.ECS_AGENT_URI, clock, logger: this.#logger });
     this.#laneOwnership = new LaneOwnershipMonitor({
-      client: documentClient(),
-      table: settings.controlTable,
+      routing: new RoutingRepository(documentClient(), settings.controlTable),
       release,
       lane,
       clock,

@@ -8,7 +8,7 @@ import type { InvocationContext } from '../../shared/aws/invocation-deadline';
 import { runHook } from '../../shared/aws/lifecycle-hook';
 import { systemClock } from '../../shared/clock';
 import { lazy } from '../../shared/lazy';
-import { readRollout } from '../../shared/routing/rollout-record';
+import { RoutingRepository } from '../../shared/routing/routing-repository';
 import { readSettings, setting } from '../../shared/settings';
 import { createLogger } from '../../shared/telemetry/logger';
 import { type EvidenceDeps, gatherEvidence } from './evidence';
@@ -30,12 +30,12 @@ const evidence = lazy((): EvidenceDeps => {
   const agent = settings[Env.AGENT];
   const release = settings[Env.RELEASE];
   const cloudWatch = cloudWatchClient();
-  const dynamodb = documentClient();
+  const routing = new RoutingRepository(documentClient(), settings[Env.CONTROL_TABLE]);
   return {
     release,
     minTasks: settings[Env.EVIDENCE_MIN_TASKS],
     waitSeconds: settings[Env.EVIDENCE_WAIT_SECONDS],
-    rollout: () => readRollout(dynamodb, settings[Env.CONTROL_TABLE]),
+    rollout: () => routing.readRollout(),
     countFinished: (from, to) => countFinishedTasks(cloudWatch, agent, release, from, to),
     clock: systemClock(),
   };

@@ -12,7 +12,8 @@ import { systemClock } from '../../shared/clock';
 import { lazy } from '../../shared/lazy';
 import { AuditTrail } from '../../shared/routing/audit-trail';
 import { ControlTable } from '../../shared/routing/control-table';
-import { RolloutLedger } from '../../shared/routing/rollout-ledger';
+import { Rollouts } from '../../shared/routing/rollouts';
+import { RoutingRepository } from '../../shared/routing/routing-repository';
 import { readSettings, setting } from '../../shared/settings';
 import { createLogger } from '../../shared/telemetry/logger';
 import { readBehaviorAsset } from './behavior-asset';
@@ -27,13 +28,15 @@ const clock = lazy(systemClock);
 const recorder = lazy((): RecorderDeps => {
   const settings = readSettings(settingsSchema);
   const agent = settings[Env.AGENT];
-  const table = new ControlTable(documentClient(), settings[Env.CONTROL_TABLE]);
+  const client = documentClient();
+  const controlTable = settings[Env.CONTROL_TABLE];
+  const table = new ControlTable(client, controlTable);
   const audit = new AuditTrail(table, agent);
   const s3 = s3Client();
   return {
     agent,
     archive: new ReleaseArchive({ agent, table, audit, clock: clock() }),
-    ledger: new RolloutLedger({ table, audit, clock: clock() }),
+    rollouts: new Rollouts({ routing: new RoutingRepository(client, controlTable), audit, clock: clock() }),
     readAsset: (bucket, key) => readBehaviorAsset(s3, bucket, key),
   };
 });

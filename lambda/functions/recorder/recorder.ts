@@ -5,14 +5,14 @@ import {
   releaseRecordPropertiesSchema,
 } from '../../../lib/contract';
 import { type CustomResourceEvent, type CustomResourceOutcome, propertiesOf } from '../../shared/aws/custom-resource';
-import type { RolloutLedger } from '../../shared/routing/rollout-ledger';
+import type { Rollouts } from '../../shared/routing/rollouts';
 import type { ReleaseArchive } from './release-archive';
 import { parseBehaviorDocument } from './release-content';
 
 export interface RecorderDeps {
   readonly agent: string;
   readonly archive: Pick<ReleaseArchive, 'record'>;
-  readonly ledger: Pick<RolloutLedger, 'name' | 'promote'>;
+  readonly rollouts: Pick<Rollouts, 'deploy' | 'promote'>;
   readonly readAsset: (bucket: string, key: string) => Promise<string>;
 }
 
@@ -54,7 +54,7 @@ async function recordRelease(event: CustomResourceEvent, props: RecorderDeps): P
   const actor = actorOf(event, GitAuthor);
   await props.archive.record(document, properties, actor);
   const revokes = revokedBy(event);
-  const rollout = await props.ledger.name(targetOf(properties), {
+  const rollout = await props.rollouts.deploy(targetOf(properties), {
     requestId: event.RequestId,
     actor,
     revokes,
@@ -64,7 +64,7 @@ async function recordRelease(event: CustomResourceEvent, props: RecorderDeps): P
 
 async function recordPromotion(event: CustomResourceEvent, props: RecorderDeps): Promise<Record<string, string>> {
   const properties = propertiesOf(event, promotedRecordPropertiesSchema);
-  await props.ledger.promote(targetOf(properties), { requestId: event.RequestId, actor: actorOf(event) });
+  await props.rollouts.promote(targetOf(properties), { requestId: event.RequestId, actor: actorOf(event) });
   return { Release: properties.Release };
 }
 

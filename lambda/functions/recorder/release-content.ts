@@ -1,4 +1,4 @@
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import {
   type BehaviorDocument,
   behaviorDocumentSchema,
@@ -55,9 +55,4 @@ export function contentOf(document: BehaviorDocument): ReleaseContent {
     chunks.push(packed.subarray(start, start + CHUNK_BYTES));
   }
   return { digest: sha256(text), chunks };
-}
-
-/** The canonical JSON that {@link contentOf} packed. */
-export function unpackContent(chunks: readonly Uint8Array[]): string {
-  return gunzipSync(Buffer.concat(chunks)).toString('utf8');
 }

@@ -10,7 +10,7 @@ import { scaleTimeout, systemClock } from '../../shared/clock';
 import { lazy } from '../../shared/lazy';
 import { AuditTrail } from '../../shared/routing/audit-trail';
 import { ControlTable } from '../../shared/routing/control-table';
-import { ControlTableRouting } from '../../shared/routing/routing-store';
+import { RoutingRepository } from '../../shared/routing/routing-repository';
 import { readSettings } from '../../shared/settings';
 import { TaskQueues } from '../../shared/tasks/task-queues';
 import { TaskRepository } from '../../shared/tasks/task-repository';
@@ -38,7 +38,7 @@ const dependencies = lazy((): Omit<TaskRedriverDeps, 'isOver' | 'requestId'> => 
     tasks: new TaskRepository(dynamodb, settings[Env.TASKS_TABLE]),
     retentionDays: settings[Env.TASK_RETENTION_DAYS],
     queues: new TaskQueues(sqs, settings[Env.QUEUES]),
-    routing: new ControlTableRouting(dynamodb, control),
+    routing: new RoutingRepository(dynamodb, control),
     audit: new AuditTrail(new ControlTable(dynamodb, control), agent),
     clock,
     logger: createLogger({ component: 'redrive', agent }, clock),

@@ -2,7 +2,8 @@ import { LANES, type LaneName, type TaskRecord } from '../../../lib/contract';
 import type { Clock } from '../../shared/clock';
 import { describeError } from '../../shared/errors';
 import type { AuditTrail } from '../../shared/routing/audit-trail';
-import { chooseLane, type RoutingState } from '../../shared/routing/decision';
+import { chooseLane } from '../../shared/routing/decision';
+import type { RoutingRepository, RoutingState } from '../../shared/routing/routing-repository';
 import { TaskUnreadableError } from '../../shared/tasks/task-item';
 import type { TaskQueues } from '../../shared/tasks/task-queues';
 import type { TaskRepository } from '../../shared/tasks/task-repository';
@@ -22,7 +23,7 @@ export interface TaskRedriverDeps {
   /** Days that a finished task is kept. */
   readonly retentionDays: number;
   readonly queues: Pick<TaskQueues, 'send'>;
-  readonly routing: { read(): Promise<RoutingState> };
+  readonly routing: Pick<RoutingRepository, 'readRouting'>;
   readonly audit: Pick<AuditTrail, 'append'>;
   readonly clock: Clock;
   readonly logger: Log;
@@ -153,7 +154,7 @@ export class TaskRedriver {
     let state: RoutingState | undefined;
     try {
       // Read for each batch: a valve that opens meanwhile counts for whatever is sent back after it.
-      state = acts && meant.length > 0 ? await routing.read() : undefined;
+      state = acts && meant.length > 0 ? await routing.readRouting() : undefined;
     } catch (error) {
       this.held.push(...meant.map(({ letter }) => letter));
       throw error;

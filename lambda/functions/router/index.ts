@@ -20,7 +20,7 @@ import { systemClock } from '../../shared/clock';
 import type { HttpEvent, HttpResponse } from '../../shared/http/http';
 import { lazy } from '../../shared/lazy';
 import { readAlias } from '../../shared/routing/alias';
-import { ControlTableRouting } from '../../shared/routing/routing-store';
+import { RoutingRepository } from '../../shared/routing/routing-repository';
 import { RoutingView } from '../../shared/routing/routing-view';
 import { queueUrlsSchema, readSettings, setting } from '../../shared/settings';
 import { PayloadStore } from '../../shared/tasks/payload-store';
@@ -59,7 +59,7 @@ const dependencies = lazy(() => {
   // One attempt: the view tries again by itself, and a caller waits meanwhile.
   const lambda = lambdaClient({ requestTimeout: 2_000, maxAttempts: 1 });
   const routing = new RoutingView({
-    store: new ControlTableRouting(dynamodb, settings[Env.CONTROL_TABLE]),
+    store: new RoutingRepository(dynamodb, settings[Env.CONTROL_TABLE]),
     alias: () => readAlias(lambda, settings.AWS_LAMBDA_FUNCTION_NAME),
     clock,
     onProblem,

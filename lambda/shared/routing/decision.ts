@@ -1,19 +1,5 @@
-import {
-  type AliasSnapshot,
-  isLetThrough,
-  type LaneName,
-  type PromotedItem,
-  type RolloutItem,
-  type ValveItem,
-  valveBucketOf,
-} from '../../../lib/contract';
-
-/** The routing items of the control table, as one read gave them. */
-export interface RoutingState {
-  readonly promoted?: PromotedItem;
-  readonly rollout?: RolloutItem;
-  readonly valve?: ValveItem;
-}
+import { type AliasSnapshot, isLetThrough, type LaneName, valveBucketOf } from '../../../lib/contract';
+import type { RoutingState } from './routing-repository';
 
 /** Why a lane was chosen, for the log. */
 export type LaneReason =

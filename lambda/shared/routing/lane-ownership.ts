@@ -1,24 +1,15 @@
-import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
-import {
-  ControlKey,
-  type LaneName,
-  type PromotedItem,
-  promotedItemSchema,
-  type RolloutItem,
-  rolloutItemSchema,
-  type TableKey,
-} from '../../../lib/contract';
+import type { LaneName, PromotedItem, RolloutItem } from '../../../lib/contract';
 import type { Clock } from '../clock';
 import { messageOf } from '../errors';
 import type { Log } from '../telemetry/logger';
+import type { RoutingRepository } from './routing-repository';
 
-/** Milliseconds between two looks, and up to so much longer by chance: two reads each. */
-const EVERY_MS = 30_000;
+/** Milliseconds between two checks (two reads each), plus up to this share of jitter. */
+const INTERVAL_MS = 30_000;
 const JITTER = 0.3;
 
-export interface LaneOwnershipMonitorOptions {
-  readonly client: DynamoDBDocumentClient;
-  readonly table: string;
+export interface LaneOwnershipMonitorDeps {
+  readonly routing: Pick<RoutingRepository, 'readPromoted' | 'readRollout'>;
   readonly release: string;
   readonly lane: LaneName;
   readonly clock: Clock;
@@ -28,71 +19,66 @@ export interface LaneOwnershipMonitorOptions {
 }
 
 /**
- * Whether the lane is still this worker's, or has passed to another release.
+ * Checks whether the lane still belongs to this worker's release.
  *
- * A deployment does not stop an old container that is protected for the tasks it runs, and with a deferred clean-up the
- * deployment does not wait for it. A container that continued to take tasks would always run one, and would serve the
- * previous release for as long as there is load. Hence each container checks by itself, and takes no more tasks once its
- * release has left the lane: it becomes idle, loses its protection, and ECS stops it. If the release returns before that,
- * the container takes tasks again.
+ * A deployment does not stop an old container that is protected because it runs tasks. A container that keeps taking tasks
+ * is never idle, so it would serve the previous release for as long as there is load. The container therefore checks for
+ * itself, and takes no more tasks once its release has lost the lane: then it drains, loses its protection, and ECS stops
+ * it. If the release gets the lane back meanwhile, the container takes tasks again.
  */
 export class LaneOwnershipMonitor {
-  readonly #options: LaneOwnershipMonitorOptions;
+  readonly #deps: LaneOwnershipMonitorDeps;
 
-  constructor(options: LaneOwnershipMonitorOptions) {
-    this.#options = options;
+  constructor(deps: LaneOwnershipMonitorDeps) {
+    this.#deps = deps;
   }
 
-  /** Looks until the signal aborts. @param onChange told when the lane passes to another release, or back */
+  /** Checks until the signal aborts. @param onChange called when the release loses the lane or gets it back */
   async watch(signal: AbortSignal, onChange: (serving: boolean) => void): Promise<void> {
-    const { clock, random, lane, release, logger } = this.#options;
+    const { clock, random, lane, release, logger } = this.#deps;
     let serving = true;
     while (!signal.aborted) {
-      await clock.sleep(EVERY_MS * (1 + JITTER * random()), signal).catch(() => undefined);
-      const now: boolean = signal.aborted ? serving : await this.#look(serving);
+      await clock.sleep(INTERVAL_MS * (1 + JITTER * random()), signal).catch(() => undefined);
+      const now: boolean = signal.aborted ? serving : await this.#check(serving);
       if (now !== serving && !signal.aborted) {
         serving = now;
-        logger.info(serving ? "the lane is this release's again" : 'the lane has passed to another release', {
-          component: 'succession',
+        const message = serving
+          ? 'lane is served by this release again; taking tasks'
+          : 'lane is served by another release; draining';
+        logger.info(message, {
+          component: 'lane-ownership',
           lane,
           release,
-          outcome: serving ? 'resumed' : 'retired',
+          outcome: serving ? 'resumed' : 'draining',
         });
         onChange(serving);
       }
     }
   }
 
-  /** A failed read changes nothing: a worker that does not know continues. */
-  async #look(before: boolean): Promise<boolean> {
-    const { lane, release, logger } = this.#options;
+  /** A failed read changes nothing. */
+  async #check(before: boolean): Promise<boolean> {
+    const { routing, lane, release, logger } = this.#deps;
     try {
-      const [promoted, rollout] = await Promise.all([this.#read(ControlKey.promoted), this.#read(ControlKey.rollout)]);
-      return servesLane(
-        lane,
-        release,
-        promoted === undefined ? undefined : promotedItemSchema.parse(promoted),
-        rollout === undefined ? undefined : rolloutItemSchema.parse(rollout),
-      );
+      const [promoted, rollout] = await Promise.all([
+        routing.readPromoted({ consistent: false }),
+        routing.readRollout({ consistent: false }),
+      ]);
+      return servesLane(lane, release, promoted, rollout);
     } catch (error) {
-      logger.warn('the release of the lane could not be read, the worker continues as before', {
-        component: 'succession',
+      logger.warn('lane ownership could not be read; the worker continues as before', {
+        component: 'lane-ownership',
         outcome: 'error',
         reason: messageOf(error),
       });
       return before;
     }
   }
-
-  async #read(key: TableKey): Promise<unknown> {
-    const { client, table } = this.#options;
-    return (await client.send(new GetCommand({ TableName: table, Key: key }))).Item;
-  }
 }
 
 /**
- * Whether the lane is for this release, by what is promoted and what is being rolled out. During a rollout the candidate lane
- * belongs to the new release, and the stable lane to both: it gets the new release as the last act before the promotion.
+ * Whether the lane belongs to this release. The candidate lane belongs to the rollout in progress. The stable lane then
+ * belongs to both releases: it gets the new one in the last step before the promotion.
  */
 export function servesLane(
   lane: LaneName,

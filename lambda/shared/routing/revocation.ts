@@ -1,32 +1,30 @@
-import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
-import { ControlKey, rolloutItemSchema } from '../../../lib/contract';
 import type { Clock } from '../clock';
+import type { RoutingRepository } from './routing-repository';
 
-/** What a worker knows of the rollout is so old at most when it looks again. Milliseconds of the cloud's time. */
-const KEPT_MS = 10_000;
+/** Age at which the rollout is read again, in milliseconds of cloud time. */
+const MAX_AGE_MS = 10_000;
 
-export interface RevocationOptions {
-  readonly client: DynamoDBDocumentClient;
-  readonly table: string;
+export interface RevocationDeps {
+  readonly routing: Pick<RoutingRepository, 'readRollout'>;
   readonly release: string;
   readonly clock: Clock;
 }
 
 /**
- * Whether the rollout of the release that this worker runs was rolled back, and its running tasks must continue in the
- * stable lane. One read for all tasks of an environment; read only while tasks run that are longer than a heartbeat.
+ * Whether the release of this worker was revoked: its rollout was rolled back, and its running tasks continue in the
+ * stable lane. All tasks of an environment share one read; there is none unless a task runs longer than a heartbeat.
  */
 export class Revocation {
-  readonly #options: RevocationOptions;
+  readonly #deps: RevocationDeps;
   #seen: { readonly at: number; readonly revoked: Promise<boolean> } | undefined;
 
-  constructor(options: RevocationOptions) {
-    this.#options = options;
+  constructor(deps: RevocationDeps) {
+    this.#deps = deps;
   }
 
   revoked(): Promise<boolean> {
-    const now = this.#options.clock.now();
-    if (this.#seen === undefined || now - this.#seen.at >= KEPT_MS) {
+    const now = this.#deps.clock.now();
+    if (this.#seen === undefined || now - this.#seen.at >= MAX_AGE_MS) {
       const seen = { at: now, revoked: this.#read() };
       this.#seen = seen;
       seen.revoked.catch(() => {
@@ -39,12 +37,8 @@ export class Revocation {
   }
 
   async #read(): Promise<boolean> {
-    const { client, table, release } = this.#options;
-    const { Item } = await client.send(new GetCommand({ TableName: table, Key: ControlKey.rollout }));
-    if (Item === undefined) {
-      return false;
-    }
-    const rollout = rolloutItemSchema.parse(Item);
-    return rollout.status === 'rolled_back' && rollout.revoked === true && rollout.target.release === release;
+    const { routing, release } = this.#deps;
+    const rollout = await routing.readRollout({ consistent: false });
+    return rollout?.status === 'rolled_back' && rollout.revoked === true && rollout.target.release === release;
   }
 }

@@ -1,14 +1,13 @@
 import type { AliasSnapshot } from '../../../lib/contract';
 import type { Clock } from '../clock';
-import type { RoutingState } from './decision';
-import type { RoutingStore } from './routing-store';
+import type { RoutingRepository, RoutingState } from './routing-repository';
 import { nextValve, ROUTING_CACHE_MS, type ShiftingState } from './valve-update';
 
 /** Milliseconds (cloud time) after which a router looks at the alias again: at least and at most. */
 const LOOK_AFTER_MS = [15_000, 30_000] as const;
 
 export interface RoutingViewDeps {
-  readonly store: RoutingStore;
+  readonly store: Pick<RoutingRepository, 'readRouting' | 'writeValve'>;
   /** Asks Lambda what the router's alias says. */
   readonly alias: () => Promise<AliasSnapshot>;
   readonly clock: Clock;
@@ -63,7 +62,7 @@ export class RoutingView {
     const { clock, store, onProblem } = this.props;
     try {
       const at = clock.now();
-      this.last = { at, state: await store.read() };
+      this.last = { at, state: await store.readRouting() };
     } catch (error) {
       onProblem('routing items could not be read: going by the last ones', error);
       this.retryAt = clock.now() + ROUTING_CACHE_MS;
@@ -85,7 +84,7 @@ export class RoutingView {
       return state;
     }
     try {
-      this.last = { at: now, state: await store.read() };
+      this.last = { at: now, state: await store.readRouting() };
     } catch (error) {
       onProblem('routing items could not be read again: going by the last ones', error);
       return state;
@@ -107,7 +106,7 @@ export class RoutingView {
       return;
     }
     const again = clock.now();
-    this.last = { at: again, state: await store.read() };
+    this.last = { at: again, state: await store.readRouting() };
   }
 
   private isOverdue({ rollout, valve }: ShiftingState, now: number): boolean {

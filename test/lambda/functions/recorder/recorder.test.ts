@@ -1,14 +1,15 @@
 import { DeleteCommand, QueryCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { handleRecord } from '../../../../lambda/functions/recorder/recorder';
 import { ReleaseArchive } from '../../../../lambda/functions/recorder/release-archive';
-import { unpackContent } from '../../../../lambda/functions/recorder/release-content';
 import { documentClient } from '../../../../lambda/shared/aws/clients/dynamodb';
 import type { CustomResourceEvent } from '../../../../lambda/shared/aws/custom-resource';
 import { AuditTrail } from '../../../../lambda/shared/routing/audit-trail';
 import { ControlTable } from '../../../../lambda/shared/routing/control-table';
-import { RolloutLedger } from '../../../../lambda/shared/routing/rollout-ledger';
+import { Rollouts } from '../../../../lambda/shared/routing/rollouts';
+import { RoutingRepository } from '../../../../lambda/shared/routing/routing-repository';
 import { type BehaviorDocument, ControlKey, canonicalJson } from '../../../../lib/contract';
 import { type LocalDynamoDb, startDynamoDb } from '../../../support/local-dynamodb';
+import { unpackContent } from '../../../support/release-content';
 import { FakeClock, START } from '../../shared/support/fakes';
 import { behaviorDocument } from './support';
 
@@ -18,12 +19,14 @@ const two = behaviorDocument('two');
 
 let dynamodb: LocalDynamoDb;
 let table: ControlTable;
+let routing: RoutingRepository;
 let clock: FakeClock;
 let assets: Map<string, string>;
 
 beforeEach(async () => {
   dynamodb = await startDynamoDb(['control']);
   table = new ControlTable(documentClient(dynamodb.client), 'control');
+  routing = new RoutingRepository(documentClient(dynamodb.client), 'control');
   clock = new FakeClock();
   assets = new Map([one, two].map((document) => [`${document.release}.json`, JSON.stringify(document)]));
 });
@@ -66,7 +69,7 @@ async function handle(given: CustomResourceEvent) {
   return await handleRecord(given, {
     agent: 'support',
     archive: new ReleaseArchive({ agent: 'support', table, audit, clock }),
-    ledger: new RolloutLedger({ table, audit, clock }),
+    rollouts: new Rollouts({ routing, audit, clock }),
     readAsset: async (_, key) => assets.get(key) ?? Promise.reject(new Error(`no such object: ${key}`)),
   });
 }
@@ -316,7 +319,7 @@ test('refuses a release that is recorded with other content, and keeps the first
 });
 
 test('refuses to mix with what another content left half written', async () => {
-  await table.replace(ControlKey.releaseContent(one.release, 0), { contentDigest: 'other', data: new Uint8Array([1]) });
+  await table.putOnce(ControlKey.releaseContent(one.release, 0), { contentDigest: 'other', data: new Uint8Array([1]) });
   await expect(handle(releaseRecord(one, '1'))).rejects.toThrow('its content in the control table differs');
   await expect(table.get(ControlKey.release(one.release))).resolves.toBeUndefined();
 });

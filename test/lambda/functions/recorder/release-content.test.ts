@@ -1,10 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import {
-  CHUNK_BYTES,
-  contentOf,
-  parseBehaviorDocument,
-  unpackContent,
-} from '../../../../lambda/functions/recorder/release-content';
+import { CHUNK_BYTES, contentOf, parseBehaviorDocument } from '../../../../lambda/functions/recorder/release-content';
+import { unpackContent } from '../../../support/release-content';
 import { behaviorDocument } from './support';
 
 const document = behaviorDocument();

@@ -10,7 +10,7 @@ import { parseRequest } from '../../../../lambda/functions/redrive/request';
 import { AuditTrail } from '../../../../lambda/shared/routing/audit-trail';
 import { ControlTable } from '../../../../lambda/shared/routing/control-table';
 import { chooseLane } from '../../../../lambda/shared/routing/decision';
-import { ControlTableRouting } from '../../../../lambda/shared/routing/routing-store';
+import { RoutingRepository } from '../../../../lambda/shared/routing/routing-repository';
 import { TaskQueues } from '../../../../lambda/shared/tasks/task-queues';
 import { TaskRepository } from '../../../../lambda/shared/tasks/task-repository';
 import { ControlKey, type Envelope, type LaneName, TaskKey, type TaskRecord } from '../../../../lib/contract';
@@ -33,7 +33,7 @@ beforeEach(async () => {
     tasks: new TaskRepository(documents, 'tasks'),
     retentionDays: 7,
     queues: new TaskQueues(sqs, cloud.queueUrls),
-    routing: new ControlTableRouting(documents, 'control'),
+    routing: new RoutingRepository(documents, 'control'),
     audit: new AuditTrail(new ControlTable(documents, 'control'), AGENT),
     clock,
     logger: new CapturedLog(),
@@ -270,7 +270,7 @@ describe('redrive', () => {
       await cloud.putDeadTask({ user, lane: 'candidate' });
     }
     const { entries } = await executeRedrive();
-    const state = await props.routing.read();
+    const state = await props.routing.readRouting();
     const wanted = Object.fromEntries(
       users.map((user) => [user, chooseLane(state, cloud.clock.now(), AGENT, user).lane]),
     );
@@ -435,7 +435,7 @@ describe('interrupted', () => {
     ['letters', 'release'],
     ['letters', 'hidden'],
     ['tasks', 'get'],
-    ['routing', 'read'],
+    ['routing', 'readRouting'],
     ['tasks', 'redrive'],
     ['queues', 'send'],
     ['audit', 'append'],
@@ -495,7 +495,7 @@ describe('interrupted', () => {
 
   test('an error before anything was changed leaves everything readable', async () => {
     const dead = await cloud.putDeadTask();
-    await expect(executeRedrive({}, interrupting(['routing', 'read'], 'before'))).rejects.toThrow('interrupted');
+    await expect(executeRedrive({}, interrupting(['routing', 'readRouting'], 'before'))).rejects.toThrow('interrupted');
     await expect(cloud.counts('stable-dead')).resolves.toEqual([1, 0]);
     await expect(cloud.task(dead.id)).resolves.toEqual(dead);
   });

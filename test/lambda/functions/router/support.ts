@@ -1,5 +1,4 @@
-import type { RoutingState } from '../../../../lambda/shared/routing/decision';
-import type { RoutingStore } from '../../../../lambda/shared/routing/routing-store';
+import type { RoutingRepository, RoutingState } from '../../../../lambda/shared/routing/routing-repository';
 import type { ValveItem } from '../../../../lib/contract';
 import { START } from '../../shared/support/fakes';
 
@@ -32,7 +31,7 @@ export function valve(changes: Partial<ValveItem> = {}): ValveItem {
 }
 
 /** Routing items in memory, with the store's conditional write. */
-export class MemoryRouting implements RoutingStore {
+export class MemoryRouting implements Pick<RoutingRepository, 'readRouting' | 'writeValve'> {
   reads = 0;
   readonly writes: ValveItem[] = [];
   /** Runs before a write is judged: what happens while it is on its way. */
@@ -41,7 +40,7 @@ export class MemoryRouting implements RoutingStore {
 
   constructor(public state: RoutingState) {}
 
-  async read(): Promise<RoutingState> {
+  async readRouting(): Promise<RoutingState> {
     this.reads += 1;
     if (this.failure !== undefined) {
       throw this.failure;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { chooseLane, type RoutingState } from '../../../../lambda/shared/routing/decision';
+import { chooseLane } from '../../../../lambda/shared/routing/decision';
+import type { RoutingState } from '../../../../lambda/shared/routing/routing-repository';
 import { valveBucketOf } from '../../../../lib/contract';
 import { AGENT, CLOSED, DONE, IN_PROGRESS, NEW, shifting, valve } from '../../functions/router/support';
 import { START } from '../support/fakes';

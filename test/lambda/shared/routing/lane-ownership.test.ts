@@ -1,6 +1,7 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { documentClient } from '../../../../lambda/shared/aws/clients/dynamodb';
 import { LaneOwnershipMonitor, servesLane } from '../../../../lambda/shared/routing/lane-ownership';
+import { RoutingRepository } from '../../../../lambda/shared/routing/routing-repository';
 import { createLogger } from '../../../../lambda/shared/telemetry/logger';
 import {
   ControlKey,
@@ -71,16 +72,15 @@ describe('watching', () => {
       },
       { step: 'initialize' },
     );
-    const succession = new LaneOwnershipMonitor({
-      client,
-      table,
+    const monitor = new LaneOwnershipMonitor({
+      routing: new RoutingRepository(client, table),
       release: OLD,
       lane: 'stable',
       clock,
       random: () => 0.5,
       logger: createLogger({ component: 'test', agent: 'support', release: OLD }),
     });
-    const ending = succession.watch(ended.signal, (serving) => seen.push(serving));
+    const ending = monitor.watch(ended.signal, (serving) => seen.push(serving));
     return {
       seen,
       /** Lets half a minute and the jitter pass, and the look that follows. */
