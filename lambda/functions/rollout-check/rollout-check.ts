@@ -13,7 +13,7 @@ export interface RolloutCheckDeps {
 /**
  * Waits until the alias `live` is wholly on the version that the template names. CloudFormation normally gets here after
  * CodeDeploy is done, and the first look is enough; with `cdk deploy --express` it does not wait for CodeDeploy, and would
- * go on to give the stable lane a release that is still on trial.
+ * continue and give the stable lane a release that is still on trial.
  *
  * @throws Error naming what the alias said last
  */

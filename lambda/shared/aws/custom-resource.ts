@@ -35,7 +35,7 @@ export function propertiesOf<T>(
   throw new Error(`properties of ${LogicalResourceId} are not valid: ${problems.join('; ')}`);
 }
 
-/** What a handler gives back for CloudFormation. */
+/** What a handler returns to CloudFormation. */
 export interface CustomResourceOutcome {
   /** The same for the life of the resource: another one would mean a replacement. */
   readonly physicalId: string;

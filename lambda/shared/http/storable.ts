@@ -13,7 +13,7 @@ export interface Unstorable {
 }
 
 /**
- * Finds what a DynamoDB item cannot hold and give back unchanged, although it is proper JSON: deep nesting, integers that
+ * Finds what a DynamoDB item cannot hold and return unchanged, although it is proper JSON: deep nesting, integers that
  * JavaScript has already rounded, numbers too small, members without a name
  * (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
  * Walks a level at a time and no deeper than is allowed, and makes paths only where something is wrong: the value may come

@@ -23,7 +23,7 @@ export interface MessageHandle {
   readonly receiptHandle: string;
 }
 
-/** The lanes' queues as seen by those who send tasks to them, and by the workers that give them back. */
+/** The lanes' queues as seen by those who send tasks to them, and by the workers that requeue them. */
 export class TaskQueues {
   constructor(
     private readonly client: SQSClient,

@@ -60,7 +60,7 @@ test('a task is ended at its deadline while it runs', async () => {
   expect(record).toMatchObject({ status: 'timed_out', error: { code: 'timed_out' } });
 });
 
-test('a task that is to be cancelled is not given back but ended', async () => {
+test('a task that is to be cancelled is not requeued but ended', async () => {
   const { record, deleted } = await bench.work(async (ctx) => {
     const task = { ...(await bench.cloud.task(ctx.task.id)), cancelRequestedAt: 1 };
     await bench.cloud.documents.send(new PutCommand({ TableName: TASKS, Item: { ...TaskKey.task(task.id), ...task } }));

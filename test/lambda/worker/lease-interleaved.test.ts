@@ -30,7 +30,7 @@ type Act = 'claim' | 'renew' | 'finish' | 'requeue';
 type Outcome = Claim | Renewal | LeasedWrite;
 
 /**
- * What a worker's call comes to when it is let go on. `late`: its client waits no longer for it, and it arrives some time
+ * What a worker's call comes to when the gate opens. `late`: its client waits no longer for it, and it arrives some time
  * later all the same.
  */
 type Fate = 'answered' | 'lost' | 'late';
@@ -137,7 +137,7 @@ class SteppedWorker {
     });
   }
 
-  /** Lets the worker go on to its next gate. @returns what the act came to, if it came to its end */
+  /** Lets the worker continue to its next gate. @returns what the act came to, if it came to its end */
   async goOn(fate: Fate): Promise<Outcome | 'failed' | undefined> {
     await this.#until(() => this.#gate?.open(fate));
     if (this.#gate !== undefined) {

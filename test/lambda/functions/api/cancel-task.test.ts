@@ -129,7 +129,7 @@ describe('a task that changes hands meanwhile', () => {
     expect(one.metrics).toEqual([]);
   });
 
-  test('is cancelled in the queue that its worker gave it back to', async () => {
+  test('is cancelled in the queue to which its worker returned it', async () => {
     const task = await api.put(running);
     const one = api.with({
       tasks: disturbed(async (_, call) => {

@@ -148,7 +148,7 @@ test('what ECS refuses to protect is not run', async () => {
     () => worker.logs('ECS refused to change the scale-in protection').length > 0,
     () => worker.text,
   );
-  await until(() => cloud.queues.view('stable-normal').visible === 1, 'the message to be given back');
+  await until(() => cloud.queues.view('stable-normal').visible === 1, 'the message to be returned');
   expect(await statusOf(id)).toBe('queued');
   cloud.ecs.answer = ({ body }) => ({ body: { protection: body } });
   await succeeded(id, worker);

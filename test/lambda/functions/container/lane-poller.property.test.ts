@@ -77,7 +77,7 @@ test('whatever comes, and whenever the container is told to stop, no message is 
         expect(world.begun).toHaveLength(begunBefore);
         for (const receipt of world.receipts) {
           // Each receive ends in one of three ways. A message that is left comes back by itself.
-          expect([receipt.run === true, receipt.givenBack === true].filter(Boolean)).toHaveLength(1);
+          expect([receipt.run === true, receipt.returned === true].filter(Boolean)).toHaveLength(1);
           expect(receipt.deleted === true).toBe(receipt.run === true && receipt.ended === true);
         }
       },

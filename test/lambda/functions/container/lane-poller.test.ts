@@ -72,7 +72,7 @@ test('a task that ECS refuses to protect takes nothing, asks again about every h
   await world.clock.advance(10 * MINUTE);
   expect(world.begun).toEqual([]);
   expect(world.waiting('normal')).toBe(1);
-  // Given back once, by the poll that found it.
+  // Returned once, by the poll that found it.
   expect(world.calls.requeue).toBe(1);
   expect(world.calls.acquire).toBeGreaterThanOrEqual(12);
   expect(world.calls.acquire).toBeLessThanOrEqual(21);
@@ -89,7 +89,7 @@ test('works without protection while ECS cannot be asked', async () => {
   await end();
 });
 
-test('what long polls bring beyond the free slots is given back at once, and done when there is one', async () => {
+test('messages that long polls bring beyond the free slots are returned at once, and run when a slot is free', async () => {
   const { world, end } = await started({ slots: 1, slowest: 1 });
   await world.clock.advance(MINUTE);
   for (const priority of PRIORITIES) {

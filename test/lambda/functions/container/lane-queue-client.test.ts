@@ -54,7 +54,7 @@ test('a message comes with what the worker needs, hidden for as long as the work
   expect(queues.view('stable-normal')).toMatchObject({ visible: 0, notVisible: 0 });
 });
 
-test('a long poll ends with the first message, and a message that is given back is there at once', async () => {
+test('a long poll ends with the first message, and a message that is returned is there at once', async () => {
   const polled = messages.receive('low', 10, 20);
   await queues.sendText('stable-low', 'two');
   const [record] = await polled;

@@ -26,7 +26,7 @@ const protection = (agentUri: string | undefined = ecs.uri) =>
 
 const bodies = () => ecs.requests.map(({ body }) => body);
 
-test('asks ECS as it wants to be asked, once for any number of tasks, and takes it back', async () => {
+test('asks ECS as it wants to be asked, once for any number of tasks, and releases it', async () => {
   const task = protection();
   expect(await Promise.all([task.acquire(), task.acquire()])).toEqual(['protected', 'protected']);
   expect(task.state).toBe('protected');

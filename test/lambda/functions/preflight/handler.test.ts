@@ -44,7 +44,7 @@ async function work(request: StubRequest) {
 
 const reported = () => cloud.requestsOf(REPORT).map(({ body }) => (body as { status: string }).status);
 
-test('a probe that succeeds lets the deployment go on', async () => {
+test('a probe that succeeds lets the deployment continue', async () => {
   cloud.answers = { [REPORT]: () => ({ body: {} }), 'AmazonSQS.SendMessage': work };
   await bundledHandler('preflight')(event, invocation());
   expect(cloud.requestsOf(REPORT).map(({ body }) => body)).toEqual([

@@ -400,7 +400,7 @@ describe('redrive', () => {
 });
 
 describe('too much for one call', () => {
-  test('calls go on until nothing is left, and what the filter does not mean is not met again', async () => {
+  test('calls continue until no message is left, and a message that does not match the filter is not read again', async () => {
     const meant = [];
     for (let count = 0; count < 30; count += 1) {
       await cloud.putDeadTask();

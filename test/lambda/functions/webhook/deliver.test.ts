@@ -335,7 +335,7 @@ describe('interrupted', () => {
   test.each([
     ['before it is in the dead-letter queue', 'moveToDeadLetterQueue'],
     ['before its record says that it was abandoned', 'markWebhookAbandoned'],
-  ])('while giving up, %s: it ends there all the same', async (_, call) => {
+  ])('while a webhook is abandoned, %s: it ends there all the same', async (_, call) => {
     const task = await ended();
     receiver.answer = answering(410);
     const { queue } = props;

@@ -93,7 +93,7 @@ class Write implements Command {
   toString = () => `${this.#attempt} writes ${this.#key} ${this.#state}, ${this.#fate}`;
 }
 
-/** A write arrives that its attempt gave up long ago. */
+/** A write arrives that its attempt abandoned long ago. */
 class Arrive implements Command {
   readonly #which: number;
 

@@ -198,7 +198,7 @@ test('a lease that is not used ends', async () => {
   expect(store.calls).toBe(calls + 1);
 });
 
-test('requests are given back when there are no tokens', async () => {
+test('requests are returned when there are no tokens', async () => {
   const { store, clock, worker } = setUp({ anthropic: { requestsPerMinute: 600, tokensPerMinute: 6_000 } });
   store.until.set('anthropic tokens', clock.time + 10_000);
   const limiter = worker();

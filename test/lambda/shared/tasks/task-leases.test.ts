@@ -107,7 +107,7 @@ class Rehearsal {
   readonly leases: (Lease | undefined)[] = Array.from({ length: WORKERS });
   status: 'queued' | 'running' | 'final' = 'queued';
   lane: LaneName = 'stable';
-  /** Token of the lease that counts; in the queue that under which the task was given back. */
+  /** Token of the lease that counts; in the queue, the token under which the task was requeued. */
   holder: string | undefined;
   leaseEnds = 0;
   cancelAsked = false;

@@ -148,7 +148,7 @@ describe('in an allowed status', () => {
     ['a redrive of a later end', { ...failed, exhausted: true, finishedAt: START + 1 }, TRY.redrive],
     ['a webhook of a later end', { ...failed, finishedAt: START + 1 }, TRY.markWebhookDelivered],
     ['a second delivery', { ...failed, webhookDeliveredAt: 1 }, TRY.markWebhookDelivered],
-    ['giving up a delivered webhook', { ...failed, webhookDeliveredAt: 1 }, TRY.markWebhookAbandoned],
+    ['abandoning a delivered webhook', { ...failed, webhookDeliveredAt: 1 }, TRY.markWebhookAbandoned],
     ['restored attempts under a valid lease', live, TRY.restoreAttempts],
     ['discarding a claimed task', { attempts: 1 }, ({ id }) => repository.discard(id)],
     ['discarding a running task', live, ({ id }) => repository.discard(id)],

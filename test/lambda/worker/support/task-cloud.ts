@@ -159,7 +159,7 @@ export class TaskCloud {
     return cloud;
   }
 
-  /** Puts the answers back to the good ones and forgets the requests. */
+  /** Restores the good answers and forgets the requests. */
   reset(): void {
     this.s3 = () => ({ body: behaviorDocument() });
     this.secrets = () => ({ body: { ARN: KEY_ARN, SecretString: KEY } });

@@ -54,7 +54,7 @@ interface Receipt {
   run?: boolean;
   ended?: boolean;
   deleted?: boolean;
-  givenBack?: boolean;
+  returned?: boolean;
 }
 
 /** SQS, ECS and a worker in no time at all: everything happens on one clock that stands still in between. */
@@ -196,10 +196,10 @@ export class PollerWorld {
   async #requeue(record: SqsRecord, milliseconds = 0): Promise<void> {
     this.calls.requeue += 1;
     const receipt = this.#receiptOf(record);
-    if (receipt.run === true || receipt.givenBack === true) {
-      this.broken.push(`${record.messageId} is given back after it was ${receipt.run === true ? 'run' : 'given back'}`);
+    if (receipt.run === true || receipt.returned === true) {
+      this.broken.push(`${record.messageId} is returned after it was ${receipt.run === true ? 'run' : 'returned'}`);
     }
-    receipt.givenBack = true;
+    receipt.returned = true;
     await this.#latency();
     receipt.message.visibleAt = this.clock.now() + milliseconds;
   }
@@ -236,8 +236,8 @@ export class PollerWorld {
   async #work(record: SqsRecord, stop: AbortSignal): Promise<MessageDisposition> {
     const receipt = this.#receiptOf(record);
     const { runsMs, ends, requeueMs } = receipt.message.task;
-    if (receipt.run === true || receipt.givenBack === true) {
-      this.broken.push(`${record.messageId} is run after it was ${receipt.run === true ? 'run' : 'given back'}`);
+    if (receipt.run === true || receipt.returned === true) {
+      this.broken.push(`${record.messageId} is run after it was ${receipt.run === true ? 'run' : 'returned'}`);
     }
     receipt.run = true;
     // By its heartbeats.
