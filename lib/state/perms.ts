@@ -10,7 +10,7 @@ export const INTAKE_CONTROL_ACTIONS = ['dynamodb:Query', 'dynamodb:PutItem'];
 export const BACKLOG_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem'];
 
 /**
- * Tasks table, worker: claim, renew, write the end, hand back; write the journal and read it after a crash; count a
+ * Tasks table, worker: claim, renew, write the end, requeue; write the journal and read it after a crash; count a
  * user's running tasks. It deletes nothing.
  */
 export const WORKER_TASK_ACTIONS = ['dynamodb:GetItem', 'dynamodb:UpdateItem', 'dynamodb:PutItem', 'dynamodb:Query'];

@@ -282,7 +282,7 @@ export class TaskRedriver {
       at: clock.now(),
       id: requestId,
       action: 'task_redriven',
-      actor: `${by ?? 'somebody'}, by invocation ${requestId} of the redrive function`,
+      actor: `${by ?? 'unnamed caller'}, by invocation ${requestId} of the redrive function`,
       reason: `${redriven} tasks redriven from the dead-letter queues, ${removed} obsolete messages removed`,
       details: {
         redriven,

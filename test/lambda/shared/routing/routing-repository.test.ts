@@ -56,7 +56,7 @@ test('refuses to write what it could not read, and writes nothing', async () => 
 
 test('reports an unreadable item with its key and the wrong attribute', async () => {
   const client = documentClient(dynamodb.client);
-  const item = { ...ControlKey.rollout, ...rollout, status: 'under_way' };
+  const item = { ...ControlKey.rollout, ...rollout, status: 'unknown' };
   await client.send(new PutCommand({ TableName: 'control', Item: item }));
   for (const read of [routing.readRouting(), routing.readRollout()]) {
     await expect(read).rejects.toThrow(RoutingUnreadableError);
