@@ -29,6 +29,11 @@ export function majorOf(version: string): number {
   return Number.parseInt(version, 10);
 }
 
+/** `Runtime` of Lambda functions for a version of Node.js, for example `nodejs24.x`. */
+export function runtimeOf(version: string): string {
+  return `nodejs${majorOf(version)}.x`;
+}
+
 function installedNode(): HandlerNode | undefined {
   const platform = process.platform === 'win32' ? 'win' : process.platform;
   for (const folder of [process.cwd(), __dirname]) {

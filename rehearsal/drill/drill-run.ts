@@ -1,6 +1,7 @@
 import { leaseTimes } from '../../lambda/worker/lease/lease-times';
 import { Env, type TaskRecord, valveBucketOf, WorkerMetric } from '../../lib/contract';
 import type { RehearsalCloud } from '../cloud';
+import { handlerNode } from '../core/handler-node';
 import { REHEARSAL_REGION } from '../core/resource';
 import type { ScriptedProvider } from '../provider';
 import { isFinal, waitsForNextDay } from './invariants/tasks';
@@ -13,7 +14,7 @@ import { hookFailure } from './observe/hook-failure';
 import { messagesIn } from './observe/lane-queues';
 import { findLeaks } from './observe/leaks';
 import type { LimitWatch } from './observe/limit-watch';
-import { destroyStack, liveTasks, observe, promotedItem } from './observe/observations';
+import { destroyStack, liveTasks, observe, promotedItem, runtimesOf } from './observe/observations';
 import { sumOf } from './observe/observed-metrics';
 import type { OperatorAccess } from './observe/operator-access';
 import { type RotatedKeys, SecretRotator } from './observe/rotations';
@@ -127,6 +128,7 @@ export class DrillRun {
     const history: Omit<DrillHistory, 'leaks' | 'destruction'> = {
       agent,
       speed: cloud.clock.speed,
+      handlerNode: { version: handlerNode().version, runtimes: runtimesOf(cloud.resources(this.#stackName)) },
       submissions: this.#workload?.submissions ?? [],
       cancellations: this.#workload?.cancellations ?? [],
       webhooks: receiver.deliveries,

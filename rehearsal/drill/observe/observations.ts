@@ -9,7 +9,7 @@ import {
   type TaskRecord,
   taskRecordSchema,
 } from '../../../lib/contract';
-import type { RehearsalCloud } from '../../cloud';
+import type { RehearsalCloud, StackResourceView } from '../../cloud';
 import type { ScriptedProvider } from '../../provider';
 import type { Destruction, DrillHistory } from '../report/history';
 import type { AgentUnderTest } from '../scenario/agent-under-test';
@@ -105,4 +105,13 @@ export async function destroyStack(cloud: RehearsalCloud, stackName: string): Pr
     ],
     retained: retained.map(({ path }) => path),
   };
+}
+
+/** `Runtime` of the functions, each value once. */
+export function runtimesOf(resources: readonly Pick<StackResourceView, 'type' | 'properties'>[]): readonly string[] {
+  const runtimes = resources
+    .filter(({ type }) => type === 'AWS::Lambda::Function')
+    .map(({ properties: { Runtime } }) => Runtime)
+    .filter((runtime) => typeof runtime === 'string');
+  return [...new Set(runtimes)].sort();
 }

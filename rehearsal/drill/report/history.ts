@@ -12,6 +12,7 @@ export interface DrillHistory {
   readonly agent: string;
   /** Cloud milliseconds per real millisecond. */
   readonly speed: number;
+  readonly handlerNode: HandlerNodeHistory;
   readonly submissions: readonly Submission[];
   /** Live tasks in the tasks table at the end. */
   readonly tasks: readonly TaskRecord[];
@@ -57,6 +58,14 @@ export interface DrillHistory {
   readonly steps: StepHistory | undefined;
   /** Bucket of a user in the valve of a shift to this router version. */
   bucketOf(routerVersion: string, user: string): number;
+}
+
+/** The Node.js that ran the handlers, and the one that the template requests. */
+export interface HandlerNodeHistory {
+  /** Without a `v`. */
+  readonly version: string;
+  /** `Runtime` of the stack's functions, each value once. */
+  readonly runtimes: readonly string[];
 }
 
 /** One request to `POST /tasks`, and its response. */

@@ -1,3 +1,4 @@
+import { runtimeOf } from '../../core/handler-node';
 import { checkInvariants, type InvariantResult } from '../invariants';
 import { alarmsWithoutData } from '../invariants/cloud';
 import { isDuring, routingViolations, usersOf } from '../invariants/routing';
@@ -16,6 +17,12 @@ export interface DrillReport {
   readonly wallSeconds: number;
   /** Cloud seconds per real second. */
   readonly speed: number;
+  readonly handlerNode: {
+    /** Version of Node.js that the handlers ran on. */
+    readonly version: string;
+    /** `Runtime` of functions in the template with another major version. */
+    readonly otherRuntimes: readonly string[];
+  };
   readonly releases: readonly ReleaseReport[];
   readonly tasks: {
     /** Tasks accepted; a repeat under the same idempotency key is the same task. */
@@ -96,6 +103,7 @@ export interface RunFacts {
 
 /** Judges the history and sums it up. */
 export function buildReport(history: DrillHistory, run: RunFacts): DrillReport {
+  const { handlerNode } = history;
   const invariants = checkInvariants(history);
   const violations = routingViolations(history);
   const count = (status: string) => history.tasks.filter((task) => task.status === status).length;
@@ -105,6 +113,10 @@ export function buildReport(history: DrillHistory, run: RunFacts): DrillReport {
     passed: invariants.every((invariant) => invariant.held),
     wallSeconds: Math.round(run.wallSeconds * 10) / 10,
     speed: history.speed,
+    handlerNode: {
+      version: handlerNode.version,
+      otherRuntimes: handlerNode.runtimes.filter((runtime) => runtime !== runtimeOf(handlerNode.version)),
+    },
     releases: history.releases.map((release) => releaseReport(history, release)),
     tasks: {
       submitted: acceptedIds(history).size,

@@ -22,6 +22,7 @@ export function renderReport(report: DrillReport, style: Style): string {
     `tasks       ${counts.join(', ')}`,
     ...renderSteps(report),
     ...renderFaults(report, style),
+    ...renderNode(report, style),
     ...renderWorkers(report, style),
     `routing     ${report.routing.violations} violations`,
     `permissions ${report.authorization.calls} calls checked, ${report.authorization.denied.length} denied`,
@@ -41,6 +42,15 @@ function renderSteps({ steps }: DrillReport): readonly string[] {
     : [
         `steps       ${steps.executed} executed, ${steps.replayed} replayed, ${steps.executedAfterFinish} executed again after they had finished`,
       ];
+}
+
+/** The Node.js that the handlers ran on, and a warning if Lambda would run them on another major version. */
+function renderNode({ handlerNode: { version, otherRuntimes } }: DrillReport, style: Style): readonly string[] {
+  const warning = `the template has functions with Runtime ${otherRuntimes.join(', ')}, and their handlers ran on Node.js ${version}: run the rehearsal on the Node.js of that runtime`;
+  return [
+    `node        handlers ran on Node.js ${version}`,
+    ...(otherRuntimes.length > 0 ? [`  ${style.failure('warning')}  ${warning}`] : []),
+  ];
 }
 
 /** One line per kind of fault: count, description, most frequent targets. */

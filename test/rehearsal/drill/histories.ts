@@ -107,6 +107,7 @@ export function history(overrides: Partial<DrillHistory> = {}): DrillHistory {
   return {
     agent: 'support',
     speed: 60,
+    handlerNode: { version: '24.1.0', runtimes: ['nodejs24.x'] },
     submissions: tasks.map(
       (item, sequence): Submission => ({ sequence, user: item.user, at: item.createdAt, status: 202, taskId: item.id }),
     ),

@@ -1,3 +1,4 @@
+import { runtimesOf } from '../../../../rehearsal/drill/observe/observations';
 import { buildReport } from '../../../../rehearsal/drill/report/report';
 import { styleFor } from '../../../../rehearsal/drill/report/style';
 import { renderReport } from '../../../../rehearsal/drill/report/table';
@@ -31,6 +32,7 @@ test('the report has the documented fields', () => {
     passed: true,
     wallSeconds: 61.2,
     speed: 60,
+    handlerNode: { version: '24.1.0', otherRuntimes: [] },
     tasks: { submitted: 2, succeeded: 2, failed: 0, timedOut: 0, cancelled: 0, lost: 0, duplicateResults: 0 },
     routing: { violations: 0 },
     authorization: { calls: 10, denied: [] },
@@ -52,6 +54,44 @@ test('the report has the documented fields', () => {
     ],
   });
   expect(JSON.parse(JSON.stringify(report))).toEqual(report);
+});
+
+test('the report names the Node.js of the handlers, and warns of functions with another major version', () => {
+  const node = (version: string, runtimes: readonly string[]) => {
+    const report = buildReport(history({ handlerNode: { version, runtimes } }), run);
+    return {
+      ...report.handlerNode,
+      lines: renderReport(report, plain)
+        .split('\n')
+        .filter((line) => line.includes('Node.js')),
+    };
+  };
+  expect(node('24.18.0', ['nodejs24.x'])).toEqual({
+    version: '24.18.0',
+    otherRuntimes: [],
+    lines: ['node        handlers ran on Node.js 24.18.0'],
+  });
+  expect(node('22.20.0', ['nodejs22.x', 'nodejs24.x'])).toEqual({
+    version: '22.20.0',
+    otherRuntimes: ['nodejs24.x'],
+    lines: [
+      'node        handlers ran on Node.js 22.20.0',
+      '  warning  the template has functions with Runtime nodejs24.x, and their handlers ran on Node.js 22.20.0: run the rehearsal on the Node.js of that runtime',
+    ],
+  });
+});
+
+test('the runtimes are those of the functions in the stack, each once', () => {
+  const lambda = (Runtime: unknown) => ({ type: 'AWS::Lambda::Function', properties: { Runtime } });
+  expect(
+    runtimesOf([
+      lambda('nodejs24.x'),
+      lambda('nodejs22.x'),
+      lambda('nodejs24.x'),
+      lambda(undefined),
+      { type: 'AWS::AppSync::FunctionConfiguration', properties: { Runtime: 'APPSYNC_JS' } },
+    ]),
+  ).toEqual(['nodejs22.x', 'nodejs24.x']);
 });
 
 test('the table shows each release with its reason, and no color without a terminal', () => {
