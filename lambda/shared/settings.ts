@@ -5,13 +5,13 @@ import { LANES, PRIORITIES } from '../../lib/contract';
 export const setting = {
   /** A string that is not empty. */
   text: z.string().min(1, 'must not be empty'),
-  /** A whole number above zero, written in decimal digits. */
+  /** A positive integer, written in decimal digits. */
   count: z
     .string()
-    .regex(/^[1-9]\d*$/, 'must be a whole number above zero')
+    .regex(/^[1-9]\d*$/, 'must be a positive integer')
     .transform(Number),
-  /** Zero or a whole number above, written in decimal digits. */
-  countOrZero: z.string().regex(/^\d+$/, 'must be a whole number, zero or above').transform(Number),
+  /** An integer of 0 or more, written in decimal digits. */
+  countOrZero: z.string().regex(/^\d+$/, 'must be an integer of 0 or more').transform(Number),
   /** JSON text that holds what the schema says. */
   json: <T extends z.ZodType>(schema: T) =>
     z

@@ -5,7 +5,7 @@ import { isLetThrough, USER_BUCKETS, valveBucketOf } from '../../lib/contract';
 const anything = fc.string({ unit: 'grapheme' });
 const weights = fc.double({ min: 0, max: 1, noNaN: true });
 
-test('a bucket is a whole number below the number of buckets', () => {
+test('a bucket is an integer below the number of buckets', () => {
   fc.assert(
     fc.property(anything, anything, anything, (agent, version, user) => {
       const bucket = valveBucketOf(agent, version, user);

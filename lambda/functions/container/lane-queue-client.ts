@@ -61,7 +61,7 @@ export class LaneQueueClient {
     await client.send(new DeleteMessageCommand({ QueueUrl: urls[priority], ReceiptHandle: receiptHandle }));
   }
 
-  /** Makes the message visible again after so many milliseconds. @default at once */
+  /** Makes the message visible again after a delay. @default at once */
   async requeue(priority: Priority, { receiptHandle }: SqsRecord, milliseconds = 0): Promise<void> {
     const { client, urls } = this.#deps;
     await client.send(

@@ -11,7 +11,7 @@ import { callHttp } from './http-call';
  */
 const PROTECTED_MINUTES = 30;
 
-/** Protection is renewed so long after it was given; after a failure the next try comes sooner. */
+/** Interval between renewals of the protection; after a failure the next attempt comes sooner. */
 const RENEW_MS = 10 * 60_000;
 const REPEAT_MS = 60_000;
 

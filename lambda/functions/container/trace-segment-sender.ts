@@ -16,7 +16,7 @@ const MAX_QUEUE = 500;
 /** Real milliseconds for one call. */
 const TIMEOUT_MS = 3_000;
 
-/** One failure in so many is told: while X-Ray is away each batch fails. */
+/** One failure of this number is logged: while X-Ray is unavailable each batch fails. */
 const TELL_EVERY = 100;
 
 export interface TraceSegmentSenderDeps {

@@ -8,8 +8,8 @@ import {
 import type { LaneName } from '../../../lib/contract';
 
 /**
- * A message that was read stays hidden from others for so long, unless it is released before: as long as an invocation
- * may take. Whatever becomes of that, the message is there again afterwards.
+ * A message that was read stays hidden from other readers for this time, unless it is released earlier: as long as an
+ * invocation may take. The message is visible again afterwards, also if the invocation fails.
  */
 export const HIDE_MS = 5 * 60_000;
 

@@ -12,9 +12,9 @@ export const redriveFilterSchema = z.strictObject({
   release: z.string().regex(RELEASE_ID_PATTERN).optional(),
   user: z.string().min(1).optional(),
   task: z.array(z.string().regex(TASK_ID_PATTERN)).min(1).max(1_000).optional(),
-  /** Failed at least so long ago. */
+  /** Minimum time since the failure. */
   olderThanSeconds: z.number().int().nonnegative().optional(),
-  /** At most so many tasks. */
+  /** Maximum number of tasks. */
   limit: z.number().int().positive().optional(),
 });
 export type RedriveFilter = z.infer<typeof redriveFilterSchema>;

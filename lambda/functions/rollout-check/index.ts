@@ -27,7 +27,7 @@ export async function handler(event: unknown, context: InvocationContext): Promi
       return { physicalId: physicalId(request) };
     }
     if (isStackRollback(request)) {
-      logger.info('going back to an earlier version: nothing to wait for');
+      logger.info('stack rollback: nothing to wait for');
       return { physicalId: physicalId(request) };
     }
     const properties = propertiesOf(request, rolloutCheckPropertiesSchema);

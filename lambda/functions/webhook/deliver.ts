@@ -32,7 +32,7 @@ export interface DeliverDeps {
   readonly queue: Pick<WebhookQueue, 'postpone' | 'moveToDeadLetterQueue'>;
   readonly keys: { current(): Promise<readonly Buffer[]> };
   readonly post: (post: Post, signal: AbortSignal) => Promise<Answer>;
-  /** For so many milliseconds after a task's end its webhook is tried. */
+  /** Milliseconds after a task's end in which its webhook is tried. */
   readonly retryMs: number;
   readonly clock: Clock;
   readonly logger: Log;

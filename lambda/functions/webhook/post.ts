@@ -3,7 +3,7 @@ import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { checkDestination, type Destination, type DestinationOptions } from './destination';
 
-/** Of an answer so many bytes are read, and thrown away. */
+/** Bytes of an answer that are read, and discarded. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 
 const MAX_REDIRECTS = 3;

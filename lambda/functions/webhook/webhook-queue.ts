@@ -10,7 +10,7 @@ export class WebhookQueue {
     private readonly deadLetterUrl: string,
   ) {}
 
-  /** Has the message come again after so many milliseconds. */
+  /** Makes the message visible again after a delay. */
   async postpone({ receiptHandle }: SqsRecord, milliseconds: number): Promise<void> {
     await this.client.send(
       new ChangeMessageVisibilityCommand({

@@ -5,7 +5,7 @@ import { lambdaCredentials } from './lambda-credentials';
 
 type Provider = ReturnType<typeof fromHttp>;
 
-/** Credentials are renewed so long before they expire, as the SDK's own chain does. Milliseconds. */
+/** Credentials are renewed this time before they expire, as the SDK's own chain does. */
 const RENEWED_BEFORE_MS = 5 * 60_000;
 
 /**

@@ -156,7 +156,7 @@ function responseBody(event: CustomResourceEvent, reply: Reply): string {
   return JSON.stringify({ ...common, Status: 'FAILED', Reason: reason });
 }
 
-/** Cuts a text to so many bytes of JSON, never within a character. */
+/** Truncates a text to a number of bytes of JSON, never within a character. */
 function truncate(text: string, bytes: number): string {
   const size = (part: string) => Buffer.byteLength(JSON.stringify(part));
   if (size(text) <= bytes) {

@@ -2,10 +2,10 @@ import { type BudgetSettings, ControlKey, DAY_MS, DAY_SECONDS, sha256, type Tabl
 import type { Clock } from '../clock';
 import type { BudgetStore } from './budget-store';
 
-/** What was spent on a day can be looked up so many days later. */
+/** Number of days for which the spending of a day stays readable. */
 const KEPT_DAYS = 32;
 
-/** What is known of an agent's spending is so old at most. Milliseconds of the cloud's time. */
+/** Maximum age of the cached spending of an agent. Milliseconds of the cloud's time. */
 const KEPT_MS = 5_000;
 
 /** A budget that is used up. */

@@ -8,7 +8,7 @@ export interface SampleRatioState {
 
 export const NO_SAMPLES: SampleRatioState = { candidate: 0, all: 0, logEvidence: 0 };
 
-/** How strongly the test expects a split near the configured one: as if so many users had been seen. */
+/** How strongly the test expects a split near the configured one: as if it had seen this number of users. */
 const PRIOR_USERS = 100;
 
 /**

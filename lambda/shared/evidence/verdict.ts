@@ -17,7 +17,7 @@ export interface VerdictConditions {
   readonly logSampleRatio: number;
   /** Evidence was read up to the present. */
   readonly fresh: boolean;
-  /** Proceeds without proof of safety when no harm shows among so many users. @default proof is required */
+  /** Proceeds without proof of safety when no harm shows among this number of users. @default proof is required */
   readonly minUsersWithoutHarm?: number;
 }
 

@@ -6,7 +6,7 @@ import { childPath, findUnstorable } from './storable';
 export interface JsonBodyOptions<T> {
   readonly schema: z.ZodType<T>;
   readonly maxBytes: number;
-  /** What to do instead of sending so much. */
+  /** What to do instead of sending a body above the limit. */
   readonly advice: string;
 }
 

@@ -76,7 +76,7 @@ export class RoutingView {
     return await this.notTooOld(this.last);
   }
 
-  /** A look at the alias may have taken so long that what was read before it is no longer good. */
+  /** A read of the alias can take longer than the cached routing stays valid. */
   private async notTooOld({ at, state }: Reading): Promise<RoutingState> {
     const { clock, store, onProblem } = this.props;
     const now = clock.now();

@@ -51,7 +51,7 @@ export class TaskQueues {
     );
   }
 
-  /** Makes a message that was received visible again after so many milliseconds from now. */
+  /** Makes a received message visible again after a delay. */
   async hide(
     { lane, priority, receiptHandle }: MessageHandle,
     milliseconds: number,

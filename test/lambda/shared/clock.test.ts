@@ -22,7 +22,7 @@ test('fails for clock settings that are none', () => {
   expect(() => compressed({ speed: 0 })).toThrow();
 });
 
-test('scaledTimeout with the work of others is the limit on AWS, and not less than so much real time where time is compressed', () => {
+test('scaledTimeout with the work of others is the limit on AWS, and not less than this real time where time is compressed', () => {
   const fast = { [Env.CLOCK]: JSON.stringify({ realEpochMs: 0, cloudEpochMs: 0, speed: 30 }) };
   expect(scaleTimeout(120_000, 20_000, {})).toBe(120_000);
   expect(scaleTimeout(120_000, 20_000, fast)).toBe(600_000);

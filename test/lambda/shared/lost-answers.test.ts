@@ -40,7 +40,7 @@ afterAll(async () => {
 
 beforeEach(() => loseAnswers(0));
 
-/** Answers to so many writes get lost from now on; the writes arrive. Gives the number of answers that did. */
+/** Answers to the next writes get lost; the writes arrive. Returns the number of answers that were lost. */
 function loseAnswers(count: number): () => number {
   let lost = 0;
   wire.fault = ({ operation }: WireCall) => {

@@ -32,9 +32,9 @@ test('settings are read with their types', () => {
 test.each([
   ['an absent one', Env.AGENT, undefined, 'is missing'],
   ['an empty one', Env.AGENT, '', 'must not be empty'],
-  ['a number with a sign', Env.MAX_RECEIVES, '-1', 'whole number above zero'],
-  ['zero where one is the least', Env.MAX_RECEIVES, '0', 'whole number above zero'],
-  ['a fraction', Env.EVIDENCE_MIN_TASKS, '1.5', 'whole number, zero or above'],
+  ['a number with a sign', Env.MAX_RECEIVES, '-1', 'positive integer'],
+  ['zero where one is the least', Env.MAX_RECEIVES, '0', 'positive integer'],
+  ['a fraction', Env.EVIDENCE_MIN_TASKS, '1.5', 'integer of 0 or more'],
   ['broken JSON', Env.QUEUES, '{', 'must be JSON'],
   ['a lane without queues', Env.QUEUES, JSON.stringify({ stable: queues.stable }), '.candidate'],
   [

@@ -8,7 +8,7 @@ import { refused } from './support/ecs-agent';
 /** A worker is given three real seconds to stop: 60 of the cloud's at this speed. */
 const SPEED = 20;
 
-/** Does steps of so many real milliseconds, one after the other, and says which it really ran. */
+/** Runs steps of the given real milliseconds in sequence, and reports which of them it ran. */
 const STEPPER = `
   import { writeFileSync } from 'node:fs';
   import { defineAgent } from 'cdk-agent-lanes/runtime';

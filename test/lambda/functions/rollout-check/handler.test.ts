@@ -52,7 +52,7 @@ test('fails when the alias is not, saying what it saw', async () => {
   });
 });
 
-test('going back passes without a look at the alias', async () => {
+test('a stack rollback passes without a read of the alias', async () => {
   const before = cloud.requestsOf(ALIAS_PATH).length;
   const changes = { ResourceProperties: properties('6'), OldResourceProperties: properties('8') };
   await expect(run(changes)).resolves.toMatchObject({ Status: 'SUCCESS' });

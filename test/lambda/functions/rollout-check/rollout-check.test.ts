@@ -83,6 +83,6 @@ test.each([
   ['an update to a higher version', event('Update', { RouterVersion: '10' }, { RouterVersion: '9' }), false],
   ['another function', event('Update', { RouterVersion: '1', RouterFunction: 'new' }, { RouterVersion: '9' }), false],
   ['a creation', event('Create', { RouterVersion: '1' }), false],
-])('going back: %s → %p', (_, given, expected) => {
+])('stack rollback: %s → %p', (_, given, expected) => {
   expect(isStackRollback(given)).toBe(expected);
 });

@@ -12,7 +12,7 @@ const USERS = Array.from({ length: 10 }, (_, user) => `user-${user}`);
 type Step =
   | { readonly kind: 'pass'; readonly time: number }
   | { readonly kind: 'alias'; readonly says: AliasSnapshot }
-  /** One router is asked; if it looks at the alias, its write takes so long. */
+  /** One router is asked; if it reads the alias, its write takes the given time. */
   | { readonly kind: 'ask'; readonly router: number; readonly writeTakes: number };
 
 const aliasStates: readonly AliasSnapshot[] = [CLOSED, shifting(0.1), shifting(0.5), shifting(0.9), DONE];

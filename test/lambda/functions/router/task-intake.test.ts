@@ -168,7 +168,7 @@ test('a deadline and a webhook go into the record, which outlasts the deadline',
 });
 
 describe('a large input', () => {
-  /** So that its JSON has so many bytes. */
+  /** Its JSON has the given number of bytes. */
   const input = (bytes: number) => 'x'.repeat(bytes - 2);
   const large = (fill = 'x') => fill.repeat(MAX_INLINE_BYTES);
 

@@ -10,7 +10,7 @@ function setUp() {
   return { clock, breaker, fail };
 }
 
-test('opens after so many failures in a row, and not after as many with an answer between them', () => {
+test('opens after the configured number of consecutive failures, and not when an answer comes between them', () => {
   const { breaker, fail } = setUp();
   expect([fail(), fail()]).toEqual([false, false]);
   expect(breaker.tryAcquire()?.succeeded()).toBe(false);

@@ -93,7 +93,7 @@ describe('the limiter in eight processes at once', () => {
     await dynamodb.close();
   });
 
-  /** Runs the processes for so many minutes of the cloud, after they are all up, each under all loads. */
+  /** Runs the processes for a number of minutes of the cloud, after they are all up, each under all loads. */
   async function run(minutes: number, loads: readonly LimiterLoad[]): Promise<Outcome[]> {
     const settings = JSON.stringify({ realEpochMs: Date.now(), cloudEpochMs: Date.now(), speed: SPEED });
     const clock = systemClock({ [Env.CLOCK]: settings });

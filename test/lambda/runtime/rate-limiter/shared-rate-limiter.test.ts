@@ -18,7 +18,7 @@ function setUp(limits: RateLimits = { anthropic: { requestsPerMinute: 600 } }) {
   return { clock, store, problems, worker };
 }
 
-/** Makes calls until one is denied, at most so many. */
+/** Makes calls until one is denied, up to a maximum. */
 async function exhaust(limiter: SharedRateLimiter, mode: Mode, most = 10_000): Promise<number> {
   for (let calls = 0; calls < most; calls += 1) {
     try {
@@ -123,7 +123,7 @@ test('shadow gets nothing while live uses the limit, and all of it while live is
 });
 
 describe('live comes before probe, and probe before shadow', () => {
-  /** Whether a call is made at once, when the limit is spoken for so many milliseconds ahead. */
+  /** Whether a call is made at once, when the limit is reserved for a number of milliseconds ahead. */
   async function atOnce(mode: Mode, burstMs: number): Promise<boolean> {
     const { clock, store, worker } = setUp();
     const now = clock.time;

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => dynamodb.close());
 
-/** Queues that all hold so many messages. */
+/** Queues that all hold the given number of messages. */
 function queues(waiting: number): BacklogItem['queues'] {
   const lane = { high: { waiting, inFlight: 0 }, normal: { waiting, inFlight: 0 }, low: { waiting, inFlight: 0 } };
   return { stable: lane, candidate: lane };

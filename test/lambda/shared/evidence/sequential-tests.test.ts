@@ -118,7 +118,7 @@ describe('sample ratio', () => {
 describe('slow drift', () => {
   const SCORES_PER_DAY = 50;
 
-  /** Day on which a mean that starts at 0.8 and loses so much every week is found; undefined: not within 120 days. */
+  /** Day on which a mean that starts at 0.8 and loses a fixed amount every week is found; undefined: not within 120 days. */
   function dayFound(weeklyLoss: number): number | undefined {
     let evidence = 0;
     for (let score = 0; score < 120 * SCORES_PER_DAY; score += 1) {

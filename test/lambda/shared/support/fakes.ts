@@ -47,7 +47,7 @@ export class CapturedLog implements Log {
   }
 }
 
-/** An invocation with so many real milliseconds left. */
+/** An invocation with the given real milliseconds left. */
 export function invocation(remaining = 60_000) {
   return { getRemainingTimeInMillis: () => remaining };
 }

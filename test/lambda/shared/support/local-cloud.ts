@@ -87,7 +87,7 @@ export function bundledHandler(name: string): (event: unknown, context?: unknown
 export const QUEUE_SIZES = 'AmazonSQS.GetQueueAttributes';
 export const METRIC_DATA = 'GraniteServiceVersion20100801.GetMetricData';
 
-/** What SQS and CloudWatch answer while in every queue so many messages wait, the oldest for so many seconds. */
+/** What SQS and CloudWatch answer while every queue holds the given messages, with the given age of the oldest. */
 export function crowded(waiting: number, oldestSeconds: number): LocalCloud['answers'] {
   return {
     [QUEUE_SIZES]: () => ({ body: { Attributes: { ApproximateNumberOfMessages: String(waiting) } } }),

@@ -24,7 +24,7 @@ export class XRayDaemon {
     return `127.0.0.1:${(this.#socket.address() as AddressInfo).port}`;
   }
 
-  /** The documents of so many datagrams, by their names. */
+  /** The documents of a number of datagrams, by their names. */
   async documents(count: number): Promise<Record<string, Record<string, unknown>>> {
     for (let waits = 0; this.#datagrams.length < count && waits < 200; waits += 1) {
       await new Promise((resolve) => setTimeout(resolve, 10));

@@ -113,7 +113,7 @@ describe("the end of a worker's time", () => {
     });
   });
 
-  test('lets the task be tried again when it was the journal that took so long', async () => {
+  test('retries the task when the journal used up the time', async () => {
     const away = jest.spyOn(attempts.payloads, 'put').mockImplementation(hang);
     const outcome = await run((ctx) => ctx.step('large', () => 'x'.repeat(20_000)), { remainingMs: 100 });
     away.mockRestore();
@@ -229,7 +229,7 @@ describe('the model provider', () => {
     expect(attempts.log('model did not answer').fields).toMatchObject({ outcome: 'throttled', status });
   });
 
-  test('that says how long makes it wait so long', async () => {
+  test('with a delay makes it wait for this delay', async () => {
     attempts.model = () => ({
       status: 429,
       headers: { 'retry-after': '17' },

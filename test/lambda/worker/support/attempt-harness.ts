@@ -52,7 +52,7 @@ export class Bench {
     return this.#output;
   }
 
-  /** Makes the cloud's time run so many times as fast. Before 30 a lease takes less than three seconds. */
+  /** Speeds up the cloud's time by this factor. With more than 30 a lease takes less than three seconds. */
   fast(speed: number): void {
     const now = Date.now();
     process.env[Env.CLOCK] = JSON.stringify({ realEpochMs: now, cloudEpochMs: now, speed });
@@ -80,7 +80,7 @@ export class Bench {
   }
 }
 
-/** Ends when the signal aborts, with its reason, or after so many real milliseconds. */
+/** Ends when the signal aborts, with its reason, or after the given real milliseconds. */
 export function until(signal: AbortSignal, milliseconds: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);

@@ -352,5 +352,5 @@ export function messageFor(task: TaskRecord, options: MessageOptions = {}) {
   };
 }
 
-/** Lambda's context, with so many milliseconds left. */
+/** Lambda's context, with the given milliseconds left. */
 export const context = (remainingMs = 60_000) => ({ getRemainingTimeInMillis: () => remainingMs });

@@ -156,7 +156,7 @@ export class RotationCloud {
     return runHourlyCheck(this.arn, this.props);
   }
 
-  /** Begins a rotation, and lets so much time go by that all its repetitions are over. @returns the version */
+  /** Begins a rotation, and advances the clock until all its repetitions are over. @returns the version */
   async rotate(token?: string): Promise<string> {
     const { VersionId = '' } = await this.client.send(
       new RotateSecretCommand({
