@@ -18,14 +18,17 @@ export interface Feedback {
 
 /** Judgments beside the record of their task. */
 export class FeedbackStore implements Feedback {
-  constructor(
-    private readonly client: DynamoDBDocumentClient,
-    private readonly tableName: string,
-  ) {}
+  readonly #client: DynamoDBDocumentClient;
+  readonly #tableName: string;
+
+  constructor(client: DynamoDBDocumentClient, tableName: string) {
+    this.#client = client;
+    this.#tableName = tableName;
+  }
 
   async get(taskId: string, user: string): Promise<FeedbackItem | undefined> {
-    const { Item } = await this.client.send(
-      new GetCommand({ TableName: this.tableName, Key: TaskKey.feedback(taskId, user), ConsistentRead: true }),
+    const { Item } = await this.#client.send(
+      new GetCommand({ TableName: this.#tableName, Key: TaskKey.feedback(taskId, user), ConsistentRead: true }),
     );
     return Item === undefined ? undefined : feedbackItemSchema.parse(Item);
   }
@@ -35,8 +38,8 @@ export class FeedbackStore implements Feedback {
     const token = randomUUID();
     const whole = { ...key, ...item, [WRITE_TOKEN_ATTRIBUTE]: token };
     return (
-      (await replaceItem(this.client, this.tableName, whole, { attribute: 'at', value: replaces })) ||
-      (await ownWrite(this.client, this.tableName, key, token)) !== undefined
+      (await replaceItem(this.#client, this.#tableName, whole, { attribute: 'at', value: replaces })) ||
+      (await ownWrite(this.#client, this.#tableName, key, token)) !== undefined
     );
   }
 }

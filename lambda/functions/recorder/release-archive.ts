@@ -34,7 +34,11 @@ export interface ArchiveDeps {
 
 /** Keeps releases for good: each is written once and never overwritten. */
 export class ReleaseArchive {
-  constructor(private readonly props: ArchiveDeps) {}
+  readonly #deps: ArchiveDeps;
+
+  constructor(deps: ArchiveDeps) {
+    this.#deps = deps;
+  }
 
   /**
    * Records the release. The content goes first and the record last: where there is a record, its content is complete.
@@ -43,7 +47,7 @@ export class ReleaseArchive {
    * @throws Error when the release is recorded with other content
    */
   async record(document: BehaviorDocument, properties: ReleaseRecordProperties, actor: string): Promise<void> {
-    const { agent, audit, clock, table } = this.props;
+    const { agent, audit, clock, table } = this.#deps;
     const { release, manifest, model, limits, stateSchema } = document;
     const { digest, chunks } = contentOf(document);
     const present = await table.get(ControlKey.release(release));

@@ -31,20 +31,24 @@ export interface DeadLetter {
 
 /** The lanes' dead-letter queues. */
 export class DeadLetters {
-  constructor(
-    private readonly client: SQSClient,
-    private readonly urls: Readonly<Record<LaneName, string>>,
-    /** Cloud time. */
-    private readonly hideMs: number = HIDE_MS,
-  ) {}
+  readonly #client: SQSClient;
+  readonly #urls: Readonly<Record<LaneName, string>>;
+  /** Cloud time. */
+  readonly #hideMs: number;
+
+  constructor(client: SQSClient, urls: Readonly<Record<LaneName, string>>, hideMs: number = HIDE_MS) {
+    this.#client = client;
+    this.#urls = urls;
+    this.#hideMs = hideMs;
+  }
 
   /** Up to 10 messages, hidden from now on. Empty: there are no more. */
   async read(lane: LaneName): Promise<readonly DeadLetter[]> {
-    const { Messages = [] } = await this.client.send(
+    const { Messages = [] } = await this.#client.send(
       new ReceiveMessageCommand({
-        QueueUrl: this.urls[lane],
+        QueueUrl: this.#urls[lane],
         MaxNumberOfMessages: BATCH,
-        VisibilityTimeout: Math.ceil(this.hideMs / 1_000),
+        VisibilityTimeout: Math.ceil(this.#hideMs / 1_000),
         WaitTimeSeconds: WAIT_SECONDS,
       }),
     );
@@ -57,7 +61,7 @@ export class DeadLetters {
   }
 
   async delete({ lane, receiptHandle }: DeadLetter): Promise<void> {
-    await this.client.send(new DeleteMessageCommand({ QueueUrl: this.urls[lane], ReceiptHandle: receiptHandle }));
+    await this.#client.send(new DeleteMessageCommand({ QueueUrl: this.#urls[lane], ReceiptHandle: receiptHandle }));
   }
 
   /** Makes messages visible again. One that is gone, or visible already, is none of our business any more. */
@@ -66,9 +70,9 @@ export class DeadLetters {
     for (const lane of lanes) {
       const ofLane = letters.filter((letter) => letter.lane === lane);
       for (let start = 0; start < ofLane.length && !isOver(); start += BATCH) {
-        await this.client.send(
+        await this.#client.send(
           new ChangeMessageVisibilityBatchCommand({
-            QueueUrl: this.urls[lane],
+            QueueUrl: this.#urls[lane],
             Entries: ofLane.slice(start, start + BATCH).map(({ receiptHandle }, index) => ({
               Id: String(index),
               ReceiptHandle: receiptHandle,
@@ -82,9 +86,9 @@ export class DeadLetters {
 
   /** Messages that cannot be read at the moment, because another reader holds them. Approximate. */
   async hidden(lane: LaneName): Promise<number> {
-    const { Attributes } = await this.client.send(
+    const { Attributes } = await this.#client.send(
       new GetQueueAttributesCommand({
-        QueueUrl: this.urls[lane],
+        QueueUrl: this.#urls[lane],
         AttributeNames: ['ApproximateNumberOfMessagesNotVisible'],
       }),
     );

@@ -45,62 +45,64 @@ export interface TaskRedriverDeps {
  * there is more than one call can read, it stays hidden for a few minutes, so that the next call reads the rest.
  */
 export class TaskRedriver {
-  private readonly entries: DeadEntry[] = [];
+  readonly #request: RedriveRequest;
+  readonly #deps: TaskRedriverDeps;
+  readonly #entries: DeadEntry[] = [];
   /** Messages that have not gone. */
-  private readonly held: DeadLetter[] = [];
+  readonly #held: DeadLetter[] = [];
   /** Entries of the tasks that were met, by id. */
-  private readonly met = new Map<string, DeadEntry>();
-  private bytes = 0;
-  private read = 0;
-  private duplicates = 0;
-  private duplicatesRemoved = 0;
+  readonly #met = new Map<string, DeadEntry>();
+  #bytes = 0;
+  #read = 0;
+  #duplicates = 0;
+  #duplicatesRemoved = 0;
 
-  constructor(
-    private readonly request: RedriveRequest,
-    private readonly deps: TaskRedriverDeps,
-  ) {}
+  constructor(request: RedriveRequest, deps: TaskRedriverDeps) {
+    this.#request = request;
+    this.#deps = deps;
+  }
 
   async run(): Promise<RedriveAnswer> {
     let more = false;
     let done = false;
     try {
-      for (const lane of lanesOf(this.request.filter, LANES)) {
-        more = (await this.readLane(lane)) || more;
+      for (const lane of lanesOf(this.#request.filter, LANES)) {
+        more = (await this.#readLane(lane)) || more;
       }
       done = true;
     } finally {
       if (!more || !done) {
-        await this.release();
+        await this.#release();
       }
-      await this.audit();
+      await this.#audit();
     }
-    return await this.answer(more);
+    return await this.#answer(more);
   }
 
   /** @returns whether there may be more than was read, for want of time or room */
-  private async readLane(lane: LaneName): Promise<boolean> {
-    while (!this.isFull()) {
-      if (this.deps.isOver() || this.bytes > ANSWER_BYTES) {
+  async #readLane(lane: LaneName): Promise<boolean> {
+    while (!this.#isFull()) {
+      if (this.#deps.isOver() || this.#bytes > ANSWER_BYTES) {
         return true;
       }
-      const letters = await this.deps.letters.read(lane);
+      const letters = await this.#deps.letters.read(lane);
       if (letters.length === 0) {
         return false;
       }
-      this.read += letters.length;
-      await this.handle(letters);
+      this.#read += letters.length;
+      await this.#handle(letters);
     }
     return false;
   }
 
-  private isFull(): boolean {
-    return this.entries.length >= (this.request.filter.limit ?? Number.POSITIVE_INFINITY);
+  #isFull(): boolean {
+    return this.#entries.length >= (this.#request.filter.limit ?? Number.POSITIVE_INFINITY);
   }
 
-  private async handle(letters: readonly DeadLetter[]): Promise<void> {
-    const { clock } = this.deps;
-    const found = await Promise.all(letters.map((letter) => this.look(letter))).catch((error: unknown) => {
-      this.held.push(...letters);
+  async #handle(letters: readonly DeadLetter[]): Promise<void> {
+    const { clock } = this.#deps;
+    const found = await Promise.all(letters.map((letter) => this.#look(letter))).catch((error: unknown) => {
+      this.#held.push(...letters);
       throw error;
     });
     const meant: Found[] = [];
@@ -108,26 +110,26 @@ export class TaskRedriver {
     const inBatch = new Set<string>();
     for (const one of found) {
       const id = one.envelope?.taskId;
-      if (id !== undefined && (this.met.has(id) || inBatch.has(id))) {
+      if (id !== undefined && (this.#met.has(id) || inBatch.has(id))) {
         copies.push(one);
-      } else if (fits(one, this.request.filter, clock.now()) && !this.isFullWith(meant.length)) {
+      } else if (fits(one, this.#request.filter, clock.now()) && !this.#isFullWith(meant.length)) {
         meant.push(one);
         if (id !== undefined) {
           inBatch.add(id);
         }
       } else {
-        this.held.push(one.letter);
+        this.#held.push(one.letter);
       }
     }
-    await this.handleMeant(meant);
+    await this.#handleMeant(meant);
     for (const { letter, envelope } of copies) {
-      await this.handleCopy(letter, envelope?.taskId ?? '');
+      await this.#handleCopy(letter, envelope?.taskId ?? '');
     }
   }
 
   /** @throws when the records cannot be read for now */
-  private async look(letter: DeadLetter): Promise<Found> {
-    const { agent, logger, tasks } = this.deps;
+  async #look(letter: DeadLetter): Promise<Found> {
+    const { agent, logger, tasks } = this.#deps;
     const envelope = envelopeIn(letter.body, agent);
     if (envelope === undefined) {
       return { letter };
@@ -144,50 +146,50 @@ export class TaskRedriver {
     }
   }
 
-  private isFullWith(further: number): boolean {
-    return this.entries.length + further >= (this.request.filter.limit ?? Number.POSITIVE_INFINITY);
+  #isFullWith(further: number): boolean {
+    return this.#entries.length + further >= (this.#request.filter.limit ?? Number.POSITIVE_INFINITY);
   }
 
-  private async handleMeant(meant: readonly Found[]): Promise<void> {
-    const { clock, routing } = this.deps;
-    const acts = this.request.action === 'redrive' && !this.request.dryRun;
+  async #handleMeant(meant: readonly Found[]): Promise<void> {
+    const { clock, routing } = this.#deps;
+    const acts = this.#request.action === 'redrive' && !this.#request.dryRun;
     let state: RoutingState | undefined;
     try {
       // Read for each batch: a valve that opens meanwhile counts for whatever is sent back after it.
       state = acts && meant.length > 0 ? await routing.readRouting() : undefined;
     } catch (error) {
-      this.held.push(...meant.map(({ letter }) => letter));
+      this.#held.push(...meant.map(({ letter }) => letter));
       throw error;
     }
     const entries = await Promise.all(
       meant.map(async (found) => {
         const entry = entryOf(found, clock.now());
-        return acts ? await this.act(found, entry, state) : entry;
+        return acts ? await this.#act(found, entry, state) : entry;
       }),
     );
     for (const [index, entry] of entries.entries()) {
       const letter = meant[index]?.letter;
       if (!entry.done && letter !== undefined) {
-        this.held.push(letter);
+        this.#held.push(letter);
       }
       if (entry.task !== undefined) {
-        this.met.set(entry.task, entry);
+        this.#met.set(entry.task, entry);
       }
-      this.entries.push(entry);
-      this.bytes += Buffer.byteLength(JSON.stringify(JSON.stringify(entry)));
+      this.#entries.push(entry);
+      this.#bytes += Buffer.byteLength(JSON.stringify(JSON.stringify(entry)));
     }
   }
 
   /** Brings the entry's fate about. Does not reject. */
-  private async act(found: Found, entry: DeadEntry, state: RoutingState | undefined): Promise<DeadEntry> {
-    const { letters, logger } = this.deps;
+  async #act(found: Found, entry: DeadEntry, state: RoutingState | undefined): Promise<DeadEntry> {
+    const { letters, logger } = this.#deps;
     const { letter, task } = found;
     const line = { task: entry.task, lane: entry.lane, fate: entry.fate };
     try {
       if (entry.fate === 'leave') {
         return entry;
       }
-      const sentTo = entry.fate === 'redrive' && task !== undefined ? await this.redriveTask(task, state) : undefined;
+      const sentTo = entry.fate === 'redrive' && task !== undefined ? await this.#redriveTask(task, state) : undefined;
       if (entry.fate === 'redrive' && sentTo === undefined) {
         logger.warn('a task changed while it was redriven', line);
         return { ...entry, problem: 'the task changed meanwhile: ask again' };
@@ -202,8 +204,8 @@ export class TaskRedriver {
   }
 
   /** @returns the lane that the task was sent to; undefined if it has ended otherwise meanwhile */
-  private async redriveTask(read: TaskRecord, state: RoutingState | undefined): Promise<LaneName | undefined> {
-    const { agent, clock, queues, retentionDays, tasks } = this.deps;
+  async #redriveTask(read: TaskRecord, state: RoutingState | undefined): Promise<LaneName | undefined> {
+    const { agent, clock, queues, retentionDays, tasks } = this.#deps;
     let task = read;
     if (task.status === 'failed') {
       const { lane } = chooseLane(state, clock.now(), agent, task.user);
@@ -225,57 +227,50 @@ export class TaskRedriver {
   }
 
   /** A further message of a task: goes where the first one went, and is not sent again. */
-  private async handleCopy(letter: DeadLetter, taskId: string): Promise<void> {
-    this.duplicates += 1;
-    if (this.met.get(taskId)?.done !== true) {
-      this.held.push(letter);
+  async #handleCopy(letter: DeadLetter, taskId: string): Promise<void> {
+    this.#duplicates += 1;
+    if (this.#met.get(taskId)?.done !== true) {
+      this.#held.push(letter);
       return;
     }
     try {
-      await this.deps.letters.delete(letter);
-      this.duplicatesRemoved += 1;
+      await this.#deps.letters.delete(letter);
+      this.#duplicatesRemoved += 1;
     } catch (error) {
-      this.held.push(letter);
-      this.deps.logger.warn('a further message of a task could not be removed', {
+      this.#held.push(letter);
+      this.#deps.logger.warn('a further message of a task could not be removed', {
         task: taskId,
         reason: describeError(error),
       });
     }
   }
 
-  private async release(): Promise<void> {
+  async #release(): Promise<void> {
     try {
-      await this.deps.letters.release(this.held, this.deps.isOver);
+      await this.#deps.letters.release(this.#held, this.#deps.isOver);
     } catch (error) {
-      this.deps.logger.warn('messages could not be made visible: they become so by themselves', {
-        messages: this.held.length,
+      this.#deps.logger.warn('messages could not be made visible: they become so by themselves', {
+        messages: this.#held.length,
         reason: describeError(error),
       });
     }
   }
 
-  private count(fits: (entry: DeadEntry) => boolean): number {
-    return this.entries.filter(fits).length;
-  }
-
-  private get redriven(): number {
-    return this.count(({ done, fate }) => done && fate === 'redrive');
-  }
-
-  private get removed(): number {
-    return this.count(({ done, fate }) => done && fate === 'remove');
-  }
-
-  private get failed(): number {
-    return this.count(({ problem }) => problem !== undefined);
+  #counts(): Pick<RedriveAnswer['totals'], 'redriven' | 'removed' | 'failed'> {
+    const count = (fits: (entry: DeadEntry) => boolean) => this.#entries.filter(fits).length;
+    return {
+      redriven: count(({ done, fate }) => done && fate === 'redrive'),
+      removed: count(({ done, fate }) => done && fate === 'remove'),
+      failed: count(({ problem }) => problem !== undefined),
+    };
   }
 
   /** What was changed is written down, whether the call came to its end or not. */
-  private async audit(): Promise<void> {
-    const { audit, clock, requestId } = this.deps;
-    const { by, filter } = this.request;
-    const { redriven, removed, failed, duplicatesRemoved } = this;
-    if (redriven + removed + duplicatesRemoved === 0) {
+  async #audit(): Promise<void> {
+    const { audit, clock, requestId } = this.#deps;
+    const { by, filter } = this.#request;
+    const { redriven, removed, failed } = this.#counts();
+    if (redriven + removed + this.#duplicatesRemoved === 0) {
       return;
     }
     await audit.append({
@@ -293,11 +288,17 @@ export class TaskRedriver {
     });
   }
 
-  private async answer(more: boolean): Promise<RedriveAnswer> {
-    const hidden = await Promise.all(lanesOf(this.request.filter, LANES).map((lane) => this.deps.letters.hidden(lane)));
-    const { entries, read, duplicates, redriven, removed, failed } = this;
-    const totals = { read, duplicates, redriven, removed, failed, hidden: hidden.reduce((sum, one) => sum + one, 0) };
-    this.deps.logger.info('dead-letter queues read', { action: this.request.action, ...totals, more });
-    return { entries, totals, more };
+  async #answer(more: boolean): Promise<RedriveAnswer> {
+    const hidden = await Promise.all(
+      lanesOf(this.#request.filter, LANES).map((lane) => this.#deps.letters.hidden(lane)),
+    );
+    const totals = {
+      read: this.#read,
+      duplicates: this.#duplicates,
+      ...this.#counts(),
+      hidden: hidden.reduce((sum, one) => sum + one, 0),
+    };
+    this.#deps.logger.info('dead-letter queues read', { action: this.#request.action, ...totals, more });
+    return { entries: this.#entries, totals, more };
   }
 }

@@ -66,11 +66,15 @@ export interface SubmitOptions {
  * An input that no record refers to expires with the rest of the bucket.
  */
 export class TaskIntake {
-  constructor(private readonly props: TaskIntakeDeps) {}
+  readonly #deps: TaskIntakeDeps;
+
+  constructor(deps: TaskIntakeDeps) {
+    this.#deps = deps;
+  }
 
   /** @throws Refusal idempotency_conflict, overloaded, budget_exceeded, unavailable or internal */
   async submit(submission: Submission, { despiteOverload = false }: SubmitOptions = {}): Promise<Accepted> {
-    const { agent, backpressure, clock, logger, metrics, retentionDays, routing, tasks } = this.props;
+    const { agent, backpressure, clock, logger, metrics, retentionDays, routing, tasks } = this.#deps;
     const id = taskIdOf(agent, submission);
     const requestDigest = requestDigestOf(submission);
     const state = await routing.current();
@@ -78,35 +82,35 @@ export class TaskIntake {
     const decision = chooseLane(state, now, agent, submission.user);
     const { lane } = decision;
     const overload = despiteOverload ? undefined : await backpressure.overload(lane, submission.priority);
-    const exceeded = despiteOverload ? undefined : await this.exceeded(submission.user);
+    const exceeded = despiteOverload ? undefined : await this.#exceeded(submission.user);
     const text = JSON.stringify(submission.input);
     const isLarge = Buffer.byteLength(text) > MAX_INLINE_BYTES;
     if (submission.idempotencyKey !== undefined && (overload !== undefined || exceeded !== undefined || isLarge)) {
       // A repeat is not to be turned away, nor to send megabytes once more. Other repeats are met by the write below.
       const present = await orRefuse('the task could not be read', () => tasks.get(id));
       if (present !== undefined && present.expiresAt >= Math.floor(now / 1000)) {
-        return await this.repeat(present, requestDigest, submission);
+        return await this.#repeat(present, requestDigest, submission);
       }
     }
     if (overload !== undefined) {
-      this.countInLane(IntakeMetric.SHED, lane);
+      this.#countInLane(IntakeMetric.SHED, lane);
       throw overloaded(overload, submission.priority);
     }
     if (exceeded !== undefined) {
       metrics.count(BudgetMetric.EXCEEDED);
       throw overBudget(exceeded);
     }
-    const stored = isLarge ? await this.store(id, text) : { input: submission.input as TaskRecord['input'] };
+    const stored = isLarge ? await this.#store(id, text) : { input: submission.input as TaskRecord['input'] };
     const task = newTask({ id, agent, submission, requestDigest, stored, lane, now, retentionDays });
     const created = await orRefuse('the task could not be recorded', () => tasks.create(task));
     if (!created) {
       const present = await orRefuse('the task could not be read', () => tasks.get(id));
-      return await this.repeat(present, requestDigest, submission);
+      return await this.#repeat(present, requestDigest, submission);
     }
     try {
-      await this.send(task, submission);
+      await this.#send(task, submission);
     } catch (error) {
-      if (submission.idempotencyKey === undefined && !(await this.withdraw(task))) {
+      if (submission.idempotencyKey === undefined && !(await this.#withdraw(task))) {
         logger.warn('sending failed, but a worker has claimed the task: accepted', {
           task: task.id,
           error: error as Error,
@@ -115,17 +119,13 @@ export class TaskIntake {
         throw error;
       }
     }
-    this.countInLane(IntakeMetric.ACCEPTED, task.lane);
+    this.#countInLane(IntakeMetric.ACCEPTED, task.lane);
     logger.info('task accepted', { task: task.id, priority: task.priority, ...decision });
     return { id: task.id, status: task.status };
   }
 
   /** The id is taken: by the same request, or by another one with the same key. */
-  private async repeat(
-    present: TaskRecord | undefined,
-    requestDigest: string,
-    submission: Submission,
-  ): Promise<Accepted> {
+  async #repeat(present: TaskRecord | undefined, requestDigest: string, submission: Submission): Promise<Accepted> {
     if (present === undefined) {
       // The first request removed it, or it expired, between the write and the read.
       throw new Refusal(HttpErrorCode.UNAVAILABLE, 'the task was just removed; send the request again');
@@ -138,37 +138,37 @@ export class TaskIntake {
     }
     if (present.status === 'queued') {
       // The first request may have failed to send. If it did not, the lease lets one worker run.
-      await this.send(present, submission);
+      await this.#send(present, submission);
     }
-    this.props.logger.info('task repeated', { task: present.id, lane: present.lane, status: present.status });
+    this.#deps.logger.info('task repeated', { task: present.id, lane: present.lane, status: present.status });
     return { id: present.id, status: present.status };
   }
 
   /** Budgets that cannot be read refuse no task: the worker looks again before it spends. */
-  private async exceeded(user: string): Promise<ExceededBudget | undefined> {
+  async #exceeded(user: string): Promise<ExceededBudget | undefined> {
     try {
-      return await this.props.budgets?.exceeded(user);
+      return await this.#deps.budgets?.exceeded(user);
     } catch (error) {
-      this.props.logger.warn('the budgets could not be read; the task is accepted', { error: error as Error });
+      this.#deps.logger.warn('the budgets could not be read; the task is accepted', { error: error as Error });
       return undefined;
     }
   }
 
-  private async store(taskId: string, text: string): Promise<StoredInput> {
+  async #store(taskId: string, text: string): Promise<StoredInput> {
     const key = PayloadKey.input(taskId, sha256(text));
     return {
-      inputRef: await orRefuse('the input could not be stored', () => this.props.payloads.put(key, text)),
+      inputRef: await orRefuse('the input could not be stored', () => this.#deps.payloads.put(key, text)),
     };
   }
 
-  private async send(task: TaskRecord, { traceHeader, idempotencyKey }: Submission): Promise<void> {
+  async #send(task: TaskRecord, { traceHeader, idempotencyKey }: Submission): Promise<void> {
     const advice = idempotencyKey === undefined ? undefined : 'repeat it with the same idempotency key';
-    await orRefuse('the task could not be queued', () => this.props.queues.send(task, traceHeader), advice);
+    await orRefuse('the task could not be queued', () => this.#deps.queues.send(task, traceHeader), advice);
   }
 
   /** @returns false if a worker has claimed the task */
-  private async withdraw(task: TaskRecord): Promise<boolean> {
-    const { logger, tasks } = this.props;
+  async #withdraw(task: TaskRecord): Promise<boolean> {
+    const { logger, tasks } = this.#deps;
     try {
       return await tasks.discard(task.id);
     } catch (error) {
@@ -180,8 +180,8 @@ export class TaskIntake {
     }
   }
 
-  private countInLane(metric: string, lane: LaneName): void {
-    this.props.metrics.withDimensions({ [Dimension.LANE]: lane }, INTAKE_DIMENSION_SETS).count(metric);
+  #countInLane(metric: string, lane: LaneName): void {
+    this.#deps.metrics.withDimensions({ [Dimension.LANE]: lane }, INTAKE_DIMENSION_SETS).count(metric);
   }
 }
 

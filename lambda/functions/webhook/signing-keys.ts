@@ -11,13 +11,16 @@ export const KEYS_MAX_AGE_MS = 5 * 60_000;
  * to the new key at any time after a rotation.
  */
 export class SigningKeys {
-  private cached: { readonly keys: Promise<readonly Buffer[]>; readonly readAt: number } | undefined;
+  readonly #client: SecretsManagerClient;
+  readonly #secret: string;
+  readonly #clock: Clock;
+  #cached: { readonly keys: Promise<readonly Buffer[]>; readonly readAt: number } | undefined;
 
-  constructor(
-    private readonly client: SecretsManagerClient,
-    private readonly secret: string,
-    private readonly clock: Clock,
-  ) {}
+  constructor(client: SecretsManagerClient, secret: string, clock: Clock) {
+    this.#client = client;
+    this.#secret = secret;
+    this.#clock = clock;
+  }
 
   /**
    * At most {@link KEYS_MAX_AGE_MS} old.
@@ -25,26 +28,26 @@ export class SigningKeys {
    * @throws SigningKeyError for a secret that holds no key; the service's error when it cannot be read
    */
   async current(): Promise<readonly Buffer[]> {
-    const now = this.clock.now();
-    if (this.cached !== undefined && now - this.cached.readAt < KEYS_MAX_AGE_MS) {
-      return await this.cached.keys;
+    const now = this.#clock.now();
+    if (this.#cached !== undefined && now - this.#cached.readAt < KEYS_MAX_AGE_MS) {
+      return await this.#cached.keys;
     }
-    const reading = { keys: this.read(), readAt: now };
-    this.cached = reading;
+    const reading = { keys: this.#read(), readAt: now };
+    this.#cached = reading;
     try {
       return await reading.keys;
     } catch (error) {
-      if (this.cached === reading) {
-        this.cached = undefined;
+      if (this.#cached === reading) {
+        this.#cached = undefined;
       }
       throw error;
     }
   }
 
-  private async read(): Promise<readonly Buffer[]> {
-    const [current, previous] = await Promise.all([this.text('AWSCURRENT'), this.previous()]);
+  async #read(): Promise<readonly Buffer[]> {
+    const [current, previous] = await Promise.all([this.#text('AWSCURRENT'), this.#previous()]);
     if (current === undefined) {
-      throw new SigningKeyError(`secret ${this.secret} holds no text: put the signing key of webhooks into it`);
+      throw new SigningKeyError(`secret ${this.#secret} holds no text: put the signing key of webhooks into it`);
     }
     const keys = [signingKeyOf(current)];
     if (previous !== undefined && previous !== '' && previous !== current) {
@@ -54,9 +57,9 @@ export class SigningKeys {
   }
 
   /** A secret that was never changed has none. */
-  private async previous(): Promise<string | undefined> {
+  async #previous(): Promise<string | undefined> {
     try {
-      return await this.text('AWSPREVIOUS');
+      return await this.#text('AWSPREVIOUS');
     } catch (error) {
       if (errorName(error) === 'ResourceNotFoundException') {
         return undefined;
@@ -65,8 +68,10 @@ export class SigningKeys {
     }
   }
 
-  private async text(VersionStage: string): Promise<string | undefined> {
-    const { SecretString } = await this.client.send(new GetSecretValueCommand({ SecretId: this.secret, VersionStage }));
+  async #text(VersionStage: string): Promise<string | undefined> {
+    const { SecretString } = await this.#client.send(
+      new GetSecretValueCommand({ SecretId: this.#secret, VersionStage }),
+    );
     return SecretString;
   }
 }

@@ -4,17 +4,21 @@ import type { SqsRecord } from '../../shared/aws/sqs-event';
 
 /** The webhook queue and its dead-letter queue, as the webhook function uses them. */
 export class WebhookQueue {
-  constructor(
-    private readonly client: SQSClient,
-    private readonly url: string,
-    private readonly deadLetterUrl: string,
-  ) {}
+  readonly #client: SQSClient;
+  readonly #url: string;
+  readonly #deadLetterUrl: string;
+
+  constructor(client: SQSClient, url: string, deadLetterUrl: string) {
+    this.#client = client;
+    this.#url = url;
+    this.#deadLetterUrl = deadLetterUrl;
+  }
 
   /** Makes the message visible again after a delay. */
   async postpone({ receiptHandle }: SqsRecord, milliseconds: number): Promise<void> {
-    await this.client.send(
+    await this.#client.send(
       new ChangeMessageVisibilityCommand({
-        QueueUrl: this.url,
+        QueueUrl: this.#url,
         ReceiptHandle: receiptHandle,
         VisibilityTimeout: Math.ceil(milliseconds / 1_000),
       }),
@@ -23,9 +27,9 @@ export class WebhookQueue {
 
   /** Puts a copy of the message into the dead-letter queue. */
   async moveToDeadLetterQueue({ body }: SqsRecord, reason: WebhookDeadLetterReason, attempts: number): Promise<void> {
-    await this.client.send(
+    await this.#client.send(
       new SendMessageCommand({
-        QueueUrl: this.deadLetterUrl,
+        QueueUrl: this.#deadLetterUrl,
         MessageBody: body,
         MessageAttributes: {
           [WebhookDeadLetterAttribute.REASON]: { DataType: 'String', StringValue: reason },

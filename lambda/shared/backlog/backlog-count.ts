@@ -35,15 +35,19 @@ interface Queue {
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
  */
 export class BacklogCount {
-  constructor(private readonly props: BacklogCountDeps) {}
+  readonly #deps: BacklogCountDeps;
+
+  constructor(deps: BacklogCountDeps) {
+    this.#deps = deps;
+  }
 
   async take(before: BacklogItem | undefined): Promise<BacklogItem['queues']> {
-    const { clock, urls } = this.props;
+    const { clock, urls } = this.#deps;
     const queues = LANES.flatMap((lane) =>
       PRIORITIES.map((priority) => ({ lane, priority, url: urls[lane][priority] })),
     );
-    const counted = await Promise.all(queues.map(async (queue) => ({ ...queue, ...(await this.sizeOf(queue)) })));
-    const ages = await this.agesOf(counted.filter(({ waiting }) => waiting > 0));
+    const counted = await Promise.all(queues.map(async (queue) => ({ ...queue, ...(await this.#sizeOf(queue)) })));
+    const ages = await this.#agesOf(counted.filter(({ waiting }) => waiting > 0));
     const now = clock.now();
     const of = (lane: LaneName, priority: Priority): QueueBacklog => {
       const queue = counted.find((one) => one.lane === lane && one.priority === priority);
@@ -63,8 +67,8 @@ export class BacklogCount {
     return { stable: byPriority('stable'), candidate: byPriority('candidate') };
   }
 
-  private async sizeOf({ url }: Queue): Promise<Pick<QueueBacklog, 'waiting' | 'inFlight'>> {
-    const { Attributes = {} } = await this.props.sqs.send(
+  async #sizeOf({ url }: Queue): Promise<Pick<QueueBacklog, 'waiting' | 'inFlight'>> {
+    const { Attributes = {} } = await this.#deps.sqs.send(
       new GetQueueAttributesCommand({
         QueueUrl: url,
         AttributeNames: [
@@ -83,12 +87,12 @@ export class BacklogCount {
   }
 
   /** Ages in seconds, by query id; none for a queue that CloudWatch knows nothing of. */
-  private async agesOf(queues: readonly Queue[]): Promise<ReadonlyMap<string, number>> {
+  async #agesOf(queues: readonly Queue[]): Promise<ReadonlyMap<string, number>> {
     if (queues.length === 0) {
       return new Map();
     }
-    const now = this.props.clock.now();
-    const { MetricDataResults = [] } = await this.props.cloudwatch.send(
+    const now = this.#deps.clock.now();
+    const { MetricDataResults = [] } = await this.#deps.cloudwatch.send(
       new GetMetricDataCommand({
         MetricDataQueries: queues.map((queue) => ({
           Id: idOf(queue),

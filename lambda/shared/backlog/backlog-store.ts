@@ -16,20 +16,23 @@ export interface BacklogStore {
 
 /** The snapshot in the control table. */
 export class ControlTableBacklog implements BacklogStore {
-  constructor(
-    private readonly client: DynamoDBDocumentClient,
-    private readonly tableName: string,
-  ) {}
+  readonly #client: DynamoDBDocumentClient;
+  readonly #tableName: string;
+
+  constructor(client: DynamoDBDocumentClient, tableName: string) {
+    this.#client = client;
+    this.#tableName = tableName;
+  }
 
   async read(): Promise<BacklogItem | undefined> {
-    const { Item } = await this.client.send(
-      new GetCommand({ TableName: this.tableName, Key: ControlKey.backlog, ConsistentRead: true }),
+    const { Item } = await this.#client.send(
+      new GetCommand({ TableName: this.#tableName, Key: ControlKey.backlog, ConsistentRead: true }),
     );
     return Item === undefined ? undefined : backlogItemSchema.parse(Item);
   }
 
   write(item: BacklogItem, replaces: number | undefined): Promise<boolean> {
     const whole = { ...ControlKey.backlog, ...item };
-    return replaceItem(this.client, this.tableName, whole, { attribute: 'sequence', value: replaces });
+    return replaceItem(this.#client, this.#tableName, whole, { attribute: 'sequence', value: replaces });
   }
 }

@@ -33,60 +33,62 @@ export interface BacklogViewDeps {
  * Any failure leaves the last snapshot in place, until it is five minutes old: then nothing is known.
  */
 export class BacklogView {
-  private readonly cacheMs: number;
-  private readonly countAfter: number;
-  private last: { readonly at: number; readonly item: BacklogItem | undefined } | undefined;
+  readonly #deps: BacklogViewDeps;
+  readonly #cacheMs: number;
+  readonly #countAfter: number;
+  #last: { readonly at: number; readonly item: BacklogItem | undefined } | undefined;
   /** Neither to read nor to count before: set after what failed. */
-  private readAt = Number.NEGATIVE_INFINITY;
-  private countAt = Number.NEGATIVE_INFINITY;
-  private inProgress: Promise<void> | undefined;
+  #readAt = Number.NEGATIVE_INFINITY;
+  #countAt = Number.NEGATIVE_INFINITY;
+  #inProgress: Promise<void> | undefined;
 
-  constructor(private readonly props: BacklogViewDeps) {
-    const draw = ([least, most]: readonly [number, number]) => least + (props.random ?? Math.random)() * (most - least);
-    this.cacheMs = draw(CACHE_MS);
-    this.countAfter = draw(COUNT_AFTER_MS);
+  constructor(deps: BacklogViewDeps) {
+    this.#deps = deps;
+    const draw = ([least, most]: readonly [number, number]) => least + (deps.random ?? Math.random)() * (most - least);
+    this.#cacheMs = draw(CACHE_MS);
+    this.#countAfter = draw(COUNT_AFTER_MS);
   }
 
   /** The snapshot; undefined if there is none that says anything. Does not reject. */
   async current(): Promise<BacklogItem | undefined> {
-    const now = this.props.clock.now();
-    const isFresh = this.last !== undefined && now - this.last.at <= this.cacheMs;
-    if (!isFresh && now >= this.readAt) {
-      this.inProgress ??= this.look().finally(() => {
-        this.inProgress = undefined;
+    const now = this.#deps.clock.now();
+    const isFresh = this.#last !== undefined && now - this.#last.at <= this.#cacheMs;
+    if (!isFresh && now >= this.#readAt) {
+      this.#inProgress ??= this.#look().finally(() => {
+        this.#inProgress = undefined;
       });
-      await this.inProgress;
+      await this.#inProgress;
     }
-    const item = this.last?.item;
-    return item !== undefined && this.props.clock.now() - item.takenAt <= SNAPSHOT_GOOD_FOR_MS ? item : undefined;
+    const item = this.#last?.item;
+    return item !== undefined && this.#deps.clock.now() - item.takenAt <= SNAPSHOT_GOOD_FOR_MS ? item : undefined;
   }
 
-  private async look(): Promise<void> {
-    const { clock, onProblem, store } = this.props;
+  async #look(): Promise<void> {
+    const { clock, onProblem, store } = this.#deps;
     const at = clock.now();
     try {
-      this.last = { at, item: await store.read() };
+      this.#last = { at, item: await store.read() };
     } catch (error) {
       onProblem('the snapshot of the queues could not be read: going by the last one', error);
-      this.readAt = clock.now() + this.cacheMs;
+      this.#readAt = clock.now() + this.#cacheMs;
       return;
     }
-    const { item } = this.last;
-    if (at >= this.countAt && (item === undefined || at - item.takenAt > this.countAfter)) {
-      await this.recount(item);
+    const { item } = this.#last;
+    if (at >= this.#countAt && (item === undefined || at - item.takenAt > this.#countAfter)) {
+      await this.#recount(item);
     }
   }
 
-  private async recount(before: BacklogItem | undefined): Promise<void> {
-    const { clock, count, onProblem, store } = this.props;
+  async #recount(before: BacklogItem | undefined): Promise<void> {
+    const { clock, count, onProblem, store } = this.#deps;
     try {
       const takenAt = clock.now();
       const item = { takenAt, sequence: (before?.sequence ?? -1) + 1, queues: await count(before) };
       const isMine = await store.write(item, before?.sequence);
-      this.last = { at: clock.now(), item: isMine ? item : await store.read() };
+      this.#last = { at: clock.now(), item: isMine ? item : await store.read() };
     } catch (error) {
       onProblem('the queues could not be counted: going by the last snapshot', error);
-      this.countAt = clock.now() + this.countAfter;
+      this.#countAt = clock.now() + this.#countAfter;
     }
   }
 }

@@ -8,11 +8,15 @@ export interface BackpressureDeps {
 
 /** Refuses tasks of a queue whose oldest message is older than its limit. */
 export class Backpressure {
-  constructor(private readonly props: BackpressureDeps) {}
+  readonly #deps: BackpressureDeps;
+
+  constructor(deps: BackpressureDeps) {
+    this.#deps = deps;
+  }
 
   /** Undefined when the task may be accepted, and when the backlog is unknown. */
   async overload(lane: LaneName, priority: Priority): Promise<Overload | undefined> {
-    const { backlog, limits } = this.props;
+    const { backlog, limits } = this.#deps;
     const snapshot = await backlog.current();
     return snapshot === undefined ? undefined : overloadOf(snapshot, lane, priority, limits);
   }

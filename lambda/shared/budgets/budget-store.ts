@@ -12,20 +12,23 @@ export interface BudgetStore {
 }
 
 export class ControlTableBudgets implements BudgetStore {
-  constructor(
-    private readonly client: DynamoDBDocumentClient,
-    private readonly table: string,
-  ) {}
+  readonly #client: DynamoDBDocumentClient;
+  readonly #table: string;
+
+  constructor(client: DynamoDBDocumentClient, table: string) {
+    this.#client = client;
+    this.#table = table;
+  }
 
   async spent(key: TableKey): Promise<number> {
-    const { Item } = await this.client.send(new GetCommand({ TableName: this.table, Key: key }));
+    const { Item } = await this.#client.send(new GetCommand({ TableName: this.#table, Key: key }));
     return Item === undefined ? 0 : itemSchema.parse(Item).dollars;
   }
 
   async add(key: TableKey, dollars: number, expiresAt: number): Promise<number> {
-    const { Attributes } = await this.client.send(
+    const { Attributes } = await this.#client.send(
       new UpdateCommand({
-        TableName: this.table,
+        TableName: this.#table,
         Key: key,
         UpdateExpression: 'ADD #dollars :dollars SET #ttl = :ttl',
         ExpressionAttributeNames: { '#dollars': 'dollars', '#ttl': TTL_ATTRIBUTE },

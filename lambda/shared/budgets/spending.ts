@@ -18,11 +18,15 @@ export interface SpendingDeps {
  * answer was lost is repeated.
  */
 export class Spending {
-  constructor(private readonly parts: SpendingDeps) {}
+  readonly #deps: SpendingDeps;
+
+  constructor(deps: SpendingDeps) {
+    this.#deps = deps;
+  }
 
   /** A task is kept waiting for a budget. */
   refused(): void {
-    this.parts.metrics.count(BudgetMetric.EXCEEDED);
+    this.#deps.metrics.count(BudgetMetric.EXCEEDED);
   }
 
   /** Does not reject: a task is not held up by its bookkeeping. @param task as it was claimed */
@@ -32,8 +36,8 @@ export class Spending {
       return;
     }
     try {
-      const used = await this.parts.book.spend(task.mode === 'live' ? task.user : undefined, dollars);
-      this.parts.metrics.emit(usedShareMetrics(used));
+      const used = await this.#deps.book.spend(task.mode === 'live' ? task.user : undefined, dollars);
+      this.#deps.metrics.emit(usedShareMetrics(used));
       if ((used.user ?? 0) >= BUDGET_WARN_PERCENT) {
         // The alarm cannot say whose it is: users are no dimension. The record of the task says who asked for it.
         logger.warn("the budget of the task's user is nearly used up", {

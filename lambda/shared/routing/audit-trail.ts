@@ -14,15 +14,18 @@ export interface AuditedEvent extends Omit<AuditEntry, 'at' | 'agent'> {
 
 /** Append-only audit trail in the control table. */
 export class AuditTrail {
-  constructor(
-    private readonly table: ControlTable,
-    private readonly agent: string,
-  ) {}
+  readonly #table: ControlTable;
+  readonly #agent: string;
+
+  constructor(table: ControlTable, agent: string) {
+    this.#table = table;
+    this.#agent = agent;
+  }
 
   /** Writes the entry unless it is there already. */
   async append({ at, id, ...event }: AuditedEvent): Promise<void> {
     const time = new Date(at).toISOString();
-    const entry: AuditEntry = auditEntrySchema.parse({ at: time, agent: this.agent, ...event });
-    await this.table.putOnce(ControlKey.audit(time, `${event.action}#${id}`), entry);
+    const entry: AuditEntry = auditEntrySchema.parse({ at: time, agent: this.#agent, ...event });
+    await this.#table.putOnce(ControlKey.audit(time, `${event.action}#${id}`), entry);
   }
 }

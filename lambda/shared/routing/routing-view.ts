@@ -35,82 +35,84 @@ interface Reading {
  * Any failure leaves the last reading in place; the read is tried again after 5 s.
  */
 export class RoutingView {
-  private readonly lookAfter: number;
-  private last: Reading | undefined;
+  readonly #deps: RoutingViewDeps;
+  readonly #lookAfter: number;
+  #last: Reading | undefined;
   /** Not to try again before: set after a read that failed. */
-  private retryAt = Number.NEGATIVE_INFINITY;
-  private inProgress: Promise<RoutingState | undefined> | undefined;
+  #retryAt = Number.NEGATIVE_INFINITY;
+  #inProgress: Promise<RoutingState | undefined> | undefined;
 
-  constructor(private readonly props: RoutingViewDeps) {
+  constructor(deps: RoutingViewDeps) {
+    this.#deps = deps;
     const [least, most] = LOOK_AFTER_MS;
-    this.lookAfter = least + (props.random ?? Math.random)() * (most - least);
+    this.#lookAfter = least + (deps.random ?? Math.random)() * (most - least);
   }
 
   /** The routing items; undefined if they could never be read. Does not reject. */
   async current(): Promise<RoutingState | undefined> {
-    const now = this.props.clock.now();
-    if (this.last !== undefined && (now - this.last.at <= ROUTING_CACHE_MS || now < this.retryAt)) {
-      return this.last.state;
+    const now = this.#deps.clock.now();
+    if (this.#last !== undefined && (now - this.#last.at <= ROUTING_CACHE_MS || now < this.#retryAt)) {
+      return this.#last.state;
     }
-    this.inProgress ??= this.read().finally(() => {
-      this.inProgress = undefined;
+    this.#inProgress ??= this.#read().finally(() => {
+      this.#inProgress = undefined;
     });
-    return await this.inProgress;
+    return await this.#inProgress;
   }
 
-  private async read(): Promise<RoutingState | undefined> {
-    const { clock, store, onProblem } = this.props;
+  async #read(): Promise<RoutingState | undefined> {
+    const { clock, store, onProblem } = this.#deps;
     try {
       const at = clock.now();
-      this.last = { at, state: await store.readRouting() };
+      this.#last = { at, state: await store.readRouting() };
     } catch (error) {
       onProblem('routing items could not be read: going by the last ones', error);
-      this.retryAt = clock.now() + ROUTING_CACHE_MS;
-      return this.last?.state;
+      this.#retryAt = clock.now() + ROUTING_CACHE_MS;
+      return this.#last?.state;
     }
     try {
-      await this.lookAtAlias(this.last);
+      await this.#lookAtAlias(this.#last);
     } catch (error) {
       onProblem('alias could not be looked at: going by the last look', error);
     }
-    return await this.notTooOld(this.last);
+    return await this.#notTooOld(this.#last);
   }
 
   /** A read of the alias can take longer than the cached routing stays valid. */
-  private async notTooOld({ at, state }: Reading): Promise<RoutingState> {
-    const { clock, store, onProblem } = this.props;
+  async #notTooOld({ at, state }: Reading): Promise<RoutingState> {
+    const { clock, store, onProblem } = this.#deps;
     const now = clock.now();
     if (now - at <= ROUTING_CACHE_MS) {
       return state;
     }
     try {
-      this.last = { at: now, state: await store.readRouting() };
+      this.#last = { at: now, state: await store.readRouting() };
     } catch (error) {
       onProblem('routing items could not be read again: going by the last ones', error);
       return state;
     }
-    return this.last.state;
+    return this.#last.state;
   }
 
   /** Brings the valve up to date if it is time to. */
-  private async lookAtAlias({ at, state }: Reading): Promise<void> {
-    const { alias, clock, store } = this.props;
-    if (!isShifting(state) || !this.isOverdue(state, clock.now())) {
+  async #lookAtAlias({ at, state }: Reading): Promise<void> {
+    const { alias, clock, store } = this.#deps;
+    if (!isShifting(state) || !this.#isOverdue(state, clock.now())) {
       return;
     }
     const seen = await alias();
     // The time is taken after Lambda answered and right before the write: the opening delay has to cover the write alone.
     const valve = nextValve(state, seen, clock.now());
     if (await store.writeValve(valve, state.valve?.sequence)) {
-      this.last = { at, state: { ...state, valve } };
+      this.#last = { at, state: { ...state, valve } };
       return;
     }
     const again = clock.now();
-    this.last = { at: again, state: await store.readRouting() };
+    this.#last = { at: again, state: await store.readRouting() };
   }
 
-  private isOverdue({ rollout, valve }: ShiftingState, now: number): boolean {
-    return valve?.rolloutId !== rollout.id || now - valve.checkedAt > this.lookAfter;
+  #isOverdue({ rollout, valve }: ShiftingState, now: number): boolean {
+    return valve?.rolloutId !== rollout.id || now - valve.checkedAt > this.#lookAfter;
   }
 }
 

@@ -12,26 +12,29 @@ export class PayloadLostError extends Error {
  * record points to nothing; what no record refers to expires with the rest.
  */
 export class PayloadStore {
-  constructor(
-    private readonly client: S3Client,
-    private readonly bucket: string,
-  ) {}
+  readonly #client: S3Client;
+  readonly #bucket: string;
+
+  constructor(client: S3Client, bucket: string) {
+    this.#client = client;
+    this.#bucket = bucket;
+  }
 
   /** @param text the value's JSON */
   async put(key: string, text: string): Promise<PayloadRef> {
     const body = Buffer.from(text);
-    await this.client.send(
-      new PutObjectCommand({ Bucket: this.bucket, Key: key, Body: body, ContentType: 'application/json' }),
+    await this.#client.send(
+      new PutObjectCommand({ Bucket: this.#bucket, Key: key, Body: body, ContentType: 'application/json' }),
     );
     return { key, bytes: body.length, sha256: sha256(body) };
   }
 
   /** @throws PayloadLostError when it is gone or was changed */
   async get(ref: PayloadRef): Promise<Json> {
-    const place = `s3://${this.bucket}/${ref.key}`;
+    const place = `s3://${this.#bucket}/${ref.key}`;
     let body: Uint8Array | undefined;
     try {
-      const { Body } = await this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: ref.key }));
+      const { Body } = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: ref.key }));
       body = await Body?.transformToByteArray();
     } catch (error) {
       // Only who may list a bucket is told so: the functions may, so that AccessDenied is a fault that an operator can fix

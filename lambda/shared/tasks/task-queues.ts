@@ -25,10 +25,13 @@ export interface MessageHandle {
 
 /** The lanes' queues as seen by those who send tasks to them, and by the workers that requeue them. */
 export class TaskQueues {
-  constructor(
-    private readonly client: SQSClient,
-    private readonly urls: QueueUrls,
-  ) {}
+  readonly #client: SQSClient;
+  readonly #urls: QueueUrls;
+
+  constructor(client: SQSClient, urls: QueueUrls) {
+    this.#client = client;
+    this.#urls = urls;
+  }
 
   /**
    * Sends the task to the queue of its lane and priority.
@@ -41,9 +44,9 @@ export class TaskQueues {
 
   /** Sends a message to the queue of the envelope's lane and priority. */
   async sendEnvelope(envelope: Envelope, traceHeader: string | undefined): Promise<void> {
-    await this.client.send(
+    await this.#client.send(
       new SendMessageCommand({
-        QueueUrl: this.urls[envelope.lane][envelope.priority],
+        QueueUrl: this.#urls[envelope.lane][envelope.priority],
         MessageBody: JSON.stringify(envelope),
         MessageGroupId: messageGroupOf(envelope.user),
         ...systemAttributesOf(traceHeader),
@@ -57,9 +60,9 @@ export class TaskQueues {
     milliseconds: number,
     abortSignal?: AbortSignal,
   ): Promise<void> {
-    await this.client.send(
+    await this.#client.send(
       new ChangeMessageVisibilityCommand({
-        QueueUrl: this.urls[lane][priority],
+        QueueUrl: this.#urls[lane][priority],
         ReceiptHandle: receiptHandle,
         VisibilityTimeout: Math.ceil(Math.min(Math.max(milliseconds, 0), MAX_HIDE_MS) / 1000),
       }),

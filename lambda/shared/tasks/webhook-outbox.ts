@@ -3,15 +3,18 @@ import type { TaskRecord, WebhookMessage } from '../../../lib/contract';
 
 /** The queue of webhooks as seen by those who end tasks. */
 export class WebhookOutbox {
-  constructor(
-    private readonly client: SQSClient,
-    private readonly url: string,
-  ) {}
+  readonly #client: SQSClient;
+  readonly #url: string;
+
+  constructor(client: SQSClient, url: string) {
+    this.#client = client;
+    this.#url = url;
+  }
 
   /** Has the task's end told to whom it concerns. Telling twice is harmless: the record says what was delivered. */
   async announce({ agent, id }: Pick<TaskRecord, 'agent' | 'id'>): Promise<void> {
     const message: WebhookMessage = { version: 1, agent, taskId: id };
-    await this.client.send(new SendMessageCommand({ QueueUrl: this.url, MessageBody: JSON.stringify(message) }));
+    await this.#client.send(new SendMessageCommand({ QueueUrl: this.#url, MessageBody: JSON.stringify(message) }));
   }
 }
 

@@ -19,11 +19,15 @@ export class LimitWatch {
   readonly #calls: number[] = [];
   #alarmFired = false;
 
+  readonly #now: () => number;
+
   /** @param now cloud time */
-  constructor(private readonly now: () => number) {}
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   readonly onPrompt = (): void => {
-    this.#calls.push(this.now());
+    this.#calls.push(this.#now());
   };
 
   readonly onEvent = (event: CloudEvent): void => {
