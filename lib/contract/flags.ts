@@ -34,7 +34,7 @@ export type FlagsDocument = z.infer<typeof flagsDocumentSchema>;
 
 /**
  * `Env.FLAGS`: location of the document, and the flags with their defaults. The worker has the defaults in its environment
- * for when AppConfig is unavailable; shares and users are not there, so that a change of them does not change the worker.
+ * for when AppConfig is unavailable; it has no shares and users, so a change of them does not change the worker.
  */
 export const flagSettingsSchema = z.strictObject({
   application: z.string().min(1),

@@ -21,7 +21,7 @@ export interface RateLimit {
   readonly tokensPerMinute?: number;
 }
 
-/** @throws LaneError for a provider that is not known, or a limit that is none. @internal */
+/** @throws LaneError for an unknown provider or an invalid limit. @internal */
 export function rateLimitsOf(scope: IConstruct, limits: { readonly [provider: string]: RateLimit }): RateLimits {
   for (const [provider, limit] of Object.entries(limits)) {
     if (!(MODEL_PROVIDERS as readonly string[]).includes(provider)) {

@@ -11,10 +11,10 @@
  *     candidate lane the worker waits two minutes for the preflight's probe and answers it, so that the deployment fails
  *     with the reason and not with "no worker came"; in the stable lane no deployment would hear it. Then it ends (78, 69).
  *  5. It polls, claims, runs, deletes, until SIGTERM: see LanePoller. ECS is asked to protect the task as long as it has work.
- *  6. Twice a minute it looks whose the lane is. When that is another release, it takes no new task, comes to rest, and waits
- *     for ECS to end it: see LaneOwnershipMonitor.
+ *  6. Twice a minute it reads which release the lane belongs to. When that is another release, it takes no new task, drains,
+ *     and waits until ECS stops it: see LaneOwnershipMonitor.
  *  7. SIGTERM: no new task. Tasks that run have the stop timeout, less the time to requeue them, to end; an agent in
- *     a container of its own is told by `POST /checkpoint`. A task that has not ended then is requeued with its finished steps,
+ *     a container of its own gets `POST /checkpoint`. A task that has not ended then is requeued with its finished steps,
  *     uncounted. It ends with 0; or with 75 when even that was not done in time, and the leases run out.
  *
  * What to know:

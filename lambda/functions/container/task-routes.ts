@@ -135,7 +135,7 @@ const ROUTES: readonly Route[] = [
  * | 422    | refused; asking again would end the same way                                                          |
  * | 409    | refused because of what is matching: the session's state was changed, or the step is not in progress      |
  * | 429    | a limit: let the task wait                                                                            |
- * | 503    | something is away: let the task be tried again                                                        |
+ * | 503    | a service is unavailable: let the task be retried                                                     |
  * | 400, 404, 405, 413 | not of the protocol                                                                       |
  */
 export function taskRoutes(sessions: AttemptSessions): LocalRoutes {

@@ -110,7 +110,7 @@ export class TraceSegmentSender {
   }
 }
 
-/** As the SDK finds it, but for FIPS and dual-stack endpoints. */
+/** The endpoint that the SDK would find, except FIPS and dual-stack endpoints. */
 function endpointOf(region: string, environment: NodeJS.ProcessEnv = process.env): URL {
   const { AWS_ENDPOINT_URL_XRAY, AWS_ENDPOINT_URL } = environment;
   const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';

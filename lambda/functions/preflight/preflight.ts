@@ -31,8 +31,8 @@ export interface PreflightDeps {
 /**
  * The deep health check: sends a probe through the candidate's queue, as a task would go, and waits for its result. It
  * proves that the new release's worker gets messages, loads its behavior, reads its secrets, reaches its store and its
- * model, and carries the trace on, before any user meets it. A store or a queue that is away for a moment says nothing
- * about the release: it is asked again while there is time.
+ * model, and carries the trace on, before any user meets it. A short outage of the store or a queue proves nothing
+ * about the release: the hook retries while it has time.
  */
 export async function runPreflight(props: PreflightDeps, signal?: AbortSignal): Promise<HookResult> {
   const { agent, clock, metrics, queues, release, tasks, timeoutSeconds } = props;

@@ -54,7 +54,7 @@ export const deadEntrySchema = z.strictObject({
   createdAt: z.string().optional(),
   finishedAt: z.string().optional(),
   fate: z.enum(FATES),
-  /** Why it is not sent back. */
+  /** Why it is not redriven. */
   reason: z.string().optional(),
   /** The fate has come true. */
   done: z.boolean(),

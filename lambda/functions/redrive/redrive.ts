@@ -34,12 +34,12 @@ export interface TaskRedriverDeps {
 }
 
 /**
- * One invocation: reads the dead-letter queues, and acts on what the filter means.
+ * One invocation: reads the dead-letter queues, and redrives the tasks that the filter selects.
  *
- * Life cycle of a message that is sent back: the record returns to queued, then the task is sent to its lane's queue,
+ * Life cycle of a message that is redriven: the record returns to queued, then the task is sent to its lane's queue,
  * then the message leaves the dead-letter queue. Whatever ends the function in between, the message is still there, and
  * the next call continues where this one ended: a task that is queued already is sent (again), which its lease makes
- * harmless. So nothing is lost, and no task is sent back that is not there.
+ * harmless. So no task is lost, and no task without a record is redriven.
  *
  * All that was read stays hidden until the end of the call, so that it is read once; then what is left is released. When
  * there is more than one call can read, it stays hidden for a few minutes, so that the next call reads the rest.
@@ -155,7 +155,7 @@ export class TaskRedriver {
     const acts = this.#request.action === 'redrive' && !this.#request.dryRun;
     let state: RoutingState | undefined;
     try {
-      // Read for each batch: a valve that opens meanwhile counts for whatever is sent back after it.
+      // Read for each batch: a valve that opens meanwhile applies to the tasks that are redriven after it.
       state = acts && meant.length > 0 ? await routing.readRouting() : undefined;
     } catch (error) {
       this.#held.push(...meant.map(({ letter }) => letter));
@@ -265,7 +265,7 @@ export class TaskRedriver {
     };
   }
 
-  /** What was changed is written down, whether the call came to its end or not. */
+  /** Records the changes in the audit trail, also when the call was interrupted. */
   async #audit(): Promise<void> {
     const { audit, clock, requestId } = this.#deps;
     const { by, filter } = this.#request;

@@ -7,7 +7,7 @@ import { ROTATION_STEPS } from '../../../lib/contract';
  */
 const stepSchema = z.object({
   SecretId: z.string().min(1),
-  /** Id of the version that is to become current. */
+  /** Id of the version that becomes current at the end of the rotation. */
   ClientRequestToken: z.string().min(1),
   Step: z.enum(ROTATION_STEPS),
 });

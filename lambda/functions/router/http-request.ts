@@ -6,7 +6,7 @@ import { commonFieldsOf, parseRequestBody } from './request-body';
 import type { Submission } from './submission';
 import type { WebhookPolicy } from './webhook-url';
 
-/** How callers are told apart; see `Env.AUTH`. */
+/** How callers are distinguished; see `Env.AUTH`. */
 export type Auth = 'iam' | 'jwt';
 
 /** What a request may ask for and on whose behalf. */

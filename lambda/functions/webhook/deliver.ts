@@ -126,7 +126,7 @@ async function deliver(record: SqsRecord, props: DeliverDeps): Promise<boolean> 
   return false;
 }
 
-/** Whether the end of a task has still to be told. A task that was sent back ends later, and another message says so. */
+/** Whether the webhook of a task's end is still due. A redriven task ends later, and another message reports that end. */
 function isOwed(task: TaskRecord | undefined, record: SqsRecord): task is EndedTask {
   return (
     task?.webhook !== undefined &&

@@ -8,12 +8,12 @@ export interface Notification {
 }
 
 /**
- * What the caller is told: the task as the status API gives it. A result that is kept in the bucket is not in it; the
- * link leads to it.
+ * Body of the webhook: the task as the status API returns it. A result that is stored in the bucket is not in the body;
+ * the link leads to it.
  */
 export function notificationOf(task: TaskRecord & { readonly finishedAt: number }): Notification {
   return {
-    // A task that an operator sent back ends once more, and is told of once more.
+    // A redriven task ends once more, and its end is reported once more.
     id: task.redrives === undefined ? task.id : `${task.id}-${task.redrives}`,
     body: JSON.stringify({
       type: `task.${task.status}`,

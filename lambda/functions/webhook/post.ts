@@ -84,7 +84,7 @@ function send(
         location,
         retryAfter,
       };
-      // The status has been said: whatever becomes of the rest changes nothing.
+      // The status is known: the rest of the answer changes nothing.
       const done = () => {
         resolve(answer);
         incoming.destroy();

@@ -40,8 +40,8 @@ export function errorName(error: unknown): string {
 }
 
 /**
- * True when the service could not answer for now: throttling, its own fault (5xx), or the network. Asking again later may
- * help; for every other error (a missing permission, a table that is not there) it would not.
+ * True when the service could not answer for now: throttling, its own fault (5xx), or the network. A retry can
+ * help; for every other error (a missing permission, a missing table) it does not.
  */
 export function isUnavailable(error: unknown): boolean {
   const sdkError = asSdkError(error);

@@ -15,7 +15,7 @@ export interface Overload {
   readonly retryAfterSeconds: number;
 }
 
-/** Shortest and longest time, in seconds, after which a caller is told to try again. */
+/** Shortest and longest time, in seconds, of the Retry-After that a caller gets. */
 const RETRY_AFTER = [30, 300] as const;
 
 /**

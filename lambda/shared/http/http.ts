@@ -39,7 +39,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   unavailable: 503,
 };
 
-/** Seconds after which a caller may try again when the store or the queues are away. */
+/** Seconds after which a caller may try again when the store or the queues are unavailable. */
 export const RETRY_AFTER_SECONDS = 5;
 
 /**
@@ -54,7 +54,7 @@ export interface RefusalOptions extends ErrorOptions {
   readonly retryAfterSeconds?: number;
 }
 
-/** A request that is refused, with what the caller is told. */
+/** A request that is refused, with the answer to the caller. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly retryAfterSeconds: number | undefined;

@@ -37,7 +37,7 @@ export class PayloadStore {
       const { Body } = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: ref.key }));
       body = await Body?.transformToByteArray();
     } catch (error) {
-      // Only who may list a bucket is told so: the functions may, so that AccessDenied is a fault that an operator can fix
+      // S3 reports NoSuchKey only to callers that may list the bucket. The functions may, so AccessDenied is a fault to fix
       // (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
       if (errorName(error) === 'NoSuchKey') {
         throw new PayloadLostError(`${place} is gone: it has expired, or was deleted`, { cause: error });

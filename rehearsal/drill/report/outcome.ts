@@ -20,7 +20,7 @@ export interface DeploymentFacts {
     | undefined;
   /** A change of the flags reached workers, and with them users. */
   readonly flagsDeployed?: boolean;
-  /** When the release was written down as promoted, if it was. */
+  /** When the release was recorded as promoted, if it was. */
   readonly promotedAt: number | undefined;
 }
 

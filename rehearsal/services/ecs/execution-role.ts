@@ -20,7 +20,7 @@ export class ExecutionRole {
   readonly #definition: TaskDefinition;
   readonly #principal: Principal | undefined;
 
-  /** @throws StartFailure for a role that is not there or lets ECS not in */
+  /** @throws StartFailure for a role that does not exist or that ECS may not assume */
   constructor(iam: IamPort, definition: TaskDefinition, label: string) {
     this.#iam = iam;
     this.#definition = definition;

@@ -53,7 +53,7 @@ const clusterSchema = z.strictObject({
   Tags: cfnTags.optional(),
 });
 
-/** `AWS::ECS::Cluster`. Container Insights is accepted, and its metrics are not there. */
+/** `AWS::ECS::Cluster`. Container Insights is accepted, but publishes no metrics. */
 export function clusterHandler(clusters: Clusters): ResourceHandler {
   const type = 'AWS::ECS::Cluster';
   const put = (request: ResourceRequest, name: string): ResourceOutcome => {
@@ -347,7 +347,7 @@ export class ServiceHandler implements ResourceHandler {
     const definition = this.#props.definitions.find(properties.TaskDefinition);
     if (definition === undefined) {
       throw new ResourceFailure(
-        `ClientException: TaskDefinition is inactive or not there: ${properties.TaskDefinition}`,
+        `ClientException: TaskDefinition is inactive or does not exist: ${properties.TaskDefinition}`,
       );
     }
     const { AssignPublicIp, SecurityGroups = [], Subnets } = properties.NetworkConfiguration.AwsvpcConfiguration;

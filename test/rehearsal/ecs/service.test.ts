@@ -357,7 +357,7 @@ describe('deletion', () => {
 describe('a service that ECS would not take', () => {
   test.each([
     ['a load balancer', { LoadBalancers: [] }, /LoadBalancers|Unrecognized key/],
-    ['an unknown revision', { TaskDefinition: 'other:1' }, /TaskDefinition is inactive or not there: other:1/],
+    ['an unknown revision', { TaskDefinition: 'other:1' }, /TaskDefinition is inactive or does not exist: other:1/],
     [
       'early success below the fewest healthy tasks',
       {

@@ -36,7 +36,7 @@ test('a revision that was deregistered starts nothing new but what a service has
   await world.pass(START_MS);
   expect(world.service).toMatchObject({ running: 1 });
   await expect(world.create('AWS::ECS::Service', 'Another', { ...properties, ServiceName: 'another' })).rejects.toThrow(
-    `TaskDefinition is inactive or not there: ${definition}`,
+    `TaskDefinition is inactive or does not exist: ${definition}`,
   );
 });
 

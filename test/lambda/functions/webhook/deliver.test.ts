@@ -242,7 +242,7 @@ test('refuses to post to private addresses, and tries again: names may come to l
   expect(String(log.find('not delivered').fields.reason)).toContain('is not public');
 });
 
-test('a task that was sent back is told of at its next end, under another id', async () => {
+test('the next end of a redriven task is reported under another id', async () => {
   const task = await ended();
   // While the webhook is on its way, an operator sends the task back and it ends again.
   receiver.answer = async (_, response) => {
