@@ -4,6 +4,7 @@ import { type BehaviorDocument, behaviorDocumentSchema, RuntimeErrorCode } from 
 import { RetryableError } from '../runtime/errors';
 import { isUnavailable } from '../shared/aws/aws-errors';
 import { messageOf } from '../shared/errors';
+import { parseJson } from '../shared/json';
 import type { WorkerSettings } from './settings';
 
 /**
@@ -28,7 +29,7 @@ export async function loadBehavior(
       isUnavailable(error) ? 'wait' : 'retry',
     );
   }
-  const parsed = behaviorDocumentSchema.safeParse(parseJson(text ?? ''));
+  const parsed = behaviorDocumentSchema.safeParse(parseJson(text));
   if (!parsed.success) {
     throw new RetryableError(`${place} is not a behavior document: ${z.prettifyError(parsed.error)}`, {
       code: RuntimeErrorCode.BEHAVIOR_INVALID,
@@ -41,12 +42,4 @@ export async function loadBehavior(
     );
   }
   return parsed.data;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

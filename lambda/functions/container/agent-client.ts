@@ -14,6 +14,7 @@ import {
 } from '../../../lib/contract/agent-protocol';
 import { FatalError, RetryableError, ThrottledError } from '../../runtime/errors';
 import { messageOf } from '../../shared/errors';
+import { parseJson } from '../../shared/json';
 import { callHttp, type LocalHttpResponse, ResponseTooLargeError, UnreachableError } from './http-call';
 
 /** Timeout of every call except `run`, in real milliseconds. */
@@ -168,12 +169,4 @@ function readRunAnswer({ status, text, retryAfterSeconds }: LocalHttpResponse): 
 
 function describeIssues(error: z.ZodError): string {
   return z.prettifyError(error).replaceAll(/\s+/g, ' ').slice(0, 500);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Clock } from '../../shared/clock';
 import { messageOf } from '../../shared/errors';
+import { parseJson } from '../../shared/json';
 import type { Log } from '../../shared/telemetry/logger';
 import { callHttp } from './http-call';
 
@@ -166,13 +167,5 @@ export class TaskProtection {
     return status >= 500 || status === 429 || /throttl|RequestCanceled/i.test(error?.Code ?? '')
       ? { unavailable: problem }
       : { refused: problem };
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

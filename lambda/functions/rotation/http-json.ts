@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { startRealTimer } from '../../shared/clock';
+import { parseJson } from '../../shared/json';
 import { RotationError } from './key-source';
 
 /** Timeout of a provider call in real milliseconds. */
@@ -34,7 +35,7 @@ export async function requestJson({ method, url, headers, body }: JsonRequest): 
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
-    return { status: response.status, body: parse(text) };
+    return { status: response.status, body: parseJson(text) };
   } catch (cause) {
     // The message of a fetch error has no reason; its cause has.
     const reason = (typeof cause === 'object' && cause !== null && 'cause' in cause ? cause.cause : undefined) ?? cause;
@@ -59,12 +60,4 @@ export function describeFailure({ method, url }: JsonRequest, { status, body }: 
 
 function withoutQuery(url: string): string {
   return url.split('?')[0] ?? url;
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { ApiKeyCheckSettings } from '../../../lib/contract';
 import type { Clock } from '../../shared/clock';
+import { parseJson } from '../../shared/json';
 import type { Log } from '../../shared/telemetry/logger';
 import { checkApiKey } from './api-key-check';
 import type { KeySource, NewKey } from './key-source';
@@ -81,13 +82,5 @@ export class KeyPool implements KeySource {
     if (left <= LOW_POOL) {
       log.warn('the key pool is almost empty: add new keys at the end of its list', { left, pool: poolSecret });
     }
-  }
-}
-
-function parseJson(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '');
-  } catch {
-    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import { raceAbort } from '../../shared/abort-signals';
 import { checkDestination, type Destination, type DestinationOptions } from './destination';
 
 /** Bytes of an answer that are read, and discarded. */
@@ -39,7 +40,8 @@ export async function post(
 ): Promise<Answer> {
   let target = new URL(url);
   for (let redirects = 0; ; redirects += 1) {
-    const destination = await raceAbort(checkDestination(target, props), signal);
+    // The resolver takes no signal.
+    const destination = await raceAbort(() => checkDestination(target, props), signal);
     const { location, ...answer } = await send(destination, headers, body, signal);
     if (location === undefined || !REDIRECTS.has(answer.status) || redirects === MAX_REDIRECTS) {
       return answer;
@@ -100,17 +102,5 @@ function send(
       outgoing.removeAllListeners('error').on('error', done);
     });
     outgoing.end(body);
-  });
-}
-
-/** The resolver takes no signal. */
-function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) {
-      onAbort();
-    }
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }

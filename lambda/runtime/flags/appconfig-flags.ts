@@ -12,6 +12,7 @@ import { errorName } from '../../shared/aws/aws-errors';
 import { clientDefaults } from '../../shared/aws/clients/defaults';
 import type { Clock } from '../../shared/clock';
 import { messageOf } from '../../shared/errors';
+import { parseJson } from '../../shared/json';
 import type { Log } from '../../shared/telemetry/logger';
 import { FatalError } from '../errors';
 
@@ -163,13 +164,5 @@ export class AppConfigFlags {
       ({ AppConfigDataClient }) => new AppConfigDataClient(clientDefaults(TIMEOUTS)),
     );
     return this.#client;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
