@@ -176,14 +176,14 @@ test('slots of a user are taken, taken over and left', async () => {
   });
   const user = nextId();
   const first = (await losing(() => slots.acquire(user, 't-1'))) as UserSlot;
-  expect(first).toMatchObject({ fresh: true });
+  expect(first).toMatchObject({ isNew: true });
   const own = await losing(() => slots.takeOver(first));
   expect(own.expiresAt).toBeGreaterThan(first.expiresAt);
   await losing(() => slots.release(own));
   const second = (await losing(() => slots.acquire(user, 't-2'))) as UserSlot;
-  expect(second).toMatchObject({ taskId: 't-2', fresh: true });
+  expect(second).toMatchObject({ taskId: 't-2', isNew: true });
   await losing(() => slots.release(second));
-  await expect(slots.acquire(user, 't-3')).resolves.toMatchObject({ taskId: 't-3', fresh: true });
+  await expect(slots.acquire(user, 't-3')).resolves.toMatchObject({ taskId: 't-3', isNew: true });
 });
 
 describe('sessions', () => {
